@@ -1,0 +1,219 @@
+"""QuickBooks Online by python-quickbooks: it builds the requests, `Transport` sends them, the bytes come back as sent.
+
+The SDK's own reading is left out: it would turn amounts into floats, and errors into classes that do not say what to
+do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import msgspec
+import requests
+from quickbooks.client import QuickBooks
+
+from arsync.connector import Clock, Transport
+from arsync.errors import Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater
+from arsync_quickbooks import wire
+
+_THROTTLED: Final = "3001"
+_NOT_ALLOWED: Final = frozenset({"3100", "3200", "3202"})
+_OK: Final = 200
+_REFUSED: Final = 403
+
+
+class _Effects:
+    """The transport for requests that change something."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @property
+    def access_token(self) -> str:
+        return self._transport.access_token
+
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:
+        return self._transport.request(method, url, effect=True, **options)
+
+
+class _Sdk(QuickBooks):  # type: ignore[misc] # the SDK has no types
+    """The SDK's client over a session of ours; every request of it returns the answer itself."""
+
+    def __init__(self, *, base_url: str, session: Transport | _Effects, company_id: str, minorversion: int) -> None:
+        self.api_url_v3 = base_url
+        self.session = session
+        self.company_id = company_id
+        self.minorversion = minorversion
+
+    def make_request(
+        self,
+        request_type: str,
+        url: str,
+        request_body: Any = None,
+        content_type: str = "application/json",
+        params: dict[str, Any] | None = None,
+        file_path: str | None = None,
+        file_bytes: bytes | None = None,
+        request_id: str | None = None,
+    ) -> requests.Response:
+        assert file_path is None and file_bytes is None, "notes have no files"
+        query = {**(params or {}), "minorversion": self.minorversion}
+        if request_id:
+            query["requestid"] = request_id
+        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": "arsync"}
+        answer: requests.Response = self.process_request(
+            request_type, url, headers=headers, params=query, data=request_body or None
+        )
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The records of one entity, not yet decoded, and the source's time when it answered."""
+
+    raws: Sequence[msgspec.Raw]
+    at: datetime
+
+
+class Books:
+    """One company's books at QuickBooks Online; reads wait out throttling, writes are sent once."""
+
+    def __init__(self, *, transport: Transport, base_url: str, realm: str, clock: Clock) -> None:
+        self._transport = transport
+        self._clock = clock
+        # A version below 75 is ignored by Intuit since August 2025.
+        self._reads = _Sdk(base_url=base_url, session=transport, company_id=realm, minorversion=75)
+        self._writes = _Sdk(base_url=base_url, session=_Effects(transport), company_id=realm, minorversion=75)
+
+    def find(self, entity: str, conditions: Sequence[str] = (), ending: str = "") -> Found:
+        """The records of an entity under all those conditions; `ending` holds the order and the page."""
+        rows, at = self._query(f"SELECT * FROM {entity}{_where(conditions)} {ending}".rstrip())  # noqa: S608 - no SQL
+        return Found(raws=_of(rows, entity), at=at)
+
+    def count(self, entity: str, conditions: Sequence[str] = ()) -> tuple[int, datetime]:
+        """How many records stand under those conditions, and the source's time."""
+        rows, at = self._query(f"SELECT COUNT(*) FROM {entity}{_where(conditions)}")  # noqa: S608 - no SQL
+        try:
+            return int(rows.total_count if rows.total_count is not None else ""), at
+        except ValueError:
+            raise Malformed("a count without totalCount") from None
+
+    def changes(
+        self, entities: Collection[str], since: datetime
+    ) -> tuple[Mapping[str, Sequence[msgspec.Raw]], datetime]:
+        """What changed in those entities (change data capture), and the source's time."""
+        answer = self._read(lambda: self._reads.change_data_capture(",".join(entities), since.isoformat()))
+        envelope = _decoded(wire.CHANGES, answer)
+        if envelope.changes is None:
+            raise Malformed("changes without CDCResponse")
+        found: dict[str, list[msgspec.Raw]] = {entity: [] for entity in entities}
+        for part in (part for block in envelope.changes for part in block.query_response or () if part):
+            if part.fault is not None:
+                raise _refusal(answer.status_code, bytes(part.fault))
+            for entity in entities:
+                found[entity] += _of(part, entity)
+        return found, self._time(answer, envelope.time)
+
+    def create(self, entity: str, body: Mapping[str, object], *, key: str) -> wire.Attachable:
+        """Creates the object once; the same key within QuickBooks' memory gives the same object again."""
+        answer: requests.Response = self._writes.create_object(
+            entity, msgspec.json.encode(body).decode(), request_id=key
+        )
+        if answer.status_code != _OK:
+            raise _refusal(answer.status_code, answer.content)
+        try:
+            told = wire.CREATED_NOTE.decode(answer.content)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise OutcomeUnknown("the answer cannot be read") from None
+        if told.fault is not None:
+            raise _refusal(answer.status_code, bytes(told.fault))
+        if told.attachable is None or told.attachable.id is None:
+            raise OutcomeUnknown("the answer does not name what was created")
+        return told.attachable
+
+    def _query(self, text: str) -> tuple[wire.Rows, datetime]:
+        answer = self._read(lambda: self._reads.query(text))
+        envelope = _decoded(wire.QUERY, answer)
+        if envelope.query_response is None:
+            raise Malformed("a query answer without QueryResponse")
+        return envelope.query_response, self._time(answer, envelope.time)
+
+    def _read(self, ask: Any) -> requests.Response:
+        def once() -> requests.Response:
+            answer: requests.Response = ask()
+            if answer.status_code != _OK:
+                raise _refusal(answer.status_code, answer.content)
+            return answer
+
+        return self._transport.patiently(once)
+
+    def _time(self, answer: requests.Response, told: str | int | None) -> datetime:
+        try:
+            if isinstance(told, int):
+                return datetime.fromtimestamp(told / 1000, UTC)
+            if told:
+                instant = datetime.fromisoformat(told)
+                return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+            return parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return self._clock.now()
+
+
+_FIELD: Final = {
+    "Customer": "customer",
+    "Invoice": "invoice",
+    "Payment": "payment",
+    "CreditMemo": "credit_memo",
+    "Attachable": "attachable",
+    "CompanyInfo": "company_info",
+    "Preferences": "preferences",
+}
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _of(rows: wire.Rows, entity: str) -> Sequence[msgspec.Raw]:
+    raws: wire.Raws | None = getattr(rows, _FIELD[entity])
+    return raws or ()
+
+
+def _decoded(kind: msgspec.json.Decoder[Any], answer: requests.Response) -> Any:
+    try:
+        envelope = kind.decode(answer.content)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise Malformed(f"no envelope in an answer of {len(answer.content)} bytes") from None
+    if envelope.fault is not None:
+        raise _refusal(answer.status_code, bytes(envelope.fault))
+    return envelope
+
+
+def _refusal(status: int, body: bytes) -> Rejected | RetryLater | Reauthorise:
+    """What a fault means for the worker. Its Detail is left out: it quotes tokens, names and contents."""
+    code, message = _fault(body)
+    if code == _THROTTLED:
+        return RetryLater("the vendor throttles")
+    text = " ".join(part for part in (f"HTTP {status}", code, message) if part)
+    if status == _REFUSED and code in _NOT_ALLOWED:
+        return Reauthorise(text)
+    return Rejected(text)
+
+
+def _fault(body: bytes) -> tuple[str, str]:
+    """Code and message of the first error, in either of the two shapes QuickBooks has."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return "", ""
+    fault = (found.get("Fault") or found.get("fault") or found) if isinstance(found, dict) else {}
+    errors = (fault.get("Error") or fault.get("error")) if isinstance(fault, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    if not isinstance(first, dict):
+        return "", ""
+    message = first.get("Message") or first.get("message") or ""
+    return str(first.get("code") or "")[:20], str(message)[:160]

@@ -1,0 +1,213 @@
+"""One company at QuickBooks Online, as the connector contract asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from typing import ClassVar, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+import requests
+from babel.numbers import get_territory_currencies
+
+from arsync.connector import (
+    Clock,
+    Company,
+    Linked,
+    NoteDraft,
+    NoteTarget,
+    Page,
+    RateBudget,
+    Resource,
+    TargetKind,
+    TokenVault,
+    Transport,
+)
+from arsync.domain.documents import CreditNote, Payment, Record
+from arsync.errors import Malformed, Rejected
+from arsync_quickbooks import mapping, wire
+from arsync_quickbooks.auth import Settings, tokens
+from arsync_quickbooks.changes import ChangeLog, cursor_at
+from arsync_quickbooks.client import Books
+from arsync_quickbooks.paging import PAGE_SIZE, Position
+from arsync_quickbooks.pull import Pull, escaped
+
+T = TypeVar("T")
+
+_TARGET: Final = {TargetKind.INVOICE: "Invoice", TargetKind.CUSTOMER: "Customer"}
+_NOTE_LIMIT: Final = 2000
+
+
+class Connector:
+    """Reads and annotates one QuickBooks company; keeps nothing."""
+
+    provider: ClassVar[str] = "quickbooks"
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        linked: Linked,
+        vault: TokenVault,
+        budget: RateBudget,
+        clock: Clock,
+        session: requests.Session,
+    ) -> None:
+        self._realm = linked.external_id
+        self._home_currency: str | None = None
+        transport = Transport(
+            session=session,
+            tokens=tokens(settings, vault=vault, session=session, clock=clock),
+            budget=budget,
+            clock=clock,
+        )
+        self._books = Books(transport=transport, base_url=settings.base_url, realm=self._realm, clock=clock)
+        self._pull = Pull(self._books, self._home)
+        self._changes = ChangeLog(self._books, self._pull, clock)
+
+    # --- the company ----------------------------------------------------------------------------------
+
+    def company(self) -> Company:
+        """The company's facts; QuickBooks does not tell whether it reminds customers itself."""
+        info = self._info()
+        return Company(
+            external_id=self._realm,
+            name=info.company_name or info.legal_name or self._realm,
+            base_currency=self._home(),
+            country=mapping.country_code(info.country),
+            timezone=_zone(info.default_time_zone),
+            reminders_on=None,
+        )
+
+    def _info(self) -> wire.CompanyInfo:
+        return _first(wire.COMPANY_INFO, self._books.find("CompanyInfo").raws) or wire.CompanyInfo()
+
+    def _home(self) -> str:
+        """The company's own currency, asked once: without multicurrency its records may leave it out."""
+        if self._home_currency is None:
+            found = _first(wire.PREFERENCES, self._books.find("Preferences").raws)
+            prefs = found.currency_prefs if found else None
+            home = prefs.home_currency if isinstance(prefs, wire.CurrencyPrefs) else None
+            told = str(home.value) if isinstance(home, wire.Ref) and home.value else None
+            self._home_currency = told or _currency_of(mapping.country_code(self._info().country))
+        return self._home_currency
+
+    # --- records --------------------------------------------------------------------------------------
+
+    def watermark(self) -> str:
+        """Now by QuickBooks' clock, less five minutes."""
+        _, at = self._books.count("Customer")
+        return cursor_at(at)
+
+    def backfill(self, resource: Resource, *, since: date, cursor: str | None) -> Iterator[Page]:
+        """Invoices: the open ones from before that day, then all since. The others: all of any age, of which the old
+        with nothing left to give are counted and not handed on."""
+        passes = _passes(resource, since)
+        number, position = _resumed(cursor)
+        while number < len(passes):
+            for page, following in self._pull.walk(resource, passes[number], position):
+                ahead = {"pass": number, **following.to_json()} if following else {"pass": number + 1}
+                yield Page(
+                    resource=resource,
+                    records=tuple([record for record in page.records if _is_kept(record, since)]),
+                    broken=page.broken,
+                    cursor=msgspec.json.encode(ahead).decode(),
+                    seen=page.seen,
+                )
+            number, position = number + 1, Position()
+
+    def count(self, resource: Resource, *, since: date) -> int | None:
+        """How many distinct records a backfill sees."""
+        return sum(self._pull.count(resource, where) for where in _passes(resource, since))
+
+    def delta(self, cursor: str) -> Iterator[Page]:
+        """What changed since, deletions checked; Stale where QuickBooks does not tell all of it."""
+        return self._changes.delta(cursor)
+
+    def refresh(self, customer_ids: Collection[str], *, cursor: str) -> Iterator[Page]:
+        """These customers, their open invoices, and what changed of anybody's since the cursor."""
+        return self._changes.refresh(customer_ids, cursor)
+
+    def records(self, resource: Resource, remote_ids: Collection[str]) -> Iterator[Page]:
+        """These records, a hundred to a request; one that QuickBooks does not find comes as `Deleted`."""
+        return self._pull.by_id(resource, remote_ids, "")
+
+    # --- notes ----------------------------------------------------------------------------------------
+
+    def write_note(self, note: NoteDraft) -> str:
+        """Adds a note (an Attachable without a file) that customers do not see; returns its id."""
+        if len(note.text) > _NOTE_LIMIT:
+            raise Rejected(f"a note of {len(note.text)} characters; QuickBooks takes {_NOTE_LIMIT}")
+        reference = {"type": _TARGET[note.target.kind], "value": note.target.remote_id}
+        body = {"AttachableRef": [{"EntityRef": reference}], "Note": note.text}
+        return str(self._books.create("Attachable", body, key=note.key).id)
+
+    def find_note(self, target: NoteTarget, marker: str) -> str | None:
+        """The id of the note at that document whose text holds the marker."""
+        conditions = (
+            f"AttachableRef.EntityRef.Type = '{_TARGET[target.kind]}'",
+            f"AttachableRef.EntityRef.value = '{escaped(target.remote_id)}'",
+        )
+        start = 1
+        while True:
+            raws = self._books.find("Attachable", conditions, f"STARTPOSITION {start} MAXRESULTS {PAGE_SIZE}").raws
+            for raw in raws:
+                note = _first(wire.ATTACHABLE, [raw])
+                if note and note.note and marker in note.note:
+                    return str(note.id)
+            if len(raws) < PAGE_SIZE:
+                return None
+            start += len(raws)
+
+
+def _passes(resource: Resource, since: date) -> tuple[tuple[str, ...], ...]:
+    """The conditions of each pass; no record stands under two of them."""
+    if resource is Resource.INVOICES:
+        # By the day of issue, which stays: a payment while the pull runs cannot move an invoice between them.
+        return (f"TxnDate < '{since}'", "Balance > '0'"), (f"TxnDate >= '{since}'",)
+    return ((),)
+
+
+def _is_kept(record: Record, since: date) -> bool:
+    """Old and put on invoices to the last cent, it changes nothing any more."""
+    match record:
+        case Payment():
+            return record.received_on >= since or bool(record.unapplied)
+        case CreditNote():
+            return record.issued_on >= since or bool(record.unapplied)
+        case _:
+            return True
+
+
+def _resumed(cursor: str | None) -> tuple[int, Position]:
+    """The pass and the position in a backfill's cursor; the start where it holds none."""
+    if cursor is None:
+        return 0, Position()
+    try:
+        found = msgspec.json.decode(cursor)
+        return int(found["pass"]), Position.from_json(found)
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        return 0, Position()
+
+
+def _first(kind: msgspec.json.Decoder[T], raws: Sequence[msgspec.Raw]) -> T | None:
+    try:
+        return kind.decode(raws[0]) if raws else None
+    except msgspec.MsgspecError:
+        return None
+
+
+def _zone(name: str | None) -> str | None:
+    try:
+        return ZoneInfo(name).key if name else None
+    except (OSError, ValueError):
+        return None
+
+
+def _currency_of(country: str | None) -> str:
+    """A company's currency where its preferences do not tell it."""
+    currencies = get_territory_currencies(country) if country else []
+    if len(currencies) != 1:
+        raise Malformed("the company's preferences do not tell its currency")
+    return str(currencies[0])

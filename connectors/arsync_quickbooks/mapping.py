@@ -1,0 +1,354 @@
+"""From QuickBooks' records to arsync's: one at a time, so that one bad record costs one record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+from babel import Locale
+from babel.core import get_global
+
+from arsync.connector import Broken
+from arsync.domain.documents import (
+    Allocation,
+    Contact,
+    ContactRole,
+    CreditNote,
+    CreditState,
+    Customer,
+    CustomerState,
+    Deleted,
+    Invoice,
+    InvoiceLine,
+    InvoiceState,
+    Payment,
+    PaymentKind,
+    Record,
+    Resource,
+)
+from arsync.domain.money import amount
+from arsync_quickbooks import wire
+
+#: Tells the company's own currency, for records of a company that knows only one.
+Home = Callable[[], str]
+
+_NOTHING: Final = Decimal(0)
+#: The time of a tombstone that does not tell its own.
+BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_VOIDED: Final = "Voided"
+#: The custom fields that hold the customer's own reference; QuickBooks Online has no field of its own for it.
+_REFERENCE: Final = re.compile(r"p\.? ?o\.?\b|purchase order|(your|customer|client)\W+(ref|order)", re.IGNORECASE)
+
+
+class Unreadable(ValueError):
+    """A record lacks what it cannot be without; the text names the field and no content."""
+
+
+# --- pages ------------------------------------------------------------------------------------------------
+
+
+def read(resource: Resource, raws: Iterable[msgspec.Raw], home: Home) -> list[Record | Broken]:
+    """The records of a page in its order, each read or broken; a tombstone comes as `Deleted`."""
+    record_of = _RECORD_OF[resource]
+    items: list[Record | Broken] = []
+    for raw in raws:
+        try:
+            items.append(record_of(raw, home))
+        except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+            items.append(_broken(resource, bytes(raw), error))
+    return items
+
+
+def _broken(resource: Resource, raw: bytes, error: Exception) -> Broken:
+    known = _loosely(raw)
+    remote_id = _dug(known.get("Id"))
+    customer = known.get("CustomerRef")
+    customer_id = _dug(customer.get("value") if isinstance(customer, dict) else customer)
+    # Other errors than these two quote what they could not read.
+    told = isinstance(error, Unreadable | msgspec.MsgspecError)
+    return Broken(
+        resource=resource,
+        remote_id=remote_id,
+        customer_id=remote_id if resource is Resource.CUSTOMERS else customer_id,
+        reason=str(error) if told else f"not readable ({type(error).__name__})",
+        raw=raw.decode("utf-8", "replace"),
+    )
+
+
+def _loosely(raw: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _dug(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+
+
+# --- records ----------------------------------------------------------------------------------------------
+
+
+def _invoice(raw: msgspec.Raw, home: Home) -> Invoice | Deleted:
+    found = wire.INVOICE.decode(raw)
+    if found.status == "Deleted":
+        return _tombstone(Resource.INVOICES, found)
+    total = _amount(found.total_amt, "TotalAmt")
+    balance = _amount(found.balance, "Balance")
+    return Invoice(
+        remote_id=_id(found),
+        number=_text(found.doc_number) or "",
+        customer_id=_required(_value(found.customer_ref), "CustomerRef"),
+        state=_invoice_state(found, total, balance),
+        currency=_currency(found.currency_ref, home),
+        total=total,
+        balance=balance,
+        issued_on=_date(found.txn_date, "TxnDate"),
+        due_on=_day(found.due_date, "DueDate") if found.due_date else None,
+        reference=_reference(found),
+        email=_first_address(found.bill_email),
+        lines=tuple([_line(line) for line in found.line if _sold(line)]) if found.line else (),
+        updated_at=_updated_at(found),
+        version=_text(found.sync_token) or "",
+    )
+
+
+def _invoice_state(found: wire.Invoice, total: Decimal, balance: Decimal) -> InvoiceState:
+    if _is_void(found.private_note, total or balance):
+        return InvoiceState.VOID
+    return InvoiceState.OPEN if balance > 0 else InvoiceState.PAID
+
+
+def _is_void(note: str | None, worth: Decimal) -> bool:
+    """QuickBooks has no status for it: nothing is left, and the note begins with the word (or is only it)."""
+    return note is not None and note.startswith(_VOIDED) and (not worth or note.strip() == _VOIDED)
+
+
+def _sold(line: wire.Line) -> bool:
+    return line.detail_type != "SubTotalLineDetail" and (line.amount is not None or bool(line.description))
+
+
+def _line(line: wire.Line) -> InvoiceLine:
+    item = line.sales_item_line_detail
+    quantity = None
+    description = line.description or ""
+    if isinstance(item, wire.SalesItem):
+        quantity = item.qty
+        if not description and isinstance(item.item_ref, wire.Ref):
+            description = item.item_ref.name or ""
+    worth = _NOTHING if line.amount is None else _amount(line.amount, "Line.Amount")
+    if line.detail_type == "DiscountLineDetail":
+        worth = -worth  # told as a positive number
+    return InvoiceLine(description=description, quantity=quantity, amount=worth)
+
+
+def _reference(found: wire.Invoice) -> str | None:
+    if found.po_number:
+        return _text(found.po_number)
+    for custom in found.custom_field or ():
+        if custom.string_value and custom.name and _REFERENCE.match(custom.name):
+            return _text(custom.string_value)
+    return None
+
+
+def _payment(raw: msgspec.Raw, home: Home) -> Payment | Deleted:
+    found = wire.PAYMENT.decode(raw)
+    if found.status == "Deleted":
+        return _tombstone(Resource.PAYMENTS, found)
+    total = _amount(found.total_amt, "TotalAmt")
+    received_on = _date(found.txn_date, "TxnDate")
+    allocations = tuple([part for line in found.line or () for part in _allocations(line, received_on)])
+    if found.unapplied_amt is None:
+        unapplied = max(_NOTHING, total - sum((part.amount for part in allocations), _NOTHING))
+    else:
+        unapplied = _amount(found.unapplied_amt, "UnappliedAmt")
+    return Payment(
+        remote_id=_id(found),
+        kind=PaymentKind.PAYMENT,
+        customer_id=_value(found.customer_ref),
+        state=CreditState.VOID if _is_void(found.private_note, total) else CreditState.ACTIVE,
+        currency=_currency(found.currency_ref, home),
+        amount=total,
+        unapplied=unapplied,
+        received_on=received_on,
+        reference=_text(found.payment_ref_num),
+        allocations=allocations,
+        updated_at=_updated_at(found),
+        version=_text(found.sync_token) or "",
+    )
+
+
+def _allocations(line: wire.Line, on: date) -> Iterable[Allocation]:
+    """What a line put on an invoice; where credit was used with the money, the credit's part is in it."""
+    for linked in line.linked_txn or ():
+        if linked.txn_type == "Invoice" and linked.txn_id is not None:
+            yield Allocation(invoice_id=str(linked.txn_id), amount=_amount(line.amount, "Line.Amount"), allocated_on=on)
+            return  # one amount is put on one invoice
+
+
+def _credit_note(raw: msgspec.Raw, home: Home) -> CreditNote | Deleted:
+    """A credit memo; which invoices took it, QuickBooks tells in the payments alone."""
+    found = wire.CREDIT_MEMO.decode(raw)
+    if found.status == "Deleted":
+        return _tombstone(Resource.CREDIT_NOTES, found)
+    total = _amount(found.total_amt, "TotalAmt")
+    left = [part for part in (found.remaining_credit, found.balance) if part is not None]
+    if not left:
+        raise Unreadable("RemainingCredit is missing")
+    return CreditNote(
+        remote_id=_id(found),
+        number=_text(found.doc_number) or "",
+        customer_id=_required(_value(found.customer_ref), "CustomerRef"),
+        state=CreditState.VOID if _is_void(found.private_note, total) else CreditState.ACTIVE,
+        currency=_currency(found.currency_ref, home),
+        total=total,
+        unapplied=_amount(max(left), "RemainingCredit"),
+        issued_on=_date(found.txn_date, "TxnDate"),
+        allocations=(),
+        updated_at=_updated_at(found),
+        version=_text(found.sync_token) or "",
+    )
+
+
+def _customer(raw: msgspec.Raw, home: Home) -> Customer | Deleted:
+    found = wire.CUSTOMER.decode(raw)
+    if found.status == "Deleted":
+        return _tombstone(Resource.CUSTOMERS, found)
+    remote_id = _id(found)
+    name = found.display_name or found.fully_qualified_name or found.company_name or ""
+    address = found.bill_addr
+    return Customer(
+        remote_id=remote_id,
+        name=name,
+        state=CustomerState.ARCHIVED if found.active is False else CustomerState.ACTIVE,
+        # The debt of a sub-customer stands on the sub-customer; who pays is the one above.
+        parent_id=_value(found.parent_ref),
+        merged_into=None,
+        currency=_value(found.currency_ref),
+        country=country_code(address.country) if isinstance(address, wire.Address) else None,
+        language=None,
+        contacts=_contacts(found, name),
+        balance=None if found.balance is None else _amount(found.balance, "Balance"),
+        updated_at=_updated_at(found),
+        version=_text(found.sync_token) or "",
+    )
+
+
+def _contacts(found: wire.Customer, name: str) -> tuple[Contact, ...]:
+    """The customer's address; where it is a list, the others are sent the invoices too."""
+    person = " ".join(part for part in (found.given_name, found.family_name) if part) or name
+    phone = _phone(found.primary_phone) or _phone(found.mobile)
+    addresses = _addresses(found.primary_email_addr)
+    if not addresses:
+        return (Contact(name=person, email=None, phone=phone, role=ContactRole.PRIMARY),) if phone else ()
+    first, *others = addresses
+    return (
+        Contact(name=person, email=first, phone=phone, role=ContactRole.PRIMARY),
+        *(Contact(name=person, email=other, phone=None, role=ContactRole.BILLING) for other in others),
+    )
+
+
+def _tombstone(resource: Resource, found: wire.Entity) -> Deleted:
+    told = isinstance(found.meta_data, wire.MetaData) and found.meta_data.last_updated_time
+    return Deleted(resource=resource, remote_id=_id(found), updated_at=_updated_at(found) if told else BEFORE_ALL)
+
+
+_RECORD_OF: Final[dict[Resource, Callable[[msgspec.Raw, Home], Record]]] = {
+    Resource.CUSTOMERS: _customer,
+    Resource.INVOICES: _invoice,
+    Resource.PAYMENTS: _payment,
+    Resource.CREDIT_NOTES: _credit_note,
+}
+
+
+# --- fields -----------------------------------------------------------------------------------------------
+
+
+def _id(found: wire.Entity) -> str:
+    return _required(_text(found.id), "Id")
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _required(value: str | None, field: str) -> str:
+    if value is None:
+        raise Unreadable(f"{field} is missing")
+    return value
+
+
+def _value(ref: wire.Ref | str | None) -> str | None:
+    return _text(ref.value) if isinstance(ref, wire.Ref) else None
+
+
+def _amount(value: Decimal | None, field: str) -> Decimal:
+    if value is None:
+        raise Unreadable(f"{field} is missing")
+    try:
+        return amount(value)
+    except (ValueError, ArithmeticError):
+        raise Unreadable(f"{field} is no amount that can be kept exactly") from None
+
+
+def _currency(ref: wire.Ref | str | None, home: Home) -> str:
+    return _value(ref) or home()
+
+
+def _date(text: str | None, field: str) -> date:
+    return _day(_required(text, field), field)
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str, field: str) -> date:
+    try:
+        return date.fromisoformat(text[:10])  # a zone or a time may follow
+    except ValueError:
+        raise Unreadable(f"{field} is no date") from None
+
+
+def _updated_at(found: wire.Entity) -> datetime:
+    meta = found.meta_data
+    if not isinstance(meta, wire.MetaData) or meta.last_updated_time is None:
+        raise Unreadable("MetaData.LastUpdatedTime is missing")
+    instant = meta.last_updated_time
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _addresses(email: wire.Email | str | None) -> list[str]:
+    text = email.address if isinstance(email, wire.Email) else email
+    return [part.strip() for part in re.split(r"[,;]", text) if part.strip()] if text else []
+
+
+def _first_address(email: wire.Email | str | None) -> str | None:
+    if isinstance(email, wire.Email) and email.address and "," not in email.address and ";" not in email.address:
+        return email.address.strip() or None
+    return next(iter(_addresses(email)), None)
+
+
+def _phone(phone: wire.Phone | str | None) -> str | None:
+    return _text(phone.free_form_number) if isinstance(phone, wire.Phone) else None
+
+
+@lru_cache(maxsize=512)
+def country_code(text: str | None) -> str | None:
+    """ISO 3166-1 alpha-2 of a code of two or three letters or an English name; None where it is neither."""
+    name = (text or "").strip()
+    if len(name) in (2, 3) and name.isascii() and name.isalpha():
+        code = name.upper()
+        codes: list[str] = get_global("territory_aliases").get(code) or [code]
+        return codes[0] if len(codes) == 1 and codes[0] in Locale("en").territories else None
+    return _country_names().get(name.casefold())
+
+
+@lru_cache(maxsize=1)
+def _country_names() -> dict[str, str]:
+    return {
+        name.casefold(): code for code, name in Locale("en").territories.items() if len(code) == 2 and code.isalpha()
+    }

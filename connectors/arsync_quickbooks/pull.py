@@ -1,0 +1,97 @@
+"""Reading records by query: page after page, or by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+from arsync.connector import Broken, Page, Resource
+from arsync.domain.documents import Deleted, Record
+from arsync_quickbooks import mapping
+from arsync_quickbooks.client import Books
+from arsync_quickbooks.paging import PAGE_SIZE, Item, Position, mark
+
+ENTITY: Final[Mapping[Resource, str]] = {
+    Resource.CUSTOMERS: "Customer",
+    Resource.INVOICES: "Invoice",
+    Resource.PAYMENTS: "Payment",
+    Resource.CREDIT_NOTES: "CreditMemo",
+}
+#: A query for customers leaves out the inactive ones unless they are asked for.
+_ALWAYS: Final[Mapping[Resource, tuple[str, ...]]] = {Resource.CUSTOMERS: ("Active IN (true, false)",)}
+_IDS_PER_QUERY: Final = 100
+
+
+class Pull:
+    """Queries of one company, as pages of records; a page's cursor is the caller's affair."""
+
+    def __init__(self, books: Books, home: Callable[[], str]) -> None:
+        self._books = books
+        self.home = home
+
+    def count(self, resource: Resource, where: Sequence[str]) -> int:
+        """How many records stand under those conditions."""
+        return self._books.count(ENTITY[resource], [*_ALWAYS.get(resource, ()), *where])[0]
+
+    def walk(
+        self, resource: Resource, where: Sequence[str], position: Position
+    ) -> Iterator[tuple[Page, Position | None]]:
+        """Every record under those conditions in the order of its last change: pages, each with the position after
+        it, None after the last."""
+        following: Position | None = position
+        while following is not None:
+            here = following
+            conditions = [*_ALWAYS.get(resource, ()), *where]
+            if here.anchor is not None:
+                conditions.append(f"MetaData.LastUpdatedTime >= '{here.anchor.isoformat()}'")
+            ending = f"ORDERBY MetaData.LastUpdatedTime STARTPOSITION {here.start} MAXRESULTS {PAGE_SIZE}"
+            found = self._books.find(ENTITY[resource], conditions, ending)
+            items = mapping.read(resource, found.raws, self.home)
+            following = here.after(items)
+            fresh = [item for item in items if mark(item) not in here.met] if here.met else items
+            yield page(resource, fresh), following
+
+    def all(self, resource: Resource, where: Sequence[str], position: Position, cursor: str) -> Iterator[Page]:
+        """The same, every page with that cursor."""
+        for each, _ in self.walk(resource, where, position):
+            yield Page(resource, each.records, each.broken, cursor, each.seen)
+
+    def by_id(self, resource: Resource, remote_ids: Collection[str], cursor: str) -> Iterator[Page]:
+        """These records, a hundred to a request; one that is not found comes as `Deleted`, as of the answer."""
+        for ids in batches(remote_ids):
+            conditions = [*_ALWAYS.get(resource, ()), f"Id IN ({listed(ids)})"]
+            found = self._books.find(ENTITY[resource], conditions, f"MAXRESULTS {PAGE_SIZE}")
+            items = mapping.read(resource, found.raws, self.home)
+            there = {item.remote_id for item in items}
+            if None not in there:  # else it may be one of those asked for
+                items += [Deleted(resource, remote_id, found.at) for remote_id in ids if remote_id not in there]
+            yield page(resource, items, cursor)
+
+
+def page(resource: Resource, items: Sequence[Item], cursor: str = "") -> Page:
+    """A page of records, the broken ones apart."""
+    broken = tuple([item for item in items if isinstance(item, Broken)])
+    records: tuple[Record, ...]
+    if broken:
+        records = tuple([item for item in items if not isinstance(item, Broken)])
+    else:
+        records = tuple(items)  # type: ignore[arg-type] # none of them is broken
+    return Page(resource=resource, records=records, broken=broken, cursor=cursor, seen=len(items))
+
+
+def batches(remote_ids: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """The ids, each once, as many at a time as one query names."""
+    rest = iter(dict.fromkeys(remote_ids))
+    while batch := tuple(islice(rest, _IDS_PER_QUERY)):
+        yield batch
+
+
+def listed(remote_ids: Collection[str]) -> str:
+    """Ids as a query's IN takes them."""
+    return ", ".join(f"'{escaped(remote_id)}'" for remote_id in remote_ids)
+
+
+def escaped(text: str) -> str:
+    """A text inside a query's quotes."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")

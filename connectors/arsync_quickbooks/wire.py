@@ -1,0 +1,199 @@
+"""What QuickBooks sends, as far as arsync reads it: envelopes with raw records, and each record leniently.
+
+Amounts may come as numbers or as text, ids as text or as numbers, and an object or a list may be null or an empty
+string. Everything that is not named here is skipped without being built.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, TypeVar
+
+import msgspec
+
+Text = str | int | None
+
+
+class Wire(msgspec.Struct, rename="pascal", gc=False):
+    """One object on the wire; keys it does not name are ignored."""
+
+
+# --- records ------------------------------------------------------------------------------------------
+
+
+class Ref(Wire, rename=None):
+    value: Text = None
+    name: str | None = None
+
+
+class MetaData(Wire):
+    last_updated_time: datetime | None = None
+
+
+class Email(Wire):
+    address: str | None = None
+
+
+class Phone(Wire):
+    free_form_number: Text = None
+
+
+class Address(Wire):
+    country: str | None = None
+
+
+class CustomField(Wire):
+    name: str | None = None
+    string_value: Text = None
+
+
+class LinkedTxn(Wire):
+    txn_id: Text = None
+    txn_type: str | None = None
+
+
+class SalesItem(Wire):
+    qty: Decimal | None = None
+    item_ref: Ref | str | None = None
+
+
+class Line(Wire):
+    description: str | None = None
+    amount: Decimal | None = None
+    detail_type: str | None = None
+    linked_txn: list[LinkedTxn] | None = None
+    sales_item_line_detail: SalesItem | str | None = None
+
+
+class Entity(Wire):
+    """What every record has; `status` is set in a tombstone."""
+
+    id: Text = None
+    sync_token: Text = None
+    meta_data: MetaData | str | None = None
+    status: str | None = msgspec.field(default=None, name="status")
+
+
+class Transaction(Entity):
+    doc_number: Text = None
+    txn_date: str | None = None
+    currency_ref: Ref | str | None = None
+    customer_ref: Ref | str | None = None
+    private_note: str | None = None
+    total_amt: Decimal | None = None
+    line: list[Line] | None = None
+
+
+class Invoice(Transaction):
+    balance: Decimal | None = None
+    due_date: str | None = None
+    bill_email: Email | str | None = None
+    po_number: Text = msgspec.field(default=None, name="PONumber")
+    custom_field: list[CustomField] | None = None
+
+
+class Payment(Transaction):
+    unapplied_amt: Decimal | None = None
+    payment_ref_num: Text = None
+
+
+class CreditMemo(Transaction):
+    balance: Decimal | None = None
+    remaining_credit: Decimal | None = None
+
+
+class Customer(Entity):
+    display_name: str | None = None
+    fully_qualified_name: str | None = None
+    company_name: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    active: bool | None = None
+    parent_ref: Ref | str | None = None
+    currency_ref: Ref | str | None = None
+    bill_addr: Address | str | None = None
+    primary_email_addr: Email | str | None = None
+    primary_phone: Phone | str | None = None
+    mobile: Phone | str | None = None
+    balance: Decimal | None = None
+
+
+class Attachable(Wire):
+    id: Text = None
+    note: str | None = None
+
+
+class CompanyInfo(Wire):
+    company_name: str | None = None
+    legal_name: str | None = None
+    country: str | None = None
+    default_time_zone: str | None = None
+
+
+class CurrencyPrefs(Wire):
+    home_currency: Ref | str | None = None
+
+
+class Preferences(Wire):
+    currency_prefs: CurrencyPrefs | str | None = None
+
+
+# --- envelopes -----------------------------------------------------------------------------------------
+
+Raws = list[msgspec.Raw]
+
+
+class Rows(Wire):
+    """One entity's records, not yet decoded; an entity that is not named is absent."""
+
+    customer: Raws | None = None
+    invoice: Raws | None = None
+    payment: Raws | None = None
+    credit_memo: Raws | None = None
+    attachable: Raws | None = None
+    company_info: Raws | None = None
+    preferences: Raws | None = None
+    total_count: Text = msgspec.field(default=None, name="totalCount")
+    fault: msgspec.Raw | None = None
+
+
+class QueryAnswer(Wire):
+    query_response: Rows | None = None
+    fault: msgspec.Raw | None = None
+    time: Text = msgspec.field(default=None, name="time")
+
+
+class Changes(Wire):
+    query_response: list[Rows | None] | None = None
+
+
+class ChangesAnswer(Wire):
+    changes: list[Changes] | None = msgspec.field(default=None, name="CDCResponse")
+    fault: msgspec.Raw | None = None
+    time: Text = msgspec.field(default=None, name="time")
+
+
+class CreatedNote(Wire):
+    attachable: Attachable | None = None
+    fault: msgspec.Raw | None = None
+
+
+T = TypeVar("T")
+
+
+def reader(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """A decoder that takes "false", "12" and 12 for what they mean."""
+    return msgspec.json.Decoder(kind, strict=False)
+
+
+QUERY: Final = reader(QueryAnswer)
+CHANGES: Final = reader(ChangesAnswer)
+CREATED_NOTE: Final = reader(CreatedNote)
+INVOICE: Final = reader(Invoice)
+PAYMENT: Final = reader(Payment)
+CREDIT_MEMO: Final = reader(CreditMemo)
+CUSTOMER: Final = reader(Customer)
+ATTACHABLE: Final = reader(Attachable)
+COMPANY_INFO: Final = reader(CompanyInfo)
+PREFERENCES: Final = reader(Preferences)

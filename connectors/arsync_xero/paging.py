@@ -1,0 +1,114 @@
+"""Walking through records in the order of their last change, so that nothing is lost while people work on.
+
+Page numbers count positions, and every edit moves a record to the end and all others up by one: whoever asks for
+page 2 misses one record per edit. So after each page the walk starts anew at page 1, from the last time stamp seen.
+Page numbers are used only where a whole page fell into one instant (an import): there the pages overlap, and the walk
+goes on only when it finds again the last records it has read; else it reads that instant once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from arsync.errors import Malformed
+from arsync_xero.rows import Answer, Row
+
+PAGE_SIZE: Final = 1000
+#: If-Modified-Since has whole seconds, and it is not told whether that second itself is in or out.
+_STEP_BACK: Final = timedelta(seconds=1)
+#: What Xero gives a page that was asked for without a size: fewer records than these are the last ones.
+_SMALLEST_PAGE: Final = 100
+_TAIL: Final = 10
+_RESTARTS: Final = 3
+
+#: reads one page: changed since (or all), page number from 1, page size
+ReadPage = Callable[[datetime | None, int, int], Answer]
+
+
+class Anchor(msgspec.Struct, frozen=True, array_like=True):
+    """A position in a walk: `offset` records changed since `since` are read, the last of them are in `tail`."""
+
+    since: datetime | None = None
+    offset: int = 0
+    tail: tuple[tuple[str | None, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The records of one page that the page before did not have, and where to go on (None: the end)."""
+
+    rows: tuple[Row, ...]
+    then: Anchor | None
+    at: datetime | None
+
+
+def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
+    """Everything from that position to the end; asks for a page only when it is wanted."""
+    anchor, limit, restarts = start, PAGE_SIZE, 0
+    known: set[tuple[str | None, str | None]] = set(start.tail)
+    while True:
+        page, size = _window(anchor.offset, limit)
+        answer = read(anchor.since, page, size)
+        if answer.page_size and answer.page_size < size:  # the source allows less
+            limit = size = answer.page_size
+            if page > 1:
+                continue
+        rows = answer.rows
+        if anchor.tail and not any(_key(row) in anchor.tail for row in rows):
+            # More left this instant than the pages overlap: the page may begin beyond what was read.
+            restarts += 1
+            if restarts > _RESTARTS:
+                raise Malformed("the pages of the source do not keep their order")
+            anchor = Anchor(anchor.since)
+            continue
+        fresh = tuple([row for row in rows if _key(row) not in known])
+        then = _next(anchor, rows, (page - 1) * size) if _more(answer, page, size) else None
+        yield Stretch(fresh, then, answer.at)
+        if then is None:
+            return
+        if then.offset == 0:
+            restarts = 0
+            known = {_key(row) for row in rows if row.updated_at is None or _reaches(row.updated_at, then.since)}
+        else:
+            known.update(_key(row) for row in rows)
+        anchor = then
+
+
+def _key(row: Row) -> tuple[str | None, str | None]:
+    return row.remote_id, row.stamp
+
+
+def _reaches(updated: datetime, since: datetime | None) -> bool:
+    return since is None or updated >= since
+
+
+def _more(answer: Answer, page: int, size: int) -> bool:
+    if not answer.rows:
+        return False
+    if answer.item_count is not None:
+        return page * size < answer.item_count
+    return len(answer.rows) >= min(size, _SMALLEST_PAGE)
+
+
+def _next(anchor: Anchor, rows: tuple[Row, ...], first: int) -> Anchor:
+    reached = next((row.updated_at for row in reversed(rows) if row.updated_at is not None), None)
+    if reached is not None:
+        since = reached.astimezone(UTC).replace(microsecond=0) - _STEP_BACK
+        if anchor.since is None or since > anchor.since:
+            return Anchor(since)
+    return Anchor(anchor.since, first + len(rows), tuple(_key(row) for row in rows[-_TAIL:]))
+
+
+def _window(offset: int, limit: int) -> tuple[int, int]:
+    """The page that begins a little before `offset` and reaches furthest beyond it: its number and size."""
+    if offset == 0:
+        return 1, limit
+    overlap = max(_TAIL, limit // 20)
+    begin = max(0, offset - overlap)
+    sizes = range(limit, limit // 2, -1)
+    return max(((begin // size + 1, size) for size in sizes), key=lambda window: window[0] * window[1])

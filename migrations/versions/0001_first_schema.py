@@ -1,0 +1,591 @@
+"""The first schema."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "grants",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
+    )
+    op.create_table(
+        "installation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=8), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stopped_by", sa.Text(), nullable=True),
+        sa.Column("stop_reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("id = 1", name=op.f("ck_installation_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
+    )
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("token", sa.String(length=32), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
+        "runs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("summary", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+    )
+    op.create_table(
+        "connections",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("external_id", sa.String(length=64), nullable=False),
+        sa.Column("grant_id", sa.Integer(), nullable=False),
+        sa.Column("company_name", sa.Text(), nullable=False),
+        sa.Column("base_currency", sa.String(length=3), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=True),
+        sa.Column("timezone", sa.String(length=64), nullable=True),
+        sa.Column("reminders_on", sa.Boolean(), nullable=True),
+        sa.Column("health", sa.String(length=24), nullable=False),
+        sa.Column("health_reason", sa.Text(), nullable=False),
+        sa.Column("synced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "health IN ('ok', 'recovering', 'partial', 'suspect', 'reauthorise')", name=op.f("ck_connections_health")
+        ),
+        sa.ForeignKeyConstraint(["grant_id"], ["grants.id"], name=op.f("fk_connections_grant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_connections")),
+        sa.UniqueConstraint("name", name=op.f("uq_connections_name")),
+        sa.UniqueConstraint("provider", "external_id", name=op.f("uq_connections_provider_external_id")),
+    )
+    op.create_table(
+        "allocations",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("source_id", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("allocated_on", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_allocations_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "source", "source_id", "position", name=op.f("pk_allocations")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("allocations", schema=None) as batch_op:
+        batch_op.create_index("ix_allocations_invoice", ["connection_id", "invoice_id"], unique=False)
+
+    op.create_table(
+        "chases",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.String(length=64), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('open', 'clear', 'reopened', 'handed_off', 'written_off')", name=op.f("ck_chases_state")
+        ),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_chases_connection_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_chases")),
+        sa.UniqueConstraint(
+            "connection_id", "payer_id", "currency", name=op.f("uq_chases_connection_id_payer_id_currency")
+        ),
+    )
+    op.create_table(
+        "contacts",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("role", sa.String(length=24), nullable=False),
+        sa.CheckConstraint("role IN ('primary', 'billing', 'other')", name=op.f("ck_contacts_role")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_contacts_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "customer_id", "position", name=op.f("pk_contacts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "credit_notes",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("remote_id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("unapplied", sa.BigInteger(), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.CheckConstraint("state IN ('active', 'void', 'deleted')", name=op.f("ck_credit_notes_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_credit_notes_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "remote_id", name=op.f("pk_credit_notes")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("credit_notes", schema=None) as batch_op:
+        batch_op.create_index("ix_credit_notes_customer", ["connection_id", "customer_id"], unique=False)
+        batch_op.create_index(
+            "ix_credit_notes_unapplied",
+            ["connection_id", "currency"],
+            unique=False,
+            sqlite_where=sa.text("unapplied <> 0"),
+            postgresql_where=sa.text("unapplied <> 0"),
+        )
+
+    op.create_table(
+        "cursors",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("pull", sa.String(length=32), nullable=False),
+        sa.Column("position", sa.Text(), nullable=True),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_cursors_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "pull", name=op.f("pk_cursors")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "customers",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("remote_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("parent_id", sa.String(length=64), nullable=True),
+        sa.Column("merged_into", sa.String(length=64), nullable=True),
+        sa.Column("payer_id", sa.String(length=64), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("country", sa.String(length=2), nullable=True),
+        sa.Column("language", sa.String(length=16), nullable=True),
+        sa.Column("balance", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.CheckConstraint("state IN ('active', 'archived', 'merged', 'deleted')", name=op.f("ck_customers_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_customers_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "remote_id", name=op.f("pk_customers")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("customers", schema=None) as batch_op:
+        batch_op.create_index("ix_customers_payer", ["connection_id", "payer_id"], unique=False)
+
+    op.create_table(
+        "holds",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.String(length=64), nullable=True),
+        sa.Column("invoice_id", sa.String(length=64), nullable=True),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("begins", sa.Date(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('dispute', 'promise', 'plan', 'pause', 'autopay', 'legal', 'opt_out')", name=op.f("ck_holds_kind")
+        ),
+        sa.CheckConstraint("state IN ('active', 'lifted', 'expired')", name=op.f("ck_holds_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_holds_connection_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+    )
+    with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_holds_active",
+            ["connection_id", "payer_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
+        )
+
+    op.create_table(
+        "invoice_lines",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Text(), nullable=True),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_invoice_lines_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "invoice_id", "position", name=op.f("pk_invoice_lines")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "invoices",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("remote_id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("balance", sa.BigInteger(), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.CheckConstraint("state IN ('draft', 'open', 'paid', 'void', 'deleted')", name=op.f("ck_invoices_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_invoices_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "remote_id", name=op.f("pk_invoices")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("invoices", schema=None) as batch_op:
+        batch_op.create_index("ix_invoices_customer", ["connection_id", "customer_id"], unique=False)
+        batch_op.create_index("ix_invoices_number", ["number"], unique=False)
+        batch_op.create_index(
+            "ix_invoices_open",
+            ["connection_id", "due_on"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.create_table(
+        "payments",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("remote_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=True),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("unapplied", sa.BigInteger(), nullable=False),
+        sa.Column("received_on", sa.Date(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.CheckConstraint("kind IN ('payment', 'overpayment', 'prepayment')", name=op.f("ck_payments_kind")),
+        sa.CheckConstraint("state IN ('active', 'void', 'deleted')", name=op.f("ck_payments_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_payments_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "remote_id", name=op.f("pk_payments")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.create_index("ix_payments_customer", ["connection_id", "customer_id"], unique=False)
+        batch_op.create_index(
+            "ix_payments_unapplied",
+            ["connection_id", "currency"],
+            unique=False,
+            sqlite_where=sa.text("unapplied <> 0"),
+            postgresql_where=sa.text("unapplied <> 0"),
+        )
+
+    op.create_table(
+        "promises",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.String(length=64), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("promised_on", sa.Date(), nullable=False),
+        sa.Column("grace", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('open', 'kept', 'broken')", name=op.f("ck_promises_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_promises_connection_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promises")),
+    )
+    op.create_table(
+        "quarantine",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("resource", sa.String(length=16), nullable=False),
+        sa.Column("remote_id", sa.String(length=64), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("raw", sa.Text(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_quarantine_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "resource", "remote_id", name=op.f("pk_quarantine")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("chase_id", sa.Integer(), nullable=False),
+        sa.Column("step_id", sa.String(length=64), nullable=False),
+        sa.Column("occurrence", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("tone", sa.Integer(), nullable=False),
+        sa.Column("playbook", sa.String(length=64), nullable=False),
+        sa.Column("playbook_version", sa.String(length=64), nullable=False),
+        sa.Column("locale", sa.String(length=16), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("recipients", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("planned_on", sa.Date(), nullable=False),
+        sa.Column("approved_by", sa.Text(), nullable=True),
+        sa.Column("claim_token", sa.String(length=32), nullable=True),
+        sa.Column("claimed_by", sa.Text(), nullable=True),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("chase_version", sa.Integer(), nullable=True),
+        sa.Column("sending_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sent_on", sa.Date(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('planned', 'approved', 'claimed', 'sending', 'accepted', 'delivered', 'bounced', 'failed', 'unknown', 'presumed_sent', 'superseded', 'cancelled')",
+            name=op.f("ck_messages_state"),
+        ),
+        sa.ForeignKeyConstraint(["chase_id"], ["chases.id"], name=op.f("fk_messages_chase_id")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_messages_connection_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+        sa.UniqueConstraint(
+            "chase_id",
+            "step_id",
+            "occurrence",
+            "revision",
+            name=op.f("uq_messages_chase_id_step_id_occurrence_revision"),
+        ),
+        sa.UniqueConstraint("key", name=op.f("uq_messages_key")),
+    )
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index("ix_messages_state", ["state", "connection_id"], unique=False)
+        batch_op.create_index(
+            "uq_messages_live",
+            ["chase_id"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('planned', 'approved', 'claimed', 'sending', 'unknown')"),
+            postgresql_where=sa.text("state IN ('planned', 'approved', 'claimed', 'sending', 'unknown')"),
+        )
+
+    op.create_table(
+        "verdicts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("chase_id", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.Column("decision", sa.String(length=24), nullable=False),
+        sa.Column("rule", sa.String(length=24), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("next_on", sa.Date(), nullable=True),
+        sa.Column("step_id", sa.String(length=64), nullable=True),
+        sa.Column("inputs", sa.String(length=64), nullable=False),
+        sa.Column("first_run", sa.Integer(), nullable=False),
+        sa.Column("first_on", sa.Date(), nullable=False),
+        sa.Column("last_run", sa.Integer(), nullable=True),
+        sa.Column("last_on", sa.Date(), nullable=True),
+        sa.CheckConstraint("decision IN ('act', 'wait', 'hold')", name=op.f("ck_verdicts_decision")),
+        sa.ForeignKeyConstraint(["chase_id"], ["chases.id"], name=op.f("fk_verdicts_chase_id")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_verdicts_connection_id")),
+        sa.ForeignKeyConstraint(["first_run"], ["runs.id"], name=op.f("fk_verdicts_first_run")),
+        sa.ForeignKeyConstraint(["last_run"], ["runs.id"], name=op.f("fk_verdicts_last_run")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verdicts")),
+    )
+    with op.batch_alter_table("verdicts", schema=None) as batch_op:
+        batch_op.create_index("ix_verdicts_invoice", ["connection_id", "invoice_id", "first_run"], unique=False)
+        batch_op.create_index(
+            "uq_verdicts_standing",
+            ["connection_id", "invoice_id"],
+            unique=True,
+            sqlite_where=sa.text("last_run IS NULL"),
+            postgresql_where=sa.text("last_run IS NULL"),
+        )
+
+    op.create_table(
+        "events",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=True),
+        sa.Column("chase_id", sa.Integer(), nullable=True),
+        sa.Column("message_id", sa.Integer(), nullable=True),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["chase_id"], ["chases.id"], name=op.f("fk_events_chase_id")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_events_connection_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_events_message_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+    )
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index("ix_events_chase", ["chase_id"], unique=False)
+
+    op.create_table(
+        "message_items",
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("demanded", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_message_items_message_id")),
+        sa.PrimaryKeyConstraint("message_id", "position", name=op.f("pk_message_items")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("message_items", schema=None) as batch_op:
+        batch_op.create_index("ix_message_items_invoice", ["invoice_id"], unique=False)
+
+    op.create_table(
+        "notes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("target_kind", sa.String(length=16), nullable=False),
+        sa.Column("target_id", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("marker", sa.String(length=40), nullable=False),
+        sa.Column("key", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("claim_token", sa.String(length=32), nullable=True),
+        sa.Column("claimed_by", sa.Text(), nullable=True),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("absent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("remote_id", sa.String(length=64), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'claimed', 'written', 'failed', 'unknown')", name=op.f("ck_notes_state")
+        ),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_notes_connection_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_notes_message_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notes")),
+        sa.UniqueConstraint("key", name=op.f("uq_notes_key")),
+        sa.UniqueConstraint("marker", name=op.f("uq_notes_marker")),
+        sa.UniqueConstraint(
+            "message_id", "target_kind", "target_id", name=op.f("uq_notes_message_id_target_kind_target_id")
+        ),
+    )
+    with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.create_index("ix_notes_state", ["state", "connection_id"], unique=False)
+
+    _append_only("events")
+
+
+def _append_only(table: str) -> None:
+    """The log is never rewritten, not even by a slip of our own."""
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("update", "delete"):
+            op.execute(
+                f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+    else:
+        op.execute(
+            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+        )
+        op.execute(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        )
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.drop_index("ix_notes_state")
+
+    op.drop_table("notes")
+    with op.batch_alter_table("message_items", schema=None) as batch_op:
+        batch_op.drop_index("ix_message_items_invoice")
+
+    op.drop_table("message_items")
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.drop_index("ix_events_chase")
+
+    op.drop_table("events")
+    with op.batch_alter_table("verdicts", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_verdicts_standing",
+            sqlite_where=sa.text("last_run IS NULL"),
+            postgresql_where=sa.text("last_run IS NULL"),
+        )
+        batch_op.drop_index("ix_verdicts_invoice")
+
+    op.drop_table("verdicts")
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_messages_live",
+            sqlite_where=sa.text("state IN ('planned', 'approved', 'claimed', 'sending', 'unknown')"),
+            postgresql_where=sa.text("state IN ('planned', 'approved', 'claimed', 'sending', 'unknown')"),
+        )
+        batch_op.drop_index("ix_messages_state")
+
+    op.drop_table("messages")
+    op.drop_table("quarantine")
+    op.drop_table("promises")
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_payments_unapplied", sqlite_where=sa.text("unapplied <> 0"), postgresql_where=sa.text("unapplied <> 0")
+        )
+        batch_op.drop_index("ix_payments_customer")
+
+    op.drop_table("payments")
+    with op.batch_alter_table("invoices", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_invoices_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")
+        )
+        batch_op.drop_index("ix_invoices_number")
+        batch_op.drop_index("ix_invoices_customer")
+
+    op.drop_table("invoices")
+    op.drop_table("invoice_lines")
+    with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_holds_active", sqlite_where=sa.text("state = 'active'"), postgresql_where=sa.text("state = 'active'")
+        )
+
+    op.drop_table("holds")
+    with op.batch_alter_table("customers", schema=None) as batch_op:
+        batch_op.drop_index("ix_customers_payer")
+
+    op.drop_table("customers")
+    op.drop_table("cursors")
+    with op.batch_alter_table("credit_notes", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_credit_notes_unapplied",
+            sqlite_where=sa.text("unapplied <> 0"),
+            postgresql_where=sa.text("unapplied <> 0"),
+        )
+        batch_op.drop_index("ix_credit_notes_customer")
+
+    op.drop_table("credit_notes")
+    op.drop_table("contacts")
+    op.drop_table("chases")
+    with op.batch_alter_table("allocations", schema=None) as batch_op:
+        batch_op.drop_index("ix_allocations_invoice")
+
+    op.drop_table("allocations")
+    op.drop_table("connections")
+    op.drop_table("runs")
+    op.drop_table("leases")
+    op.drop_table("installation")
+    op.drop_table("grants")
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute("DROP FUNCTION refuse_change()")

@@ -1,0 +1,60 @@
+"""The channel contract: one message out, at most once, with honest answers about what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message ready to leave. `message_id` is ours (a UUID in hex) and finds it again wherever it went."""
+
+    message_id: str
+    sender: str  # an RFC 5322 mailbox: Name <address>
+    reply_to: str
+    to: tuple[str, ...]  # RFC 5322 mailboxes
+    cc: tuple[str, ...]
+    bcc: tuple[str, ...]
+    subject: str
+    text: str
+    html: str
+    at: datetime  # for the Date header
+    language: str  # BCP 47
+    tags: Mapping[str, str] = field(default_factory=dict)  # connection, playbook, step: for the provider's statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The channel took it. `reference` is the provider's id or a path."""
+
+    reference: str
+
+
+class Evidence(StrEnum):
+    """What a look-up by our id tells of a message whose answer never came."""
+
+    SENT = "sent"  # the provider has it
+    NOT_SENT = "not_sent"  # it certainly never left
+    NOTHING = "nothing"  # cannot be told
+
+
+class Channel(Protocol):
+    """A way out."""
+
+    name: ClassVar[str]
+
+    def send(self, envelope: Envelope) -> Receipt:
+        """Sends once.
+
+        Raises `RetryLater` and `Rejected` only where nothing went out, `Refused` where the last gate closed before the
+        first byte, and `OutcomeUnknown` where it may have.
+        """
+        ...
+
+    def look_up(self, message_id: str) -> tuple[Evidence, str | None]:
+        """Evidence of that message, and the provider's reference where it was sent."""
+        ...

@@ -1,0 +1,230 @@
+"""The SendGrid channel: the SDK's mail, over our one session.
+
+The SDK's own client opens a connection per message and waits for ever; only its typed helpers are used.
+SendGrid keeps no idempotency key: what was not answered is unknown, and is never sent again from here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import ssl
+from collections.abc import Mapping
+from datetime import UTC
+from email.headerregistry import Address
+from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
+
+import requests
+from sendgrid.helpers.mail import (
+    Bcc,
+    Category,
+    Cc,
+    ClickTracking,
+    Content,
+    CustomArg,
+    Email,
+    From,
+    Header,
+    Mail,
+    MimeType,
+    OpenTracking,
+    Personalization,
+    ReplyTo,
+    SubscriptionTracking,
+    To,
+    TrackingSettings,
+)
+from sendgrid.helpers.mail.exceptions import ApiKeyIncludedException
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from arsync.channel.contract import Envelope, Evidence, Receipt
+from arsync.channel.mail import addressed, identity
+from arsync.domain.clock import Clock
+from arsync.errors import OutcomeUnknown, Rejected, RetryLater
+
+# At DEBUG it prints the key.
+logging.getLogger("python_http_client.client").setLevel(logging.WARNING)
+
+_TIMEOUT: Final = (5.0, 30.0)
+#: Answers that SendGrid gives before it takes anything.
+_REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 413, 415, 422})
+_CATEGORIES: Final = 10
+_CATEGORY_LENGTH: Final = 255
+_PAUSE: Final = 60.0  # when a 429 does not say how long
+_LONGEST_PAUSE: Final = 3600.0
+_CANDIDATES: Final = 5
+
+
+class SendGridChannel:
+    """Sends by `{host}/v3/mail/send`; `activity_lookup` says that the account may read the activity feed."""
+
+    name: ClassVar[str] = "sendgrid"
+
+    def __init__(
+        self,
+        api_key: str,
+        host: str,
+        session: requests.Session,
+        *,
+        clock: Clock,
+        activity_lookup: bool = False,
+    ) -> None:
+        self._key = api_key
+        self._host = host.rstrip("/")
+        self._session = session
+        self._clock = clock
+        self._activity_lookup = activity_lookup
+
+    def send(self, envelope: Envelope) -> Receipt:
+        """SendGrid's X-Message-Id as receipt."""
+        body = payload(envelope)
+        try:
+            # Streamed: an answer that breaks off after its status line is an answer all the same.
+            answer = self._session.post(
+                f"{self._host}/v3/mail/send",
+                json=body,
+                headers=self._authorization(),
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            if _never_left(error):
+                raise RetryLater("SendGrid cannot be reached") from error
+            raise OutcomeUnknown(f"SendGrid did not answer ({type(error).__name__})") from error
+        with answer:
+            return self._judge(answer, envelope.message_id)
+
+    def look_up(self, message_id: str) -> tuple[Evidence, str | None]:
+        """`sent` where the activity feed shows the message; else `nothing`, since the feed lags behind."""
+        if not self._activity_lookup:
+            return Evidence.NOTHING, None
+        query = f'unique_args["message_id"]="{identity(message_id)}"'
+        found = self._read("/v3/messages", {"query": query, "limit": str(_CANDIDATES)})
+        messages = found.get("messages") if isinstance(found, Mapping) else None
+        for message in messages[:_CANDIDATES] if isinstance(messages, list) else ():
+            reference = message.get("msg_id") if isinstance(message, Mapping) else None
+            # The filter is taken at its word only where the message itself carries our id.
+            if isinstance(reference, str) and message_id in str(self._custom_args(reference)):
+                return Evidence.SENT, reference
+        return Evidence.NOTHING, None
+
+    def _custom_args(self, reference: str) -> object:
+        details = self._read(f"/v3/messages/{quote(reference, safe='')}", {})
+        return details.get("unique_args") if isinstance(details, Mapping) else None
+
+    def _read(self, path: str, query: dict[str, str]) -> object:
+        try:
+            answer = self._session.get(
+                self._host + path,
+                params=query,
+                headers=self._authorization(),
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+            )
+            return answer.json() if answer.status_code == 200 else None
+        except requests.RequestException:
+            return None  # no answer is no evidence
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key}"}
+
+    def _judge(self, answer: requests.Response, message_id: str) -> Receipt:
+        status = answer.status_code
+        if status == 202:
+            with contextlib.suppress(requests.RequestException):
+                _ = answer.content  # read to its end, so that the connection goes back to the pool
+            return Receipt(answer.headers.get("X-Message-Id") or message_id)
+        if status == 429:
+            raise RetryLater("SendGrid asks to slow down", after=self._pause(answer.headers))
+        if status in _REFUSALS:
+            raise Rejected(f"SendGrid answered {status}: {self._first_error(answer)}")
+        raise OutcomeUnknown(f"SendGrid answered {status}")
+
+    def _pause(self, headers: Mapping[str, str]) -> float:
+        now = self._clock.now()
+        reset, retry_after = headers.get("X-RateLimit-Reset", ""), headers.get("Retry-After", "").strip()
+        if retry_after.isdigit():
+            pause = float(retry_after)
+        elif retry_after:
+            try:
+                until = parsedate_to_datetime(retry_after)
+            except ValueError:
+                return _PAUSE
+            pause = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+        elif reset.strip().isdigit():
+            pause = float(reset) - now.timestamp()
+        else:
+            return _PAUSE
+        return min(max(pause, 1.0), _LONGEST_PAUSE)
+
+    def _first_error(self, answer: requests.Response) -> str:
+        try:
+            first = answer.json()["errors"][0]
+            message, place = str(first["message"]), first.get("field")
+        except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError):
+            return "no reason given"
+        # It is logged and shown: without our key, without anybody's address.
+        said = f"{message} ({place})" if place else message
+        said = re.sub(r"SG\.[\w.-]+", "<key>", said.replace(self._key, "<key>"))
+        said = re.sub(r"[^\s<>\"'@]+@[^\s<>\"'@]+", "<address>", said)
+        return " ".join(said.split())[:200]
+
+
+def payload(envelope: Envelope) -> dict[str, Any]:
+    """The request body of mail/send; Rejected where SendGrid or a mail reader would misread the envelope."""
+    parts = addressed(envelope)
+    mail = Mail(from_email=_named(From, parts.sender), subject=envelope.subject)
+    mail.reply_to = _named(ReplyTo, parts.reply_to)
+    personalization = Personalization()
+    for kind, addresses in ((To, parts.to), (Cc, parts.cc), (Bcc, parts.bcc)):
+        for address in addresses:
+            personalization.add_email(_named(kind, address))
+    personalization.add_custom_arg(CustomArg("message_id", envelope.message_id))
+    for tag, value in sorted(envelope.tags.items()):
+        personalization.add_custom_arg(CustomArg(tag, str(value)))
+    mail.add_personalization(personalization)
+    try:
+        mail.add_content(Content(MimeType.text, envelope.text))
+        mail.add_content(Content(MimeType.html, envelope.html))
+    except ApiKeyIncludedException:
+        raise Rejected("the text contains an API key") from None
+    categories = dict.fromkeys(f"{tag}:{value}" for tag, value in sorted(envelope.tags.items()))
+    for category in list(categories)[:_CATEGORIES]:
+        mail.add_category(Category(category.encode("ascii", "replace").decode()[:_CATEGORY_LENGTH]))
+    for header, content in parts.headers.items():
+        mail.add_header(Header(header, content))
+    # No pixel and no rewritten links: a debtor's reading habits are nobody's business.
+    tracking = TrackingSettings()
+    tracking.click_tracking = ClickTracking(enable=False, enable_text=False)
+    tracking.open_tracking = OpenTracking(enable=False)
+    tracking.subscription_tracking = SubscriptionTracking(enable=False)
+    mail.tracking_settings = tracking
+    body: dict[str, Any] = mail.get()
+    return body
+
+
+def _named(kind: type[Email], address: Address) -> Email:
+    # SendGrid takes no comma and no semicolon in a name.
+    name = " ".join(re.sub(r"[,;]", " ", address.display_name).split())
+    # Built by its fields: the helper would parse a name with an address in it a second time.
+    email = kind()
+    email.email = address.addr_spec
+    email.name = name or None
+    return email
+
+
+def _never_left(error: requests.RequestException) -> bool:
+    """Whether the request certainly failed before its first byte: no connection, or no trust in the server."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause: object = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+        return True
+    inner = cause.args[0] if isinstance(cause, Exception) and cause.args else None
+    return isinstance(inner, ssl.SSLCertVerificationError) or isinstance(cause, ssl.SSLCertVerificationError)

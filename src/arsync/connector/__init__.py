@@ -1,0 +1,44 @@
+"""The connector contract, and how a connector speaks HTTP.
+
+A connector package imports from here, from `arsync.domain` and from `arsync.errors`; nothing else of arsync.
+"""
+
+from __future__ import annotations
+
+from arsync.connector.contract import (
+    Broken,
+    Company,
+    Connector,
+    ConnectorFactory,
+    Linked,
+    NoteDraft,
+    NoteTarget,
+    Page,
+    RateBudget,
+    TargetKind,
+    TokenPair,
+    TokenVault,
+)
+from arsync.connector.tokens import Tokens
+from arsync.connector.transport import Transport
+from arsync.domain.clock import Clock
+from arsync.domain.documents import Resource
+
+__all__ = [
+    "Broken",
+    "Clock",
+    "Company",
+    "Connector",
+    "ConnectorFactory",
+    "Linked",
+    "NoteDraft",
+    "NoteTarget",
+    "Page",
+    "RateBudget",
+    "Resource",
+    "TargetKind",
+    "TokenPair",
+    "TokenVault",
+    "Tokens",
+    "Transport",
+]

@@ -1,0 +1,210 @@
+"""The connector contract: records in, notes out. An accounting system is one package that keeps it.
+
+A connector is found by the entry point group `arsync.connectors`; its package exports `Connector` (this protocol) and
+`Settings` (a pydantic model, configured under the entry point's name). It decides nothing and stores nothing: what it
+needs to share between processes it is given as a port. Everything here may raise the errors of `arsync.errors`:
+
+- `RetryLater`      the source throttles or is down; nothing was done
+- `Reauthorise`     the consent has ended
+- `Rejected`        the source refuses this for good
+- `OutcomeUnknown`  a write was sent and its answer never came
+- `Malformed`       the answer as a whole cannot be read (a single bad record never raises: it is `Broken`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+import requests
+
+from arsync.domain.clock import Clock
+from arsync.domain.documents import Record, Resource
+
+# --- ports: what a connector is given -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What one consent holds; never printed."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    #: when the access token ends; an empty access token is written with an instant in the past
+    expires_at: datetime
+    #: when the refresh token ends if nobody uses it
+    refresh_expires_at: datetime | None = None
+
+
+class TokenVault(Protocol):
+    """The durable tokens of one grant, shared by all threads and processes."""
+
+    def current(self) -> TokenPair:
+        """The stored pair, read anew."""
+        ...
+
+    def refreshing(self) -> AbstractContextManager[TokenPair]:
+        """Holds the grant's lock and gives the pair as stored *now*: another process may have rotated it."""
+        ...
+
+    def replace(self, pair: TokenPair) -> None:
+        """Stores a new pair; durable when it returns. Only under `refreshing()`."""
+        ...
+
+
+class RateBudget(Protocol):
+    """The allowance of one connection at its vendor."""
+
+    def spend(self) -> None:
+        """Waits until one more request may go out."""
+        ...
+
+    def observe(self, status: int, headers: Mapping[str, str]) -> None:
+        """Learns from an answer's status and headers."""
+        ...
+
+
+# --- what a connector gives ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The company file behind a connection, as the source describes it."""
+
+    external_id: str
+    name: str
+    base_currency: str
+    country: str | None
+    timezone: str | None  # IANA, where the source tells one
+    #: the source itself reminds customers of overdue invoices; None where it cannot be asked
+    reminders_on: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that could not be read: what it is as far as can be told, why, and its text."""
+
+    resource: Resource
+    remote_id: str | None
+    customer_id: str | None
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one or more requests gave, to be committed together with `cursor`.
+
+    In a backfill `cursor` resumes after this page. In a delta it is the position of the *next* delta, true only once
+    every page of this one is stored. `seen` counts the records on the wire, read or broken.
+    """
+
+    resource: Resource
+    records: tuple[Record, ...]
+    broken: tuple[Broken, ...]
+    cursor: str
+    seen: int
+
+
+class TargetKind(StrEnum):
+    """Where in the source a note is kept."""
+
+    INVOICE = "invoice"
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTarget:
+    """One document or customer in the source."""
+
+    kind: TargetKind
+    remote_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDraft:
+    """A note to be written once. `marker` stands in `text` and finds it again; `key` makes a repeat harmless for as
+    long as the vendor remembers it (at most 36 characters)."""
+
+    target: NoteTarget
+    text: str
+    marker: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """One connection as its connector sees it."""
+
+    external_id: str
+
+
+class Connector(Protocol):
+    """One company in one accounting system."""
+
+    provider: ClassVar[str]
+
+    def company(self) -> Company:
+        """Reads the company's own facts."""
+        ...
+
+    def watermark(self) -> str:
+        """A delta cursor: a delta from it sees everything that changes from now on (the source's clock, less an
+        overlap)."""
+        ...
+
+    def backfill(self, resource: Resource, *, since: date, cursor: str | None) -> Iterator[Page]:
+        """Every open item of any age and the history since that day, from the start or after `cursor`.
+
+        Nothing is lost when records change while it runs; a record may come twice, and a `Deleted` never comes.
+        """
+        ...
+
+    def count(self, resource: Resource, *, since: date) -> int | None:
+        """How many distinct records a backfill must have seen, as the source counts; None where it does not count."""
+        ...
+
+    def delta(self, cursor: str) -> Iterator[Page]:
+        """Everything changed since the cursor, deletions and voids included. `Deleted` was checked by a single read.
+
+        Raises `Stale` where the cursor is older than the source remembers: a full pull must follow.
+        """
+        ...
+
+    def refresh(self, customer_ids: Collection[str], *, cursor: str) -> Iterator[Page]:
+        """These customers afresh: themselves, *all* their open invoices, and what changed of their payments and
+        credits since the delta cursor."""
+        ...
+
+    def records(self, resource: Resource, remote_ids: Collection[str]) -> Iterator[Page]:
+        """These records by id; one that the source does not know comes as `Deleted`."""
+        ...
+
+    def write_note(self, note: NoteDraft) -> str:
+        """Writes the note and returns the source's id of it, or the marker where the source gives none."""
+        ...
+
+    def find_note(self, target: NoteTarget, marker: str) -> str | None:
+        """The id of the note with that marker at the target, or None where there is none."""
+        ...
+
+
+class ConnectorFactory(Protocol):
+    """What the entry point names: the class itself."""
+
+    provider: ClassVar[str]
+
+    def __call__(
+        self,
+        *,
+        settings: Any,
+        linked: Linked,
+        vault: TokenVault,
+        budget: RateBudget,
+        clock: Clock,
+        session: requests.Session,
+    ) -> Connector: ...

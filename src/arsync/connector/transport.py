@@ -1,0 +1,127 @@
+"""One way to speak HTTP for every connector: the SDKs build the requests, this sends them.
+
+It puts the token on, keeps to the budget, sets timeouts, and turns what happened into what the worker does next,
+before an SDK can mistake it for something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar
+
+import requests
+import tenacity
+
+from arsync.connector.contract import RateBudget
+from arsync.connector.tokens import Tokens
+from arsync.domain.clock import Clock
+from arsync.errors import OutcomeUnknown, Reauthorise, RetryLater
+
+T = TypeVar("T")
+
+#: seconds to connect, seconds without a byte; QuickBooks itself gives up after 120
+_TIMEOUT: Final = (5.0, 130.0)
+#: what a service without a Retry-After is given
+_PAUSE: Final = 60.0
+#: A read waits this long in all before the worker goes on with another connection.
+_PATIENCE: Final = 300.0
+_TRIES: Final = 5
+
+
+class Transport:
+    """Sends one connection's requests; to an SDK it is a session with `request` and `access_token`."""
+
+    def __init__(
+        self,
+        *,
+        session: requests.Session,
+        tokens: Tokens,
+        budget: RateBudget,
+        clock: Clock,
+        timeout: tuple[float, float] = _TIMEOUT,
+    ) -> None:
+        self._session = session
+        self._tokens = tokens
+        self._budget = budget
+        self._clock = clock
+        self._timeout = timeout
+
+    @property
+    def access_token(self) -> str:
+        """The token in use; SDKs put it into a header, which `request` replaces."""
+        return self._tokens.access()
+
+    def request(self, method: str, url: str, *, effect: bool = False, **options: Any) -> requests.Response:
+        """One answer with a status below 500 other than 401 and 429, its body read whole.
+
+        `effect` says that the request may change something at the vendor: then a lost answer is OutcomeUnknown and
+        nothing is sent again. Otherwise throttling, server errors and broken connections raise RetryLater.
+        """
+        token = self._tokens.access()
+        answer = self._once(method, url, token, effect, options)
+        if answer.status_code == 401:
+            token = self._tokens.renew(token)
+            answer = self._once(method, url, token, effect, options)
+            if answer.status_code == 401:
+                raise Reauthorise("a fresh access token was refused")
+        return answer
+
+    def patiently(self, read: Callable[[], T]) -> T:
+        """Repeats a read on RetryLater after the time asked for, a few times and a few minutes at most."""
+        waited = 0.0
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            return error.after if isinstance(error, RetryLater) else _PAUSE
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            nonlocal waited
+            waited += wait(state)
+            return state.attempt_number >= _TRIES or waited > _PATIENCE
+
+        policy = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(RetryLater),
+            wait=wait,
+            stop=stop,
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        return policy(read)
+
+    def _once(self, method: str, url: str, token: str, effect: bool, options: dict[str, Any]) -> requests.Response:
+        headers = dict(options.get("headers") or {})
+        headers["Authorization"] = f"Bearer {token}"
+        self._budget.spend()
+        try:
+            answer = self._session.request(
+                method, url, **{**options, "headers": headers, "timeout": self._timeout, "allow_redirects": False}
+            )
+        except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
+            raise RetryLater(f"no connection ({type(error).__name__})") from None
+        except requests.RequestException as error:
+            if effect:
+                raise OutcomeUnknown(type(error).__name__) from None
+            raise RetryLater(f"the answer did not arrive ({type(error).__name__})", after=5) from None
+        self._budget.observe(answer.status_code, answer.headers)
+        if answer.status_code == 429:
+            raise RetryLater("the vendor throttles", after=self._pause(answer))
+        if answer.status_code >= 500:
+            if effect:
+                raise OutcomeUnknown(f"HTTP {answer.status_code}")
+            raise RetryLater(f"HTTP {answer.status_code}", after=self._pause(answer, default=10))
+        return answer
+
+    def _pause(self, answer: requests.Response, default: float = _PAUSE) -> float:
+        """Retry-After in seconds, given as seconds or as a date (RFC 9110 section 10.2.3)."""
+        text = answer.headers.get("Retry-After", "").strip()
+        if not text:
+            return default
+        try:
+            return max(1.0, float(text))
+        except ValueError:
+            pass
+        try:
+            return max(1.0, (parsedate_to_datetime(text) - self._clock.now()).total_seconds())
+        except (ValueError, TypeError):
+            return default

@@ -1,0 +1,246 @@
+"""What the planner knows of one chase, and what it answers. Plain values: no clock, no database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
+from arsync.domain.money import Money
+from arsync.domain.policy import Step, StepMode
+from arsync.domain.states import Decision, Health, HoldKind, MessageState
+
+
+class Rule(StrEnum):
+    """The guard that decided; in the order in which they are asked."""
+
+    STOPPED = "stopped"  # the red button
+    CONNECTION = "connection"  # recovering, partial, suspect, without consent
+    STALE = "stale"  # the last complete sync is too old
+    SOURCE_REMINDS = "source_reminds"  # the accounting system sends reminders itself
+    QUARANTINE = "quarantine"  # an unreadable payment, credit or invoice of this payer
+    BALANCE_MISMATCH = "balance_mismatch"  # the source says the payer owes less than its invoices add up to
+    HOLD = "hold"  # a person stopped it
+    NOT_OWED = "not_owed"  # draft, void, paid
+    NO_DUE_DATE = "no_due_date"
+    NOT_DUE = "not_due"  # nothing to say before the next step's day
+    BELOW_MINIMUM = "below_minimum"
+    COVERED = "covered"  # unapplied money or credit covers it: allocate it
+    NOT_BANKED = "not_banked"  # the bank feed is behind
+    LIVE_MESSAGE = "live_message"  # one is on its way, or waits for approval
+    UNKNOWN_MESSAGE = "unknown_message"  # nobody knows whether the last one went out
+    MILDER_FIRST = "milder_first"  # a final notice needs two milder messages
+    GAP = "gap"  # the last message is too recent
+    NO_RECIPIENT = "no_recipient"
+    NO_TEMPLATE = "no_template"
+    NO_PAY_DETAILS = "no_pay_details"  # no bank account for the currency
+    CALENDAR = "calendar"  # not a business day
+    LADDER_DONE = "ladder_done"  # the last step has been taken: a person decides
+    CAP = "cap"  # enough for this run
+    BREAKER = "breaker"  # far more than usual: a person must look
+    TASK = "task"  # the step is a person's
+    SEND = "send"  # goes out
+    APPROVE = "approve"  # goes out when a person approves
+    LISTED = "listed"  # younger than the step demands: named in the message, not demanded
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One invoice of the chase, its balance as the source says."""
+
+    invoice_id: str
+    number: str
+    customer_name: str
+    state: InvoiceState
+    total: Money
+    balance: Money
+    issued_on: date
+    due_on: date | None
+    reference: str | None
+    email: str | None
+    lines: tuple[InvoiceLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A stop on an invoice, a payer or the whole connection (both ids None), inclusive of `until`."""
+
+    kind: HoldKind
+    reason: str
+    author: str
+    payer_id: str | None
+    invoice_id: str | None
+    begins: date
+    until: date | None
+
+    def covers(self, invoice_id: str, on: date) -> bool:
+        """Whether it stops that invoice of its payer on that day."""
+        in_time = self.begins <= on and (self.until is None or on <= self.until)
+        return in_time and self.invoice_id in (None, invoice_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PastMessage:
+    """A message of this chase: `on` is the payer's local day it was sent (or planned, while it is live)."""
+
+    step_id: str
+    occurrence: int
+    state: MessageState
+    on: date
+    invoice_ids: frozenset[str]  # demanded, not merely listed
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """What holds for every chase of a connection."""
+
+    connection_id: int
+    name: str
+    stopped: str | None  # why, when the red button is pressed
+    health: Health
+    health_reason: str
+    stale: bool
+    source_reminds: bool
+    mode: StepMode
+    replies_read: bool  # until somebody reads the replies, steps from `firm` on wait for approval
+    banked_through: date | None
+    pay_currencies: frozenset[str]  # currencies for which bank details are on file
+
+
+@dataclass(frozen=True, slots=True)
+class ChaseFacts:
+    """One payer in one currency."""
+
+    connection: ConnectionFacts
+    chase_id: int
+    payer_id: str
+    payer_name: str
+    currency: str
+    recipients: tuple[Contact, ...]  # usable ones, best first
+    locales: frozenset[str]  # locales that every template has
+    locale: str
+    items: tuple[Item, ...]  # every invoice of the payer in this currency that is open, or was in the chase
+    unapplied: Money  # money and credit not put on any invoice
+    quarantined: tuple[str, ...]  # reasons, where something of this payer could not be read
+    balance_mismatch: str | None
+    holds: tuple[Hold, ...]
+    history: tuple[PastMessage, ...]  # oldest first
+    opened_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one invoice on one day: `next_on` says when to look again, None that a person must act first."""
+
+    invoice_id: str
+    decision: Decision
+    rule: Rule
+    reason: str
+    next_on: date | None
+    step_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What we mean to do once: identified by chase, step and occurrence."""
+
+    step: Step
+    occurrence: int
+    mode: StepMode
+    demanded: tuple[Item, ...]
+    listed: tuple[Item, ...]
+    unapplied: Money
+    recipients: tuple[Contact, ...]
+
+    @property
+    def at_stake(self) -> Money:
+        """The open balance demanded."""
+        first = self.demanded[0].balance
+        return sum((item.balance for item in self.demanded[1:]), start=first)
+
+    def fingerprint(self, playbook_version: str, locale: str) -> str:
+        """A hash of all a reader would see but the relative day counts; equal fingerprints, equal message."""
+        seen = {
+            "playbook": playbook_version,
+            "locale": locale,
+            "step": [self.step.id, self.occurrence],
+            "to": [[contact.name, contact.email] for contact in self.recipients],
+            "demanded": [_seen(item) for item in self.demanded],
+            "listed": [_seen(item) for item in self.listed],
+            "unapplied": str(self.unapplied),
+        }
+        return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+
+
+def _seen(item: Item) -> list[str | None]:
+    return [
+        item.invoice_id,
+        item.number,
+        str(item.balance),
+        str(item.total),
+        item.issued_on.isoformat(),
+        item.due_on.isoformat() if item.due_on else None,
+        item.reference,
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The planner's answer for one chase: a verdict per open invoice, and at most one intent."""
+
+    facts: ChaseFacts
+    verdicts: tuple[Verdict, ...]
+    intent: Intent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one run may send, and what is usual."""
+
+    max_per_run: int
+    usual_per_run: Decimal | None  # mean of the last runs that sent anything; None with too little history
+    breaker_factor: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """The company that chases, as its customers read it."""
+
+    name: str
+    timezone: str
+    locale: str
+    reply_to: str
+    sender: str
+    legal_footer: str
+    color: str
+    bank_details: Mapping[str, str] = field(default_factory=dict)  # currency -> text
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """All that a rendered message needs beside its intent."""
+
+    seller: Seller
+    payer_name: str
+    locale: str
+    today: date
+    remittance: str  # what the payer is asked to quote
+
+
+def by_age(items: Iterable[Item]) -> list[Item]:
+    """Oldest due date first; among equals the largest balance; then the number."""
+    return sorted(items, key=lambda item: (item.due_on or date.max, -item.balance.amount, item.number))
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message as it leaves."""
+
+    subject: str
+    text: str
+    html: str

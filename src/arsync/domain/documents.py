@@ -1,0 +1,191 @@
+"""What customers owe and have paid, in one shape for every accounting system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Resource(StrEnum):
+    """A kind of record that is pulled from the source."""
+
+    CUSTOMERS = "customers"
+    INVOICES = "invoices"
+    PAYMENTS = "payments"
+    CREDIT_NOTES = "credit_notes"
+
+
+class InvoiceState(StrEnum):
+    """What the source says of an invoice."""
+
+    DRAFT = "draft"  # not yet approved: nothing is owed
+    OPEN = "open"  # approved, something is still due
+    PAID = "paid"  # nothing is due any more
+    VOID = "void"  # cancelled, kept in the books
+    DELETED = "deleted"  # gone from the source; kept here as a tombstone
+
+
+class CreditState(StrEnum):
+    """What the source says of a payment or a credit note."""
+
+    ACTIVE = "active"  # it counts
+    VOID = "void"  # cancelled, or a credit note still in draft: it counts for nothing
+    DELETED = "deleted"  # gone from the source; kept here as a tombstone
+
+
+class CustomerState(StrEnum):
+    """What the source says of a customer."""
+
+    ACTIVE = "active"  # traded with
+    ARCHIVED = "archived"  # made inactive; its open invoices are still owed
+    MERGED = "merged"  # folded into another; see `merged_into`
+    DELETED = "deleted"  # gone from the source
+
+
+class PaymentKind(StrEnum):
+    """How money came in."""
+
+    PAYMENT = "payment"  # against invoices, possibly in part
+    OVERPAYMENT = "overpayment"  # more than was due (Xero)
+    PREPAYMENT = "prepayment"  # before there was an invoice (Xero)
+
+
+class ContactRole(StrEnum):
+    """Why a person is on file."""
+
+    PRIMARY = "primary"  # the customer's own address
+    BILLING = "billing"  # is sent the invoices
+    OTHER = "other"  # known, not written to by default
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person at a customer."""
+
+    name: str
+    email: str | None
+    phone: str | None
+    role: ContactRole
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who was billed; `parent_id` names who pays where that is another."""
+
+    remote_id: str
+    name: str
+    state: CustomerState
+    parent_id: str | None
+    merged_into: str | None
+    currency: str | None
+    country: str | None  # ISO 3166-1 alpha-2 where it could be told
+    language: str | None  # BCP 47
+    contacts: tuple[Contact, ...]
+    #: the source's own idea of what the customer owes, in the customer's currency; sub-customers not included
+    balance: Decimal | None
+    updated_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """What was sold; `amount` in the invoice's currency, before tax where the source keeps tax apart."""
+
+    description: str
+    quantity: Decimal | None
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """A sale to be paid. `balance` is what the *source* says is still due."""
+
+    remote_id: str
+    number: str
+    customer_id: str
+    state: InvoiceState
+    currency: str
+    total: Decimal
+    balance: Decimal
+    issued_on: date
+    due_on: date | None
+    #: the customer's own reference: purchase order number or similar
+    reference: str | None
+    #: the address the invoice itself was sent to, where the source keeps one
+    email: str | None
+    lines: tuple[InvoiceLine, ...]
+    updated_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The part of a payment or credit that was put on one invoice, in the invoice's currency."""
+
+    invoice_id: str
+    amount: Decimal
+    allocated_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Money received; `unapplied` is the part not put on any invoice."""
+
+    remote_id: str
+    kind: PaymentKind
+    customer_id: str | None
+    state: CreditState
+    currency: str
+    amount: Decimal
+    unapplied: Decimal
+    received_on: date
+    reference: str | None
+    allocations: tuple[Allocation, ...]
+    updated_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNote:
+    """Reduces what is owed; `unapplied` is the part not put on any invoice."""
+
+    remote_id: str
+    number: str
+    customer_id: str
+    state: CreditState
+    currency: str
+    total: Decimal
+    unapplied: Decimal
+    issued_on: date
+    allocations: tuple[Allocation, ...]
+    updated_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The source says that a record is gone."""
+
+    resource: Resource
+    remote_id: str
+    updated_at: datetime
+
+
+Record = Customer | Invoice | Payment | CreditNote | Deleted
+
+
+def resource_of(record: Record) -> Resource:
+    """Which resource a record belongs to."""
+    match record:
+        case Deleted():
+            return record.resource
+        case Customer():
+            return Resource.CUSTOMERS
+        case Invoice():
+            return Resource.INVOICES
+        case Payment():
+            return Resource.PAYMENTS
+        case CreditNote():
+            return Resource.CREDIT_NOTES

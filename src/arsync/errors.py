@@ -1,0 +1,101 @@
+"""What can go wrong, grouped by what the worker does next; a class's docstring is its message."""
+
+from __future__ import annotations
+
+
+class ArsyncError(Exception):
+    """Something in arsync failed."""
+
+    def __init__(self, detail: str = "") -> None:
+        message = (type(self).__doc__ or "").strip().splitlines()[0]
+        super().__init__(f"{message.rstrip('.')}: {detail}" if detail else message)
+        self.detail = detail
+
+
+# --- a person changes the configuration or the command (exit status 2) ------------------------------
+
+
+class ConfigurationError(ArsyncError):
+    """The configuration is wrong."""
+
+
+class UsageError(ArsyncError):
+    """The command was used wrongly."""
+
+
+class TemplateError(ConfigurationError):
+    """A message template is wrong."""
+
+
+class SchemaMismatch(ConfigurationError):
+    """The database is at another schema than this arsync."""
+
+
+# --- another process works (exit status 3) -----------------------------------------------------------
+
+
+class Locked(ArsyncError):
+    """Another run holds the lock."""
+
+
+# --- what a connector or a channel says; the worker acts on the class ---------------------------------
+
+
+class ConnectorError(ArsyncError):
+    """The accounting system or the mail provider did not do what was asked."""
+
+
+class RetryLater(ConnectorError):
+    """The service asks to come back later; nothing was done."""
+
+    def __init__(self, detail: str = "", *, after: float = 60.0) -> None:
+        super().__init__(detail)
+        #: seconds to wait before the next try, as the service asked or by its documented default
+        self.after = after
+
+
+class Reauthorise(ConnectorError):
+    """The consent has ended: a person must connect again."""
+
+
+class Rejected(ConnectorError):
+    """The service refused the request for good; nothing was done."""
+
+
+class Stale(ConnectorError):
+    """The document changed in the source since it was read."""
+
+
+class Gone(ConnectorError):
+    """The source does not know this document any more."""
+
+
+class OutcomeUnknown(ConnectorError):
+    """The request was sent and its answer never came: it may or may not have had its effect."""
+
+
+class Malformed(ConnectorError):
+    """The answer is not what the service documents."""
+
+
+class SkipRecord(ConnectorError):
+    """One record cannot be read: quarantine it and go on."""
+
+
+# --- stages ---------------------------------------------------------------------------------------------
+
+
+class Superseded(ArsyncError):
+    """The facts changed since the message was planned."""
+
+
+class Refused(ArsyncError):
+    """The last gate refused the message."""
+
+
+class NotFound(ArsyncError):
+    """There is no such thing."""
+
+
+class Ambiguous(ArsyncError):
+    """The name fits more than one thing."""

@@ -1,0 +1,94 @@
+"""The playbook's JSON Schema, for editors that complete and check while one types; `load` remains the judge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from arsync.playbook import load
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a playbook file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "arsync playbook",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(load.REQUIRED),
+        "properties": {
+            "name": _slug("The name that connections choose it by."),
+            "gap": _whole(load.GAP_BOUNDS, "Least days between two messages to one payer; beats every offset."),
+            "minimum": {
+                "type": "object",
+                "description": "Least overdue amount that is chased, by currency. Absent: anything above zero.",
+                "propertyNames": {"pattern": "^[A-Z]{3}$"},
+                "additionalProperties": {
+                    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": f"^{load.AMOUNT}$"}]
+                },
+            },
+            "backlog": _choice(
+                load.BACKLOGS, "What happens to invoices that were long overdue when the chase began.", "age_step"
+            ),
+            "reanchor": _choice(
+                load.REANCHORS, "Where the ladder goes on when its oldest invoice is paid.", "fit_age"
+            ),
+            "window": {
+                "type": "object",
+                "description": "When messages may leave, in the payer's local time.",
+                "additionalProperties": False,
+                "required": list(load.WINDOW_KEYS),
+                "properties": {
+                    "weekdays": {"type": "array", "minItems": 1, "items": {"enum": list(load.WEEKDAYS)}},
+                    "opens": _time("The first minute."),
+                    "closes": _time("The minute after the last."),
+                },
+            },
+            "steps": {
+                "type": "array",
+                "minItems": 1,
+                "description": "The ladder; offsets rise from step to step.",
+                "items": _step(),
+            },
+        },
+    }
+
+
+def schema_text() -> str:
+    """The schema as it stands in playbooks/playbook.schema.json."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def _step() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(load.STEP_REQUIRED),
+        "properties": {
+            "id": _slug("Its lasting name: messages are remembered by it, so renaming it makes it a new step."),
+            "offset": _whole(load.OFFSET_BOUNDS, "Days relative to the due date; negative is before it."),
+            "channel": _choice(load.CHANNELS, "How it reaches the payer; a call is a task for a person."),
+            "tone": _choice(load.TONES, "How hard it speaks; a final step needs two milder ones before it."),
+            "template": _slug("templates/<template>.<locale>.html.j2 and .txt.j2 beside the playbook."),
+            "mode": _choice(load.MODES, "Who lets it go out. Absent: as the connection says; a call is a task."),
+        },
+    }
+
+
+def _slug(description: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{load.SLUG}$", "maxLength": 40, "description": description}
+
+
+def _whole(bounds: tuple[int, int], description: str) -> dict[str, Any]:
+    return {"type": "integer", "minimum": bounds[0], "maximum": bounds[1], "description": description}
+
+
+def _choice(names: Mapping[str, object] | Iterable[str], description: str, default: str | None = None) -> dict[str, Any]:
+    choice: dict[str, Any] = {"enum": list(names), "description": description}
+    return choice if default is None else {**choice, "default": default}
+
+
+def _time(description: str) -> dict[str, Any]:
+    # An unquoted 09:00 is text to YAML 1.2, a number of base 60 to YAML 1.1; arsync reads both.
+    return {"type": ["string", "integer"], "description": description}

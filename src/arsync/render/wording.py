@@ -1,0 +1,103 @@
+"""Amounts, days and foreign text, as a reader of that locale writes them."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from datetime import date
+from typing import Any, Final
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency
+
+from arsync.domain.money import Money
+from arsync.errors import ConfigurationError
+
+TEXT_WIDTH: Final = 78
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_JOINERS: Final = frozenset("\u200c\u200d")  # Persian and emoji need them; they reorder nothing
+
+
+def locale_of(tag: str) -> Locale:
+    """The locale of a BCP 47 tag or of `de_AT`; ConfigurationError where there is none."""
+    try:
+        return Locale.parse(tag.replace("-", "_"))
+    except (UnknownLocaleError, ValueError) as error:
+        raise ConfigurationError(f"no such locale: {tag!r}") from error
+
+
+def money_text(money: Money, locale: Locale) -> str:
+    """The exact amount, no digit rounded away."""
+    return str(format_currency(money.amount, money.currency, locale=locale, decimal_quantization=False))
+
+
+def day_text(day: date, locale: Locale) -> str:
+    """The day in its long form, which no reader takes for another."""
+    return str(format_date(day, format="long", locale=locale))
+
+
+def one_line(text: str, limit: int = 80) -> str:
+    """Foreign text made harmless: one line, no control or direction characters, at most `limit` characters."""
+    visible = "".join(
+        " " if unicodedata.category(letter) in _HIDDEN and letter not in _JOINERS else letter for letter in text
+    )
+    flat = " ".join(visible.split())
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def lines_of(text: str, limit: int = 120) -> tuple[str, ...]:
+    """Several lines of our own (bank details, legal footer), each made harmless."""
+    return tuple(line for raw in text.splitlines() if (line := one_line(raw, limit)))
+
+
+def fill(pattern: str, *values: Any) -> str:
+    """The words with each `{}` replaced in turn; nothing in a value is read as words."""
+    parts = str(pattern).split("{}")
+    filled = [parts[0]]
+    for place, part in enumerate(parts[1:]):
+        filled += [str(values[place]), part]
+    return "".join(filled)
+
+
+def counted(forms: list[str], number: int) -> str:
+    """`[one, many]` with the number in it."""
+    return fill(forms[0] if number == 1 else forms[1], number)
+
+
+def beside(left: str, right: str) -> str:
+    """Both on one line of the text, the right one flush with the margin; below it where they do not fit."""
+    gap = TEXT_WIDTH - columns(left) - columns(right)
+    if gap >= 2:
+        return left + " " * gap + right
+    return left + "\n" + " " * max(0, TEXT_WIDTH - columns(right)) + right
+
+
+def columns(text: str) -> int:
+    """How many columns of a fixed-width font the text takes."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def folded(text: str) -> str:
+    """Plain text with no line beyond the margin, indents kept, no more than one empty line together."""
+    lines: list[str] = []
+    for raw in text.replace("\u00a0", " ").replace("\u202f", " ").splitlines():
+        line = raw.rstrip()
+        if not line and lines and not lines[-1]:
+            continue
+        if columns(line) <= TEXT_WIDTH:
+            lines.append(line)
+            continue
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines += textwrap.wrap(
+            line.strip(),
+            TEXT_WIDTH,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines).strip("\n") + "\n"

@@ -1,0 +1,40 @@
+"""`python -m arsync.sandbox`: serve until SIGTERM; one line of JSON on stdout says where."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+
+from arsync.sandbox.server import SandboxServer, build_world
+
+
+def main() -> None:
+    """Parse, create the scenario's companies, announce, serve."""
+    parser = argparse.ArgumentParser(prog="python -m arsync.sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--scenario", type=Path, help='JSON: {"companies": [...]} or a list of companies')
+    arguments = parser.parse_args()
+    server = SandboxServer(build_world(), arguments.port)
+    scenario = msgspec.json.decode(arguments.scenario.read_bytes()) if arguments.scenario else []
+    orders = scenario["companies"] if isinstance(scenario, dict) else scenario
+    cards = [server.control.create_company(order) for order in orders]
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    ready = {"url": server.url, "pid": os.getpid(), "companies": cards}
+    sys.stdout.write(msgspec.json.encode(ready).decode() + "\n")
+    sys.stdout.flush()
+    try:
+        server.serve_forever(poll_interval=0.05)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.server_close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,367 @@
+"""What a person does in the organisation: the acts of the control API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from arsync.sandbox.company import ControlError
+from arsync.sandbox.xero_books import (
+    ZERO,
+    BookError,
+    Books,
+    Contact,
+    Credit,
+    CreditKind,
+    Invoice,
+    Line,
+    Payment,
+    Record,
+    Status,
+)
+from arsync.sandbox.xero_life import Life
+
+Fields = dict[str, Any]
+_CENT = Decimal("0.01")
+
+
+class Desk:
+    """Does acts on one organisation's books; every act refuses fields it does not know."""
+
+    def __init__(self, books: Books, life: Life) -> None:
+        self.books = books
+        self.life = life
+        self.acts: dict[str, Callable[[Fields], dict[str, Any]]] = {
+            "pay": self._pay,
+            "pay_unapplied": self._pay_unapplied,
+            "apply": self._apply,
+            "credit_note": self._credit_note,
+            "void": self._void,
+            "delete": self._void,
+            "delete_payment": self._delete_payment,
+            "edit": self._edit,
+            "edit_customer": self._edit_customer,
+            "new_invoice": self._new_invoice,
+            "new_customer": self._new_customer,
+            "merge": self._merge,
+            "note": self._note,
+            "corrupt": self._corrupt,
+            "restore": self._restore,
+        }
+
+    def act(self, do: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Do one act; the ids touched. Raises ControlError with what is wrong."""
+        perform = self.acts.get(do)
+        if perform is None:
+            raise ControlError(f"no act {do!r}; there are {', '.join(sorted(self.acts))}")
+        left = dict(fields)
+        try:
+            return perform(left)
+        except BookError as error:
+            raise ControlError(str(error)) from None
+
+    # -- money -----------------------------------------------------------------------------------
+
+    def _pay(self, fields: Fields) -> dict[str, Any]:
+        invoice = self._invoice(fields)
+        amount = _money(fields, "amount", invoice.amount_due)
+        on = self._day(fields, "date")
+        reference = _text(fields, "reference", invoice.number)
+        _done(fields)
+        payment = self.books.pay(invoice, amount, on, reference=reference)
+        return {"id": payment.id, "ids": [payment.id, invoice.id], "payment": payment.id, "invoice": invoice.id}
+
+    def _pay_unapplied(self, fields: Fields) -> dict[str, Any]:
+        contact = self._contact(fields)
+        amount = _money(fields, "amount", None)
+        on = self._day(fields, "date")
+        word = _text(fields, "kind", "overpayment")
+        kinds = {"overpayment": CreditKind.OVERPAYMENT, "prepayment": CreditKind.PREPAYMENT}
+        if word not in kinds:
+            raise ControlError("kind is overpayment or prepayment")
+        currency = _text(fields, "currency", contact.currency or self.books.currency)
+        reference = _text(fields, "reference", "")
+        _done(fields)
+        credit = self.life.put_on_account(contact, amount, on, kind=kinds[word], currency=currency, reference=reference)
+        return {"id": credit.id, "ids": [credit.id], "payment": credit.id, "customer": contact.id}
+
+    def _apply(self, fields: Fields) -> dict[str, Any]:
+        credit = self._credit(fields)
+        invoice = self._invoice(fields)
+        amount = _money(fields, "amount", min(credit.remaining, invoice.amount_due))
+        on = self._day(fields, "date")
+        _done(fields)
+        allocation = self.books.allocate(credit, invoice, amount, on)
+        return {"id": allocation.id, "ids": [credit.id, invoice.id], "allocation": allocation.id}
+
+    def _credit_note(self, fields: Fields) -> dict[str, Any]:
+        apply_to = fields.pop("apply_to", None)
+        invoice = self._invoice({"invoice": apply_to}) if apply_to is not None else None
+        if invoice is not None and not {"customer", "contact"} & set(fields):
+            contact = invoice.contact
+        else:
+            contact = self._contact(fields)
+        amount = _money(fields, "amount", None)
+        on = self._day(fields, "date")
+        currency = _text(fields, "currency", invoice.currency if invoice else contact.currency or self.books.currency)
+        _done(fields)
+        if invoice is not None and not 0 < amount <= invoice.amount_due:
+            raise ControlError(f"{invoice.number} has {invoice.amount_due} due, not {amount}")
+        credit = self.life.give_credit(contact, amount, on, currency=currency)
+        touched = [credit.id]
+        if invoice is not None:
+            self.books.allocate(credit, invoice, amount, on)
+            touched.append(invoice.id)
+        return {"id": credit.id, "ids": touched, "credit_note": credit.id}
+
+    def _delete_payment(self, fields: Fields) -> dict[str, Any]:
+        payment_id = str(_one_of(fields, "payment", "id"))
+        _done(fields)
+        record = self.books.record(payment_id)
+        if isinstance(record, Payment):
+            self.books.delete_payment(record)
+            return {"id": record.id, "ids": [record.id, record.invoice.id], "invoice": record.invoice.id}
+        if isinstance(record, Credit) and record.kind is not CreditKind.CREDIT_NOTE:
+            return {"id": record.id, "ids": self.books.void_credit(record)}
+        raise ControlError(f"no payment {payment_id}")
+
+    # -- documents -------------------------------------------------------------------------------
+
+    def _void(self, fields: Fields) -> dict[str, Any]:
+        name = str(_one_of(fields, "invoice", "credit_note", "credit", "id"))
+        _done(fields)
+        record = self.books.record(name) or self._by_number(name)
+        if isinstance(record, Invoice):
+            return {"id": record.id, "ids": self.books.void_invoice(record), "status": record.status}
+        if isinstance(record, Credit):
+            return {"id": record.id, "ids": self.books.void_credit(record), "status": record.status}
+        raise ControlError(f"no invoice or credit {name}")
+
+    def _edit(self, fields: Fields) -> dict[str, Any]:
+        invoice = self._invoice(fields)
+        for name in list(fields):
+            value = fields.pop(name)
+            match name:
+                case "due" | "due_date":
+                    invoice.due = None if value is None else date.fromisoformat(str(value))
+                case "memo" | "reference":
+                    invoice.reference = str(value)
+                case "number":
+                    invoice.number = str(value)
+                case "expected_payment_date":
+                    invoice.expected_payment = None if value is None else date.fromisoformat(str(value))
+                case "sent":
+                    invoice.sent = bool(value)
+                case "status":
+                    invoice.status = self._approved(invoice, str(value))
+                case "total" | "amount":
+                    self._reprice(invoice, _cents(value, name))
+                case _:
+                    raise ControlError(f"an invoice has no {name} to edit")
+        invoice.contact.rendered.clear()
+        for payment in invoice.payments:
+            payment.rendered.clear()
+        for allocation in invoice.allocations:
+            allocation.credit.rendered.clear()
+        self.books.touch(invoice)
+        return {"id": invoice.id, "ids": [invoice.id]}
+
+    def _approved(self, invoice: Invoice, word: str) -> Status:
+        moves = {
+            Status.DRAFT: {Status.SUBMITTED, Status.AUTHORISED, Status.DELETED},
+            Status.SUBMITTED: {Status.DRAFT, Status.AUTHORISED, Status.DELETED},
+        }
+        if word not in moves.get(invoice.status, set()):
+            raise ControlError(f"an invoice that is {invoice.status} does not become {word}")
+        return Status(word)
+
+    def _reprice(self, invoice: Invoice, total: Decimal) -> None:
+        if invoice.paid or invoice.credited or total <= 0:
+            raise ControlError("only an invoice without payments or credits gets another, positive total")
+        line = invoice.lines[0]
+        invoice.lines = (Line(line.id, line.description, Decimal(1), total, ZERO),)
+        invoice.subtotal, invoice.tax = total, ZERO
+
+    def edit_served(self, invoice: Invoice) -> None:
+        """A small edit such as a person makes in passing: the reference gets a mark, the stamp moves."""
+        invoice.reference = f"{invoice.reference.rstrip('*')}{'' if invoice.reference.endswith('*') else '*'}"
+        self.books.touch(invoice)
+
+    def _new_invoice(self, fields: Fields) -> dict[str, Any]:
+        contact = self._contact(fields)
+        amount = _money(fields, "amount", Decimal("100.00"))
+        issued = self._day(fields, "date")
+        due = fields.pop("due", fields.pop("due_date", "terms"))
+        number = _text(fields, "number", f"INV-{self.life.next_number}")
+        reference = _text(fields, "reference", "")
+        description = _text(fields, "description", "Consulting hours")
+        currency = _text(fields, "currency", contact.currency or self.books.currency)
+        status = Status(_text(fields, "status", "AUTHORISED"))
+        _done(fields)
+        if status not in (Status.DRAFT, Status.SUBMITTED, Status.AUTHORISED) or amount <= 0:
+            raise ControlError("a new invoice is DRAFT, SUBMITTED or AUTHORISED, of a positive amount")
+        self.life.next_number += 1
+        days = contact.terms_days if contact.terms_days is not None else 30
+        invoice = self.books.add_invoice(
+            Invoice(
+                self.books.new_id(),
+                self.books.now(),
+                "ACCREC",
+                number,
+                reference,
+                contact,
+                issued,
+                issued + timedelta(days=days)
+                if due == "terms"
+                else (None if due is None else date.fromisoformat(str(due))),
+                currency,
+                self.life.rate(currency),
+                (Line(self.books.new_id(), description, Decimal(1), amount, ZERO),),
+                status,
+                amount,
+                ZERO,
+                self.books.now(),
+                sent=status is Status.AUTHORISED,
+            )
+        )
+        return {"id": invoice.id, "ids": [invoice.id], "invoice": invoice.id, "number": number}
+
+    # -- people ----------------------------------------------------------------------------------
+
+    def _new_customer(self, fields: Fields) -> dict[str, Any]:
+        contact = Contact(
+            self.books.new_id(),
+            self.books.now(),
+            _text(fields, "name", f"Customer {len(self.books.contacts) + 1}"),
+            email=_text(fields, "email", "") or "",
+            phone=_text(fields, "phone", ""),
+            currency=_text(fields, "currency", self.books.currency),
+            terms_days=30,
+        )
+        _done(fields)
+        self.books.add_contact(contact)
+        return {"id": contact.id, "ids": [contact.id], "customer": contact.id}
+
+    def _edit_customer(self, fields: Fields) -> dict[str, Any]:
+        contact = self._contact(fields)
+        for name in list(fields):
+            value = fields.pop(name)
+            match name:
+                case "email" | "name" | "phone" | "first_name" | "last_name" | "city" | "country":
+                    setattr(contact, name, "" if value is None else str(value))
+                case "active":
+                    contact.status = "ACTIVE" if value else "ARCHIVED"
+                case _:
+                    raise ControlError(f"a customer has no {name} to edit")
+        self.books.contact_changed(contact)
+        return {"id": contact.id, "ids": [contact.id]}
+
+    def _merge(self, fields: Fields) -> dict[str, Any]:
+        survivor = self._contact({"customer": fields.pop("into", None)})
+        gone = self._contact(fields)
+        _done(fields)
+        self.books.merge(gone, survivor)
+        return {"id": survivor.id, "ids": [gone.id, survivor.id]}
+
+    # -- notes and junk --------------------------------------------------------------------------
+
+    def _note(self, fields: Fields) -> dict[str, Any]:
+        record = self._record(fields)
+        text = _text(fields, "text", "")
+        _done(fields)
+        note = self.books.add_note(type(record).__name__, record, text, None)
+        return {"id": note.id, "ids": [record.id]}
+
+    def _corrupt(self, fields: Fields) -> dict[str, Any]:
+        record = self._record(fields)
+        junk = fields.pop("fields", None)
+        _done(fields)
+        if not isinstance(junk, dict) or not junk:
+            raise ControlError('corrupt takes "fields": the raw JSON that is to stand in the record')
+        record.junk = {**(record.junk or {}), **junk}
+        self.books.touch(record)
+        return {"id": record.id, "ids": [record.id]}
+
+    def _restore(self, fields: Fields) -> dict[str, Any]:
+        record = self._record(fields)
+        _done(fields)
+        record.junk = None
+        self.books.touch(record)
+        return {"id": record.id, "ids": [record.id]}
+
+    # -- finding ---------------------------------------------------------------------------------
+
+    def _record(self, fields: Fields) -> Record:
+        name = str(_one_of(fields, "id", "invoice", "customer", "payment", "credit_note", "credit"))
+        record = self.books.record(name) or self._by_number(name)
+        if record is None:
+            raise ControlError(f"no record {name}")
+        return record
+
+    def _by_number(self, number: str) -> Record | None:
+        found: Record | None = next((one for one in self.books.invoices.values() if one.number == number), None)
+        return found or next((one for one in self.books.credits.values() if one.number == number), None)
+
+    def _invoice(self, fields: Fields) -> Invoice:
+        name = str(_one_of(fields, "invoice", "id"))
+        record = self.books.invoices.get(name) or self._by_number(name)
+        if not isinstance(record, Invoice):
+            raise ControlError(f"no invoice {name}")
+        return record
+
+    def _contact(self, fields: Fields) -> Contact:
+        name = str(_one_of(fields, "customer", "contact", "id"))
+        contact = self.books.contacts.get(name)
+        contact = contact or next((one for one in self.books.contacts.values() if one.name == name), None)
+        if contact is None:
+            raise ControlError(f"no customer {name}")
+        return contact
+
+    def _credit(self, fields: Fields) -> Credit:
+        name = str(_one_of(fields, "payment", "credit_note", "credit", "id"))
+        credit = self.books.credits.get(name) or self._by_number(name)
+        if not isinstance(credit, Credit):
+            raise ControlError(f"no credit note, overpayment or prepayment {name}")
+        return credit
+
+    def _day(self, fields: Fields, name: str) -> date:
+        value = fields.pop(name, None)
+        return self.books.now().date() if value is None else date.fromisoformat(str(value))
+
+
+def _one_of(fields: Fields, *names: str) -> Any:
+    for name in names:
+        if fields.get(name) is not None:
+            return fields.pop(name)
+    raise ControlError(f"the act needs {' or '.join(names)}")
+
+
+def _text(fields: Fields, name: str, default: str) -> str:
+    value = fields.pop(name, None)
+    return default if value is None else str(value)
+
+
+def _money(fields: Fields, name: str, default: Decimal | None) -> Decimal:
+    value = fields.pop(name, None)
+    if value is None:
+        if default is None:
+            raise ControlError(f"the act needs {name}")
+        return default
+    return _cents(value, name)
+
+
+def _cents(value: Any, name: str) -> Decimal:
+    try:
+        amount = Decimal(str(value))
+        if amount != amount.quantize(_CENT):
+            raise ControlError(f"{name} has at most two decimal places")
+    except InvalidOperation:
+        raise ControlError(f"{name} is an amount, not {value!r}") from None
+    return amount.quantize(_CENT)
+
+
+def _done(fields: Fields) -> None:
+    if fields:
+        raise ControlError(f"the act does not know {', '.join(sorted(fields))}")

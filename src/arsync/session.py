@@ -1,0 +1,92 @@
+"""The one pooled `requests` session, and the guard on its first byte.
+
+Everything that leaves arsync over HTTP leaves through here: connectors, channels, look-ups. That gives one place for
+the pool, for default timeouts, and for the rule that a message's first byte leaves within seconds of the last gate,
+also when the process was suspended in between.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+_TIMEOUT: Final = (5.0, 130.0)
+_POOL: Final = 16
+
+_guard = threading.local()
+
+
+@contextmanager
+def before_first_byte(check: Callable[[], None]) -> Iterator[None]:
+    """Within it, this thread's next request calls `check` when it is connected and about to write.
+
+    What `check` raises, the request raises (wrapped by nobody), and not a byte has left.
+    """
+    _guard.check = check
+    try:
+        yield
+    finally:
+        _guard.check = None
+
+
+def _ask() -> None:
+    check = getattr(_guard, "check", None)
+    if check is not None:
+        _guard.check = None
+        check()
+
+
+class _GuardedConnection(HTTPConnection):
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()  # so that the time to connect comes before the check, not after it
+        _ask()
+        super().send(data)
+
+
+class _GuardedTLSConnection(HTTPSConnection):
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _ask()
+        super().send(data)
+
+
+class _GuardedPool(HTTPConnectionPool):
+    ConnectionCls = _GuardedConnection
+
+
+class _GuardedTLSPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedTLSConnection
+
+
+class _Adapter(HTTPAdapter):
+    """No retries of its own, a timeout always."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=_POOL, pool_maxsize=_POOL, max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = {"http": _GuardedPool, "https": _GuardedTLSPool}
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        if options.get("timeout") is None:
+            options["timeout"] = _TIMEOUT
+        return super().send(request, *args, **options)
+
+
+def pooled_session() -> requests.Session:
+    """A session with keep-alive, default timeouts, no retries, and no proxies or credentials from the environment."""
+    session = requests.Session()
+    session.trust_env = False  # a stray .netrc or proxy variable must not send tokens elsewhere
+    adapter = _Adapter()
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    session.headers["Accept-Encoding"] = "gzip"
+    session.headers["User-Agent"] = "arsync"
+    return session

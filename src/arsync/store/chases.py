@@ -1,0 +1,137 @@
+"""Chases: opened with the first item, closed when clear, reopened when a payment is reversed.
+
+`version` rises with whatever could change the next message; the last gate compares it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, insert, select, update
+
+from arsync.domain.documents import InvoiceState
+from arsync.domain.states import ChaseState
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+_LIVE = (ChaseState.OPEN.value, ChaseState.REOPENED.value)
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Chase:
+    """One payer in one currency being worked."""
+
+    id: int
+    connection_id: int
+    payer_id: str
+    currency: str
+    state: ChaseState
+    version: int
+    opened_at: datetime
+
+
+def bump(work: Work, connection_id: int, customer_ids: Collection[str]) -> None:
+    """Raises the version of every live chase whose payer pays for one of these customers."""
+    h, c = t.chases.c, t.customers.c
+    ids = list(customer_ids)
+    for start in range(0, len(ids), _CHUNK):
+        part = ids[start : start + _CHUNK]
+        payers = select(c.payer_id).where(c.connection_id == connection_id, c.remote_id.in_(part))
+        work.execute(
+            update(t.chases)
+            .where(h.connection_id == connection_id, h.state.in_(_LIVE), h.payer_id.in_(payers) | h.payer_id.in_(part))
+            .values(version=h.version + 1)
+        )
+
+
+def follow(work: Work, connection_id: int, *, now: datetime) -> tuple[int, int]:
+    """Opens a chase for each payer and currency with something open, closes those that are clear: (opened, closed)."""
+    h, i, c = t.chases.c, t.invoices.c, t.customers.c
+    owed = {
+        (row.payer_id, row.currency)
+        for row in work.execute(
+            select(c.payer_id, i.currency)
+            .distinct()
+            .select_from(t.invoices.join(t.customers, _same_customer()))
+            .where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
+        )
+    }
+    query = select(h.id, h.payer_id, h.currency, h.state).where(h.connection_id == connection_id).order_by(h.id)
+    rows = work.execute(query).all()
+    live = {(row.payer_id, row.currency): row.id for row in rows if row.state in _LIVE}
+    last = {(row.payer_id, row.currency): row for row in rows}  # the newest: rows come by id
+    opened = closed = 0
+    for payer_id, currency in sorted(owed - live.keys()):
+        before = last.get((payer_id, currency))
+        if before is not None and before.state == ChaseState.CLEAR.value and _chased_before(work, before.id):
+            work.execute(
+                update(t.chases)
+                .where(h.id == before.id)
+                .values(state=ChaseState.REOPENED.value, closed_at=None, version=h.version + 1)
+            )
+        elif before is None or before.state == ChaseState.CLEAR.value:
+            work.execute(
+                insert(t.chases).values(
+                    connection_id=connection_id,
+                    payer_id=payer_id,
+                    currency=currency,
+                    state=ChaseState.OPEN.value,
+                    version=1,
+                    opened_at=now,
+                )
+            )
+        else:
+            continue  # handed off or written off: a person decides
+        opened += 1
+    for name in sorted(live.keys() - owed):
+        work.execute(
+            update(t.chases)
+            .where(h.id == live[name])
+            .values(state=ChaseState.CLEAR.value, closed_at=now, version=h.version + 1)
+        )
+        closed += 1
+    return opened, closed
+
+
+def _same_customer() -> ColumnElement[bool]:
+    return and_(
+        t.customers.c.connection_id == t.invoices.c.connection_id, t.customers.c.remote_id == t.invoices.c.customer_id
+    )
+
+
+def _chased_before(work: Work, chase_id: int) -> bool:
+    """Whether something that is open again was already in a message of that chase."""
+    m, k, i = t.messages.c, t.message_items.c, t.invoices.c
+    joined = t.message_items.join(t.messages, k.message_id == m.id).join(
+        t.invoices, and_(i.connection_id == m.connection_id, i.remote_id == k.invoice_id)
+    )
+    query = select(
+        exists(select(1).select_from(joined).where(m.chase_id == chase_id, i.state == "open", i.balance > 0))
+    )
+    return bool(work.execute(query).scalar_one())
+
+
+def live_chases(work: Work, connection_id: int, chase_id: int | None = None) -> list[Chase]:
+    """The chases being worked, by id."""
+    h = t.chases.c
+    query = select(h.id, h.connection_id, h.payer_id, h.currency, h.state, h.version, h.opened_at)
+    query = query.where(h.connection_id == connection_id, h.state.in_(_LIVE))
+    if chase_id is not None:
+        query = query.where(h.id == chase_id)
+    return [_chase(row) for row in work.execute(query.order_by(h.id))]
+
+
+def lock(work: Work, chase_id: int) -> Chase:
+    """The chase, its row locked until the work ends."""
+    h = t.chases.c
+    query = select(h.id, h.connection_id, h.payer_id, h.currency, h.state, h.version, h.opened_at)
+    return _chase(work.execute(query.where(h.id == chase_id).with_for_update()).one())
+
+
+def _chase(row: object) -> Chase:
+    values = list(row)  # type: ignore[call-overload]
+    values[4] = ChaseState(values[4])
+    return Chase(*values)

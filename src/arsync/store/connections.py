@@ -1,0 +1,229 @@
+"""Connections, their grants, how far their pulls have got, and what lies in quarantine."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+
+from arsync.connector import Company
+from arsync.domain.states import Health
+from arsync.errors import NotFound
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One authorised company file."""
+
+    id: int
+    name: str
+    provider: str
+    external_id: str
+    grant_id: int
+    company_name: str
+    base_currency: str
+    country: str | None
+    timezone: str | None
+    reminders_on: bool | None
+    health: Health
+    health_reason: str
+    synced_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """This database's own identity and its red button."""
+
+    key: str
+    stopped_at: datetime | None
+    stopped_by: str | None
+    stop_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a pull has got."""
+
+    position: str | None
+    done: bool
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A record that could not be read."""
+
+    connection_id: int
+    resource: str
+    remote_id: str
+    customer_id: str | None
+    reason: str
+    first_at: datetime
+    last_at: datetime
+
+
+# --- installation -----------------------------------------------------------------------------------------------
+
+
+def installation(work: Work) -> Installation:
+    """This database's identity; NotFound before `found_installation`."""
+    c = t.installation.c
+    row = work.execute(select(c.key, c.stopped_at, c.stopped_by, c.stop_reason)).one_or_none()
+    if row is None:
+        raise NotFound("the database has no identity yet")
+    return Installation(*tuple(row))
+
+
+def found_installation(work: Work, *, now: datetime) -> Installation:
+    """Gives the database its identity, once."""
+    try:
+        return installation(work)
+    except NotFound:
+        work.execute(insert(t.installation).values(id=1, key=secrets.token_hex(4), created_at=now))
+        return installation(work)
+
+
+def press_stop(work: Work, *, author: str, reason: str, now: datetime) -> None:
+    """Presses the red button: nothing passes the last gate any more."""
+    work.execute(update(t.installation).values(stopped_at=now, stopped_by=author, stop_reason=reason))
+    work.execute(update(t.chases).values(version=t.chases.c.version + 1))
+
+
+def release_stop(work: Work) -> None:
+    """Lets messages go out again."""
+    work.execute(update(t.installation).values(stopped_at=None, stopped_by=None, stop_reason=None))
+
+
+# --- connections --------------------------------------------------------------------------------------------------
+
+_C = t.connections.c
+_COLUMNS = (
+    _C.id, _C.name, _C.provider, _C.external_id, _C.grant_id, _C.company_name, _C.base_currency,
+    _C.country, _C.timezone, _C.reminders_on, _C.health, _C.health_reason, _C.synced_at,
+)  # fmt: skip
+
+
+def _connection(row: Sequence[object]) -> Connection:
+    values = list(row)
+    values[10] = Health(str(values[10]))
+    return Connection(*values)  # type: ignore[arg-type] # the columns stand in the order of the fields
+
+
+def connections(work: Work) -> list[Connection]:
+    """Every connection, by name."""
+    return [_connection(row) for row in work.execute(select(*_COLUMNS).order_by(_C.name))]
+
+
+def connection(work: Work, name: str) -> Connection:
+    """The connection of that name, or NotFound with the names there are."""
+    row = work.execute(select(*_COLUMNS).where(_C.name == name)).one_or_none()
+    if row is None:
+        names = ", ".join(work.execute(select(_C.name).order_by(_C.name)).scalars()) or "none yet"
+        raise NotFound(f"connection {name!r} (there are: {names})")
+    return _connection(row)
+
+
+def connection_by_id(work: Work, connection_id: int) -> Connection:
+    """The connection with that id."""
+    return _connection(work.execute(select(*_COLUMNS).where(_C.id == connection_id)).one())
+
+
+def add_grant(work: Work, *, provider: str, sealed: str, now: datetime) -> int:
+    """Stores a new grant's sealed tokens."""
+    statement = insert(t.grants).values(provider=provider, sealed=sealed, updated_at=now).returning(t.grants.c.id)
+    return int(work.execute(statement).scalar_one())
+
+
+def sealed_tokens(work: Work, grant_id: int) -> str:
+    """The grant's tokens as sealed."""
+    return str(work.execute(select(t.grants.c.sealed).where(t.grants.c.id == grant_id)).scalar_one())
+
+
+def replace_tokens(work: Work, grant_id: int, sealed: str, *, now: datetime) -> None:
+    """Stores the grant's rotated tokens."""
+    work.execute(update(t.grants).where(t.grants.c.id == grant_id).values(sealed=sealed, updated_at=now))
+
+
+def link(work: Work, *, name: str, provider: str, external_id: str, grant_id: int, now: datetime) -> Connection:
+    """Links a company file (`recovering` until a backfill has come through), or gives a known one its new grant."""
+    known = (_C.provider == provider, _C.external_id == external_id)
+    statement = update(t.connections).where(*known).values(grant_id=grant_id, name=name)
+    if not work.execute(statement).rowcount:
+        work.execute(
+            insert(t.connections).values(
+                name=name,
+                provider=provider,
+                external_id=external_id,
+                grant_id=grant_id,
+                company_name=name,
+                base_currency="",
+                health=Health.RECOVERING.value,
+                health_reason="not backfilled yet",
+                created_at=now,
+            )
+        )
+    return _connection(work.execute(select(*_COLUMNS).where(*known)).one())
+
+
+def describe(work: Work, connection_id: int, company: Company) -> None:
+    """Keeps what the source says of the company itself."""
+    work.execute(
+        update(t.connections)
+        .where(_C.id == connection_id)
+        .values(
+            company_name=company.name,
+            base_currency=company.base_currency,
+            country=company.country,
+            timezone=company.timezone,
+            reminders_on=company.reminders_on,
+        )
+    )
+
+
+def set_health(
+    work: Work, connection_id: int, health: Health, reason: str, *, synced_at: datetime | None = None
+) -> None:
+    """Says whether the connection's data may lead to messages, and since when they are whole."""
+    values: dict[str, object] = {"health": health.value, "health_reason": reason}
+    if synced_at is not None:
+        values["synced_at"] = synced_at
+    work.execute(update(t.connections).where(_C.id == connection_id).values(**values))
+
+
+# --- cursors --------------------------------------------------------------------------------------------------------
+
+
+def cursor(work: Work, connection_id: int, pull: str) -> Cursor:
+    """How far a pull has got; a fresh one where it never began."""
+    c = t.cursors.c
+    query = select(c.position, c.done, c.seen).where(c.connection_id == connection_id, c.pull == pull)
+    row = work.execute(query).one_or_none()
+    return Cursor(*tuple(row)) if row is not None else Cursor(None, done=False, seen=0)
+
+
+def move_cursor(
+    work: Work, connection_id: int, pull: str, *, position: str | None, done: bool, seen: int, now: datetime
+) -> None:
+    """Stores how far a pull has got; commit it together with the page."""
+    c = t.cursors.c
+    values = {"position": position, "done": done, "seen": seen, "updated_at": now}
+    moved = work.execute(update(t.cursors).where(c.connection_id == connection_id, c.pull == pull).values(**values))
+    if not moved.rowcount:
+        work.execute(insert(t.cursors).values(connection_id=connection_id, pull=pull, **values))
+
+
+# --- quarantine -------------------------------------------------------------------------------------------------------
+
+
+def quarantined(work: Work, connection_id: int | None = None) -> list[Quarantined]:
+    """What could not be read, oldest first."""
+    q = t.quarantine.c
+    query = select(q.connection_id, q.resource, q.remote_id, q.customer_id, q.reason, q.first_at, q.last_at)
+    if connection_id is not None:
+        query = query.where(q.connection_id == connection_id)
+    return [Quarantined(*tuple(row)) for row in work.execute(query.order_by(q.first_at, q.remote_id))]

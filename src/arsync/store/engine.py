@@ -1,0 +1,119 @@
+"""The database, and the unit of work: nothing is saved but by an explicit `commit()`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from arsync.errors import ConfigurationError
+
+#: Told before and after each effect ("commit", "request ..."); a crash test kills the process there.
+Observer = Callable[[str, str], None]
+
+_BUSY_SECONDS: Final = 30
+
+
+def _unobserved(moment: str, what: str) -> None:
+    pass
+
+
+class Work:
+    """One transaction. Leaving it without `commit()` undoes it."""
+
+    def __init__(self, connection: Connection, observe: Observer) -> None:
+        self._connection = connection
+        self._observe = observe
+        self.saved = False
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._connection.dialect.name
+
+    @property
+    def connection(self) -> Connection:
+        """The SQLAlchemy connection; for the store only."""
+        return self._connection
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[*tuple[Any, ...]]:
+        """Executes one statement, or one for each of several sets of values."""
+        return self._connection.execute(statement, parameters)
+
+    def commit(self) -> None:
+        """Makes the work durable; the transaction is over."""
+        self._observe("before", "commit")
+        self._connection.commit()
+        self.saved = True
+        self._observe("after", "commit")
+
+
+class Store:
+    """One database: SQLite (WAL) or PostgreSQL."""
+
+    def __init__(self, url: str, *, observe: Observer = _unobserved) -> None:
+        self.url = url
+        self._observe = observe
+        self._engine = _engine(url)
+
+    @property
+    def engine(self) -> Engine:
+        """For migrations."""
+        return self._engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Work]:
+        """A consistent view; nothing can be saved from it."""
+        with self._engine.connect() as connection:
+            yield Work(connection, _unobserved)
+
+    @contextmanager
+    def working(self, *, durable: bool = True) -> Iterator[Work]:
+        """A transaction that may save. `durable=False` lets SQLite commit without waiting for the disk: only for
+        what can be pulled again."""
+        with self._engine.connect() as plain:
+            connection = plain.execution_options(arsync_write="durable" if durable else "bulk")
+            yield Work(connection, self._observe)
+
+    def close(self) -> None:
+        """Lets go of every connection."""
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    try:
+        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigurationError(f"[database] url: {error}") from None
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    elif engine.dialect.name != "postgresql":
+        raise ConfigurationError(f"[database] url: {engine.dialect.name} is not supported (sqlite, postgresql)")
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None  # transactions are begun below, not by the driver's guess
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        kind = connection.get_execution_options().get("arsync_write")
+        if kind is None:
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if kind == 'durable' else 'NORMAL'}")
+        # Taking the write lock at once: two workers that both read first could never both go on.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,56 @@
+"""The append-only log: what happened, in the past tense, by whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log."""
+
+    at: datetime
+    kind: str
+    author: str
+    data: Mapping[str, Any]
+
+
+def log(
+    work: Work,
+    kind: str,
+    *,
+    at: datetime,
+    author: str = "arsync",
+    connection_id: int | None = None,
+    chase_id: int | None = None,
+    message_id: int | None = None,
+    **data: Any,
+) -> None:
+    """Appends a line; `data` holds ids and reasons, never secrets or message bodies."""
+    work.execute(
+        insert(t.events).values(
+            at=at,
+            kind=kind,
+            author=author,
+            connection_id=connection_id,
+            chase_id=chase_id,
+            message_id=message_id,
+            data=json.dumps(data, default=str, sort_keys=True),
+        )
+    )
+
+
+def of_chase(work: Work, chase_id: int) -> list[Event]:
+    """The chase's own lines, oldest first."""
+    c = t.events.c
+    query = select(c.at, c.kind, c.author, c.data).where(c.chase_id == chase_id).order_by(c.id)
+    return [Event(row.at, row.kind, row.author, json.loads(row.data)) for row in work.execute(query)]

@@ -1,0 +1,112 @@
+"""Holds: what a person stopped, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import insert, select, update
+
+from arsync.domain.chase import Hold
+from arsync.domain.states import HoldKind, HoldState
+from arsync.store import chases
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedHold:
+    """A hold as placed: what it stops, and its id to lift it by."""
+
+    id: int
+    connection_id: int
+    hold: Hold
+    state: HoldState
+    created_at: datetime
+
+
+_H = t.holds.c
+_COLUMNS = (
+    _H.id, _H.connection_id, _H.kind, _H.reason, _H.author, _H.payer_id, _H.invoice_id,
+    _H.begins, _H.until, _H.state, _H.created_at,
+)  # fmt: skip
+
+
+def place(work: Work, connection_id: int, hold: Hold, *, now: datetime) -> int:
+    """Places a hold; whatever is about to leave for its payer is stopped at the last gate."""
+    statement = (
+        insert(t.holds)
+        .values(
+            connection_id=connection_id,
+            payer_id=hold.payer_id,
+            invoice_id=hold.invoice_id,
+            kind=hold.kind.value,
+            state=HoldState.ACTIVE.value,
+            reason=hold.reason,
+            author=hold.author,
+            begins=hold.begins,
+            until=hold.until,
+            created_at=now,
+        )
+        .returning(_H.id)
+    )
+    hold_id = int(work.execute(statement).scalar_one())
+    _bump(work, connection_id, hold.payer_id)
+    return hold_id
+
+
+def lift(work: Work, hold_id: int, *, now: datetime) -> bool:
+    """Ends a hold; False where it was not active."""
+    statement = (
+        update(t.holds)
+        .where(_H.id == hold_id, _H.state == HoldState.ACTIVE.value)
+        .values(state=HoldState.LIFTED.value, ended_at=now)
+        .returning(_H.connection_id, _H.payer_id)
+    )
+    row = work.execute(statement).one_or_none()
+    if row is None:
+        return False
+    _bump(work, row.connection_id, row.payer_id)
+    return True
+
+
+def expire(work: Work, connection_id: int, *, today: date, now: datetime) -> int:
+    """Marks the holds whose last day has passed in the company's timezone."""
+    statement = (
+        update(t.holds)
+        .where(_H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value, _H.until < today)
+        .values(state=HoldState.EXPIRED.value, ended_at=now)
+    )
+    return work.execute(statement).rowcount
+
+
+def active(work: Work, connection_id: int) -> list[PlacedHold]:
+    """The holds that stop something, oldest first."""
+    query = select(*_COLUMNS).where(_H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value)
+    return [
+        PlacedHold(
+            id=row.id,
+            connection_id=row.connection_id,
+            hold=Hold(
+                kind=HoldKind(row.kind),
+                reason=row.reason,
+                author=row.author,
+                payer_id=row.payer_id,
+                invoice_id=row.invoice_id,
+                begins=row.begins,
+                until=row.until,
+            ),
+            state=HoldState(row.state),
+            created_at=row.created_at,
+        )
+        for row in work.execute(query.order_by(_H.id))
+    ]
+
+
+def _bump(work: Work, connection_id: int, payer_id: str | None) -> None:
+    if payer_id is not None:
+        chases.bump(work, connection_id, [payer_id])
+        return
+    work.execute(
+        update(t.chases).where(t.chases.c.connection_id == connection_id).values(version=t.chases.c.version + 1)
+    )

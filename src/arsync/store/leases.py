@@ -1,0 +1,133 @@
+"""Leases: one worker at a time, and none stuck behind a dead one.
+
+A lease ends by its time, or at once where its holder was a process of this very machine that is no more. That a
+*suspended* holder goes on believing in its lease is expected: the last gate does not trust leases.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from arsync.domain.clock import Clock
+from arsync.errors import Locked
+from arsync.store import tables as t
+from arsync.store.engine import Store
+
+_POLL: Final = 0.05
+
+
+class Lease:
+    """A name held for a time; `renew` it while working."""
+
+    def __init__(self, store: Store, clock: Clock, name: str, term: timedelta) -> None:
+        self._store = store
+        self._clock = clock
+        self._name = name
+        self._term = term
+        self._token = secrets.token_hex(16)
+
+    def take(self) -> None:
+        """Locked where another living process holds it."""
+        c = t.leases.c
+        now = self._clock.now()
+        values = {"token": self._token, "holder": holder(), "until": now + self._term}
+        with self._store.working() as work:
+            row = work.execute(
+                select(c.token, c.holder, c.until).where(c.name == self._name).with_for_update()
+            ).one_or_none()
+            if row is None:
+                try:
+                    work.execute(insert(t.leases).values(name=self._name, **values))
+                except IntegrityError:
+                    raise Locked(self._name) from None
+            else:
+                if row.token != self._token and row.until > now and not is_dead(row.holder):
+                    raise Locked(f"{self._name}, held by {row.holder} until {row.until:%Y-%m-%d %H:%M:%S} UTC")
+                work.execute(update(t.leases).where(c.name == self._name).values(**values))
+            work.commit()
+
+    def renew(self) -> None:
+        """Prolongs it; Locked where it was lost to another."""
+        c = t.leases.c
+        with self._store.working() as work:
+            kept = work.execute(
+                update(t.leases)
+                .where(c.name == self._name, c.token == self._token)
+                .values(until=self._clock.now() + self._term)
+            )
+            if not kept.rowcount:
+                raise Locked(f"{self._name} was taken over by another process")
+            work.commit()
+
+    def drop(self) -> None:
+        """Gives it back, if it is still ours."""
+        c = t.leases.c
+        with self._store.working() as work:
+            work.execute(delete(t.leases).where(c.name == self._name, c.token == self._token))
+            work.commit()
+
+
+@contextmanager
+def held(store: Store, clock: Clock, name: str, term: timedelta, *, patience: float = 0.0) -> Iterator[Lease]:
+    """Holds the lease for the block; waits up to `patience` real seconds for it, then Locked."""
+    lease = Lease(store, clock, name, term)
+    deadline = clock.elapsed() + patience
+    while True:
+        try:
+            lease.take()
+            break
+        except Locked:
+            if clock.elapsed() >= deadline:
+                raise
+            clock.sleep(_POLL)
+    try:
+        yield lease
+    finally:
+        lease.drop()
+
+
+def holder() -> str:
+    """This process: machine boot, process namespace, process id and start; equal only for the same process."""
+    return f"{_machine()} pid {os.getpid()} start {_started(os.getpid())}"
+
+
+def is_dead(name: str) -> bool:
+    """Whether that holder was a process of this machine and has ended; False where it cannot be told."""
+    machine, _, rest = name.partition(" pid ")
+    pid, _, start = rest.partition(" start ")
+    if machine != _machine() or not pid.isdigit() or start in ("", "?"):
+        return False
+    now = _started(int(pid))
+    return now is not None and now != start
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8]
+        space = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        boot, space = "?", "?"
+    return f"{os.uname().nodename} {boot} {space}"
+
+
+def _started(pid: int) -> str | None:
+    """The process's start in clock ticks since boot, "" where there is no such process, None where that is not told.
+
+    A zombie counts as ended.
+    """
+    if not Path("/proc/self/stat").exists():
+        return None
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in ("Z", "X") else fields[19]

@@ -1,0 +1,319 @@
+"""What payers owe and what is known of them, read for the planner: a fixed number of queries per connection."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from arsync.connector import Resource
+from arsync.domain.chase import Item, PastMessage
+from arsync.domain.documents import Contact, ContactRole, CreditState, CustomerState, InvoiceLine, InvoiceState
+from arsync.domain.money import Money, from_units
+from arsync.domain.states import MessageState
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who pays: the customer itself, its parent, or the survivor of a merge."""
+
+    customer_id: str
+    name: str
+    country: str | None
+    language: str | None
+    contacts: tuple[Contact, ...]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One connection's open side; keyed by payer id, or by (payer id, currency)."""
+
+    payers: dict[str, Payer] = field(default_factory=dict)
+    items: dict[tuple[str, str], list[Item]] = field(default_factory=lambda: defaultdict(list))
+    unapplied: dict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    quarantined: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    #: unreadable records of which not even the customer can be told: they concern everybody
+    quarantined_for_all: list[str] = field(default_factory=list)
+    history: dict[tuple[str, str], list[PastMessage]] = field(default_factory=lambda: defaultdict(list))
+
+
+def read(work: Work, connection_id: int, payer_id: str | None = None, *, without_message: int | None = None) -> Ledger:
+    """The open side of a connection, or of one payer; `without_message` leaves one message out of the history."""
+    ledger = Ledger()
+    _payers(work, ledger, connection_id, payer_id)
+    _items(work, ledger, connection_id, payer_id)
+    _unapplied(work, ledger, connection_id, payer_id)
+    _quarantine(work, ledger, connection_id)
+    _history(work, ledger, connection_id, payer_id, without_message)
+    return ledger
+
+
+def _billed(table: Any) -> ColumnElement[bool]:
+    return and_(t.customers.c.connection_id == table.c.connection_id, t.customers.c.remote_id == table.c.customer_id)
+
+
+def _items(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
+    i, c = t.invoices.c, t.customers.c
+    query = (
+        select(
+            c.payer_id, c.name, i.remote_id, i.number, i.customer_id, i.currency, i.total, i.balance,
+            i.issued_on, i.due_on, i.reference, i.email,
+        )
+        .select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices)))
+        .where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
+    )  # fmt: skip
+    if payer_id is not None:
+        query = query.where(or_(c.payer_id == payer_id, i.customer_id == payer_id))
+    for row in work.execute(query):
+        # An invoice whose customer never arrived stands alone; the planner finds nobody to write to.
+        payer = row.payer_id or row.customer_id
+        ledger.items[payer, row.currency].append(
+            Item(
+                invoice_id=row.remote_id,
+                number=row.number,
+                customer_name=row.name or row.customer_id,
+                state=InvoiceState.OPEN,
+                total=Money(row.total, row.currency),
+                balance=Money(row.balance, row.currency),
+                issued_on=row.issued_on,
+                due_on=row.due_on,
+                reference=row.reference,
+                email=row.email,
+            )
+        )
+
+
+def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mapping[str, tuple[InvoiceLine, ...]]:
+    """What each of these invoices was for."""
+    n = t.invoice_lines.c
+    found: dict[str, list[InvoiceLine]] = defaultdict(list)
+    every = list(invoice_ids)
+    for start in range(0, len(every), _CHUNK):
+        query = (
+            select(n.invoice_id, n.description, n.quantity, n.amount)
+            .where(n.connection_id == connection_id, n.invoice_id.in_(every[start : start + _CHUNK]))
+            .order_by(n.invoice_id, n.position)
+        )
+        for row in work.execute(query):
+            quantity = None if row.quantity is None else Decimal(row.quantity)
+            found[row.invoice_id].append(InvoiceLine(row.description, quantity, row.amount))
+    return {invoice_id: tuple(those) for invoice_id, those in found.items()}
+
+
+def _payers(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
+    c, k = t.customers.c, t.contacts.c
+    mine = [k.connection_id == connection_id]
+    query = select(c.remote_id, c.name, c.country, c.language).where(
+        c.connection_id == connection_id, c.state.in_((CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value))
+    )
+    if payer_id is not None:
+        query = query.where(c.remote_id == payer_id)
+        mine.append(k.customer_id == payer_id)
+    people: dict[str, list[Contact]] = defaultdict(list)
+    contacts = select(k.customer_id, k.name, k.email, k.phone, k.role).where(*mine)
+    for row in work.execute(contacts.order_by(k.customer_id, k.position)):
+        people[row.customer_id].append(Contact(row.name, row.email, row.phone, ContactRole(row.role)))
+    for row in work.execute(query):
+        ledger.payers[row.remote_id] = Payer(
+            row.remote_id, row.name, row.country, row.language, tuple(people.get(row.remote_id, ()))
+        )
+
+
+def _unapplied(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
+    for table in (t.payments, t.credit_notes):
+        x, c = table.c, t.customers.c
+        query: Select[*tuple[Any, ...]] = (
+            select(c.payer_id, x.currency, func.sum(x.unapplied))
+            .select_from(table.join(t.customers, _billed(table)))
+            .where(x.connection_id == connection_id, x.state == CreditState.ACTIVE.value, x.unapplied != 0)
+            .group_by(c.payer_id, x.currency)
+        )
+        if payer_id is not None:
+            query = query.where(c.payer_id == payer_id)
+        for payer, currency, units in work.execute(query):
+            # A sum comes back as the column's type on one database and as a plain number on the other.
+            ledger.unapplied[payer, currency] += units if isinstance(units, Decimal) else from_units(int(units))
+
+
+def _quarantine(work: Work, ledger: Ledger, connection_id: int) -> None:
+    q, c, i = t.quarantine.c, t.customers.c, t.invoices.c
+    query = select(q.resource, q.remote_id, q.customer_id, q.reason).where(q.connection_id == connection_id)
+    rows = work.execute(query).all()
+    if not rows:
+        return
+    payer_of = {
+        row.remote_id: row.payer_id
+        for row in work.execute(select(c.remote_id, c.payer_id).where(c.connection_id == connection_id))
+    }
+    for row in rows:
+        said = f"{row.resource.replace('_', ' ').rstrip('s')} {row.remote_id}: {row.reason}"
+        customer_id = row.customer_id
+        if customer_id is None and row.resource == Resource.CUSTOMERS.value:
+            customer_id = row.remote_id
+        if customer_id is None and row.resource == Resource.INVOICES.value:
+            known = select(i.customer_id).where(i.connection_id == connection_id, i.remote_id == row.remote_id)
+            customer_id = work.execute(known).scalar_one_or_none()
+            if customer_id is None:
+                continue  # an invoice never read is not in the cache: nobody is chased for it
+        if customer_id is None:
+            ledger.quarantined_for_all.append(said)
+        else:
+            ledger.quarantined[payer_of.get(customer_id, customer_id)].append(said)
+
+
+def _history(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None, without_message: int | None) -> None:
+    m, h, k = t.messages.c, t.chases.c, t.message_items.c
+    where = [
+        m.connection_id == connection_id,
+        m.state.not_in((MessageState.SUPERSEDED.value, MessageState.CANCELLED.value)),
+    ]
+    if payer_id is not None:
+        where.append(h.payer_id == payer_id)
+    if without_message is not None:
+        where.append(m.id != without_message)
+    demanded: dict[int, set[str]] = defaultdict(set)
+    joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
+    for message_id, invoice_id in work.execute(
+        select(k.message_id, k.invoice_id).select_from(joined).where(*where, k.demanded)
+    ):
+        demanded[message_id].add(invoice_id)
+    query = (
+        select(m.id, h.payer_id, h.currency, m.step_id, m.occurrence, m.state, m.sent_on, m.planned_on)
+        .join(t.chases, h.id == m.chase_id)
+        .where(*where)
+        .order_by(m.id)
+    )
+    for row in work.execute(query):
+        ledger.history[row.payer_id, row.currency].append(
+            PastMessage(
+                step_id=row.step_id,
+                occurrence=row.occurrence,
+                state=MessageState(row.state),
+                on=row.sent_on or row.planned_on,
+                invoice_ids=frozenset(demanded[row.id]),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInvoice:
+    """An invoice named by its printed number."""
+
+    connection_id: int
+    connection: str
+    invoice_id: str
+    number: str
+    customer_id: str
+    customer: str
+    payer_id: str
+    state: InvoiceState
+    total: Money
+    balance: Money
+    due_on: date | None
+    chase_id: int | None
+
+
+def find_invoices(work: Work, number: str, connection: str | None = None) -> list[FoundInvoice]:
+    """Every invoice with that printed number or id; numbers are not unique over connections."""
+    i, c, n, h = t.invoices.c, t.customers.c, t.connections.c, t.chases.c
+    newest = (
+        select(func.max(h.id))
+        .where(h.connection_id == i.connection_id, h.payer_id == c.payer_id, h.currency == i.currency)
+        .scalar_subquery()
+    )
+    joined = t.invoices.join(t.connections, n.id == i.connection_id).outerjoin(t.customers, _billed(t.invoices))
+    query = (
+        select(i.connection_id, n.name, i.remote_id, i.number, i.customer_id, c.name, c.payer_id, i.state,
+               i.currency, i.total, i.balance, i.due_on, newest)
+        .select_from(joined)
+        .where(or_(i.number == number, i.remote_id == number))
+        .order_by(n.name, i.remote_id)
+    )  # fmt: skip
+    if connection is not None:
+        query = query.where(n.name == connection)
+    return [
+        FoundInvoice(
+            connection_id=row[0], connection=row[1], invoice_id=row[2], number=row[3], customer_id=row[4],
+            customer=row[5] or row[4], payer_id=row[6] or row[4], state=InvoiceState(row[7]),
+            total=Money(row[9], row[8]), balance=Money(row[10], row[8]), due_on=row[11], chase_id=row[12],
+        )
+        for row in work.execute(query)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCustomer:
+    """A customer named by its name or id."""
+
+    connection_id: int
+    connection: str
+    customer_id: str
+    name: str
+    payer_id: str
+
+
+def find_customers(work: Work, name: str, connection: str | None = None) -> list[FoundCustomer]:
+    """Every customer of that name (in any case) or id."""
+    c, n = t.customers.c, t.connections.c
+    query = (
+        select(c.connection_id, n.name, c.remote_id, c.name, c.payer_id)
+        .select_from(t.customers.join(t.connections, n.id == c.connection_id))
+        .where(or_(func.lower(c.name) == name.lower(), c.remote_id == name))
+        .order_by(n.name, c.remote_id)
+    )
+    if connection is not None:
+        query = query.where(n.name == connection)
+    return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
+
+
+def customers_of(work: Work, connection_id: int, payer_ids: Collection[str]) -> set[str]:
+    """The customers for whom these payers pay, themselves included."""
+    c = t.customers.c
+    found = set(payer_ids)
+    every = list(payer_ids)
+    for start in range(0, len(every), _CHUNK):
+        chunk = every[start : start + _CHUNK]
+        query = select(c.remote_id).where(c.connection_id == connection_id, c.payer_id.in_(chunk))
+        found |= set(work.execute(query).scalars())
+    return found
+
+
+def open_invoice_ids(work: Work, connection_id: int, customer_ids: Collection[str]) -> set[str]:
+    """The invoices of these customers that the cache holds for open."""
+    i = t.invoices.c
+    found: set[str] = set()
+    every = list(customer_ids)
+    for start in range(0, len(every), _CHUNK):
+        chunk = every[start : start + _CHUNK]
+        query = select(i.remote_id).where(
+            i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.customer_id.in_(chunk)
+        )
+        found |= set(work.execute(query).scalars())
+    return found
+
+
+def totals(work: Work, connection_id: int) -> dict[str, int]:
+    """How many records of each kind the cache holds."""
+    tables = {
+        Resource.CUSTOMERS: t.customers,
+        Resource.INVOICES: t.invoices,
+        Resource.PAYMENTS: t.payments,
+        Resource.CREDIT_NOTES: t.credit_notes,
+    }
+    return {
+        resource.value: int(
+            work.execute(
+                select(func.count()).select_from(table).where(table.c.connection_id == connection_id)
+            ).scalar_one()
+        )
+        for resource, table in tables.items()
+    }

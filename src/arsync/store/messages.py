@@ -1,0 +1,347 @@
+"""Messages in the outbox: planned once per intent, moved by compare-and-set, sent past the last gate or not at all."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, Select, func, insert, or_, select, update
+
+from arsync.domain.chase import Intent, Rendered
+from arsync.domain.states import LIVE, MESSAGE_ARROWS, Health, HoldState, MessageState
+from arsync.store import chases, events
+from arsync.store import tables as t
+from arsync.store.engine import Work
+from arsync.store.leases import holder, is_dead
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be planned."""
+
+    connection_id: int
+    chase_id: int
+    intent: Intent
+    rendered: Rendered
+    recipients: tuple[str, ...]  # RFC 5322 mailboxes
+    playbook: str
+    playbook_version: str
+    locale: str
+    fingerprint: str
+    state: MessageState  # planned (a person approves) or approved
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageItem:
+    """One invoice in a message, as it stood there."""
+
+    invoice_id: str
+    number: str
+    amount: Decimal
+    due_on: date | None
+    demanded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, one revision of an intent."""
+
+    id: int
+    key: str
+    connection_id: int
+    chase_id: int
+    payer_id: str
+    step_id: str
+    occurrence: int
+    revision: int
+    state: MessageState
+    reason: str
+    channel: str
+    playbook: str
+    playbook_version: str
+    locale: str
+    fingerprint: str
+    recipients: tuple[str, ...]
+    subject: str
+    text: str
+    html: str
+    currency: str
+    amount: Decimal
+    planned_at: datetime
+    planned_on: date
+    approved_by: str | None
+    claim_token: str | None
+    chase_version: int | None
+    sending_at: datetime | None
+    accepted_at: datetime | None
+    sent_on: date | None
+    reference: str | None
+    attempts: int
+    not_before: datetime | None
+
+
+_M = t.messages.c
+
+
+def _query() -> Select[*tuple[Any, ...]]:
+    return select(t.messages, t.chases.c.payer_id).join(t.chases, t.chases.c.id == _M.chase_id)
+
+
+def _message(row: Row[*tuple[Any, ...]]) -> Message:
+    known = {name: getattr(row, name) for name in Message.__slots__ if name not in ("state", "recipients")}
+    return Message(**known, state=MessageState(row.state), recipients=tuple(json.loads(row.recipients)))
+
+
+# --- planning --------------------------------------------------------------------------------------------------
+
+
+def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
+    """Plans a message: a new intent, or the next revision of a known one."""
+    intent = draft.intent
+    same = (
+        _M.chase_id == draft.chase_id,
+        _M.step_id == intent.step.id,
+        _M.occurrence == intent.occurrence,
+    )
+    before = work.execute(select(func.max(_M.revision)).where(*same)).scalar_one()
+    statement = (
+        insert(t.messages)
+        .values(
+            key=secrets.token_hex(16),
+            connection_id=draft.connection_id,
+            chase_id=draft.chase_id,
+            step_id=intent.step.id,
+            occurrence=intent.occurrence,
+            revision=(before or 0) + 1,
+            state=draft.state.value,
+            reason=draft.reason,
+            channel=intent.step.channel.value,
+            tone=intent.step.tone.value,
+            playbook=draft.playbook,
+            playbook_version=draft.playbook_version,
+            locale=draft.locale,
+            fingerprint=draft.fingerprint,
+            recipients=json.dumps(draft.recipients),
+            subject=draft.rendered.subject,
+            text=draft.rendered.text,
+            html=draft.rendered.html,
+            currency=intent.at_stake.currency,
+            amount=intent.at_stake.amount,
+            planned_at=now,
+            planned_on=today,
+            attempts=0,
+        )
+        .returning(_M.id)
+    )
+    message_id = int(work.execute(statement).scalar_one())
+    items = [(item, True) for item in intent.demanded] + [(item, False) for item in intent.listed]
+    work.execute(
+        insert(t.message_items),
+        [
+            {
+                "message_id": message_id,
+                "position": place,
+                "invoice_id": item.invoice_id,
+                "number": item.number,
+                "amount": item.balance.amount,
+                "due_on": item.due_on,
+                "demanded": demanded,
+            }
+            for place, (item, demanded) in enumerate(items)
+        ],
+    )
+    events.log(
+        work, "message_planned", at=now, connection_id=draft.connection_id, chase_id=draft.chase_id,
+        message_id=message_id, step=intent.step.id, occurrence=intent.occurrence, state=draft.state.value,
+    )  # fmt: skip
+    return message_id
+
+
+def move(
+    work: Work,
+    message_id: int,
+    origin: MessageState,
+    target: MessageState,
+    *,
+    reason: str,
+    now: datetime,
+    token: str | None = None,
+    author: str = "arsync",
+    **values: Any,
+) -> bool:
+    """Moves a message along an arrow; False where another was faster, or the claim is no longer ours."""
+    assert target in MESSAGE_ARROWS[origin], f"no arrow {origin} -> {target}"
+    where = [_M.id == message_id, _M.state == origin.value]
+    if token is not None:
+        where.append(_M.claim_token == token)
+    statement = update(t.messages).where(*where).values(state=target.value, reason=reason, **values)
+    row = work.execute(statement.returning(_M.connection_id, _M.chase_id)).one_or_none()
+    if row is None:
+        return False
+    events.log(
+        work, f"message_{target.value}", at=now, author=author, connection_id=row.connection_id,
+        chase_id=row.chase_id, message_id=message_id, reason=reason,
+    )  # fmt: skip
+    return True
+
+
+def rewrite(work: Work, message_id: int, rendered: Rendered, *, token: str) -> None:
+    """Puts today's wording (relative day counts) in place of an older day's; nothing else of the message changes."""
+    work.execute(
+        update(t.messages)
+        .where(_M.id == message_id, _M.claim_token == token)
+        .values(subject=rendered.subject, text=rendered.text, html=rendered.html)
+    )
+
+
+# --- claiming and the last gate ----------------------------------------------------------------------------------
+
+
+def claim(work: Work, connection_id: int, *, limit: int, term: timedelta, now: datetime) -> tuple[str, list[Message]]:
+    """Claims approved messages for one worker, the most money first: the claim's token and the messages."""
+    token = secrets.token_hex(16)
+    due = (
+        select(_M.id)
+        .where(
+            _M.connection_id == connection_id,
+            _M.state == MessageState.APPROVED.value,
+            or_(_M.not_before.is_(None), _M.not_before <= now),
+        )
+        .order_by(_M.amount.desc(), _M.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(work.execute(due).scalars())
+    work.execute(
+        update(t.messages)
+        .where(_M.id.in_(ids), _M.state == MessageState.APPROVED.value)
+        .values(
+            state=MessageState.CLAIMED.value,
+            claim_token=token,
+            claimed_by=holder(),
+            claimed_until=now + term,
+            chase_version=None,
+        )
+    )
+    rows = work.execute(_query().where(_M.claim_token == token, _M.state == MessageState.CLAIMED.value))
+    return token, sorted(map(_message, rows), key=lambda message: ids.index(message.id))
+
+
+def confirm(work: Work, message_id: int, *, token: str, chase_version: int) -> bool:
+    """Says that the message still holds at this version of its chase; False where the claim is lost."""
+    statement = (
+        update(t.messages)
+        .where(_M.id == message_id, _M.state == MessageState.CLAIMED.value, _M.claim_token == token)
+        .values(chase_version=chase_version)
+    )
+    return bool(work.execute(statement).rowcount)
+
+
+def pass_gate(work: Work, message_id: int, *, token: str, now: datetime, today: date) -> str | None:
+    """The last gate: moves a claimed message to `sending`, or says why not. Commit, and send within seconds.
+
+    It compares the claim's token, the chase's version as confirmed, the holds, the stop switch and the connection's
+    health, all under the chase's row lock, which everything that could forbid the message takes as well.
+    """
+    row = work.execute(select(_M.chase_id, _M.chase_version, _M.connection_id).where(_M.id == message_id)).one()
+    chase = chases.lock(work, row.chase_id)
+    if chase.state.value not in ("open", "reopened"):
+        return f"the chase is {chase.state.value}"
+    if row.chase_version is None or chase.version != row.chase_version:
+        return "something about the payer changed since the message was confirmed"
+    if work.execute(select(t.installation.c.stopped_at)).scalar_one() is not None:
+        return "stopped"
+    health = work.execute(select(t.connections.c.health).where(t.connections.c.id == row.connection_id)).scalar_one()
+    if health != Health.OK.value:
+        return f"the connection is {health}"
+    held = _holding(work, message_id, row.connection_id, chase.payer_id, today)
+    if held is not None:
+        return f"a hold: {held}"
+    moved = move(
+        work, message_id, MessageState.CLAIMED, MessageState.SENDING, reason="past the last gate", now=now, token=token,
+        sending_at=now, attempts=_M.attempts + 1,
+    )  # fmt: skip
+    return None if moved else "the claim was lost to another worker"
+
+
+def _holding(work: Work, message_id: int, connection_id: int, payer_id: str, today: date) -> str | None:
+    h, k = t.holds.c, t.message_items.c
+    items = select(k.invoice_id).where(k.message_id == message_id, k.demanded)
+    query = select(h.kind).where(
+        h.connection_id == connection_id,
+        h.state == HoldState.ACTIVE.value,
+        h.begins <= today,
+        or_(h.until.is_(None), h.until >= today),
+        or_(h.payer_id.is_(None), h.payer_id == payer_id),
+        or_(h.invoice_id.is_(None), h.invoice_id.in_(items)),
+    )
+    return work.execute(query.limit(1)).scalar_one_or_none()
+
+
+# --- what the dead left behind ---------------------------------------------------------------------------------------
+
+
+def abandoned_claims(work: Work, *, now: datetime) -> list[int]:
+    """Messages claimed by a worker whose lease is over or which is dead: nothing of them left us."""
+    query = select(_M.id, _M.claimed_until, _M.claimed_by).where(_M.state == MessageState.CLAIMED.value)
+    return [row.id for row in work.execute(query) if row.claimed_until <= now or is_dead(row.claimed_by)]
+
+
+def abandoned_sendings(work: Work, *, before: datetime) -> list[int]:
+    """Messages past the gate whose worker is dead, or has been silent since `before`: they may have left."""
+    query = select(_M.id, _M.sending_at, _M.claimed_by).where(_M.state == MessageState.SENDING.value)
+    return [row.id for row in work.execute(query) if row.sending_at <= before or is_dead(row.claimed_by)]
+
+
+# --- queries ------------------------------------------------------------------------------------------
+
+
+def get(work: Work, message_id: int) -> Message:
+    """One message."""
+    return _message(work.execute(_query().where(_M.id == message_id)).one())
+
+
+def in_states(work: Work, states: Collection[MessageState], connection_id: int | None = None) -> list[Message]:
+    """Every message in these states, oldest first."""
+    query = _query().where(_M.state.in_([state.value for state in states]))
+    if connection_id is not None:
+        query = query.where(_M.connection_id == connection_id)
+    return [_message(row) for row in work.execute(query.order_by(_M.id))]
+
+
+def of_chase(work: Work, chase_id: int) -> list[Message]:
+    """The chase's messages, oldest first."""
+    return [_message(row) for row in work.execute(_query().where(_M.chase_id == chase_id).order_by(_M.id))]
+
+
+def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Message]:
+    """The messages that name the invoice, oldest first."""
+    named = select(t.message_items.c.message_id).where(t.message_items.c.invoice_id == invoice_id)
+    query = _query().where(_M.connection_id == connection_id, _M.id.in_(named)).order_by(_M.id)
+    return [_message(row) for row in work.execute(query)]
+
+
+def items(work: Work, message_id: int) -> list[MessageItem]:
+    """The message's invoices, in its own order."""
+    k = t.message_items.c
+    query = select(k.invoice_id, k.number, k.amount, k.due_on, k.demanded).where(k.message_id == message_id)
+    return [MessageItem(*tuple(row)) for row in work.execute(query.order_by(k.position))]
+
+
+def counts(work: Work) -> dict[str, int]:
+    """How many messages stand in each state."""
+    query = select(_M.state, func.count()).group_by(_M.state)
+    return {str(state): int(count) for state, count in work.execute(query)}
+
+
+def live_of(work: Work, chase_id: int) -> Message | None:
+    """The chase's one live message."""
+    states: Sequence[str] = [state.value for state in LIVE]
+    row = work.execute(_query().where(_M.chase_id == chase_id, _M.state.in_(states))).one_or_none()
+    return None if row is None else _message(row)

@@ -1,0 +1,163 @@
+"""Notes to be written back: one for each message and target, and no second one whatever happens."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, insert, or_, select, update
+
+from arsync.connector import NoteTarget, TargetKind
+from arsync.domain.states import NOTE_ARROWS, NoteState
+from arsync.store import events
+from arsync.store import tables as t
+from arsync.store.engine import Work
+from arsync.store.leases import holder, is_dead
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One write-back into the source."""
+
+    id: int
+    connection_id: int
+    message_id: int
+    target: NoteTarget
+    text: str
+    marker: str
+    key: str
+    state: NoteState
+    reason: str
+    attempts: int
+    claim_token: str | None
+    tried_at: datetime | None
+    absent_at: datetime | None
+    written_at: datetime | None
+    remote_id: str | None
+
+
+_N = t.notes.c
+
+
+def _note(row: Row[*tuple[Any, ...]]) -> Note:
+    named = [name for name in Note.__slots__ if name not in ("target", "state")]
+    return Note(
+        **{name: getattr(row, name) for name in named},
+        target=NoteTarget(TargetKind(row.target_kind), row.target_id),
+        state=NoteState(row.state),
+    )
+
+
+def new_marker(installation_key: str) -> str:
+    """What finds a note again in the source: tells this installation's notes from another's."""
+    return f"[arsync:{installation_key}-{secrets.token_hex(6)}]"
+
+
+def plan(
+    work: Work, *, connection_id: int, message_id: int, target: NoteTarget, text: str, marker: str, now: datetime
+) -> None:
+    """Plans a note, in the same work that accepts its message."""
+    work.execute(
+        insert(t.notes).values(
+            connection_id=connection_id,
+            message_id=message_id,
+            target_kind=target.kind.value,
+            target_id=target.remote_id,
+            text=text,
+            marker=marker,
+            key=secrets.token_hex(16),
+            state=NoteState.PENDING.value,
+            reason=f"planned {now:%Y-%m-%d}",
+            attempts=0,
+        )
+    )
+
+
+def claim(work: Work, connection_id: int, *, term: timedelta, now: datetime) -> Note | None:
+    """Claims the next note that is due. From its commit on the note may have been written."""
+    due = (
+        select(_N.id)
+        .where(
+            _N.connection_id == connection_id,
+            _N.state == NoteState.PENDING.value,
+            or_(_N.not_before.is_(None), _N.not_before <= now),
+        )
+        .order_by(_N.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    note_id = work.execute(due).scalar_one_or_none()
+    if note_id is None:
+        return None
+    work.execute(
+        update(t.notes)
+        .where(_N.id == note_id, _N.state == NoteState.PENDING.value)
+        .values(
+            state=NoteState.CLAIMED.value,
+            claim_token=secrets.token_hex(16),
+            claimed_by=holder(),
+            claimed_until=now + term,
+            attempts=_N.attempts + 1,
+            tried_at=now,
+            absent_at=None,
+        )
+    )
+    return _note(work.execute(select(t.notes).where(_N.id == note_id)).one())
+
+
+def move(
+    work: Work,
+    note: Note,
+    origin: NoteState,
+    target: NoteState,
+    *,
+    reason: str,
+    now: datetime,
+    **values: Any,
+) -> bool:
+    """Moves a note along an arrow, under the claim it was read with; False where another was faster."""
+    assert target in NOTE_ARROWS[origin], f"no arrow {origin} -> {target}"
+    where = [_N.id == note.id, _N.state == origin.value]
+    if origin is NoteState.CLAIMED:
+        where.append(_N.claim_token == note.claim_token)
+    moved = work.execute(update(t.notes).where(*where).values(state=target.value, reason=reason, **values))
+    if not moved.rowcount:
+        return False
+    events.log(
+        work, f"note_{target.value}", at=now, connection_id=note.connection_id, message_id=note.message_id,
+        note=note.id, reason=reason,
+    )  # fmt: skip
+    return True
+
+
+def seen_absent(work: Work, note: Note, *, now: datetime) -> None:
+    """Keeps that the source was read and the marker was not there."""
+    work.execute(update(t.notes).where(_N.id == note.id, _N.state == NoteState.UNKNOWN.value).values(absent_at=now))
+
+
+def abandoned(work: Work, connection_id: int, *, now: datetime) -> list[Note]:
+    """Notes claimed by a worker whose lease is over or which is dead: they may have been written."""
+    query = select(t.notes).where(_N.connection_id == connection_id, _N.state == NoteState.CLAIMED.value)
+    return [_note(row) for row in work.execute(query) if row.claimed_until <= now or is_dead(row.claimed_by)]
+
+
+def in_states(work: Work, states: Collection[NoteState], connection_id: int | None = None) -> list[Note]:
+    """Every note in these states, oldest first."""
+    query = select(t.notes).where(_N.state.in_([state.value for state in states]))
+    if connection_id is not None:
+        query = query.where(_N.connection_id == connection_id)
+    return [_note(row) for row in work.execute(query.order_by(_N.id))]
+
+
+def of_message(work: Work, message_id: int) -> list[Note]:
+    """The notes of one message."""
+    return [_note(row) for row in work.execute(select(t.notes).where(_N.message_id == message_id).order_by(_N.id))]
+
+
+def counts(work: Work) -> dict[str, int]:
+    """How many notes stand in each state."""
+    query = select(_N.state, func.count()).group_by(_N.state)
+    return {str(state): int(count) for state, count in work.execute(query)}

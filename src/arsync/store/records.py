@@ -1,0 +1,487 @@
+"""The cache of what the source says: pages in, and which customers they concern.
+
+Newest wins by (update time, version); a record that says what is known already is not written again, so that an
+overlapping pull touches nobody. Deletions and voids are states, never deleted rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from arsync.connector import Broken, Page, Resource
+from arsync.domain.documents import (
+    Allocation,
+    CreditNote,
+    CreditState,
+    Customer,
+    CustomerState,
+    Deleted,
+    Invoice,
+    InvoiceState,
+    Payment,
+    Record,
+    resource_of,
+)
+from arsync.domain.money import to_units
+from arsync.store import tables as t
+from arsync.store.bulk import Adapted, DeleteWhere, Insert, Row, Upsert, adapted
+from arsync.store.engine import Work
+
+_CUSTOMER: Final = Upsert(t.customers)
+_CONTACT: Final = Insert(t.contacts)
+_INVOICE: Final = Upsert(t.invoices)
+_LINE: Final = Insert(t.invoice_lines)
+_PAYMENT: Final = Upsert(t.payments)
+_CREDIT_NOTE: Final = Upsert(t.credit_notes)
+_ALLOCATION: Final = Insert(t.allocations)
+_CONTACTS_OF: Final = DeleteWhere(t.contacts, "connection_id", "customer_id")
+_LINES_OF: Final = DeleteWhere(t.invoice_lines, "connection_id", "invoice_id")
+_ALLOCATIONS_OF: Final = DeleteWhere(t.allocations, "connection_id", "source", "source_id")
+
+
+@dataclass(slots=True)
+class Stored:
+    """What storing pages changed: ids of customers concerned, and of invoices that payments or credits were put on."""
+
+    written: int = 0
+    quarantined: int = 0
+    customers: set[str] = field(default_factory=set)
+    invoices: set[str] = field(default_factory=set)  # stored, changed or not
+    allocated: set[str] = field(default_factory=set)  # named by a changed allocation, old or new
+    relinked: bool = False  # who pays for whom may have changed
+
+    def add(self, other: Stored) -> None:
+        """Takes in another page's."""
+        self.written += other.written
+        self.quarantined += other.quarantined
+        self.customers |= other.customers
+        self.invoices |= other.invoices
+        self.allocated |= other.allocated
+        self.relinked |= other.relinked
+
+
+def store_page(work: Work, connection_id: int, page: Page, *, now: datetime) -> Stored:
+    """Writes a page's records into the cache and its broken ones into quarantine; the caller commits."""
+    stored = Stored()
+    try:
+        with work.connection.begin_nested():
+            _store(work, connection_id, page.records, stored)
+        broken = list(page.broken)
+    except DBAPIError:
+        # The database refuses something (a character, a length): find the one, keep the others.
+        stored = Stored()
+        broken = [*page.broken, *_one_by_one(work, connection_id, page.records, stored)]
+    _quarantine(work, connection_id, broken, now)
+    _release(work, connection_id, page)
+    stored.quarantined = len(broken)
+    stored.customers |= {record.customer_id for record in broken if record.customer_id}
+    if stored.relinked:
+        stored.customers |= resolve_payers(work, connection_id)
+    return stored
+
+
+def _one_by_one(work: Work, connection_id: int, records: Iterable[Record], stored: Stored) -> Iterable[Broken]:
+    for record in records:
+        part = Stored()
+        try:
+            with work.connection.begin_nested():
+                _store(work, connection_id, (record,), part)
+        except DBAPIError as error:
+            yield Broken(
+                resource=resource_of(record),
+                remote_id=record.remote_id[:64],
+                customer_id=getattr(record, "customer_id", None),
+                reason=f"the database refuses it: {type(error.orig).__name__}",
+                raw="",
+            )
+        else:
+            stored.add(part)
+
+
+def _store(work: Work, connection_id: int, records: Sequence[Record], stored: Stored) -> None:
+    by_kind: dict[type[Any], dict[str, Any]] = {}
+    for record in records:
+        latest = by_kind.setdefault(type(record), {})
+        known = latest.get(record.remote_id)
+        if known is None or known.updated_at <= record.updated_at:
+            latest[record.remote_id] = record
+    for kind, latest in by_kind.items():
+        _KEEPERS[kind](work, connection_id, latest, stored)
+
+
+# --- one keeper for each kind of record ---------------------------------------------------------------------
+
+
+def _keep_customers(work: Work, connection_id: int, latest: dict[str, Customer], stored: Stored) -> None:
+    c = t.customers.c
+    known = _known(
+        work, connection_id, t.customers, latest, c.updated_at, c.version, c.parent_id, c.merged_into, c.state
+    )
+    fresh = []
+    for remote_id, customer in latest.items():
+        row = known.get(remote_id)
+        if (
+            row is None
+            or (customer.updated_at, customer.version) > (row.updated_at, row.version)
+            or _relinked(row, customer)
+        ):
+            fresh.append(customer)
+            if customer.parent_id or customer.merged_into or (row is not None and _relinked(row, customer)):
+                stored.relinked = True
+    as_ = adapted(work)
+    _CUSTOMER(
+        work,
+        [
+            (
+                connection_id,
+                customer.remote_id,
+                customer.name,
+                customer.state.value,
+                customer.parent_id,
+                customer.merged_into,
+                customer.merged_into or customer.parent_id or customer.remote_id,
+                customer.currency,
+                customer.country,
+                customer.language,
+                None if customer.balance is None else to_units(customer.balance),
+                as_.instant(customer.updated_at),
+                customer.version,
+            )
+            for customer in fresh
+        ],
+    )
+    _CONTACTS_OF(work, [(connection_id, customer.remote_id) for customer in fresh if customer.remote_id in known])
+    _CONTACT(
+        work,
+        [
+            (connection_id, customer.remote_id, place, contact.name, contact.email, contact.phone, contact.role.value)
+            for customer in fresh
+            for place, contact in enumerate(customer.contacts)
+        ],
+    )
+    stored.written += len(fresh)
+    stored.customers |= {customer.remote_id for customer in fresh}
+
+
+def _relinked(row: Any, customer: Customer) -> bool:
+    return (row.parent_id, row.merged_into, row.state) != (customer.parent_id, customer.merged_into, customer.state)
+
+
+def _keep_invoices(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Stored) -> None:
+    c = t.invoices.c
+    known = _known(
+        work, connection_id, t.invoices, latest,
+        c.updated_at, c.version, c.balance, c.total, c.state, c.due_on, c.customer_id, c.number, c.currency,
+    )  # fmt: skip
+    as_ = adapted(work)
+    rows: list[Row] = []
+    lines: list[Row] = []
+    rewritten: list[Row] = []
+    stored.invoices |= latest.keys()
+    for remote_id, invoice in latest.items():
+        row = known.get(remote_id)
+        if row is not None:
+            if invoice.updated_at < row.updated_at or _says_the_same(row, invoice):
+                continue
+            rewritten.append((connection_id, remote_id))
+            stored.customers.add(row.customer_id)
+        stored.customers.add(invoice.customer_id)
+        rows.append(_invoice_row(connection_id, invoice, as_))
+        for place, line in enumerate(invoice.lines):
+            quantity = None if line.quantity is None else str(line.quantity)
+            lines.append((connection_id, remote_id, place, line.description, quantity, to_units(line.amount)))
+    _INVOICE(work, rows)
+    _LINES_OF(work, rewritten)
+    _LINE(work, lines)
+    stored.written += len(rows)
+
+
+def _invoice_row(connection_id: int, invoice: Invoice, as_: Adapted) -> Row:
+    return (
+        connection_id,
+        invoice.remote_id,
+        invoice.number,
+        invoice.customer_id,
+        invoice.state.value,
+        invoice.currency,
+        to_units(invoice.total),
+        to_units(invoice.balance),
+        as_.day(invoice.issued_on),
+        as_.day(invoice.due_on),
+        invoice.reference,
+        invoice.email,
+        as_.instant(invoice.updated_at),
+        invoice.version,
+    )
+
+
+def _says_the_same(row: Any, invoice: Invoice) -> bool:
+    # The update time alone is not enough: a source may lower a balance without touching it.
+    return bool(
+        row.updated_at == invoice.updated_at
+        and row.version == invoice.version
+        and row.balance == invoice.balance
+        and row.total == invoice.total
+        and row.state == invoice.state
+        and row.due_on == invoice.due_on
+        and row.customer_id == invoice.customer_id
+        and row.number == invoice.number
+        and row.currency == invoice.currency
+    )
+
+
+def _keep_payments(work: Work, connection_id: int, latest: dict[str, Payment], stored: Stored) -> None:
+    c = t.payments.c
+    known = _known(
+        work, connection_id, t.payments, latest, c.updated_at, c.version, c.unapplied, c.state, c.customer_id
+    )
+    fresh = [record for record in latest.values() if _is_news(known.get(record.remote_id), record)]
+    as_ = adapted(work)
+    _PAYMENT(
+        work,
+        [
+            (
+                connection_id,
+                payment.remote_id,
+                payment.kind.value,
+                payment.customer_id,
+                payment.state.value,
+                payment.currency,
+                to_units(payment.amount),
+                to_units(payment.unapplied),
+                as_.day(payment.received_on),
+                payment.reference,
+                as_.instant(payment.updated_at),
+                payment.version,
+            )
+            for payment in fresh
+        ],
+    )
+    _keep_allocations(work, connection_id, Resource.PAYMENTS, fresh, known, stored)
+
+
+def _keep_credit_notes(work: Work, connection_id: int, latest: dict[str, CreditNote], stored: Stored) -> None:
+    c = t.credit_notes.c
+    known = _known(
+        work, connection_id, t.credit_notes, latest, c.updated_at, c.version, c.unapplied, c.state, c.customer_id
+    )
+    fresh = [record for record in latest.values() if _is_news(known.get(record.remote_id), record)]
+    as_ = adapted(work)
+    _CREDIT_NOTE(
+        work,
+        [
+            (
+                connection_id,
+                note.remote_id,
+                note.number,
+                note.customer_id,
+                note.state.value,
+                note.currency,
+                to_units(note.total),
+                to_units(note.unapplied),
+                as_.day(note.issued_on),
+                as_.instant(note.updated_at),
+                note.version,
+            )
+            for note in fresh
+        ],
+    )
+    _keep_allocations(work, connection_id, Resource.CREDIT_NOTES, fresh, known, stored)
+
+
+def _credit_columns(c: Any) -> tuple[Any, ...]:
+    return (c.updated_at, c.version, c.unapplied, c.state, c.customer_id)
+
+
+def _is_news(row: Any, record: Payment | CreditNote) -> bool:
+    if row is None:
+        return True
+    if record.updated_at < row.updated_at:
+        return False
+    return bool(
+        record.updated_at > row.updated_at
+        or record.version != row.version
+        or record.unapplied != row.unapplied
+        or record.state != row.state
+        or record.customer_id != row.customer_id
+    )
+
+
+def _keep_allocations(
+    work: Work,
+    connection_id: int,
+    source: Resource,
+    fresh: Sequence[Payment | CreditNote],
+    known: dict[str, Any],
+    stored: Stored,
+) -> None:
+    rewritten = [record.remote_id for record in fresh if record.remote_id in known]
+    stored.allocated |= _allocated_by(work, connection_id, source, rewritten)
+    _ALLOCATIONS_OF(work, [(connection_id, source.value, remote_id) for remote_id in rewritten])
+    as_ = adapted(work)
+    rows: list[Row] = []
+    for record in fresh:
+        parts: tuple[Allocation, ...] = record.allocations
+        for place, part in enumerate(parts):
+            day = as_.day(part.allocated_on)
+            rows.append(
+                (connection_id, source.value, record.remote_id, place, part.invoice_id, to_units(part.amount), day)
+            )
+            stored.allocated.add(part.invoice_id)
+        for customer_id in (record.customer_id, getattr(known.get(record.remote_id), "customer_id", None)):
+            if customer_id is not None:
+                stored.customers.add(customer_id)
+    _ALLOCATION(work, rows)
+    stored.written += len(fresh)
+
+
+def _allocated_by(work: Work, connection_id: int, source: Resource, source_ids: Collection[str]) -> set[str]:
+    a = t.allocations.c
+    found: set[str] = set()
+    for chunk in _chunks(source_ids):
+        query = select(a.invoice_id).where(
+            a.connection_id == connection_id, a.source == source.value, a.source_id.in_(chunk)
+        )
+        found |= set(work.execute(query).scalars())
+    return found
+
+
+_GONE: Final[dict[Resource, tuple[Table, dict[str, Any]]]] = {
+    Resource.CUSTOMERS: (t.customers, {"state": CustomerState.DELETED.value}),
+    Resource.INVOICES: (t.invoices, {"state": InvoiceState.DELETED.value, "balance": 0}),
+    Resource.PAYMENTS: (t.payments, {"state": CreditState.DELETED.value, "unapplied": 0}),
+    Resource.CREDIT_NOTES: (t.credit_notes, {"state": CreditState.DELETED.value, "unapplied": 0}),
+}
+
+
+def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: Stored) -> None:
+    for remote_id, record in latest.items():
+        table, values = _GONE[record.resource]
+        c = table.c
+        owner = c.remote_id if record.resource is Resource.CUSTOMERS else c.customer_id
+        statement = (
+            update(table)
+            .where(c.connection_id == connection_id, c.remote_id == remote_id, c.state != values["state"])
+            .values(**values, updated_at=record.updated_at)
+            .returning(owner)
+        )
+        for customer_id in work.execute(statement).scalars().all():
+            stored.written += 1
+            if customer_id is not None:
+                stored.customers.add(customer_id)
+        if record.resource in (Resource.PAYMENTS, Resource.CREDIT_NOTES):
+            stored.allocated |= _allocated_by(work, connection_id, record.resource, [remote_id])
+            _ALLOCATIONS_OF(work, [(connection_id, record.resource.value, remote_id)])
+
+
+_KEEPERS: Final[dict[type[Any], Callable[[Work, int, dict[str, Any], Stored], None]]] = {
+    Customer: _keep_customers,
+    Invoice: _keep_invoices,
+    Payment: _keep_payments,
+    CreditNote: _keep_credit_notes,
+    Deleted: _bury,
+}
+
+
+# --- quarantine ---------------------------------------------------------------------------------------------------
+
+
+def _quarantine(work: Work, connection_id: int, broken: Sequence[Broken], now: datetime) -> None:
+    q = t.quarantine.c
+    for record in broken:
+        remote_id = record.remote_id or "sha256:" + hashlib.sha256(record.raw.encode()).hexdigest()[:40]
+        known = (q.connection_id == connection_id, q.resource == record.resource.value, q.remote_id == remote_id)
+        found = work.execute(
+            update(t.quarantine)
+            .where(*known)
+            .values(reason=record.reason, raw=_clean(record.raw), customer_id=record.customer_id, last_at=now)
+        )
+        if not found.rowcount:
+            work.execute(
+                insert(t.quarantine).values(
+                    connection_id=connection_id,
+                    resource=record.resource.value,
+                    remote_id=remote_id,
+                    customer_id=record.customer_id,
+                    reason=record.reason,
+                    raw=_clean(record.raw),
+                    first_at=now,
+                    last_at=now,
+                )
+            )
+
+
+def _clean(raw: str) -> str:
+    return raw.replace("\x00", "\\u0000")[:20_000]
+
+
+def _release(work: Work, connection_id: int, page: Page) -> None:
+    """What could be read after all leaves quarantine."""
+    q = t.quarantine.c
+    query = select(q.resource, q.remote_id).where(q.connection_id == connection_id)
+    jailed = {(row.resource, row.remote_id) for row in work.execute(query)}
+    if not jailed:
+        return
+    broken = {(record.resource.value, record.remote_id) for record in page.broken}
+    for record in page.records:
+        name = (resource_of(record).value, record.remote_id)
+        if name in jailed and name not in broken:
+            work.execute(
+                delete(t.quarantine).where(
+                    q.connection_id == connection_id, q.resource == name[0], q.remote_id == name[1]
+                )
+            )
+
+
+# --- who pays for whom ----------------------------------------------------------------------------------------------
+
+
+def resolve_payers(work: Work, connection_id: int) -> set[str]:
+    """Follows merges and parents to their end; returns the customers whose payer changed."""
+    c = t.customers.c
+    query = select(c.remote_id, c.parent_id, c.merged_into, c.payer_id).where(c.connection_id == connection_id)
+    rows = work.execute(query).all()
+    above = {row.remote_id: row.merged_into or row.parent_id for row in rows}
+    changed: set[str] = set()
+    for row in rows:
+        payer = _root(row.remote_id, above)
+        if payer != row.payer_id:
+            changed |= {row.remote_id, row.payer_id, payer}
+            work.execute(
+                update(t.customers)
+                .where(c.connection_id == connection_id, c.remote_id == row.remote_id)
+                .values(payer_id=payer)
+            )
+    return changed
+
+
+def _root(customer_id: str, above: dict[str, str | None]) -> str:
+    seen = {customer_id}
+    here = customer_id
+    while (up := above.get(here)) and up not in seen and up in above:
+        seen.add(up)
+        here = up
+    return here
+
+
+def _known(work: Work, connection_id: int, table: Table, ids: Collection[str], *columns: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for chunk in _chunks(ids):
+        query = select(table.c.remote_id, *columns).where(
+            table.c.connection_id == connection_id, table.c.remote_id.in_(chunk)
+        )
+        found |= {row.remote_id: row for row in work.execute(query)}
+    return found
+
+
+def _chunks(ids: Collection[str], size: int = 1000) -> Iterable[list[str]]:
+    every = list(ids)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]

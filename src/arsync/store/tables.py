@@ -1,0 +1,480 @@
+"""The tables. What must never be possible is made impossible here, by keys and partial unique indexes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from arsync.domain.documents import ContactRole, CreditState, CustomerState, InvoiceState, PaymentKind
+from arsync.domain.states import (
+    ChaseState,
+    Decision,
+    Health,
+    HoldKind,
+    HoldState,
+    MessageState,
+    NoteState,
+    PromiseState,
+)
+from arsync.store.types import Amount, Instant
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(name: str, kind: type[StrEnum], **options: Any) -> Column[str]:
+    """A text column that holds a state; the database refuses any other word."""
+    return Column(name, String(24), nullable=False, **options)
+
+
+def _only(name: str, kind: type[StrEnum]) -> CheckConstraint:
+    words = ", ".join(f"'{word.value}'" for word in kind)
+    return CheckConstraint(f"{name} IN ({words})", name=name)
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over the rows that matter only."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def _connection() -> Column[int]:
+    return Column("connection_id", Integer, ForeignKey("connections.id"), nullable=False)
+
+
+# --- who we are, who we may read ------------------------------------------------------------------------
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(8), nullable=False),  # stands in every note marker: tells our notes from another's
+    Column("created_at", Instant, nullable=False),
+    Column("stopped_at", Instant),  # the red button: while set, nothing passes the last gate
+    Column("stopped_by", Text),
+    Column("stop_reason", Text),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("token", String(32), nullable=False),
+    Column("holder", Text, nullable=False),  # which process; where that is dead, the lease is over
+    Column("until", Instant, nullable=False),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("provider", String(32), nullable=False),
+    Column("sealed", Text, nullable=False),  # the token pair, encrypted
+    Column("updated_at", Instant, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("provider", String(32), nullable=False),
+    Column("external_id", String(64), nullable=False),
+    Column("grant_id", Integer, ForeignKey("grants.id"), nullable=False),
+    Column("company_name", Text, nullable=False),
+    Column("base_currency", String(3), nullable=False),
+    Column("country", String(2)),
+    Column("timezone", String(64)),
+    Column("reminders_on", Boolean),
+    _one_of("health", Health),
+    Column("health_reason", Text, nullable=False),
+    Column("synced_at", Instant),  # start of the last sync that came through whole
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("provider", "external_id"),
+    _only("health", Health),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    _connection(),
+    Column("pull", String(32), nullable=False),  # "delta", or the resource of a backfill
+    Column("position", Text),  # the connector's own; null before the first page
+    Column("done", Boolean, nullable=False),
+    Column("seen", Integer, nullable=False),  # records on the wire so far
+    Column("updated_at", Instant, nullable=False),
+    PrimaryKeyConstraint("connection_id", "pull"),
+    sqlite_with_rowid=False,
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _connection(),
+    Column("resource", String(16), nullable=False),
+    Column("remote_id", String(64), nullable=False),  # or a hash of the text, where no id can be read
+    Column("customer_id", String(64)),
+    Column("reason", Text, nullable=False),
+    Column("raw", Text, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    PrimaryKeyConstraint("connection_id", "resource", "remote_id"),
+    sqlite_with_rowid=False,
+)
+
+# --- the cache: what the source says ------------------------------------------------------------------------
+
+customers = Table(
+    "customers",
+    metadata,
+    _connection(),
+    Column("remote_id", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    _one_of("state", CustomerState),
+    Column("parent_id", String(64)),
+    Column("merged_into", String(64)),
+    Column("payer_id", String(64), nullable=False),  # who pays: follows merges and parents to their end
+    Column("currency", String(3)),
+    Column("country", String(2)),
+    Column("language", String(16)),
+    Column("balance", Amount),
+    Column("updated_at", Instant, nullable=False),
+    Column("version", String(32), nullable=False),
+    PrimaryKeyConstraint("connection_id", "remote_id"),
+    Index("ix_customers_payer", "connection_id", "payer_id"),
+    _only("state", CustomerState),
+    sqlite_with_rowid=False,
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    _connection(),
+    Column("customer_id", String(64), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("phone", Text),
+    _one_of("role", ContactRole),
+    PrimaryKeyConstraint("connection_id", "customer_id", "position"),
+    _only("role", ContactRole),
+    sqlite_with_rowid=False,
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    _connection(),
+    Column("remote_id", String(64), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("customer_id", String(64), nullable=False),
+    _one_of("state", InvoiceState),
+    Column("currency", String(3), nullable=False),
+    Column("total", Amount, nullable=False),
+    Column("balance", Amount, nullable=False),
+    Column("issued_on", Date, nullable=False),
+    Column("due_on", Date),
+    Column("reference", Text),
+    Column("email", Text),
+    Column("updated_at", Instant, nullable=False),
+    Column("version", String(32), nullable=False),
+    PrimaryKeyConstraint("connection_id", "remote_id"),
+    Index("ix_invoices_number", "number"),
+    Index("ix_invoices_customer", "connection_id", "customer_id"),
+    _partial("ix_invoices_open", "connection_id", "due_on", where="state = 'open'"),
+    _only("state", InvoiceState),
+    sqlite_with_rowid=False,
+)
+
+invoice_lines = Table(
+    "invoice_lines",
+    metadata,
+    _connection(),
+    Column("invoice_id", String(64), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("quantity", Text),  # exact, as the source wrote it
+    Column("amount", Amount, nullable=False),
+    PrimaryKeyConstraint("connection_id", "invoice_id", "position"),
+    sqlite_with_rowid=False,
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    _connection(),
+    Column("remote_id", String(64), nullable=False),
+    _one_of("kind", PaymentKind),
+    Column("customer_id", String(64)),
+    _one_of("state", CreditState),
+    Column("currency", String(3), nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("unapplied", Amount, nullable=False),
+    Column("received_on", Date, nullable=False),
+    Column("reference", Text),
+    Column("updated_at", Instant, nullable=False),
+    Column("version", String(32), nullable=False),
+    PrimaryKeyConstraint("connection_id", "remote_id"),
+    Index("ix_payments_customer", "connection_id", "customer_id"),
+    _partial("ix_payments_unapplied", "connection_id", "currency", where="unapplied <> 0"),
+    _only("kind", PaymentKind),
+    _only("state", CreditState),
+    sqlite_with_rowid=False,
+)
+
+credit_notes = Table(
+    "credit_notes",
+    metadata,
+    _connection(),
+    Column("remote_id", String(64), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("customer_id", String(64), nullable=False),
+    _one_of("state", CreditState),
+    Column("currency", String(3), nullable=False),
+    Column("total", Amount, nullable=False),
+    Column("unapplied", Amount, nullable=False),
+    Column("issued_on", Date, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("version", String(32), nullable=False),
+    PrimaryKeyConstraint("connection_id", "remote_id"),
+    Index("ix_credit_notes_customer", "connection_id", "customer_id"),
+    _partial("ix_credit_notes_unapplied", "connection_id", "currency", where="unapplied <> 0"),
+    _only("state", CreditState),
+    sqlite_with_rowid=False,
+)
+
+allocations = Table(
+    "allocations",
+    metadata,
+    _connection(),
+    Column("source", String(16), nullable=False),  # payments | credit_notes
+    Column("source_id", String(64), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("invoice_id", String(64), nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("allocated_on", Date, nullable=False),
+    PrimaryKeyConstraint("connection_id", "source", "source_id", "position"),
+    Index("ix_allocations_invoice", "connection_id", "invoice_id"),
+    sqlite_with_rowid=False,
+)
+
+# --- what a person said ------------------------------------------------------------------------------------------
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("payer_id", String(64)),  # both ids null: the whole connection
+    Column("invoice_id", String(64)),
+    _one_of("kind", HoldKind),
+    _one_of("state", HoldState),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("begins", Date, nullable=False),
+    Column("until", Date),  # inclusive
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    _partial("ix_holds_active", "connection_id", "payer_id", where="state = 'active'"),
+    _only("kind", HoldKind),
+    _only("state", HoldState),
+)
+
+promises = Table(
+    "promises",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("payer_id", String(64), nullable=False),
+    Column("invoice_id", String(64)),
+    Column("currency", String(3), nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("promised_on", Date, nullable=False),  # the day the customer named
+    Column("grace", Integer, nullable=False),  # business days
+    _one_of("state", PromiseState),
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    _only("state", PromiseState),
+)
+
+# --- what we decide ------------------------------------------------------------------------------------------------
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("summary", Text),  # JSON: counts
+)
+
+chases = Table(
+    "chases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("payer_id", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    _one_of("state", ChaseState),
+    Column("version", Integer, nullable=False),  # bumped by whatever could change the next message
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    UniqueConstraint(
+        "connection_id", "payer_id", "currency"
+    ),  # one for ever: a paid-up payer's chase is reopened, not doubled
+    _only("state", ChaseState),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("chase_id", Integer, ForeignKey("chases.id"), nullable=False),
+    Column("invoice_id", String(64), nullable=False),
+    _one_of("decision", Decision),
+    Column("rule", String(24), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("next_on", Date),
+    Column("step_id", String(64)),
+    Column("inputs", String(64), nullable=False),  # hash of what the planner saw
+    Column("first_run", Integer, ForeignKey("runs.id"), nullable=False),
+    Column("first_on", Date, nullable=False),
+    Column("last_run", Integer, ForeignKey("runs.id")),  # null: it still stands
+    Column("last_on", Date),
+    _partial("uq_verdicts_standing", "connection_id", "invoice_id", where="last_run IS NULL", unique=True),
+    Index("ix_verdicts_invoice", "connection_id", "invoice_id", "first_run"),
+    _only("decision", Decision),
+)
+
+# --- what leaves -----------------------------------------------------------------------------------------------------
+
+_LIVE = "state IN ('planned', 'approved', 'claimed', 'sending', 'unknown')"
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(32), nullable=False, unique=True),  # ours: Message-ID, custom argument, file name
+    _connection(),
+    Column("chase_id", Integer, ForeignKey("chases.id"), nullable=False),
+    Column("step_id", String(64), nullable=False),
+    Column("occurrence", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    _one_of("state", MessageState),
+    Column("reason", Text, nullable=False),  # why it stands in this state
+    Column("channel", String(16), nullable=False),  # email | call
+    Column("tone", Integer, nullable=False),
+    Column("playbook", String(64), nullable=False),
+    Column("playbook_version", String(64), nullable=False),
+    Column("locale", String(16), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("recipients", Text, nullable=False),  # JSON: RFC 5322 mailboxes
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", Amount, nullable=False),  # demanded
+    Column("planned_at", Instant, nullable=False),
+    Column("planned_on", Date, nullable=False),
+    Column("approved_by", Text),
+    Column("claim_token", String(32)),
+    Column("claimed_by", Text),  # the process; where it is dead, the claim is over
+    Column("claimed_until", Instant),
+    Column("chase_version", Integer),  # as confirmed under the claim; the last gate compares
+    Column("sending_at", Instant),
+    Column("accepted_at", Instant),
+    Column("sent_on", Date),
+    Column("reference", Text),  # the provider's id, or a path
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Instant),
+    UniqueConstraint("chase_id", "step_id", "occurrence", "revision"),
+    _partial("uq_messages_live", "chase_id", where=_LIVE, unique=True),
+    Index("ix_messages_state", "state", "connection_id"),
+    _only("state", MessageState),
+)
+
+message_items = Table(
+    "message_items",
+    metadata,
+    Column("message_id", Integer, ForeignKey("messages.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("invoice_id", String(64), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("due_on", Date),
+    Column("demanded", Boolean, nullable=False),  # false: listed apart
+    PrimaryKeyConstraint("message_id", "position"),
+    Index("ix_message_items_invoice", "invoice_id"),
+    sqlite_with_rowid=False,
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("message_id", Integer, ForeignKey("messages.id"), nullable=False),
+    Column("target_kind", String(16), nullable=False),
+    Column("target_id", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("marker", String(40), nullable=False, unique=True),
+    Column("key", String(36), nullable=False, unique=True),  # idempotency key at the vendor
+    _one_of("state", NoteState),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claim_token", String(32)),
+    Column("claimed_by", Text),  # the process; where it is dead, the claim is over
+    Column("claimed_until", Instant),
+    Column("tried_at", Instant),  # last try whose answer may be lost
+    Column("absent_at", Instant),  # first reading of the source without the marker
+    Column("not_before", Instant),
+    Column("written_at", Instant),
+    Column("remote_id", String(64)),
+    UniqueConstraint("message_id", "target_kind", "target_id"),
+    Index("ix_notes_state", "state", "connection_id"),
+    _only("state", NoteState),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(32), nullable=False),  # in the past tense: message_accepted
+    Column("connection_id", Integer, ForeignKey("connections.id")),
+    Column("chase_id", Integer, ForeignKey("chases.id")),
+    Column("message_id", Integer, ForeignKey("messages.id")),
+    Column("author", Text, nullable=False),
+    Column("data", Text, nullable=False),  # JSON; no secrets, no message bodies
+    Index("ix_events_chase", "chase_id"),
+)
+
+#: Rows of these are never changed or deleted; the migration adds triggers that refuse it.
+APPEND_ONLY = (events,)
