@@ -112,7 +112,7 @@ class Books:
             raise Malformed("changes without CDCResponse")
         found: dict[str, list[msgspec.Raw]] = {entity: [] for entity in entities}
         for part in (part for block in envelope.changes for part in block.query_response or () if part):
-            if part.fault is not None:
+            if part.fault != wire.NO_FAULT:
                 raise _refusal(answer.status_code, bytes(part.fault))
             for entity in entities:
                 found[entity] += _of(part, entity)
@@ -129,7 +129,7 @@ class Books:
             told = wire.CREATED_NOTE.decode(answer.content)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise OutcomeUnknown("the answer cannot be read") from None
-        if told.fault is not None:
+        if told.fault != wire.NO_FAULT:
             raise _refusal(answer.status_code, bytes(told.fault))
         if told.attachable is None or told.attachable.id is None:
             raise OutcomeUnknown("the answer does not name what was created")
@@ -188,7 +188,7 @@ def _decoded(kind: msgspec.json.Decoder[Any], answer: requests.Response) -> Any:
         envelope = kind.decode(answer.content)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise Malformed(f"no envelope in an answer of {len(answer.content)} bytes") from None
-    if envelope.fault is not None:
+    if envelope.fault != wire.NO_FAULT:
         raise _refusal(answer.status_code, bytes(envelope.fault))
     return envelope
 

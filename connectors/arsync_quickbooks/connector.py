@@ -201,7 +201,7 @@ def _first(kind: msgspec.json.Decoder[T], raws: Sequence[msgspec.Raw]) -> T | No
 def _zone(name: str | None) -> str | None:
     try:
         return ZoneInfo(name).key if name else None
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return None
 
 

@@ -142,6 +142,7 @@ class Preferences(Wire):
 # --- envelopes -----------------------------------------------------------------------------------------
 
 Raws = list[msgspec.Raw]
+NO_FAULT: Final = msgspec.Raw(b"null")
 
 
 class Rows(Wire):
@@ -155,12 +156,12 @@ class Rows(Wire):
     company_info: Raws | None = None
     preferences: Raws | None = None
     total_count: Text = msgspec.field(default=None, name="totalCount")
-    fault: msgspec.Raw | None = None
+    fault: msgspec.Raw = NO_FAULT
 
 
 class QueryAnswer(Wire):
     query_response: Rows | None = None
-    fault: msgspec.Raw | None = None
+    fault: msgspec.Raw = NO_FAULT
     time: Text = msgspec.field(default=None, name="time")
 
 
@@ -170,13 +171,13 @@ class Changes(Wire):
 
 class ChangesAnswer(Wire):
     changes: list[Changes] | None = msgspec.field(default=None, name="CDCResponse")
-    fault: msgspec.Raw | None = None
+    fault: msgspec.Raw = NO_FAULT
     time: Text = msgspec.field(default=None, name="time")
 
 
 class CreatedNote(Wire):
     attachable: Attachable | None = None
-    fault: msgspec.Raw | None = None
+    fault: msgspec.Raw = NO_FAULT
 
 
 T = TypeVar("T")

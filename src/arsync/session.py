@@ -36,7 +36,11 @@ def before_first_byte(check: Callable[[], None]) -> Iterator[None]:
         _guard.check = None
 
 
-def _ask() -> None:
+def first_byte() -> None:
+    """Asks the check of this thread's `before_first_byte`, once; nothing where there is none.
+
+    HTTP asks it by itself; a channel that leaves by another way calls it right before its effect.
+    """
     check = getattr(_guard, "check", None)
     if check is not None:
         _guard.check = None
@@ -47,7 +51,7 @@ class _GuardedConnection(HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()  # so that the time to connect comes before the check, not after it
-        _ask()
+        first_byte()
         super().send(data)
 
 
@@ -55,7 +59,7 @@ class _GuardedTLSConnection(HTTPSConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        _ask()
+        first_byte()
         super().send(data)
 
 
@@ -70,21 +74,33 @@ class _GuardedTLSPool(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     """No retries of its own, a timeout always."""
 
-    def __init__(self) -> None:
+    def __init__(self, observe: Callable[[str, str], None]) -> None:
+        self._observe = observe
         super().__init__(pool_connections=_POOL, pool_maxsize=_POOL, max_retries=0)
         self.poolmanager.pool_classes_by_scheme = {"http": _GuardedPool, "https": _GuardedTLSPool}
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         if options.get("timeout") is None:
             options["timeout"] = _TIMEOUT
-        return super().send(request, *args, **options)
+        what = f"{request.method} {(request.url or '').partition('?')[0]}"
+        self._observe("before", what)
+        answer = super().send(request, *args, **options)
+        self._observe("after", what)
+        return answer
 
 
-def pooled_session() -> requests.Session:
-    """A session with keep-alive, default timeouts, no retries, and no proxies or credentials from the environment."""
+def _unobserved(moment: str, what: str) -> None:
+    pass
+
+
+def pooled_session(*, observe: Callable[[str, str], None] = _unobserved) -> requests.Session:
+    """A session with keep-alive, default timeouts, no retries, and no proxies or credentials from the environment.
+
+    `observe` is told "before" and "after" each request; a crash test ends the process there.
+    """
     session = requests.Session()
     session.trust_env = False  # a stray .netrc or proxy variable must not send tokens elsewhere
-    adapter = _Adapter()
+    adapter = _Adapter(observe)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     session.headers["Accept-Encoding"] = "gzip"

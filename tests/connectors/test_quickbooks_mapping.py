@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.conftest import material
 
 from arsync.connector import Broken
 from arsync.domain.documents import (
@@ -27,7 +28,6 @@ from arsync.domain.documents import (
     Resource,
 )
 from arsync_quickbooks import mapping
-from tests.conftest import material
 
 INVOICE: dict[str, Any] = {
     "Id": "130",

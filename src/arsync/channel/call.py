@@ -17,7 +17,7 @@ class CallChannel:
 
     def send(self, envelope: Envelope) -> Receipt:
         """Always accepted, unless the last gate has closed."""
-        session._ask()  # a suspended worker must not ask for a call about what was paid meanwhile
+        session.first_byte()  # a suspended worker must not ask for a call about what was paid meanwhile
         return Receipt(_LIST)
 
     def look_up(self, message_id: str) -> tuple[Evidence, str | None]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -30,21 +32,11 @@ class FileChannel:
         """The path as receipt, also where an earlier try had already written it."""
         letter = compose(envelope).as_bytes()
         final = self._path(envelope.message_id)
-        draft = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.tmp")
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            if not final.exists():
-                _write_through(draft, letter)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise RetryLater(f"cannot write into {self._directory}: {error.strerror}") from error
-        try:
-            if draft.exists():
+        if not _is_there(final):
+            with _draft(final, letter) as draft:
                 # The file's name is the first byte that anybody sees.
                 session._ask()
                 _publish(draft, final)
-        finally:
-            draft.unlink(missing_ok=True)
         try:
             _flush_directory(self._directory)
         except OSError as error:
@@ -52,9 +44,12 @@ class FileChannel:
         return Receipt(str(final))
 
     def look_up(self, message_id: str) -> tuple[Evidence, str | None]:
-        """Never `nothing`: who still means to write the file finds its name taken, or takes it once."""
+        """Not there is not sent: who still means to write the file takes its name once, or finds it taken."""
         final = self._path(message_id)
-        return (Evidence.SENT, str(final)) if final.exists() else (Evidence.NOT_SENT, None)
+        try:
+            return (Evidence.SENT, str(final)) if _is_there(final) else (Evidence.NOT_SENT, None)
+        except RetryLater:
+            return Evidence.NOTHING, None
 
     def _path(self, message_id: str) -> Path:
         return self._directory / f"{identity(message_id)}.eml"
@@ -82,11 +77,30 @@ def compose(envelope: Envelope) -> EmailMessage:
     return message
 
 
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _is_there(final: Path) -> bool:
+    try:
+        return final.exists()
+    except OSError as error:
+        raise RetryLater(f"cannot read {final.parent}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _draft(final: Path, content: bytes) -> Iterator[Path]:
+    """The content on disk under another name, for as long as the block lasts."""
+    path = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RetryLater(f"cannot write into {path.parent}: {error.strerror}") from error
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _publish(draft: Path, final: Path) -> None:

@@ -33,6 +33,7 @@ class Rule(StrEnum):
     COVERED = "covered"  # unapplied money or credit covers it: allocate it
     NOT_BANKED = "not_banked"  # the bank feed is behind
     LIVE_MESSAGE = "live_message"  # one is on its way, or waits for approval
+    FAILED_MESSAGE = "failed_message"  # the channel refused it for good
     UNKNOWN_MESSAGE = "unknown_message"  # nobody knows whether the last one went out
     MILDER_FIRST = "milder_first"  # a final notice needs two milder messages
     GAP = "gap"  # the last message is too recent
@@ -196,6 +197,7 @@ class Plan:
     facts: ChaseFacts
     verdicts: tuple[Verdict, ...]
     intent: Intent | None = None
+    again_on: date | None = None  # the next business day: when to ask again should the run have no room for the intent
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Sends what was decided, once, and writes it back. The outbox never plans."""

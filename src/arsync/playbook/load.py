@@ -143,7 +143,7 @@ def _near_currency(currency: str) -> str | None:
 def currencies() -> frozenset[str]:
     """The ISO 4217 codes that some country uses today."""
     in_use = get_global("territory_currencies").values()
-    return frozenset(code for entry in in_use for code, _begin, end, _tender in entry if end is None)
+    return frozenset(code for entry in in_use for code, _begin, end, tender in entry if tender and end is None)
 
 
 def _window(root: Section, problems: Problems) -> SendWindow | None:
@@ -156,7 +156,9 @@ def _window(root: Section, problems: Problems) -> SendWindow | None:
     ]
     opens, closes = section.clock_time("opens"), section.clock_time("closes")
     if opens is not None and closes is not None and opens >= closes:
-        problems.add(section.line_of("closes"), f"window: it closes at {closes:%H:%M}, before it opens at {opens:%H:%M}")
+        problems.add(
+            section.line_of("closes"), f"window: it closes at {closes:%H:%M}, before it opens at {opens:%H:%M}"
+        )
     if opens is None or closes is None or not days:
         return None
     return SendWindow(frozenset(day for day in days if day is not None), opens, closes)

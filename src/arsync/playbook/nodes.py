@@ -48,19 +48,23 @@ def _is_plain(text: str, problems: Problems) -> bool:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            problems.add(event.start_mark.line + 1, "anchors and aliases are not used in playbooks: write it out")
+            problems.add(_line(event), "anchors and aliases are not used in playbooks: write it out")
             return False
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
-            problems.add(event.start_mark.line + 1, f"nested deeper than {MOST_DEPTH} levels: not a playbook")
+            problems.add(_line(event), f"nested deeper than {MOST_DEPTH} levels: not a playbook")
             return False
     return True
 
 
 def line(node: yaml.Node) -> int:
     """The line a node begins on, from 1."""
-    return int(node.start_mark.line) + 1
+    return _line(node)
+
+
+def _line(marked: yaml.Node | yaml.Event) -> int:
+    return marked.start_mark.line + 1 if marked.start_mark else 1
 
 
 def is_empty(node: yaml.Node) -> bool:
@@ -72,7 +76,13 @@ class Section:
     """One mapping of a playbook with its known keys; every misfit is noted in the problems it was given."""
 
     def __init__(
-        self, node: yaml.MappingNode, name: str, problems: Problems, *, known: Collection[str], required: Collection[str]
+        self,
+        node: yaml.MappingNode,
+        name: str,
+        problems: Problems,
+        *,
+        known: Collection[str],
+        required: Collection[str],
     ) -> None:
         self.line = line(node)
         self._name = name
@@ -107,7 +117,7 @@ class Section:
         if found.tag != _TAG + "str" or len(found.value) > 40 or not re.fullmatch(pattern, found.value):
             self._misfit(key, found, "a short name of lower-case letters, digits and hyphens")
             return None
-        return found.value
+        return str(found.value)
 
     def whole(self, key: str, least: int, most: int) -> int | None:
         """A whole number within bounds."""
@@ -169,7 +179,7 @@ class Section:
         return None
 
     def _misfit(self, key: str, node: yaml.Node, wanted: str, suggestion: str | None = None) -> None:
-        written = f"{node.value!r}" if isinstance(node, yaml.ScalarNode) else f"a {node.id}"
+        written = f"{node.value!r}" if isinstance(node, yaml.ScalarNode) else "a list or mapping"
         self._problems.add(line(node), f"{self._name}: {key} must be {wanted}, not {written[:60]}", suggestion)
 
 

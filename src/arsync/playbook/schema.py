@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from arsync.playbook import load
@@ -31,9 +31,7 @@ def schema() -> dict[str, Any]:
             "backlog": _choice(
                 load.BACKLOGS, "What happens to invoices that were long overdue when the chase began.", "age_step"
             ),
-            "reanchor": _choice(
-                load.REANCHORS, "Where the ladder goes on when its oldest invoice is paid.", "fit_age"
-            ),
+            "reanchor": _choice(load.REANCHORS, "Where the ladder goes on when its oldest invoice is paid.", "fit_age"),
             "window": {
                 "type": "object",
                 "description": "When messages may leave, in the payer's local time.",
@@ -84,7 +82,7 @@ def _whole(bounds: tuple[int, int], description: str) -> dict[str, Any]:
     return {"type": "integer", "minimum": bounds[0], "maximum": bounds[1], "description": description}
 
 
-def _choice(names: Mapping[str, object] | Iterable[str], description: str, default: str | None = None) -> dict[str, Any]:
+def _choice(names: Iterable[str], description: str, default: str | None = None) -> dict[str, Any]:
     choice: dict[str, Any] = {"enum": list(names), "description": description}
     return choice if default is None else {**choice, "default": default}
 

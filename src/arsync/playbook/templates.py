@@ -17,7 +17,9 @@ from arsync.playbook.problems import Problems
 #: Every template comes in this locale; others may follow, each for all templates of a playbook.
 REQUIRED_LOCALE: Final = "en"
 KINDS: Final = ("html", "txt")
-_FILE: Final = re.compile(r"(?P<template>[a-z0-9-]+)\.(?P<locale>[a-z]{2,3}(?:[-_][A-Za-z0-9]+)*)\.(?P<kind>html|txt)\.j2")
+_FILE: Final = re.compile(
+    r"(?P<template>[a-z0-9-]+)\.(?P<locale>[a-z]{2,3}(?:[-_][A-Za-z0-9]+)*)\.(?P<kind>html|txt)\.j2"
+)
 
 
 def known(folder: Path) -> dict[str, set[tuple[str, str]]]:
@@ -66,7 +68,7 @@ def digest(paths: Iterable[Path], folder: Path) -> list[list[str]]:
 
 def _with_parts(used: Iterable[Path], folder: Path, problems: Problems) -> list[Path]:
     """The files and those they extend, include or import, each once."""
-    syntax = Environment(autoescape=True, extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols", "jinja2.ext.i18n"])
+    syntax = Environment(autoescape=True)
     files: dict[Path, None] = {}
     queue = deque(used)
     while queue:

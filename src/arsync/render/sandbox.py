@@ -12,7 +12,15 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, nodes, pass_eval_context
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    Undefined,
+    nodes,
+    pass_eval_context,
+)
 from jinja2.exceptions import SecurityError
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.nodes import EvalContext
@@ -92,7 +100,11 @@ class MessageEnvironment(SandboxedEnvironment):
         return wrapped
 
     def is_safe_callable(self, obj: Any) -> bool:
-        return isinstance(obj, Macro | BlockReference) or type(getattr(obj, "__self__", None)).__name__ == "LoopContext"
+        # An undefined name says which it is when it is called.
+        return (
+            isinstance(obj, Macro | BlockReference | Undefined)
+            or type(getattr(obj, "__self__", None)).__name__ == "LoopContext"
+        )
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         whole = all(isinstance(side, int) and abs(side) < _NUMBER_LIMIT for side in (left, right))

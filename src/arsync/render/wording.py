@@ -34,7 +34,9 @@ def money_text(money: Money, locale: Locale) -> str:
 
 def day_text(day: date, locale: Locale) -> str:
     """The day in its long form, which no reader takes for another."""
-    return str(format_date(day, format="long", locale=locale))
+    text = str(format_date(day, format="long", locale=locale))
+    # CLDR's patterns cannot say that the first of a French month is an ordinal.
+    return f"1er{text[1:]}" if locale.language == "fr" and text.startswith("1 ") else text
 
 
 def one_line(text: str, limit: int = 80) -> str:
@@ -84,7 +86,7 @@ def columns(text: str) -> int:
 def folded(text: str) -> str:
     """Plain text with no line beyond the margin, indents kept, no more than one empty line together."""
     lines: list[str] = []
-    for raw in text.replace("\u00a0", " ").replace("\u202f", " ").splitlines():
+    for raw in text.splitlines():
         line = raw.rstrip()
         if not line and lines and not lines[-1]:
             continue
@@ -100,4 +102,9 @@ def folded(text: str) -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-    return "\n".join(lines).strip("\n") + "\n"
+    # Only now, so that no amount is torn apart: in plain text a search finds what is written with plain spaces.
+    return _plain_spaces("\n".join(lines).strip("\n") + "\n")
+
+
+def _plain_spaces(text: str) -> str:
+    return text.replace("\u00a0", " ").replace("\u202f", " ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--scenario", type=Path, help='JSON: {"companies": [...]} or a list of companies')
     arguments = parser.parse_args()
+    gc.set_threshold(100_000, 20, 100)  # a company is many long-lived records: collecting them again and again is slow
     server = SandboxServer(build_world(), arguments.port)
     scenario = msgspec.json.decode(arguments.scenario.read_bytes()) if arguments.scenario else []
     orders = scenario["companies"] if isinstance(scenario, dict) else scenario

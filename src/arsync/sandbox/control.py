@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -141,8 +141,3 @@ def _object(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ControlError("the body is a JSON object")
     return value
-
-
-def as_date(value: Any, default: date) -> date:
-    """A date from control JSON."""
-    return default if value is None else date.fromisoformat(str(value))

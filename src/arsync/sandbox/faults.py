@@ -35,7 +35,7 @@ class Fault:
     times: int | None = 1
     skip: int = 0
     every: int = 1
-    seconds: float = 30.0  # machine seconds a time-out holds the line, at most
+    seconds: float | None = None  # a time-out holds the line so long at most (machine time); of a throttle: Retry-After
     seen: int = 0
     hits: int = 0
 
@@ -87,7 +87,7 @@ class Faults:
                 times=None if times is None else _count(times, "times", least=1),
                 skip=_count(order.get("skip", 0), "skip", least=0),
                 every=every,
-                seconds=float(str(order.get("seconds", 30))),
+                seconds=float(str(order["seconds"])) if "seconds" in order else None,
             )
         )
 

@@ -108,7 +108,6 @@ class QuickBooksProvider:
             company = self._companies.get(realm or "")
             if company is None or owner != realm:
                 raise wrong_realm()
-            company.books.payment_bumps_invoice = self._world.switch("quickbooks.payment_bumps_invoice")
             return self._signed(self._in_company(company, resource, request))
         except Refused as refusal:
             return self._signed(refusal.answer(now))

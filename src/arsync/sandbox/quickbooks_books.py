@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -27,11 +27,11 @@ ENTITIES = ("Customer", "Invoice", "Payment", "CreditMemo", "Attachable", "Compa
 class Books:
     """Rows by entity and id. Every change takes the instant that it is stamped with (whole seconds)."""
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, *, payment_bumps_invoice: Callable[[], bool]) -> None:
         self.home = home
         self.rows: dict[str, dict[str, Row]] = {entity: {} for entity in ENTITIES}
         self.revision = dict.fromkeys(ENTITIES, 0)  # rises with each change of an entity: for caches of reads
-        self.payment_bumps_invoice = True
+        self._payment_bumps_invoice = payment_bumps_invoice
         self._last_id = {"name": 0, "transaction": 0, "Attachable": 5_000_000_000_000_000_000}
 
     def row(self, entity: str, record_id: str) -> Row:
@@ -148,7 +148,7 @@ class Books:
 
     def _bump(self, target: Row, now: datetime) -> None:
         self.revision[target.entity] += 1
-        if target.entity != "Invoice" or self.payment_bumps_invoice:
+        if target.entity != "Invoice" or self._payment_bumps_invoice():
             self.touch(target, now)
 
     def _unlink(self, row: Row, now: datetime) -> None:

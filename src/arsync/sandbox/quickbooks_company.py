@@ -37,7 +37,9 @@ class QuickBooksCompany:
         self.timezone = order.timezone
         self._world = world
         self._tokens = tokens
-        self.books = Books(order.currency)
+        self.books = Books(
+            order.currency, payment_bumps_invoice=lambda: world.switch("quickbooks.payment_bumps_invoice") is True
+        )
         self.reader = Reader(
             self.books,
             numeric_ids=lambda: world.switch("quickbooks.id_order") == "numeric",

@@ -15,7 +15,8 @@ MOST_CUSTOM_ARGS_BYTES = 10_000
 _words = str.split
 RESERVED_HEADERS = frozenset(
     _words(
-        "x-sg-id x-sg-eid received dkim-signature content-type content-transfer-encoding to from subject reply-to cc bcc"
+        "x-sg-id x-sg-eid received dkim-signature content-type content-transfer-encoding "
+        "to from subject reply-to cc bcc"
     )
 )
 _ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+")

@@ -21,7 +21,9 @@ from arsync.sandbox.world import World
 
 _BEFORE = (FaultKind.TIMEOUT_BEFORE, FaultKind.DISCONNECT_BEFORE)
 _AFTER = (FaultKind.TIMEOUT_AFTER, FaultKind.DISCONNECT_AFTER)
+_SECRET = ("token", "revoke")  # resources whose bodies hold credentials
 _COMPRESS_FROM = 1_000  # bytes
+_SILENCE = 30.0  # machine seconds, of a time-out that says nothing else
 
 
 def build_world() -> World:
@@ -99,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         world = self.server.world
         company, resource = provider.place(request)
         limited = provider.limited(request)
+        text = request.body.decode("utf-8", "replace")
         with world.lock:
             entry = world.log(
                 {
@@ -113,15 +116,14 @@ class _Handler(BaseHTTPRequestHandler):
                     "idempotency_key": None,
                     "effect": False,
                     "fault": None,
-                    "body": request.body.decode("utf-8", "replace")
-                    if request.method != "GET" and resource not in ("token", "revoke", "query")
-                    else None,
+                    "body": None if request.method == "GET" or resource in _SECRET else text,
                 }
             )
             facts = {
                 "provider": provider.name,
                 "method": request.method,
-                "path": f"{request.path}?{request.query_string}",
+                # a query may stand in the body: `path_contains` finds an entity there too
+                "path": f"{request.path}?{request.query_string} {text if resource in ('query', 'batch') else ''}",
                 "company": company or "",
                 "resource": resource,
             }
@@ -157,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         world = self.server.world
         if fault is not None:
             if fault.fault is FaultKind.THROTTLE:
-                return provider.throttled(request, "minute", max(1, round(fault.seconds)) if fault.seconds < 30 else 1)
+                return provider.throttled(request, "minute", round(fault.seconds or 1))
             if fault.fault is FaultKind.ERROR:
                 return provider.broken(request, fault.status)
             if fault.fault is FaultKind.EXPIRED_TOKEN:
@@ -176,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if fault.fault in (FaultKind.TIMEOUT_BEFORE, FaultKind.TIMEOUT_AFTER):
             # Readable means the client hung up: a client that waits for an answer sends nothing.
-            select.select([self.connection], [], [], fault.seconds)
+            select.select([self.connection], [], [], fault.seconds or _SILENCE)
         self.connection.shutdown(socket.SHUT_RDWR)
 
     def _read_body(self) -> bytes:

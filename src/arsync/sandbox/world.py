@@ -33,7 +33,6 @@ class World:
     _choices: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _served: dict[str, list[str]] = field(default_factory=dict)
     _request_number: int = 0
-    _id_number: int = 0
 
     def add_provider(self, provider: Provider) -> None:
         """Mount a vendor with its switches and limits at their defaults."""

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from arsync.sandbox.company import CompanyOrder, ControlError
 from arsync.sandbox.story import write_story
-from arsync.sandbox.xero_books import ZERO, Books, Contact, Credit, CreditKind, Invoice, Payment, Status
+from arsync.sandbox.xero_books import Books
 from arsync.sandbox.xero_desk import Desk
 from arsync.sandbox.xero_grants import Connection, Grant, Grants
 from arsync.sandbox.xero_life import Life
 from arsync.sandbox.xero_lists import Lists
-from arsync.sandbox.xero_render import Depth, contact_json, credit_json, invoice_json, payment_json
-from arsync.sandbox.xero_wire import moment_text
+from arsync.sandbox.xero_records import ZERO, Contact, Credit, CreditKind, Invoice, Payment, Status
+from arsync.sandbox.xero_render import Depth, contact_json, credit_json, invoice_json, payment_json, receivable
 
 TIMEZONES = {
     "America/Los_Angeles": "PACIFICSTANDARDTIME",
@@ -40,10 +40,11 @@ _STATES = {
     Status.DRAFT: "draft",
     Status.SUBMITTED: "draft",
     Status.AUTHORISED: "open",
-    Status.PAID: "paid",
-    Status.VOIDED: "void",
+    Status.PAID: "closed",
+    Status.VOIDED: "voided",
     Status.DELETED: "deleted",
 }
+_TARGETS = {"Invoice": "invoice", "Contact": "customer", "CreditNote": "credit"}
 
 
 class Clock(Protocol):
@@ -158,7 +159,7 @@ class XeroCompany:
         return [
             {
                 "company": self.id,
-                "target_type": note.target_type,
+                "target_type": _TARGETS[note.target_type],
                 "target_id": note.target_id,
                 "text": note.text,
                 "at": note.at.isoformat(),
@@ -205,12 +206,13 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
         "state": _STATES[invoice.status],
         "status": str(invoice.status),
         "currency": invoice.currency,
-        "updated": moment_text(invoice.updated),
+        "updated": invoice.updated.isoformat(),
     }
 
 
 def _payment(payment: Payment) -> dict[str, Any]:
     live = payment.status is Status.AUTHORISED
+    allocation = {"kind": "invoice", "id": payment.invoice.id, "amount": _money(payment.amount)}
     return {
         "id": payment.id,
         "kind": "payment",
@@ -218,15 +220,15 @@ def _payment(payment: Payment) -> dict[str, Any]:
         "date": payment.on.isoformat(),
         "total": _money(payment.amount),
         "unapplied": _money(ZERO),
-        "state": "applied" if live else "deleted",
+        "state": "received" if live else "deleted",
         "currency": payment.invoice.currency,
-        "allocations": [{"invoice": payment.invoice.id, "amount": _money(payment.amount)}] if live else [],
-        "updated": moment_text(payment.updated),
+        "allocations": [allocation] if live else [],
+        "updated": payment.updated.isoformat(),
     }
 
 
 def _credit_allocations(credit: Credit) -> list[dict[str, str]]:
-    return [{"invoice": one.invoice.id, "amount": _money(one.amount)} for one in credit.allocations]
+    return [{"kind": "invoice", "id": one.invoice.id, "amount": _money(one.amount)} for one in credit.allocations]
 
 
 def _unapplied(credit: Credit) -> dict[str, Any]:
@@ -238,10 +240,10 @@ def _unapplied(credit: Credit) -> dict[str, Any]:
         "date": credit.issued.isoformat(),
         "total": _money(credit.total),
         "unapplied": _money(credit.remaining),
-        "state": "void" if void else ("applied" if credit.remaining == 0 else "unapplied"),
+        "state": "voided" if void else "received",
         "currency": credit.currency,
         "allocations": _credit_allocations(credit),
-        "updated": moment_text(credit.updated),
+        "updated": credit.updated.isoformat(),
     }
 
 
@@ -252,11 +254,11 @@ def _credit(credit: Credit) -> dict[str, Any]:
         "customer": credit.contact.id,
         "date": credit.issued.isoformat(),
         "total": _money(credit.total),
-        "balance": _money(credit.remaining),
+        "unapplied": _money(credit.remaining),
         "state": _STATES[credit.status],
         "currency": credit.currency,
         "allocations": _credit_allocations(credit),
-        "updated": moment_text(credit.updated),
+        "updated": credit.updated.isoformat(),
     }
 
 
@@ -264,9 +266,11 @@ def _customer(contact: Contact) -> dict[str, Any]:
     return {
         "id": contact.id,
         "name": contact.name,
-        "email": contact.email,
+        "email": contact.email or None,
         "active": contact.status == "ACTIVE",
+        "parent": None,
+        "balance": _money(receivable(contact)),
         "currency": contact.currency,
         "merged_to": contact.merged_to.id if contact.merged_to else None,
-        "updated": moment_text(contact.updated),
+        "updated": contact.updated.isoformat(),
     }

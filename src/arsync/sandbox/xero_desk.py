@@ -8,20 +8,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from arsync.sandbox.company import ControlError
-from arsync.sandbox.xero_books import (
-    ZERO,
-    BookError,
-    Books,
-    Contact,
-    Credit,
-    CreditKind,
-    Invoice,
-    Line,
-    Payment,
-    Record,
-    Status,
-)
+from arsync.sandbox.xero_books import BookError, Books
 from arsync.sandbox.xero_life import Life
+from arsync.sandbox.xero_records import ZERO, Contact, Credit, CreditKind, Invoice, Line, Payment, Record, Status
 
 Fields = dict[str, Any]
 _CENT = Decimal("0.01")
@@ -71,7 +60,7 @@ class Desk:
         reference = _text(fields, "reference", invoice.number)
         _done(fields)
         payment = self.books.pay(invoice, amount, on, reference=reference)
-        return {"id": payment.id, "ids": [payment.id, invoice.id], "payment": payment.id, "invoice": invoice.id}
+        return _touched(payment, invoice, invoice.contact)
 
     def _pay_unapplied(self, fields: Fields) -> dict[str, Any]:
         contact = self._contact(fields)
@@ -85,7 +74,7 @@ class Desk:
         reference = _text(fields, "reference", "")
         _done(fields)
         credit = self.life.put_on_account(contact, amount, on, kind=kinds[word], currency=currency, reference=reference)
-        return {"id": credit.id, "ids": [credit.id], "payment": credit.id, "customer": contact.id}
+        return _touched(credit, contact)
 
     def _apply(self, fields: Fields) -> dict[str, Any]:
         credit = self._credit(fields)
@@ -94,7 +83,7 @@ class Desk:
         on = self._day(fields, "date")
         _done(fields)
         allocation = self.books.allocate(credit, invoice, amount, on)
-        return {"id": allocation.id, "ids": [credit.id, invoice.id], "allocation": allocation.id}
+        return _touched(credit, invoice) | {"allocation": allocation.id}
 
     def _credit_note(self, fields: Fields) -> dict[str, Any]:
         apply_to = fields.pop("apply_to", None)
@@ -110,11 +99,10 @@ class Desk:
         if invoice is not None and not 0 < amount <= invoice.amount_due:
             raise ControlError(f"{invoice.number} has {invoice.amount_due} due, not {amount}")
         credit = self.life.give_credit(contact, amount, on, currency=currency)
-        touched = [credit.id]
-        if invoice is not None:
-            self.books.allocate(credit, invoice, amount, on)
-            touched.append(invoice.id)
-        return {"id": credit.id, "ids": touched, "credit_note": credit.id}
+        if invoice is None:
+            return _touched(credit, contact)
+        self.books.allocate(credit, invoice, amount, on)
+        return _touched(credit, invoice, contact)
 
     def _delete_payment(self, fields: Fields) -> dict[str, Any]:
         payment_id = str(_one_of(fields, "payment", "id"))
@@ -122,9 +110,10 @@ class Desk:
         record = self.books.record(payment_id)
         if isinstance(record, Payment):
             self.books.delete_payment(record)
-            return {"id": record.id, "ids": [record.id, record.invoice.id], "invoice": record.invoice.id}
+            return _touched(record, record.invoice)
         if isinstance(record, Credit) and record.kind is not CreditKind.CREDIT_NOTE:
-            return {"id": record.id, "ids": self.books.void_credit(record)}
+            ids = self.books.void_credit(record)
+            return _touched(record) | {"ids": ids}
         raise ControlError(f"no payment {payment_id}")
 
     # -- documents -------------------------------------------------------------------------------
@@ -134,9 +123,11 @@ class Desk:
         _done(fields)
         record = self.books.record(name) or self._by_number(name)
         if isinstance(record, Invoice):
-            return {"id": record.id, "ids": self.books.void_invoice(record), "status": record.status}
+            ids = self.books.void_invoice(record)
+            return _touched(record) | {"ids": ids}
         if isinstance(record, Credit):
-            return {"id": record.id, "ids": self.books.void_credit(record), "status": record.status}
+            ids = self.books.void_credit(record)
+            return _touched(record) | {"ids": ids}
         raise ControlError(f"no invoice or credit {name}")
 
     def _edit(self, fields: Fields) -> dict[str, Any]:
@@ -166,7 +157,7 @@ class Desk:
         for allocation in invoice.allocations:
             allocation.credit.rendered.clear()
         self.books.touch(invoice)
-        return {"id": invoice.id, "ids": [invoice.id]}
+        return _touched(invoice)
 
     def _approved(self, invoice: Invoice, word: str) -> Status:
         moves = {
@@ -226,7 +217,7 @@ class Desk:
                 sent=status is Status.AUTHORISED,
             )
         )
-        return {"id": invoice.id, "ids": [invoice.id], "invoice": invoice.id, "number": number}
+        return _touched(invoice, contact) | {"number": number}
 
     # -- people ----------------------------------------------------------------------------------
 
@@ -242,7 +233,7 @@ class Desk:
         )
         _done(fields)
         self.books.add_contact(contact)
-        return {"id": contact.id, "ids": [contact.id], "customer": contact.id}
+        return _touched(contact)
 
     def _edit_customer(self, fields: Fields) -> dict[str, Any]:
         contact = self._contact(fields)
@@ -256,14 +247,14 @@ class Desk:
                 case _:
                     raise ControlError(f"a customer has no {name} to edit")
         self.books.contact_changed(contact)
-        return {"id": contact.id, "ids": [contact.id]}
+        return _touched(contact)
 
     def _merge(self, fields: Fields) -> dict[str, Any]:
         survivor = self._contact({"customer": fields.pop("into", None)})
         gone = self._contact(fields)
         _done(fields)
         self.books.merge(gone, survivor)
-        return {"id": survivor.id, "ids": [gone.id, survivor.id]}
+        return _touched(survivor) | {"ids": [gone.id, survivor.id]}
 
     # -- notes and junk --------------------------------------------------------------------------
 
@@ -272,24 +263,24 @@ class Desk:
         text = _text(fields, "text", "")
         _done(fields)
         note = self.books.add_note(type(record).__name__, record, text, None)
-        return {"id": note.id, "ids": [record.id]}
+        return _touched(record) | {"note": note.id}
 
     def _corrupt(self, fields: Fields) -> dict[str, Any]:
         record = self._record(fields)
-        junk = fields.pop("fields", None)
+        junk, drop = fields.pop("fields", None) or {}, fields.pop("drop", None) or []
         _done(fields)
-        if not isinstance(junk, dict) or not junk:
-            raise ControlError('corrupt takes "fields": the raw JSON that is to stand in the record')
-        record.junk = {**(record.junk or {}), **junk}
+        if not isinstance(junk, dict) or not isinstance(drop, list) or not (junk or drop):
+            raise ControlError('corrupt takes "fields" (raw JSON for the record) and "drop" (names to leave out)')
+        record.junk, record.dropped = junk, tuple(map(str, drop))
         self.books.touch(record)
-        return {"id": record.id, "ids": [record.id]}
+        return _touched(record)
 
     def _restore(self, fields: Fields) -> dict[str, Any]:
         record = self._record(fields)
         _done(fields)
-        record.junk = None
+        record.junk, record.dropped = None, ()
         self.books.touch(record)
-        return {"id": record.id, "ids": [record.id]}
+        return _touched(record)
 
     # -- finding ---------------------------------------------------------------------------------
 
@@ -329,6 +320,18 @@ class Desk:
     def _day(self, fields: Fields, name: str) -> date:
         value = fields.pop(name, None)
         return self.books.now().date() if value is None else date.fromisoformat(str(value))
+
+
+def _touched(*records: Record) -> dict[str, Any]:
+    """The ids touched: the first as `id`, all as `ids`, and each under what it is."""
+    named = {_word(record): record.id for record in reversed(records)}
+    return {"id": records[0].id, "ids": [record.id for record in records], **named}
+
+
+def _word(record: Record) -> str:
+    if isinstance(record, Credit):
+        return "credit" if record.kind is CreditKind.CREDIT_NOTE else "payment"
+    return {Invoice: "invoice", Contact: "customer", Payment: "payment"}.get(type(record), "record")
 
 
 def _one_of(fields: Fields, *names: str) -> Any:

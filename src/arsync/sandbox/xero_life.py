@@ -12,17 +12,8 @@ from typing import Any
 
 from arsync.sandbox import story as told
 from arsync.sandbox.story import Person, Receipt, Sale, Story, continue_story
-from arsync.sandbox.xero_books import (
-    ZERO,
-    Books,
-    Contact,
-    ContactPerson,
-    Credit,
-    CreditKind,
-    Invoice,
-    Line,
-    Status,
-)
+from arsync.sandbox.xero_books import Books
+from arsync.sandbox.xero_records import ZERO, Contact, ContactPerson, Credit, CreditKind, Invoice, Line, Status
 
 # Units of the foreign currency for one of the organisation's own; only their order of size matters.
 _USD_VALUE = {"USD": "1.0", "GBP": "1.27", "EUR": "1.08", "AUD": "0.66", "NZD": "0.60", "CAD": "0.73"}
@@ -208,19 +199,20 @@ class Life:
         if receipt.applied:
             amount = min(receipt.amount, invoice.amount_due)
             payment = self.books.pay(invoice, amount, receipt.date, reference=invoice.number, at=at)
-            return _entry("payment", receipt.date, invoice, amount, payment.id)
+            what = "part payment" if invoice.amount_due > 0 else "payment"
+            return _entry(what, receipt.date, invoice, amount, payment.id)
         self._on_account += 1
         kind = CreditKind.PREPAYMENT if self._on_account % 3 == 0 else CreditKind.OVERPAYMENT
         credit = self.put_on_account(
             invoice.contact, receipt.amount, receipt.date, kind=kind, currency=invoice.currency, at=at
         )
-        return _entry("unapplied", receipt.date, invoice, receipt.amount, credit.id)
+        return _entry("unapplied payment", receipt.date, invoice, receipt.amount, credit.id)
 
     def _credit(self, invoice: Invoice, credit: told.Credit, at: datetime | None) -> dict[str, Any] | None:
         note = self.give_credit(invoice.contact, credit.amount, credit.date, currency=invoice.currency, at=at)
         if credit.applied and invoice.amount_due > 0:
             self.books.allocate(note, invoice, min(credit.amount, invoice.amount_due), credit.date, at=at)
-        return _entry("credit_note", credit.date, invoice, credit.amount, note.id)
+        return _entry("credit", credit.date, invoice, credit.amount, note.id)
 
     def put_on_account(
         self,
@@ -298,10 +290,10 @@ def _lines(sale: Sale, books: Books) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _entry(event: str, day: date, invoice: Invoice, amount: Decimal, record_id: str) -> dict[str, Any]:
+def _entry(what: str, day: date, invoice: Invoice, amount: Decimal, record_id: str) -> dict[str, Any]:
     return {
         "date": day.isoformat(),
-        "event": event,
+        "what": what,
         "id": record_id,
         "invoice": invoice.id,
         "number": invoice.number,

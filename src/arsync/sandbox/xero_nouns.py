@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from arsync.sandbox.xero_books import Books, Credit, CreditKind, Record
+from arsync.sandbox.xero_books import Books
 from arsync.sandbox.xero_filter import Kind, Properties, attribute
+from arsync.sandbox.xero_records import Credit, CreditKind, Record
 from arsync.sandbox.xero_render import Depth, contact_json, credit_json, invoice_json, payment_json
 
 _PAGING = frozenset({"page", "pageSize", "where", "order"})

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from arsync.sandbox.xero_books import ZERO, Contact, Credit, CreditKind, Invoice, Line, Note, Payment, Record, Status
+from arsync.sandbox.xero_records import ZERO, Contact, Credit, CreditKind, Invoice, Line, Note, Payment, Record, Status
 from arsync.sandbox.xero_wire import day_stamp, day_text, encode, moment_stamp, moment_text, number
 
 
@@ -33,6 +33,8 @@ def render(record: Record, depth: Depth, build: Callable[[], Json], key: str = "
         fields = build()
         if record.junk:
             fields.update(record.junk)
+        for name in record.dropped:
+            fields.pop(name, None)
         body = record.rendered[slot] = encode(fields)
     return body
 
@@ -343,16 +345,23 @@ def _contact(contact: Contact, depth: Depth, today: date) -> Json:
     return fields
 
 
-def _balance(contact: Contact, invoice_type: str, today: date) -> Json:
-    outstanding = overdue = ZERO
+def receivable(contact: Contact) -> Decimal:
+    """What a customer owes less what is open to its credit; currencies are added unconverted, as Xero does."""
+    return _owed(contact, "ACCREC") - sum((credit.remaining for credit in contact.credits), ZERO)
+
+
+def _owed(contact: Contact, invoice_type: str, *, before: date | None = None) -> Decimal:
+    owed = ZERO
     for invoice in contact.invoices:
-        if invoice.type == invoice_type and invoice.status is Status.AUTHORISED:
-            outstanding += invoice.amount_due
-            if invoice.due is not None and invoice.due < today:
-                overdue += invoice.amount_due
-    if invoice_type == "ACCREC":
-        outstanding -= sum((credit.remaining for credit in contact.credits), ZERO)
-    return {"Outstanding": number(outstanding), "Overdue": number(overdue)}
+        late = before is None or (invoice.due is not None and invoice.due < before)
+        if invoice.type == invoice_type and invoice.status is Status.AUTHORISED and late:
+            owed += invoice.amount_due
+    return owed
+
+
+def _balance(contact: Contact, invoice_type: str, today: date) -> Json:
+    outstanding = receivable(contact) if invoice_type == "ACCREC" else _owed(contact, invoice_type)
+    return {"Outstanding": number(outstanding), "Overdue": number(_owed(contact, invoice_type, before=today))}
 
 
 def note_json(note: Note) -> Json:

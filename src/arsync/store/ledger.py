@@ -287,17 +287,16 @@ def customers_of(work: Work, connection_id: int, payer_ids: Collection[str]) -> 
     return found
 
 
-def open_invoice_ids(work: Work, connection_id: int, customer_ids: Collection[str]) -> set[str]:
-    """The invoices of these customers that the cache holds for open."""
+def open_invoice_ids(work: Work, connection_id: int, customer_ids: Collection[str] | None = None) -> set[str]:
+    """The invoices (of these customers) that the cache holds for open."""
     i = t.invoices.c
+    query = select(i.remote_id).where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value)
+    if customer_ids is None:
+        return set(work.execute(query).scalars())
     found: set[str] = set()
     every = list(customer_ids)
     for start in range(0, len(every), _CHUNK):
-        chunk = every[start : start + _CHUNK]
-        query = select(i.remote_id).where(
-            i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.customer_id.in_(chunk)
-        )
-        found |= set(work.execute(query).scalars())
+        found |= set(work.execute(query.where(i.customer_id.in_(every[start : start + _CHUNK]))).scalars())
     return found
 
 

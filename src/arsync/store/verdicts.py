@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlalchemy import insert, select, update
 
@@ -106,3 +107,16 @@ def _end(work: Work, ids: Collection[int], run_id: int, today: date) -> None:
 def _hash(verdict: Verdict) -> str:
     said = [verdict.decision, verdict.rule, verdict.reason, verdict.next_on, verdict.step_id]
     return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
+
+
+def usual_volume(work: Work, *, of_last: int = 10, at_least: int = 5) -> Decimal | None:
+    """The mean number of messages sent by the last runs that sent any; None with too little history to tell."""
+    r = t.runs.c
+    query = (
+        select(r.summary).where(r.kind == "run", r.finished_at.is_not(None)).order_by(r.id.desc()).limit(4 * of_last)
+    )
+    sent = [count for text in work.execute(query).scalars() if (count := json.loads(text or "{}").get("accepted", 0))]
+    if len(sent) < at_least:
+        return None
+    recent = sent[:of_last]
+    return Decimal(sum(recent)) / len(recent)

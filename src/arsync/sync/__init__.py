@@ -1,0 +1,1 @@
+"""Pulls from the source into the cache: backfill, delta, and single payers afresh. Sync never decides."""

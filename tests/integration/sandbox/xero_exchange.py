@@ -27,7 +27,7 @@ _DATE = re.compile(r"/Date\((-?\d+)(\+0000)?\)/")
 def document(name: str) -> dict[str, Any]:
     """One of the vendor's OpenAPI documents as a dictionary, without its OAuth: openapi-core cannot check that."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loaded: dict[str, Any] = yaml.load(material("xero", name).read_bytes(), Loader=loader)
+    loaded: dict[str, Any] = yaml.load((material() / "xero" / name).read_bytes(), Loader=loader)
     for path in loaded["paths"].values():
         for operation in path.values():
             if isinstance(operation, dict):
@@ -38,7 +38,7 @@ def document(name: str) -> dict[str, Any]:
 @cache
 def recorded(name: str) -> Any:
     """One of the vendor's recorded answers."""
-    return json.loads(material("xero", name).read_text())
+    return json.loads((material() / "xero" / name).read_text())
 
 
 @cache
@@ -79,7 +79,7 @@ class Xero:
         return self.session.post(self.sandbox.xero_token, data=client | form, timeout=30)
 
     def get(
-        self, path: str, *, headers: Mapping[str, str] | None = None, lax: bool = False, **query: str | int
+        self, path: str, *, headers: Mapping[str, str] | None = None, lax: bool = False, **query: Any
     ) -> requests.Response:
         """Read; `lax` where the request itself is meant to break the document."""
         return self.send(requests.Request("GET", self._url(path), params=query), headers=headers, lax=lax)
@@ -94,7 +94,7 @@ class Xero:
         """Write one history note."""
         return self.put(f"{path}/History", {"HistoryRecords": [{"Details": text}]}, key=key, lax=lax)
 
-    def records(self, noun: str, **query: str | int) -> list[dict[str, Any]]:
+    def records(self, noun: str, **query: Any) -> list[dict[str, Any]]:
         """The records of one list answer."""
         found: list[dict[str, Any]] = self.get(noun, **query).json()[noun]
         return found

@@ -1,0 +1,107 @@
+"""A message was accepted: its state and the notes it owes are saved in one commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from arsync.connector import NoteTarget, TargetKind
+from arsync.domain.chase import Item
+from arsync.domain.documents import InvoiceState
+from arsync.domain.money import Money
+from arsync.domain.policy import StepChannel
+from arsync.domain.states import MessageState
+from arsync.render.note import customer_note, invoice_note, oldest_note
+from arsync.store import connections, messages, notes
+from arsync.store.engine import Work
+from arsync.store.messages import Message, MessageItem
+
+#: From so many invoices on the note goes to the customer, with one line on the oldest invoice.
+_TOO_MANY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """How a message is accepted on one connection."""
+
+    today: date
+    writes: bool  # notes are written into the source
+
+
+def accept(
+    work: Work,
+    message: Message,
+    origin: MessageState,
+    *,
+    reference: str | None,
+    reason: str,
+    how: Acceptance,
+    now: datetime,
+    token: str | None = None,
+) -> bool:
+    """Moves a message to `accepted` and plans its notes; False where another was faster. The caller commits."""
+    moved = messages.move(
+        work, message.id, origin, MessageState.ACCEPTED, reason=reason, now=now, token=token,
+        accepted_at=now, sent_on=how.today, reference=reference,
+    )  # fmt: skip
+    if moved and how.writes:
+        _owe_notes(work, message, how.today, now)
+    return moved
+
+
+def _owe_notes(work: Work, message: Message, today: date, now: datetime) -> None:
+    own = connections.installation(work)
+    items = messages.items(work, message.id)
+
+    def owe(kind: TargetKind, remote_id: str, text: str, marker: str) -> None:
+        target = NoteTarget(kind, remote_id)
+        notes.plan(
+            work,
+            connection_id=message.connection_id,
+            message_id=message.id,
+            target=target,
+            text=text,
+            marker=marker,
+            now=now,
+        )
+
+    channel = StepChannel(message.channel)
+    named = [_as_item(item, message) for item in items]
+    if len(named) < _TOO_MANY:
+        for item in named:
+            marker = notes.new_marker(own.key)
+            text = invoice_note(
+                channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
+                subject=message.subject, recipients=message.recipients, sent_on=today, item=item, marker=marker,
+            )  # fmt: skip
+            owe(TargetKind.INVOICE, item.invoice_id, text, marker)
+        return
+    marker = notes.new_marker(own.key)
+    text = customer_note(
+        channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
+        subject=message.subject, recipients=message.recipients, sent_on=today, items=named, marker=marker,
+    )  # fmt: skip
+    owe(TargetKind.CUSTOMER, message.payer_id, text, marker)
+    marker = notes.new_marker(own.key)
+    text = oldest_note(
+        channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
+        recipients=message.recipients, sent_on=today, items=named, marker=marker,
+    )  # fmt: skip
+    oldest = min(named, key=lambda item: (item.due_on or date.max, item.number))
+    owe(TargetKind.INVOICE, oldest.invoice_id, text, marker)
+
+
+def _as_item(item: MessageItem, message: Message) -> Item:
+    balance = Money(item.amount, message.currency)
+    return Item(
+        invoice_id=item.invoice_id,
+        number=item.number,
+        customer_name="",
+        state=InvoiceState.OPEN,
+        total=balance,
+        balance=balance,
+        issued_on=item.due_on or message.planned_on,
+        due_on=item.due_on,
+        reference=None,
+        email=None,
+    )

@@ -1,0 +1,169 @@
+"""One confirmed message through the last gate and out.
+
+claimed --gate--> sending --answer--> accepted (+ its notes)
+                          --refusal--> failed -> approved, a bounded number of times
+                          --silence--> unknown: evidence only from here on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from arsync.channel.contract import Channel, Envelope
+from arsync.domain.clock import Clock
+from arsync.domain.policy import StepChannel
+from arsync.domain.states import MessageState
+from arsync.errors import ConnectorError, OutcomeUnknown, Refused, Rejected, RetryLater
+from arsync.outbox.accept import Acceptance, accept
+from arsync.session import before_first_byte
+from arsync.store import messages
+from arsync.store.engine import Store, Work
+from arsync.store.messages import Message
+
+#: No first byte later than this after the gate's commit, in real seconds.
+FIRST_BYTE: Final = 10.0
+#: After so many tries a message is a task for a person.
+TRIES: Final = 5
+#: A message that the gate refused is looked at again after this time.
+_LATER: Final = timedelta(minutes=1)
+
+
+class Sent(StrEnum):
+    """What became of a message at dispatch."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # by the last gate; nothing left
+    RETRY = "retry"  # by the channel, for now; nothing left
+    FAILED = "failed"  # by the channel, for good; nothing left: a task for a person
+    UNKNOWN = "unknown"
+    LOST = "lost"  # another worker has taken it over
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The way out for one connection's messages."""
+
+    channels: Mapping[StepChannel, Channel]
+    sender: str
+    reply_to: str
+    connection: str
+
+
+def send(store: Store, message: Message, post: Post, clock: Clock, how: Acceptance) -> tuple[Sent, str]:
+    """Sends a claimed and confirmed message, at most once; what became of it and why."""
+    token = message.claim_token
+    assert token is not None, "only a claimed message is sent"
+    deadline = clock.elapsed() + FIRST_BYTE  # counted from before the gate's commit: never too late
+    with store.working() as work:
+        refusal = messages.pass_gate(work, message.id, token=token, now=clock.now(), today=how.today)
+        if refusal is not None:
+            work.commit()
+            return _step_back(store, message, token, refusal, clock)
+        work.commit()
+
+    def in_time() -> None:
+        if clock.elapsed() > deadline:
+            raise Refused("the worker was suspended after the gate; nothing left")
+
+    channel = post.channels[StepChannel(message.channel)]
+    try:
+        with before_first_byte(in_time):
+            receipt = channel.send(_envelope(message, post, clock))
+    except (RetryLater, Rejected, Refused) as error:
+        return _failed(store, message, token, error, clock)
+    except (ConnectorError, OSError, ValueError) as error:
+        return _unknown(store, message, token, error, clock)
+    with store.working() as work:
+        reason = f"taken by {channel.name}"
+        accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock)
+        work.commit()
+    return (Sent.ACCEPTED, reason) if accepted else (Sent.LOST, "another worker settled it")
+
+
+def _accept_anyhow(
+    work: Work, message: Message, token: str, reference: str, reason: str, how: Acceptance, clock: Clock
+) -> bool:
+    """The answer is evidence: it also settles what another worker had meanwhile to call unknown or presumed."""
+    now = clock.now()
+    return (
+        accept(work, message, MessageState.SENDING, reference=reference, reason=reason, how=how, now=now, token=token)
+        or accept(work, message, MessageState.UNKNOWN, reference=reference, reason=reason, how=how, now=now)
+        or accept(work, message, MessageState.PRESUMED_SENT, reference=reference, reason=reason, how=how, now=now)
+    )
+
+
+def _step_back(store: Store, message: Message, token: str, refusal: str, clock: Clock) -> tuple[Sent, str]:
+    with store.working() as work:
+        messages.move(
+            work, message.id, MessageState.CLAIMED, MessageState.APPROVED, reason=f"held at the gate: {refusal}",
+            now=clock.now(), token=token, claim_token=None, claimed_until=None, not_before=clock.now() + _LATER,
+        )  # fmt: skip
+        work.commit()
+    return Sent.REFUSED, refusal
+
+
+def _failed(
+    store: Store, message: Message, token: str, error: RetryLater | Rejected | Refused, clock: Clock
+) -> tuple[Sent, str]:
+    with store.working() as work:
+        outcome = give_back(work, message, MessageState.SENDING, error, clock, token=token)
+        if outcome is None and isinstance(error, Refused):
+            # Another worker had to call it unknown; that nothing left is evidence.
+            outcome = give_back(work, message, MessageState.UNKNOWN, error, clock)
+        work.commit()
+    return (outcome or Sent.LOST), str(error)
+
+
+def give_back(
+    work: Work,
+    message: Message,
+    origin: MessageState,
+    error: RetryLater | Rejected | Refused,
+    clock: Clock,
+    *,
+    token: str | None = None,
+) -> Sent | None:
+    """Nothing left: back to `approved` for another try, or `failed` for good; None where another was faster."""
+    now = clock.now()
+    if not messages.move(work, message.id, origin, MessageState.FAILED, reason=str(error), now=now, token=token):
+        return None
+    attempts = messages.get(work, message.id).attempts
+    if isinstance(error, Rejected) or attempts >= TRIES:
+        return Sent.FAILED
+    pause = error.after if isinstance(error, RetryLater) else 0.0
+    messages.move(
+        work, message.id, MessageState.FAILED, MessageState.APPROVED, reason=f"to be tried again: {error}", now=now,
+        claim_token=None, claimed_until=None, not_before=now + timedelta(seconds=pause * 2 ** (attempts - 1)),
+    )  # fmt: skip
+    return Sent.RETRY
+
+
+def _unknown(store: Store, message: Message, token: str, error: Exception, clock: Clock) -> tuple[Sent, str]:
+    said = str(error) if isinstance(error, OutcomeUnknown) else type(error).__name__
+    with store.working() as work:
+        moved = messages.move(
+            work, message.id, MessageState.SENDING, MessageState.UNKNOWN, reason=said, now=clock.now(), token=token
+        )
+        work.commit()
+    return (Sent.UNKNOWN if moved else Sent.LOST), said
+
+
+def _envelope(message: Message, post: Post, clock: Clock) -> Envelope:
+    return Envelope(
+        message_id=message.key,
+        sender=post.sender,
+        reply_to=post.reply_to,
+        to=message.recipients,
+        cc=(),
+        bcc=(),
+        subject=message.subject,
+        text=message.text,
+        html=message.html,
+        at=clock.now(),
+        language=message.locale,
+        tags={"connection": post.connection, "playbook": message.playbook, "step": message.step_id},
+    )

@@ -1,0 +1,92 @@
+"""What a dead or suspended worker left behind, and messages nobody knows about: settled by evidence only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from arsync.channel.contract import Evidence
+from arsync.domain.clock import Clock
+from arsync.domain.policy import StepChannel
+from arsync.domain.states import MessageState
+from arsync.errors import ConnectorError, Refused
+from arsync.outbox.accept import Acceptance, accept
+from arsync.outbox.send import Post, give_back
+from arsync.store import messages
+from arsync.store.engine import Store
+from arsync.store.messages import Message
+
+#: A worker silent for longer than the gate, the connection and the answer may take is not coming back with it.
+_SILENCE: Final = timedelta(minutes=5)
+#: Without any evidence for this long a message is presumed sent: it counts for gap and ladder, never as notice.
+PRESUMED_AFTER: Final = timedelta(hours=72)
+
+
+@dataclass(slots=True)
+class Settled:
+    """What was settled."""
+
+    released: int = 0  # claims that had not passed the gate
+    accepted: int = 0
+    given_back: int = 0  # certainly never left
+    unknown: int = 0  # still
+    presumed: int = 0
+
+
+def settle(
+    store: Store,
+    clock: Clock,
+    way_out: Callable[[Message], tuple[Post, Acceptance]],
+) -> Settled:
+    """Releases abandoned claims, and asks for evidence of every message that may have left."""
+    settled = Settled()
+    now = clock.now()
+    with store.working() as work:
+        for message_id in messages.abandoned_claims(work, now=now):
+            settled.released += messages.move(
+                work, message_id, MessageState.CLAIMED, MessageState.APPROVED, now=now,
+                reason="its worker was gone before the gate", claim_token=None, claimed_until=None,
+            )  # fmt: skip
+        for message_id in messages.abandoned_sendings(work, before=now - _SILENCE):
+            messages.move(
+                work, message_id, MessageState.SENDING, MessageState.UNKNOWN, now=now,
+                reason="its worker was gone after the gate",
+            )  # fmt: skip
+        open_questions = messages.in_states(work, (MessageState.UNKNOWN,))
+        work.commit()
+    for message in open_questions:
+        _ask(store, clock, message, *way_out(message), settled)
+    return settled
+
+
+def _ask(store: Store, clock: Clock, message: Message, post: Post, how: Acceptance, settled: Settled) -> None:
+    channel = post.channels[StepChannel(message.channel)]
+    try:
+        evidence, reference = channel.look_up(message.key)
+    except ConnectorError:
+        evidence, reference = Evidence.NOTHING, None
+    now = clock.now()
+    with store.working() as work:
+        if evidence is Evidence.SENT:
+            settled.accepted += accept(
+                work,
+                message,
+                MessageState.UNKNOWN,
+                reference=reference,
+                reason=f"found at {channel.name}",
+                how=how,
+                now=now,
+            )
+        elif evidence is Evidence.NOT_SENT:
+            error = Refused(f"{channel.name} never had it")
+            settled.given_back += give_back(work, message, MessageState.UNKNOWN, error, clock) is not None
+        elif message.sending_at is not None and now - message.sending_at >= PRESUMED_AFTER:
+            settled.presumed += messages.move(
+                work, message.id, MessageState.UNKNOWN, MessageState.PRESUMED_SENT, now=now,
+                reason="no evidence within 72 hours", sent_on=how.today,
+            )  # fmt: skip
+        else:
+            settled.unknown += 1
+        work.commit()

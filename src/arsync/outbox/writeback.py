@@ -1,0 +1,178 @@
+"""Notes into the source: exactly one for each message and target.
+
+A lost answer makes a note `unknown`. It is written again only after two readings of the source without its marker,
+the first later than the vendor could still be working on the lost request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from arsync.connector import Connector, NoteDraft
+from arsync.domain.clock import Clock
+from arsync.domain.states import NoteState
+from arsync.errors import ConnectorError, OutcomeUnknown, Reauthorise, Rejected, RetryLater
+from arsync.store import notes
+from arsync.store.engine import Store
+from arsync.store.notes import Note
+
+_TERM: Final = timedelta(minutes=5)
+#: QuickBooks gives up on a request after 120 s; a reading is worth something only later than that.
+READABLE_AFTER: Final = timedelta(seconds=150)
+#: between the two readings
+_BETWEEN: Final = timedelta(seconds=30)
+#: After so many refusals a note is a task for a person.
+TRIES: Final = 5
+_BACKOFF: Final = timedelta(minutes=5)
+#: A throttled source is waited for this long before the rest is left to the next run.
+_PATIENCE: Final = 120.0
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written back."""
+
+    written: int = 0
+    found: int = 0  # were there already: only the answer had been lost
+    postponed: int = 0
+    failed: int = 0
+    unknown: int = 0
+
+
+def write_back(store: Store, connection_id: int, connector: Connector, clock: Clock) -> Written:
+    """Writes every note that is due, and settles those whose answer was lost."""
+    result = Written()
+    _question_abandoned(store, connection_id, clock)
+    settle_unknown(store, connection_id, connector, clock, result)
+    while True:
+        with store.working() as work:
+            note = notes.claim(work, connection_id, term=_TERM, now=clock.now())
+            work.commit()
+        if note is None:
+            break
+        if not _write(store, connector, note, clock, result):
+            break
+    with store.reading() as work:
+        result.unknown = len(notes.in_states(work, (NoteState.UNKNOWN,), connection_id))
+    return result
+
+
+def wait_for_unknown(store: Store, connection_id: int, connector: Connector, clock: Clock, result: Written) -> None:
+    """Waits out the few minutes after which a lost note can be told from a written one, and settles it."""
+    for _ in range(3):
+        with store.reading() as work:
+            open_questions = notes.in_states(work, (NoteState.UNKNOWN,), connection_id)
+        if not open_questions:
+            return
+        now = clock.now()
+        ready = max(_next_reading(note) for note in open_questions)
+        clock.sleep(max(0.0, (ready - now).total_seconds()) + 1.0)
+        again = write_back(store, connection_id, connector, clock)
+        result.written += again.written
+        result.found += again.found
+        result.unknown = again.unknown
+
+
+def _next_reading(note: Note):  # type: ignore[no-untyped-def]
+    assert note.tried_at is not None
+    return note.tried_at + READABLE_AFTER if note.absent_at is None else note.absent_at + _BETWEEN
+
+
+def _question_abandoned(store: Store, connection_id: int, clock: Clock) -> None:
+    """A worker died over these: they may have been written."""
+    with store.working() as work:
+        for note in notes.abandoned(work, connection_id, now=clock.now()):
+            notes.move(work, note, NoteState.CLAIMED, NoteState.UNKNOWN, reason="its worker was gone", now=clock.now())
+        work.commit()
+
+
+def settle_unknown(store: Store, connection_id: int, connector: Connector, clock: Clock, result: Written) -> None:
+    """Reads the source for each lost note: found, or absent twice (the first time late enough) and to be written."""
+    with store.reading() as work:
+        open_questions = notes.in_states(work, (NoteState.UNKNOWN,), connection_id)
+    for note in open_questions:
+        assert note.tried_at is not None
+        now = clock.now()
+        if note.absent_at is not None and now < _next_reading(note):
+            continue
+        try:
+            remote_id = connector.find_note(note.target, note.marker)
+        except ConnectorError:
+            continue  # still unknown; the next run reads again
+        with store.working() as work:
+            if remote_id is not None:
+                result.found += notes.move(
+                    work, note, NoteState.UNKNOWN, NoteState.WRITTEN, reason="found in the source", now=now,
+                    written_at=now, remote_id=remote_id,
+                )  # fmt: skip
+            elif now - note.tried_at < READABLE_AFTER:
+                pass  # too early to tell
+            elif note.absent_at is None:
+                notes.seen_absent(work, note, now=now)
+            else:
+                notes.move(
+                    work, note, NoteState.UNKNOWN, NoteState.PENDING, reason="twice not found in the source", now=now,
+                    claim_token=None, claimed_until=None, not_before=None,
+                )  # fmt: skip
+            work.commit()
+
+
+def _write(store: Store, connector: Connector, note: Note, clock: Clock, result: Written) -> bool:
+    """Writes one claimed note; False where the source wants to be left alone for longer."""
+    draft = NoteDraft(target=note.target, text=note.text, marker=note.marker, key=note.key)
+    go_on = True
+    try:
+        remote_id = connector.write_note(draft)
+    except RetryLater as error:
+        _postpone(store, note, error, clock)
+        result.postponed += 1
+        go_on = error.after <= _PATIENCE and result.postponed <= TRIES
+        if go_on:
+            clock.sleep(error.after)
+    except (OutcomeUnknown, Rejected, ConnectorError) as error:
+        known = isinstance(error, Rejected | Reauthorise)
+        _refuse(store, note, error, clock) if known else _lose(store, note, error, clock)
+        result.failed += known
+        go_on = not isinstance(error, Reauthorise)
+    else:
+        with store.working() as work:
+            now = clock.now()
+            result.written += notes.move(
+                work, note, NoteState.CLAIMED, NoteState.WRITTEN, reason="written", now=now, written_at=now,
+                remote_id=remote_id,
+            )  # fmt: skip
+            work.commit()
+    return go_on
+
+
+def _postpone(store: Store, note: Note, error: RetryLater, clock: Clock) -> None:
+    """Nothing was done: the note goes back, not to be tried before the time asked for."""
+    with store.working() as work:
+        now = clock.now()
+        notes.move(
+            work, note, NoteState.CLAIMED, NoteState.PENDING, reason=str(error), now=now, claim_token=None,
+            claimed_until=None, not_before=now + timedelta(seconds=error.after),
+        )  # fmt: skip
+        work.commit()
+
+
+def _refuse(store: Store, note: Note, error: ConnectorError, clock: Clock) -> None:
+    with store.working() as work:
+        now = clock.now()
+        if (
+            notes.move(work, note, NoteState.CLAIMED, NoteState.FAILED, reason=str(error), now=now)
+            and note.attempts < TRIES
+        ):
+            notes.move(
+                work, note, NoteState.FAILED, NoteState.PENDING, reason=f"to be tried again: {error}", now=now,
+                claim_token=None, claimed_until=None, not_before=now + _BACKOFF * 2 ** (note.attempts - 1),
+            )  # fmt: skip
+        work.commit()
+
+
+def _lose(store: Store, note: Note, error: ConnectorError, clock: Clock) -> None:
+    with store.working() as work:
+        notes.move(work, note, NoteState.CLAIMED, NoteState.UNKNOWN, reason=str(error), now=clock.now())
+        work.commit()

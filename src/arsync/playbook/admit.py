@@ -1,0 +1,63 @@
+"""The second pass of the planner: what one run may send of all that its chases would."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from arsync.domain.chase import Budget, Plan, Rule, Verdict
+from arsync.domain.policy import StepMode
+from arsync.domain.states import Decision
+
+
+def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]:
+    """The same plans in the same order; some lose their intent: over the cap they wait, far above the usual they hold.
+
+    `sent_before` counts the messages that went out, or were planned, earlier in what counts as this run. Calls are
+    neither capped nor counted (they reach only our own staff), but a tripped breaker holds them too: the facts are in
+    doubt.
+    """
+    ranked = _by_stake(plans)
+    volume = sent_before + len(ranked)
+    limit = None if budget.usual_per_run is None else budget.usual_per_run * budget.breaker_factor
+    if limit is not None and volume > limit:
+        reason = (
+            f"{volume} messages in one run where {budget.usual_per_run} are usual "
+            f"(more than {budget.breaker_factor} times as many); a person must look before any goes out"
+        )
+        return [_held_back(plan, Decision.HOLD, Rule.BREAKER, reason) if plan.intent else plan for plan in plans]
+    room = max(0, budget.max_per_run - sent_before)
+    beyond = {id(plan) for plan in ranked[room:]}
+    reason = f"{budget.max_per_run} messages are enough for one run; larger amounts go first"
+    return [_held_back(plan, Decision.WAIT, Rule.CAP, reason) if id(plan) in beyond else plan for plan in plans]
+
+
+def _by_stake(plans: Sequence[Plan]) -> list[Plan]:
+    """Messages by money at stake, the most first; amounts in two currencies cannot be compared, so that the largest of
+    each currency come first (in the order of the codes), then the second largest of each, and so on.
+    """
+    by_currency: defaultdict[str, list[tuple[Decimal, int, Plan]]] = defaultdict(list)
+    for plan in plans:
+        if plan.intent is not None and plan.intent.mode is not StepMode.TASK:
+            by_currency[plan.facts.currency].append((-plan.intent.at_stake.amount, plan.facts.chase_id, plan))
+    ranked = [
+        (rank, currency, plan)
+        for currency, entries in by_currency.items()
+        for rank, (_, _, plan) in enumerate(sorted(entries, key=lambda entry: entry[:2]))
+    ]
+    return [plan for _, _, plan in sorted(ranked, key=lambda entry: entry[:2])]
+
+
+def _held_back(plan: Plan, decision: Decision, rule: Rule, reason: str) -> Plan:
+    assert plan.intent is not None
+    in_message = {item.invoice_id for item in (*plan.intent.demanded, *plan.intent.listed)}
+    next_on = plan.again_on if rule is Rule.CAP else None
+
+    def held(verdict: Verdict) -> Verdict:
+        if verdict.invoice_id not in in_message:
+            return verdict
+        return replace(verdict, decision=decision, rule=rule, reason=reason, next_on=next_on)
+
+    return replace(plan, verdicts=tuple(held(verdict) for verdict in plan.verdicts), intent=None)

@@ -1,0 +1,211 @@
+"""What is to be done today: verdicts for every open invoice, and messages in the outbox.
+
+Decisions are the planner's (`plan`, `admit`: pure); this reads their facts and writes their answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from email.utils import formataddr
+
+from arsync.domain.chase import Budget, Intent, Item, Letterhead, Plan, Rendered
+from arsync.domain.policy import StepChannel, StepMode
+from arsync.domain.states import MessageState
+from arsync.errors import ConfigurationError
+from arsync.playbook.admit import admit
+from arsync.playbook.facts import Policy, gather
+from arsync.playbook.plan import plan
+from arsync.render.message import render
+from arsync.store import chases, events, holds, ledger, messages, verdicts
+from arsync.store.connections import Connection
+from arsync.store.engine import Store, Work
+from arsync.store.messages import Draft, Message
+
+#: A message that no worker has claimed yet: the planner may still change its mind about it.
+_PENDING = (MessageState.PLANNED, MessageState.APPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What planning a connection gave."""
+
+    plans: tuple[Plan, ...]
+    planned: int = 0  # new messages and new revisions
+    kept: int = 0  # messages of an earlier run that still hold
+    superseded: int = 0
+    changed: int = 0  # verdicts
+    opened: int = 0
+    closed: int = 0
+
+
+def consider(
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
+) -> tuple[Plan, ...]:
+    """The two pure passes over a connection's chases as they stand; saves nothing."""
+    on = today or policy.today(now)
+    gathered = gather(work, connection, policy, now=now)
+    plans = []
+    for facts in gathered.facts:
+        # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
+        history = tuple(past for past in facts.history if past.state not in _PENDING)
+        calendar = policy.calendar(on, gathered.countries.get(facts.payer_id))
+        plans.append(plan(replace(facts, history=history), policy.playbook, calendar, on))
+    budget = Budget(policy.max_per_run, verdicts.usual_volume(work), policy.breaker_factor)
+    return tuple(admit(plans, budget, sent_before=0))
+
+
+def decide(store: Store, connection: Connection, policy: Policy, *, now: datetime, run_id: int) -> Decided:
+    """Plans a connection and saves verdicts, new messages and withdrawals in one commit."""
+    today = policy.today(now)
+    with store.working() as work:
+        opened, closed = chases.follow(work, connection.id, now=now)
+        holds.expire(work, connection.id, today=today, now=now)
+        plans = consider(work, connection, policy, now=now)
+        pending = {message.chase_id: message for message in messages.in_states(work, _PENDING, connection.id)}
+        described = _describe(work, connection.id, plans)
+        planned = kept = superseded = 0
+        for answer in plans:
+            message = pending.pop(answer.facts.chase_id, None)
+            intent = answer.intent
+            if message is not None and intent is not None and _still_holds(message, answer, intent, policy):
+                kept += 1
+                continue
+            if message is not None:
+                _withdraw(work, message, "the facts changed since it was planned" if intent else _why_not(answer), now)
+                superseded += 1
+            if intent is not None:
+                _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
+                planned += 1
+        for message in pending.values():  # its chase is clear
+            _withdraw(work, message, "nothing is owed any more", now)
+            superseded += 1
+        given = [(answer.facts.chase_id, verdict) for answer in plans for verdict in answer.verdicts]
+        changed = verdicts.record(work, connection.id, given, run_id=run_id, today=today)
+        work.commit()
+    return Decided(plans, planned, kept, superseded, changed, opened, closed)
+
+
+def confirm(store: Store, connection: Connection, policy: Policy, message: Message, *, now: datetime) -> str | None:
+    """Plans a claimed message's chase once more on what the source has just said.
+
+    None where the message still holds (it may pass the last gate at this version of its chase); otherwise it is
+    superseded, by a new revision where there is still something to say, and the reason is returned.
+    """
+    today = policy.today(now)
+    assert message.claim_token is not None, "only a claimed message is confirmed"
+    with store.working() as work:
+        chase = chases.lock(work, message.chase_id)
+        gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
+        (facts,) = gathered.facts
+        answer = plan(facts, policy.playbook, policy.calendar(today, gathered.countries.get(facts.payer_id)), today)
+        intent = answer.intent
+        if intent is not None and _still_holds(message, answer, intent, policy):
+            if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
+                return "the claim was lost to another worker"
+            if message.planned_on != today:
+                described = _describe(work, connection.id, (answer,))
+                rendered = _rendered(policy, answer, _with_lines(intent, described), today)
+                messages.rewrite(work, message.id, rendered, token=message.claim_token)
+            work.commit()
+            return None
+        reason = "the facts changed right before it went out" if intent else _why_not(answer)
+        moved = messages.move(
+            work, message.id, MessageState.CLAIMED, MessageState.SUPERSEDED, reason=reason, now=now,
+            token=message.claim_token,
+        )  # fmt: skip
+        if not moved:
+            return "the claim was lost to another worker"
+        if intent is not None:
+            described = _describe(work, connection.id, (answer,))
+            _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
+        work.commit()
+    return reason
+
+
+# --- one message ------------------------------------------------------------------------------------------------
+
+
+def _still_holds(message: Message, answer: Plan, intent: Intent, policy: Policy) -> bool:
+    """Whether the planner would say the very same thing now."""
+    if message.state is MessageState.PLANNED and intent.mode is StepMode.AUTO:
+        return False  # it need not wait for approval any more
+    return message.fingerprint == intent.fingerprint(policy.playbook.version, answer.facts.locale)
+
+
+def _save(
+    work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, *, now: datetime, today: date
+) -> None:
+    try:
+        rendered = _rendered(policy, answer, intent, today)
+    except ConfigurationError as error:
+        # One message that cannot be written never stops the others.
+        events.log(
+            work, "message_not_rendered", at=now, connection_id=connection.id, chase_id=answer.facts.chase_id,
+            step=intent.step.id, reason=str(error),
+        )  # fmt: skip
+        return
+    by_itself = intent.mode is StepMode.AUTO or intent.step.channel is StepChannel.CALL
+    messages.plan(
+        work,
+        Draft(
+            connection_id=connection.id,
+            chase_id=answer.facts.chase_id,
+            intent=intent,
+            rendered=rendered,
+            recipients=tuple(_mailbox(contact.name, contact.email) for contact in intent.recipients if contact.email),
+            playbook=policy.playbook.name,
+            playbook_version=policy.playbook.version,
+            locale=answer.facts.locale,
+            fingerprint=intent.fingerprint(policy.playbook.version, answer.facts.locale),
+            state=MessageState.APPROVED if by_itself else MessageState.PLANNED,
+            reason="by the playbook" if by_itself else "a person must approve it",
+        ),
+        now=now,
+        today=today,
+    )
+
+
+def _mailbox(name: str, email: str) -> str:
+    plain = " ".join(name.split())
+    return formataddr((plain, email.strip())) if email.isascii() else email.strip()
+
+
+def _rendered(policy: Policy, answer: Plan, intent: Intent, today: date) -> Rendered:
+    letterhead = Letterhead(
+        seller=policy.seller,
+        payer_name=answer.facts.payer_name,
+        locale=answer.facts.locale,
+        today=today,
+        remittance=", ".join(item.number for item in intent.demanded[:5]),
+    )
+    return render(intent, letterhead, policy.templates)
+
+
+def _withdraw(work: Work, message: Message, reason: str, now: datetime) -> None:
+    messages.move(work, message.id, message.state, MessageState.SUPERSEDED, reason=reason, now=now)
+
+
+def _why_not(answer: Plan) -> str:
+    return answer.verdicts[0].reason if answer.verdicts else "nothing is owed any more"
+
+
+def _describe(work: Work, connection_id: int, plans: tuple[Plan, ...]) -> Mapping[str, Item]:
+    """The items of every intent with what they were for, by invoice id."""
+    items = {
+        item.invoice_id: item
+        for answer in plans
+        if answer.intent is not None
+        for item in (*answer.intent.demanded, *answer.intent.listed)
+    }
+    lines = ledger.lines(work, connection_id, items.keys())
+    return {invoice_id: replace(item, lines=lines.get(invoice_id, ())) for invoice_id, item in items.items()}
+
+
+def _with_lines(intent: Intent, described: Mapping[str, Item]) -> Intent:
+    return replace(
+        intent,
+        demanded=tuple(described[item.invoice_id] for item in intent.demanded),
+        listed=tuple(described[item.invoice_id] for item in intent.listed),
+    )

@@ -1,0 +1,153 @@
+"""From the cache to the planner's facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from arsync.domain.calendar import Calendar
+from arsync.domain.chase import ChaseFacts, ConnectionFacts, Hold, Item, Seller
+from arsync.domain.clock import local_date
+from arsync.domain.documents import Contact, ContactRole
+from arsync.domain.money import Money
+from arsync.domain.policy import Playbook, StepMode
+from arsync.playbook.calendars import calendar_for
+from arsync.store import chases, connections, holds, ledger
+from arsync.store.chases import Chase
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+from arsync.store.ledger import Ledger
+
+_ADDRESS: Final = re.compile(r"[^@\s,;<>()\"]+@[^@\s,;<>()\"]+\.[^@\s,;<>()\"]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one connection's customers are chased, as configured."""
+
+    playbook: Playbook
+    templates: Path
+    locales: frozenset[str]  # languages that every step's template has
+    seller: Seller
+    country: str | None
+    mode: StepMode
+    replies_read: bool
+    banked_through: date | None
+    reminders_off: bool  # the configuration asserts that the source itself does not remind
+    max_per_run: int
+    max_staleness: timedelta
+    breaker_factor: Decimal
+
+    def calendar(self, on: date, country: str | None) -> Calendar:
+        """The business days around that day, in the payer's country or the company's."""
+        years = (on.year, on.year + 1)
+        return calendar_for(country or self.country, None, self.playbook.window.weekdays, years)
+
+    def today(self, now: datetime) -> date:
+        """The company's calendar day."""
+        return local_date(now, self.seller.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The facts of every live chase of a connection, and how each payer's calendar is found."""
+
+    facts: tuple[ChaseFacts, ...]
+    countries: Mapping[str, str | None]  # payer id -> country
+
+
+def gather(
+    work: Work,
+    connection: Connection,
+    policy: Policy,
+    *,
+    now: datetime,
+    chase: Chase | None = None,
+    without_message: int | None = None,
+) -> Gathered:
+    """The facts of a connection's chases, or of one; `without_message` is left out of the history."""
+    of_connection = _connection(work, connection, policy, now)
+    payer_id = chase.payer_id if chase is not None else None
+    book = ledger.read(work, connection.id, payer_id, without_message=without_message)
+    placed = [one.hold for one in holds.active(work, connection.id)]
+    live = [chase] if chase is not None else chases.live_chases(work, connection.id)
+    facts = tuple(_chase(of_connection, one, book, placed, policy) for one in live)
+    return Gathered(facts, {payer_id: payer.country for payer_id, payer in book.payers.items()})
+
+
+def _connection(work: Work, connection: Connection, policy: Policy, now: datetime) -> ConnectionFacts:
+    own = connections.installation(work)
+    synced = connection.synced_at
+    return ConnectionFacts(
+        connection_id=connection.id,
+        name=connection.name,
+        stopped=(own.stop_reason or "stopped") if own.stopped_at is not None else None,
+        health=connection.health,
+        health_reason=connection.health_reason,
+        stale=synced is None or now - synced > policy.max_staleness,
+        source_reminds=connection.reminders_on is True and not policy.reminders_off,
+        mode=policy.mode,
+        replies_read=policy.replies_read,
+        banked_through=policy.banked_through,
+        pay_currencies=frozenset(policy.seller.bank_details),
+    )
+
+
+def _chase(
+    of_connection: ConnectionFacts, chase: Chase, book: Ledger, placed: Iterable[Hold], policy: Policy
+) -> ChaseFacts:
+    name = (chase.payer_id, chase.currency)
+    payer = book.payers.get(chase.payer_id)
+    items = tuple(book.items.get(name, ()))
+    quarantined = [*book.quarantined.get(chase.payer_id, ()), *book.quarantined_for_all]
+    return ChaseFacts(
+        connection=of_connection,
+        chase_id=chase.id,
+        payer_id=chase.payer_id,
+        payer_name=payer.name if payer else chase.payer_id,
+        currency=chase.currency,
+        recipients=recipients(payer.contacts if payer else (), items),
+        locales=policy.locales,
+        locale=_language(payer.language if payer else None, policy),
+        items=items,
+        unapplied=Money(book.unapplied.get(name, Decimal("0.00")), chase.currency),
+        quarantined=tuple(quarantined),
+        balance_mismatch=None,
+        holds=tuple(hold for hold in placed if hold.payer_id in (None, chase.payer_id)),
+        history=tuple(book.history.get(name, ())),
+        opened_on=policy.today(chase.opened_at),
+    )
+
+
+def _language(language: str | None, policy: Policy) -> str:
+    """The payer's language where it is on file, else the company's; without its region, as templates are written."""
+    return (language or policy.seller.locale).replace("_", "-").partition("-")[0].lower()
+
+
+def recipients(contacts: Iterable[Contact], items: Iterable[Item]) -> tuple[Contact, ...]:
+    """Who is written to: those who are sent the invoices, else the customer's own address, else the address that the
+    newest invoice went to. Only addresses that can be one; each once."""
+    people = list(contacts)
+    for role in (ContactRole.BILLING, ContactRole.PRIMARY):
+        usable = _usable(person for person in people if person.role is role)
+        if usable:
+            return usable
+    billed = sorted((item for item in items if item.email), key=lambda item: (item.issued_on, item.number))
+    sent_to = [Contact(item.customer_name, item.email, None, ContactRole.BILLING) for item in billed[-1:]]
+    if found := _usable(sent_to):
+        return found
+    # Nobody to write to, but perhaps somebody to ring.
+    return tuple(person for person in people if person.phone)[:1]
+
+
+def _usable(people: Iterable[Contact]) -> tuple[Contact, ...]:
+    found: dict[str, Contact] = {}
+    for person in people:
+        if person.email and _ADDRESS.fullmatch(person.email.strip()):
+            found.setdefault(person.email.strip().lower(), person)
+    return tuple(found.values())

@@ -1,0 +1,174 @@
+"""What stops a whole chase, or one invoice of it, before the ladder is asked. Reasons name days, never ages:
+an explanation that changes every night would fill the store with rows that say nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from arsync.domain.chase import ChaseFacts, Hold, Item, Rule, Verdict
+from arsync.domain.documents import InvoiceState
+from arsync.domain.states import Decision, Health, HoldKind
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A guard's answer before it is put on an invoice; `next_on` None: the reason says who must act."""
+
+    decision: Decision
+    rule: Rule
+    reason: str
+    next_on: date | None
+
+    def about(self, item: Item, step_id: str | None = None) -> Verdict:
+        """The same answer for one invoice."""
+        return Verdict(item.invoice_id, self.decision, self.rule, self.reason, self.next_on, step_id)
+
+
+def hold(rule: Rule, reason: str, next_on: date | None = None) -> Answer:
+    """Stopped until something changes or a person acts."""
+    return Answer(Decision.HOLD, rule, reason, next_on)
+
+
+def wait(rule: Rule, reason: str, next_on: date) -> Answer:
+    """Nothing today; there is a next date."""
+    return Answer(Decision.WAIT, rule, reason, next_on)
+
+
+# --- the whole chase -------------------------------------------------------------------------------------
+
+
+def stopped(facts: ChaseFacts, today: date) -> Answer | None:
+    """The red button."""
+    why = facts.connection.stopped
+    return None if why is None else hold(Rule.STOPPED, f"all sending is stopped: {why}; a person must start it again")
+
+
+def connection(facts: ChaseFacts, today: date) -> Answer | None:
+    """Data that did not come through whole sends nothing."""
+    name, why, tomorrow = facts.connection.name, facts.connection.health_reason, today + timedelta(days=1)
+    match facts.connection.health:
+        case Health.OK:
+            return None
+        case Health.RECOVERING:
+            return wait(
+                Rule.CONNECTION, f"{name} is being loaded: {why}; nothing goes out until it is complete", tomorrow
+            )
+        case Health.PARTIAL:
+            reason = f"the last sync of {name} did not come through: {why}; nothing goes out until one does"
+            return wait(Rule.CONNECTION, reason, tomorrow)
+        case Health.SUSPECT:
+            return hold(Rule.CONNECTION, f"the data of {name} looks abnormal: {why}; a person must look at it")
+        case Health.REAUTHORISE:
+            return hold(Rule.CONNECTION, f"the consent for {name} has ended: {why}; a person must connect it again")
+
+
+def stale(facts: ChaseFacts, today: date) -> Answer | None:
+    """What was true long ago may have been paid since."""
+    if not facts.connection.stale:
+        return None
+    reason = f"the last complete sync of {facts.connection.name} is too old to act on; sync first"
+    return wait(Rule.STALE, reason, today + timedelta(days=1))
+
+
+def source_reminds(facts: ChaseFacts, today: date) -> Answer | None:
+    """Nobody is chased by two machines."""
+    if not facts.connection.source_reminds:
+        return None
+    reason = (
+        f"the accounting system of {facts.connection.name} sends reminders itself; a person must turn them off there"
+    )
+    return hold(Rule.SOURCE_REMINDS, reason)
+
+
+def quarantine(facts: ChaseFacts, today: date) -> Answer | None:
+    """A record that cannot be read may be the payment."""
+    if not facts.quarantined:
+        return None
+    records = "; ".join(facts.quarantined)
+    return hold(Rule.QUARANTINE, f"{facts.payer_name} has records that cannot be read: {records}; a person must look")
+
+
+def balance_mismatch(facts: ChaseFacts, today: date) -> Answer | None:
+    """The source's own figure for the customer is lower than ours."""
+    if facts.balance_mismatch is None:
+        return None
+    return hold(Rule.BALANCE_MISMATCH, f"{facts.balance_mismatch}; a person must compare the customer's account")
+
+
+WholeGuard = Callable[[ChaseFacts, date], Answer | None]
+WHOLE: Final[tuple[WholeGuard, ...]] = (stopped, connection, stale, source_reminds, quarantine, balance_mismatch)
+
+
+def of_the_chase(facts: ChaseFacts, today: date) -> Answer | None:
+    """The first guard that stops every invoice of the chase."""
+    return next((answer for guard in WHOLE if (answer := guard(facts, today))), None)
+
+
+# --- one invoice -----------------------------------------------------------------------------------------
+
+#: Among holds that end on the same day the graver names the reason.
+_GRAVITY: Final = (
+    HoldKind.LEGAL,
+    HoldKind.DISPUTE,
+    HoldKind.OPT_OUT,
+    HoldKind.PLAN,
+    HoldKind.PROMISE,
+    HoldKind.AUTOPAY,
+    HoldKind.PAUSE,
+)
+
+
+def held(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
+    """A person stopped it; of several holds the one that lasts longest answers."""
+    covering = [found for found in facts.holds if found.covers(item.invoice_id, today)]
+    if not covering:
+        return None
+    longest = max(covering, key=lambda found: (found.until or date.max, -_GRAVITY.index(found.kind)))
+    return hold(Rule.HOLD, _hold_reason(longest, item), longest.until + timedelta(days=1) if longest.until else None)
+
+
+def _hold_reason(found: Hold, item: Item) -> str:
+    if found.invoice_id is not None:
+        scope = f"invoice {item.number}"
+    else:
+        scope = "the payer" if found.payer_id is not None else "the whole connection"
+    until = f"until {found.until}" if found.until else "until a person lifts it"
+    kind = found.kind.value.replace("_", "-")
+    return f"{kind} on {scope} since {found.begins}, by {found.author}: {found.reason}; {until}"
+
+
+def not_owed(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
+    """Only what the source says is open and above zero is owed."""
+    match item.state:
+        case InvoiceState.OPEN if item.balance.amount > 0:
+            return None
+        case InvoiceState.OPEN | InvoiceState.PAID:
+            why = "is paid: nothing is due any more"
+        case InvoiceState.DRAFT:
+            why = "is a draft: nothing is owed until a person approves it in the accounting system"
+        case InvoiceState.VOID:
+            why = "is void: nothing is owed"
+        case InvoiceState.DELETED:
+            why = "was deleted in the accounting system: nothing is owed"
+    return hold(Rule.NOT_OWED, f"{item.number} {why}")
+
+
+def no_due_date(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
+    """Without a due date nobody can say that it is late."""
+    if item.due_on is not None:
+        return None
+    reason = f"{item.number} over {item.balance} has no due date; a person must enter one in the accounting system"
+    return hold(Rule.NO_DUE_DATE, reason)
+
+
+ItemGuard = Callable[[ChaseFacts, Item, date], Answer | None]
+SINGLE: Final[tuple[ItemGuard, ...]] = (held, not_owed, no_due_date)
+
+
+def of_the_invoice(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
+    """The first guard that stops this invoice; the rest of the payer is still chased."""
+    return next((answer for guard in SINGLE if (answer := guard(facts, item, today))), None)

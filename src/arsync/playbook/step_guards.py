@@ -1,0 +1,211 @@
+"""What stops the step that the chase stands before, asked in the order of `Rule`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from arsync.domain.calendar import Calendar
+from arsync.domain.chase import ChaseFacts, Item, PastMessage, Rule
+from arsync.domain.money import Money, total
+from arsync.domain.policy import Playbook, StepChannel, Tone
+from arsync.domain.states import LIVE, MessageState
+from arsync.playbook.guards import Answer, hold, wait
+from arsync.playbook.ladder import Ladder, Rung
+
+#: After this many days an unsettled message is presumed sent.
+PRESUMED_AFTER: Final = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """All that a guard of a step may look at. `chased` is what the ladder is about, `upcoming` not yet overdue."""
+
+    facts: ChaseFacts
+    playbook: Playbook
+    calendar: Calendar
+    today: date
+    ladder: Ladder
+    rung: Rung
+    chased: Sequence[Item]
+    upcoming: Sequence[Item]
+
+    @property
+    def tomorrow(self) -> date:
+        return self.calendar.next_open(self.today + timedelta(days=1))
+
+
+def owed(items: Sequence[Item], currency: str) -> Money:
+    """The sum of the balances."""
+    return total((item.balance for item in items), currency)
+
+
+def not_due(ground: Ground) -> Answer | None:
+    """The step's day has not come."""
+    rung = ground.rung
+    if rung.day <= ground.today:
+        return None
+    day = ground.calendar.next_open(max(rung.day, ground.ladder.gap_ends() or rung.day))
+    last = ground.ladder.last_step(rung.anchor)
+    after = f"after {last.id}, " if last else ""
+    anchor = f"{rung.anchor.number} fell due on {rung.anchor.due_on}"
+    reason = f"{after}{rung.step.id} comes {rung.step.offset} days after {anchor}"
+    return wait(Rule.NOT_DUE, reason, day)
+
+
+def below_minimum(ground: Ground) -> Answer | None:
+    """What is overdue, less what lies unapplied, is not worth a message."""
+    facts = ground.facts
+    least = ground.playbook.minimum.get(facts.currency, Decimal(0))
+    gross = owed(ground.chased, facts.currency)
+    net = gross - facts.unapplied
+    if gross.amount >= least and (net.amount >= least or net.amount <= 0):
+        return None
+    less = f" less {facts.unapplied} not yet allocated" if facts.unapplied else ""
+    reason = f"{gross}{less} is under the minimum of {Money(least, facts.currency)}"
+    more = min((item.due_on for item in ground.upcoming if item.due_on), default=None)
+    if more is None:
+        return hold(Rule.BELOW_MINIMUM, f"{reason}; nobody need act: it is looked at again when more falls due")
+    day = ground.calendar.next_open(more + timedelta(days=1))
+    return wait(Rule.BELOW_MINIMUM, f"{reason}; more falls due on {more}", day)
+
+
+def covered(facts: ChaseFacts, items: Sequence[Item]) -> Answer | None:
+    """Money that came in and was put on no invoice pays for all that would be demanded."""
+    asked = owed(items, facts.currency)
+    if facts.unapplied.amount <= 0 or facts.unapplied < asked:
+        return None
+    reason = (
+        f"{facts.unapplied} from {facts.payer_name} is on no invoice and covers the {asked} that would be demanded; "
+        "a person must allocate it in the accounting system"
+    )
+    return hold(Rule.COVERED, reason)
+
+
+def is_covered(ground: Ground) -> Answer | None:
+    """As `covered`, of what this step demands."""
+    return covered(ground.facts, ground.rung.demanded)
+
+
+def not_banked(ground: Ground) -> Answer | None:
+    """Past the friendly steps the bank feed must have come up to the last business day."""
+    through = ground.facts.connection.banked_through
+    if through is None or ground.rung.step.tone <= Tone.FRIENDLY:
+        return None
+    if ground.calendar.next_open(through + timedelta(days=1)) >= ground.today:
+        return None
+    reason = (
+        f"the bank feed is in the books only through {through}; "
+        f"a person must bring it up to date before {ground.rung.step.id}"
+    )
+    return hold(Rule.NOT_BANKED, reason, ground.tomorrow)
+
+
+def live_message(facts: ChaseFacts, today: date) -> Answer | None:
+    """One message at a time: the last is on its way, waits for a person, or was refused only today."""
+    tomorrow = today + timedelta(days=1)
+    for message in reversed(facts.history):
+        if message.state is MessageState.PLANNED:
+            reason = f"{message.step_id} of {message.on} waits for a person to approve or do it"
+            return hold(Rule.LIVE_MESSAGE, reason)
+        if message.state in LIVE and message.state is not MessageState.UNKNOWN:
+            return wait(Rule.LIVE_MESSAGE, f"{message.step_id} of {message.on} is on its way", tomorrow)
+        if message.state is MessageState.FAILED and message.on >= today:
+            reason = f"{message.step_id} of {message.on} was refused by the channel; nothing went out"
+            return wait(Rule.LIVE_MESSAGE, reason, tomorrow)
+    return None
+
+
+def unknown_message(facts: ChaseFacts, today: date) -> Answer | None:
+    """What may have gone out is never sent again."""
+    message = _latest(facts.history, MessageState.UNKNOWN)
+    if message is None:
+        return None
+    reason = (
+        f"nobody knows whether {message.step_id} of {message.on} went out: it is not sent again; "
+        f"evidence or a person settles it, else it is presumed sent"
+    )
+    return hold(Rule.UNKNOWN_MESSAGE, reason, max(message.on + PRESUMED_AFTER, today + timedelta(days=1)))
+
+
+def _latest(history: Sequence[PastMessage], state: MessageState) -> PastMessage | None:
+    return next((message for message in reversed(history) if message.state is state), None)
+
+
+def has_live_message(ground: Ground) -> Answer | None:
+    """As `live_message`."""
+    return live_message(ground.facts, ground.today)
+
+
+def has_unknown_message(ground: Ground) -> Answer | None:
+    """As `unknown_message`."""
+    return unknown_message(ground.facts, ground.today)
+
+
+def gap(ground: Ground) -> Answer | None:
+    """The last message is too recent."""
+    ends, touch = ground.ladder.gap_ends(), ground.ladder.last_touch()
+    if ends is None or touch is None or ground.today >= ends:
+        return None
+    reason = f"{touch.step_id} went out on {touch.on}; at least {ground.playbook.gap} days lie between two messages"
+    return wait(Rule.GAP, reason, ground.calendar.next_open(ends))
+
+
+def no_recipient(ground: Ground) -> Answer | None:
+    """An e-mail needs an address; a call is a person's, who finds the number."""
+    if ground.rung.step.channel is StepChannel.CALL or any(contact.email for contact in ground.facts.recipients):
+        return None
+    reason = f"{ground.facts.payer_name} has no usable e-mail address; a person must enter one in the accounting system"
+    return hold(Rule.NO_RECIPIENT, reason)
+
+
+def no_template(ground: Ground) -> Answer | None:
+    """Nobody gets a message in a language that was not written."""
+    facts = ground.facts
+    if facts.locale in facts.locales:
+        return None
+    there = ", ".join(sorted(facts.locales)) or "none"
+    name = ground.playbook.name
+    reason = f"playbook {name} has no templates in {facts.locale!r} (there is: {there}); a person must write them"
+    return hold(Rule.NO_TEMPLATE, reason)
+
+
+def no_pay_details(ground: Ground) -> Answer | None:
+    """Nobody is asked for money without being told where to pay that currency."""
+    currency = ground.facts.currency
+    if currency in ground.facts.connection.pay_currencies:
+        return None
+    name = ground.facts.connection.name
+    return hold(Rule.NO_PAY_DETAILS, f"no bank details for {currency} are set for {name}; a person must add them")
+
+
+def closed_today(ground: Ground) -> Answer | None:
+    """Not a business day."""
+    if ground.calendar.is_open(ground.today):
+        return None
+    day = ground.calendar.next_open(ground.today)
+    return wait(Rule.CALENDAR, f"{ground.rung.step.id} waits for the next business day, {day}", day)
+
+
+StepGuard = Callable[[Ground], Answer | None]
+STEP: Final[tuple[StepGuard, ...]] = (
+    not_due,
+    below_minimum,
+    is_covered,
+    not_banked,
+    has_live_message,
+    has_unknown_message,
+    gap,
+    no_recipient,
+    no_template,
+    no_pay_details,
+    closed_today,
+)
+
+
+def of_the_step(ground: Ground) -> Answer | None:
+    """The first guard that stops the step."""
+    return next((answer for guard in STEP if (answer := guard(ground))), None)

@@ -1,0 +1,151 @@
+"""The first load: every open item of any age and two years of history, resumable at every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from arsync.connector import Clock, Connector, Resource
+from arsync.domain.states import Health
+from arsync.store import connections, events, ledger, records
+from arsync.store.connections import Connection
+from arsync.store.engine import Store
+from arsync.sync import delta
+from arsync.sync.ahead import ahead
+from arsync.sync.pull import keep, reread
+
+#: Customers first, so that invoices find their payer; invoices before what was put on them.
+ORDER: Final = (Resource.CUSTOMERS, Resource.INVOICES, Resource.PAYMENTS, Resource.CREDIT_NOTES)
+_MONTHS: Final = 24
+
+#: Told after every page: the resource, the records seen so far, and how many there will be (None: not told).
+Progress = Callable[[Resource, int, int | None], None]
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What a backfill found."""
+
+    seen: dict[str, int] = field(default_factory=dict)  # records on the wire by resource, in this and earlier tries
+    expected: dict[str, int | None] = field(default_factory=dict)  # as the source counts them
+    quarantined: int = 0
+    stored: int = 0
+    resumed: bool = False
+    invoices: set[str] = field(default_factory=set)  # ids read in this try
+
+    @property
+    def differences(self) -> list[str]:
+        """Where the source's own count and ours differ; empty when all came."""
+        return [
+            f"{resource}: {self.seen[resource]} seen, the source counts {count}"
+            for resource, count in self.expected.items()
+            if count is not None and self.seen.get(resource, 0) < count
+        ]
+
+
+def backfill(
+    store: Store, connection: Connection, connector: Connector, clock: Clock, *, progress: Progress | None = None
+) -> Loaded:
+    """Loads a connection whole, or goes on where an earlier try ended, and closes with a delta from its start.
+
+    The connection is `recovering` until it is complete. Raises what the connector raises; what was stored stays.
+    """
+    loaded = Loaded()
+    started = _begin(store, connection, connector, clock)
+    since = history_start(clock.now().date())
+    for resource in ORDER:
+        _pull(store, connection, connector, clock, resource, since, loaded, progress)
+    loaded.invoices |= delta.follow(store, connection.id, connector, clock, cursor=started).invoices
+    _exorcise(store, connection, connector, clock, loaded)
+    for resource in ORDER:
+        loaded.expected[resource.value] = connector.count(resource, since=since)
+    _finish(store, connection, clock, loaded)
+    return loaded
+
+
+def history_start(today: date) -> date:
+    """The first day of the history that is pulled: 24 months back."""
+    months = today.year * 12 + today.month - 1 - _MONTHS
+    return date(months // 12, months % 12 + 1, 1)
+
+
+def _begin(store: Store, connection: Connection, connector: Connector, clock: Clock) -> str:
+    """The delta cursor from before the first page; the pull resumes if it had begun."""
+    with store.reading() as work:
+        began = connections.cursor(work, connection.id, "backfill")
+    if began.position is not None and not began.done:
+        return began.position
+    company = connector.company()
+    position = connector.watermark()
+    with store.working() as work:
+        now = clock.now()
+        connections.describe(work, connection.id, company)
+        connections.set_health(work, connection.id, Health.RECOVERING, "the first load is not complete")
+        connections.move_cursor(work, connection.id, "backfill", position=position, done=False, seen=0, now=now)
+        for resource in ORDER:
+            connections.move_cursor(work, connection.id, resource.value, position=None, done=False, seen=0, now=now)
+        events.log(work, "backfill_started", at=now, connection_id=connection.id)
+        work.commit()
+    return position
+
+
+def _pull(
+    store: Store,
+    connection: Connection,
+    connector: Connector,
+    clock: Clock,
+    resource: Resource,
+    since: date,
+    loaded: Loaded,
+    progress: Progress | None,
+) -> None:
+    with store.reading() as work:
+        cursor = connections.cursor(work, connection.id, resource.value)
+    seen = cursor.seen
+    loaded.resumed = loaded.resumed or seen > 0
+    if not cursor.done:
+        for page in ahead(connector.backfill(resource, since=since, cursor=cursor.position)):
+            seen += page.seen
+            with store.working(durable=False) as work:
+                stored = keep(work, connection.id, page, clock)
+                connections.move_cursor(
+                    work, connection.id, resource.value, position=page.cursor, done=False, seen=seen, now=clock.now()
+                )
+                work.commit()
+            loaded.stored += stored.written
+            loaded.invoices |= stored.invoices
+            loaded.quarantined += stored.quarantined
+            if progress is not None:
+                progress(resource, seen, None)
+        with store.working(durable=False) as work:
+            connections.move_cursor(
+                work, connection.id, resource.value, position=None, done=True, seen=seen, now=clock.now()
+            )
+            work.commit()
+    loaded.seen[resource.value] = seen
+
+
+def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> None:
+    """What an earlier load left open and this one did not meet is read by id: paid, void or gone meanwhile."""
+    with store.reading() as work:
+        ghosts = ledger.open_invoice_ids(work, connection.id) - loaded.invoices
+    reread(store, connection.id, connector, ghosts, clock)
+
+
+def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) -> None:
+    with store.working() as work:
+        now = clock.now()
+        records.resolve_payers(work, connection.id)
+        began = connections.cursor(work, connection.id, "backfill")
+        connections.move_cursor(
+            work, connection.id, "backfill", position=began.position, done=True, seen=sum(loaded.seen.values()), now=now
+        )
+        if loaded.differences:
+            connections.set_health(work, connection.id, Health.PARTIAL, "; ".join(loaded.differences))
+        else:
+            connections.set_health(work, connection.id, Health.OK, "complete", synced_at=now)
+        events.log(work, "backfill_finished", at=now, connection_id=connection.id, seen=loaded.seen,
+                   cached=ledger.totals(work, connection.id))  # fmt: skip
+        work.commit()

@@ -1,0 +1,78 @@
+"""What changed since the last pull, deletions and voids included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arsync.connector import Clock, Connector
+from arsync.domain.states import Health
+from arsync.errors import ConnectorError, Reauthorise, Stale, UsageError
+from arsync.store import connections, events, records
+from arsync.store.connections import Connection
+from arsync.store.engine import Store
+from arsync.sync.pull import keep_all, retry_quarantined, settle_allocated
+
+DELTA = "delta"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a delta found."""
+
+    written: int
+    customers: int
+    quarantined: int
+
+
+def sync(store: Store, connection: Connection, connector: Connector, clock: Clock) -> Changed:
+    """Brings the cache up to the source; the connection's health says whether that came through.
+
+    Raises what the connector raises, having marked the connection `partial` (or `reauthorise`). `Stale` says that the
+    cursor is older than the source remembers: a backfill must follow.
+    """
+    with store.reading() as work:
+        cursor = connections.cursor(work, connection.id, DELTA).position
+        loading = not connections.cursor(work, connection.id, "backfill").done
+    if cursor is None or loading:
+        raise UsageError(f"{connection.name} is not loaded yet: run `arsync backfill {connection.name}`")
+    started = clock.now()
+    try:
+        company = connector.company()
+        stored = follow(store, connection.id, connector, clock, cursor=cursor)
+    except ConnectorError as error:
+        _fail(store, connection, clock, error)
+        raise
+    with store.working() as work:
+        connections.describe(work, connection.id, company)
+        connections.set_health(work, connection.id, Health.OK, "complete", synced_at=started)
+        work.commit()
+    return Changed(stored.written, len(stored.customers), stored.quarantined)
+
+
+def follow(store: Store, connection_id: int, connector: Connector, clock: Clock, *, cursor: str) -> records.Stored:
+    """Stores everything since the cursor and moves it; the cursor moves only after the last page is stored."""
+    total = records.Stored()
+    position = cursor
+    for page in connector.delta(cursor):
+        total.add(keep_all(store, connection_id, [page], clock))
+        position = page.cursor
+    total.add(settle_allocated(store, connection_id, connector, total, clock))
+    total.add(retry_quarantined(store, connection_id, connector, clock))
+    with store.working(durable=False) as work:
+        connections.move_cursor(
+            work, connection_id, DELTA, position=position, done=False, seen=total.written, now=clock.now()
+        )
+        work.commit()
+    return total
+
+
+def _fail(store: Store, connection: Connection, clock: Clock, error: ConnectorError) -> None:
+    """A sync that did not come through leaves the connection unfit to send from."""
+    health = Health.REAUTHORISE if isinstance(error, Reauthorise) else Health.PARTIAL
+    with store.working() as work:
+        connections.set_health(work, connection.id, health, str(error))
+        if isinstance(error, Stale):
+            # A complete pull must follow: the next backfill starts from the beginning.
+            connections.move_cursor(work, connection.id, "backfill", position=None, done=False, seen=0, now=clock.now())
+        events.log(work, "sync_failed", at=clock.now(), connection_id=connection.id, reason=str(error))
+        work.commit()

@@ -1,0 +1,32 @@
+"""Single payers afresh, right before something is sent to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from arsync.connector import Clock, Connector
+from arsync.errors import UsageError
+from arsync.store import connections, ledger, records
+from arsync.store.connections import Connection
+from arsync.store.engine import Store
+from arsync.sync.delta import DELTA
+from arsync.sync.pull import keep_all, reread, settle_allocated
+
+
+def refresh(
+    store: Store, connection: Connection, connector: Connector, payer_ids: Collection[str], clock: Clock
+) -> records.Stored:
+    """Reads these payers' open invoices and what changed of their money; then the cache says what the source says.
+
+    An invoice that the cache holds for open and the source no longer lists as open is read by id: paid, void or gone.
+    """
+    with store.reading() as work:
+        cursor = connections.cursor(work, connection.id, DELTA).position
+        customers = ledger.customers_of(work, connection.id, payer_ids)
+        held_open = ledger.open_invoice_ids(work, connection.id, customers)
+    if cursor is None:
+        raise UsageError(f"{connection.name} is not loaded yet")
+    stored = keep_all(store, connection.id, connector.refresh(sorted(customers), cursor=cursor), clock)
+    stored.add(reread(store, connection.id, connector, held_open - stored.invoices, clock))
+    stored.add(settle_allocated(store, connection.id, connector, stored, clock))
+    return stored

@@ -1,0 +1,347 @@
+"""What holds for every mail channel: addresses once, headers never forged, and the last gate before the first byte."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+
+import pytest
+import requests
+
+from arsync.channel.call import CallChannel
+from arsync.channel.contract import Channel, Envelope, Evidence, Receipt
+from arsync.channel.file import FileChannel
+from arsync.channel.mail import mailbox
+from arsync.channel.redirect import Redirected
+from arsync.channel.sendgrid import SendGridChannel, payload
+from arsync.domain.clock import SystemClock
+from arsync.errors import Refused, Rejected, RetryLater
+from arsync.session import before_first_byte, pooled_session
+
+ENVELOPE = Envelope(
+    message_id="0f9a8b7c6d5e4f30a1b2c3d4e5f60718",
+    sender="Northwind Joinery <accounts@northwind.example>",
+    reply_to="accounts@northwind.example",
+    to=("Jane Okafor <jane@harbour.example>",),
+    cc=(),
+    bcc=(),
+    subject="Überfällig: 2 Rechnungen – €1,545.50",
+    text="Grüße\nund mehr\n",
+    html="<p>Grüße</p>",
+    at=datetime(2025, 11, 5, 9, 30, tzinfo=UTC),
+    language="de",
+    tags={"connection": "harbour", "playbook": "standard", "step": "firm"},
+)
+
+
+def opened(path: str) -> EmailMessage:
+    """As a mail program reads it."""
+    message = message_from_bytes(Path(path).read_bytes(), policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    assert not message.defects
+    return message
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    body = message.get_body(preferencelist=(kind,))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def refuse() -> None:
+    raise Refused("stopped")
+
+
+# --- the file -------------------------------------------------------------------------------------------
+
+
+def test_a_message_becomes_a_file_that_a_mail_program_opens(tmp_path: Path) -> None:
+    receipt = FileChannel(tmp_path / "outbox").send(ENVELOPE)
+    raw = Path(receipt.reference).read_bytes()
+    assert b"\r\n" in raw
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    message = opened(receipt.reference)
+    assert Path(receipt.reference).name == f"{ENVELOPE.message_id}.eml"
+    assert message["From"] == "Northwind Joinery <accounts@northwind.example>"
+    assert message["To"] == "Jane Okafor <jane@harbour.example>"
+    assert message["Reply-To"] == "accounts@northwind.example"
+    assert message["Subject"] == ENVELOPE.subject
+    assert message["Date"].datetime == ENVELOPE.at
+    assert message["Message-ID"] == f"<{ENVELOPE.message_id}@northwind.example>"
+    assert message["X-Unsent"] is None
+    assert message.get_content_type() == "multipart/alternative"
+    assert [piece.get_content_type() for piece in message.iter_parts()] == ["text/plain", "text/html"]
+    assert part(message, "plain") == ENVELOPE.text
+    assert part(message, "html").strip() == ENVELOPE.html
+
+
+def test_a_second_try_finds_the_file_and_leaves_it_as_it_is(tmp_path: Path) -> None:
+    channel = FileChannel(tmp_path)
+    first = channel.send(ENVELOPE)
+    before = Path(first.reference).read_bytes(), Path(first.reference).stat().st_mtime_ns
+    assert channel.send(replace(ENVELOPE, text="another")) == first
+    assert (Path(first.reference).read_bytes(), Path(first.reference).stat().st_mtime_ns) == before
+    assert [path.name for path in tmp_path.iterdir()] == [f"{ENVELOPE.message_id}.eml"]
+
+
+def test_of_two_at_the_same_time_one_file_remains_and_both_have_its_receipt(tmp_path: Path) -> None:
+    channel = FileChannel(tmp_path)
+    other: list[Receipt] = []
+
+    def the_other_is_faster() -> None:
+        other.append(channel.send(replace(ENVELOPE, text="the other's")))
+
+    with before_first_byte(the_other_is_faster):
+        mine = channel.send(ENVELOPE)
+    assert other == [mine]
+    assert part(opened(mine.reference), "plain") == "the other's\n"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_is_looked_up_by_its_id(tmp_path: Path) -> None:
+    channel = FileChannel(tmp_path)
+    assert channel.look_up(ENVELOPE.message_id) == (Evidence.NOT_SENT, None)
+    receipt = channel.send(ENVELOPE)
+    assert channel.look_up(ENVELOPE.message_id) == (Evidence.SENT, receipt.reference)
+
+
+def test_a_closed_gate_leaves_no_file(tmp_path: Path) -> None:
+    with before_first_byte(refuse), pytest.raises(Refused):
+        FileChannel(tmp_path).send(ENVELOPE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_tried_again_later(tmp_path: Path) -> None:
+    (tmp_path / "outbox").write_text("a file where the folder should be")
+    with pytest.raises(RetryLater, match="cannot write into"):
+        FileChannel(tmp_path / "outbox").send(ENVELOPE)
+
+
+def test_a_file_system_without_hard_links_is_a_clear_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(Rejected, match="no hard links"):
+        FileChannel(tmp_path).send(ENVELOPE)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- headers --------------------------------------------------------------------------------------------
+
+
+def write(envelope: Envelope, folder: Path) -> None:
+    FileChannel(folder).send(envelope)
+
+
+def build(envelope: Envelope, folder: Path) -> None:
+    payload(envelope)
+
+
+FORGERIES = {
+    "subject": replace(ENVELOPE, subject="x\r\nBcc: all@evil.example"),
+    "from": replace(ENVELOPE, sender="x <a@b.example>\nBcc: all@evil.example"),
+    "reply-to": replace(ENVELOPE, reply_to="a@b.example\r\nX: y"),
+    "to": replace(ENVELOPE, to=("Jane\nBcc: all@evil.example <jane@harbour.example>",)),
+    "cc": replace(ENVELOPE, cc=("no address",)),
+    "bcc": replace(ENVELOPE, bcc=("jane@harbour.example\u2028",)),
+    "language": replace(ENVELOPE, language="de\r\nX: y"),
+    "message id": replace(ENVELOPE, message_id="../../etc/cron"),
+}
+
+
+@pytest.mark.parametrize("place", FORGERIES)
+@pytest.mark.parametrize("channel", [write, build])
+def test_a_forged_header_is_refused_and_its_place_named(
+    place: str, channel: Callable[[Envelope, Path], None], tmp_path: Path
+) -> None:
+    with pytest.raises(Rejected, match=place) as caught:
+        channel(FORGERIES[place], tmp_path / "outbox")
+    assert "evil" not in str(caught.value)
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_a_look_up_does_not_leave_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(Rejected):
+        FileChannel(tmp_path).look_up("../secret")
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "shown"),
+    [
+        ("Jane Okafor", "jane@harbour.example", "Jane Okafor <jane@harbour.example>"),
+        ("", "jane@harbour.example", "jane@harbour.example"),
+        ("Okafor, Jane", "jane@harbour.example", '"Okafor, Jane" <jane@harbour.example>'),
+        ("a\r\nBcc: x@evil.example", "jane@harbour.example", '"a Bcc: x@evil.example" <jane@harbour.example>'),
+        ('"<x@evil.example>', "jane@harbour.example", '"\\"<x@evil.example>" <jane@harbour.example>'),
+        ("Jörg", "joerg@bücher.example", "Jörg <joerg@xn--bcher-kva.example>"),
+    ],
+)
+def test_a_hostile_name_is_only_a_name(name: str, address: str, shown: str, tmp_path: Path) -> None:
+    assert mailbox(name, address) == shown
+    sent = FileChannel(tmp_path).send(replace(ENVELOPE, to=(shown,)))
+    (only,) = opened(sent.reference)["To"].addresses
+    assert only.addr_spec == shown.rpartition("<")[2].rstrip(">")
+
+
+@pytest.mark.parametrize("address", ["", "jane", "@x.example", "a b@x.example", "a@x, b@y", "jane@x.example>", "a@b@c"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(Rejected):
+        mailbox("Jane", address)
+
+
+# --- redirected -----------------------------------------------------------------------------------------
+
+
+class Kept:
+    """A channel that keeps what it is given."""
+
+    name: ClassVar[str] = "kept"
+
+    def __init__(self) -> None:
+        self.sent: list[Envelope] = []
+
+    def send(self, envelope: Envelope) -> Receipt:
+        self.sent.append(envelope)
+        return Receipt("kept")
+
+    def look_up(self, message_id: str) -> tuple[Evidence, str | None]:
+        return Evidence.SENT, message_id
+
+
+def test_a_redirected_message_reaches_nobody_else_and_tells_for_whom_it_was(tmp_path: Path) -> None:
+    channel = Redirected(FileChannel(tmp_path), redirect_to="me@northwind.example", bcc="archive@northwind.example")
+    envelope = replace(ENVELOPE, cc=("Bob <bob@harbour.example>",), bcc=("boss@harbour.example",))
+    message = opened(channel.send(envelope).reference)
+    assert message["To"] == "me@northwind.example"
+    assert message["Cc"] is None
+    assert message["Bcc"] == "archive@northwind.example"
+    assert message["Subject"] == ENVELOPE.subject
+    assert message["X-Arsync-Original-To"] == "Jane Okafor <jane@harbour.example>"
+    assert message["X-Arsync-Original-Cc"] == "Bob <bob@harbour.example>"
+    assert message["X-Arsync-Original-Bcc"] == "boss@harbour.example"
+    assert channel.look_up(ENVELOPE.message_id)[0] is Evidence.SENT
+
+
+@pytest.mark.parametrize("where", ["to", "cc", "bcc"])
+def test_a_copy_goes_to_an_address_only_once(where: str) -> None:
+    kept = Kept()
+    mine = ("Archive <Archive@Northwind.example>",)
+    changes = {"to": ENVELOPE.to, "cc": (), "bcc": ()} | {where: mine}
+    Redirected(kept, bcc="archive@northwind.example").send(replace(ENVELOPE, **changes))  # type: ignore[arg-type]
+    (sent,) = kept.sent
+    assert [*sent.to, *sent.cc, *sent.bcc].count(mine[0]) == 1
+    assert "archive@northwind.example" not in sent.bcc
+
+
+def test_without_a_redirect_only_the_copy_is_added() -> None:
+    kept = Kept()
+    Redirected(kept, bcc="archive@northwind.example").send(ENVELOPE)
+    (sent,) = kept.sent
+    assert (sent.to, sent.cc, sent.bcc) == (ENVELOPE.to, (), ("archive@northwind.example",))
+    assert (sent.subject, sent.text, sent.html) == (ENVELOPE.subject, ENVELOPE.text, ENVELOPE.html)
+
+
+# --- the call list --------------------------------------------------------------------------------------
+
+
+def test_a_call_is_on_the_list_unless_the_gate_has_closed() -> None:
+    channel: Channel = CallChannel()
+    assert channel.send(ENVELOPE) == Receipt("call list")
+    assert channel.look_up(ENVELOPE.message_id) == (Evidence.SENT, "call list")
+    with before_first_byte(refuse), pytest.raises(Refused):
+        channel.send(ENVELOPE)
+
+
+# --- the last gate, at a real server --------------------------------------------------------------------
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """Accepts every message and counts connections and requests."""
+
+    protocol_version = "HTTP/1.1"
+    connections: ClassVar[list[object]]
+    requests: ClassVar[list[bytes]]
+
+    def setup(self) -> None:
+        super().setup()
+        self.connections.append(self.client_address)
+
+    def do_POST(self) -> None:
+        self.requests.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(202)
+        self.send_header("X-Message-Id", f"sg-{len(self.requests)}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, type[Recorder]]]:
+    """A loopback server and what it has seen."""
+    seen = type("Seen", (Recorder,), {"connections": [], "requests": []})
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), seen)
+    listening.daemon_threads = True
+    thread = Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.server_port}", seen
+    finally:
+        listening.shutdown()
+        listening.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with pooled_session() as opened_session:
+        yield opened_session
+
+
+def test_a_closed_gate_lets_no_byte_out_on_a_new_connection(
+    server: tuple[str, type[Recorder]], session: requests.Session
+) -> None:
+    host, seen = server
+    channel = SendGridChannel("SG.key", host, session, clock=SystemClock())
+    with before_first_byte(refuse), pytest.raises(Refused):
+        channel.send(ENVELOPE)
+    assert channel.send(ENVELOPE) == Receipt("sg-1")  # the server answers in order: nothing came before
+    assert len(seen.requests) == 1
+
+
+def test_a_closed_gate_lets_no_byte_out_on_a_connection_that_is_open_already(
+    server: tuple[str, type[Recorder]], session: requests.Session
+) -> None:
+    host, seen = server
+    channel = SendGridChannel("SG.key", host, session, clock=SystemClock())
+    assert channel.send(ENVELOPE) == Receipt("sg-1")
+    assert channel.send(ENVELOPE) == Receipt("sg-2")
+    assert len(seen.connections) == 1  # it is kept open
+    with before_first_byte(refuse), pytest.raises(Refused):
+        channel.send(ENVELOPE)
+    assert len(seen.requests) == 2
+    assert channel.send(ENVELOPE) == Receipt("sg-3")
+    assert len(seen.requests) == 3
+
+
+def test_the_gate_is_asked_once_per_message_when_the_connection_stands(
+    server: tuple[str, type[Recorder]], session: requests.Session
+) -> None:
+    host, seen = server
+    asked: list[int] = []
+    with before_first_byte(lambda: asked.append(len(seen.connections))):
+        SendGridChannel("SG.key", host, session, clock=SystemClock()).send(ENVELOPE)
+    assert len(asked) == 1
+    assert len(seen.requests) == 1

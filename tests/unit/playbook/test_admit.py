@@ -1,0 +1,115 @@
+"""What one run may send, as a ledger of amounts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from arsync.domain.chase import Budget, Plan, Rule
+from arsync.domain.states import Decision
+from arsync.playbook.admit import admit
+from arsync.playbook.plan import plan
+from arsync.testing.builders import (
+    WORKDAYS,
+    a_connection,
+    a_playbook,
+    an_item,
+    day,
+    past,
+    some_facts,
+    verdict_of,
+)
+
+FRIDAY = day("07-03")
+CONNECTION = a_connection(pay_currencies=("EUR", "JPY"))
+
+
+def a_plan(chase_id: int, balance: str, currency: str = "EUR", *, due: str = "06-30") -> Plan:
+    item = an_item("INV-1", due, balance, currency=currency)
+    facts = some_facts(item, chase_id=chase_id, currency=currency, connection=CONNECTION)
+    return plan(facts, a_playbook(), WORKDAYS, FRIDAY)
+
+
+def a_budget(most: int = 100, *, usual: str | None = None, factor: str = "3") -> Budget:
+    return Budget(max_per_run=most, usual_per_run=Decimal(usual) if usual else None, breaker_factor=Decimal(factor))
+
+
+def going(plans: list[Plan]) -> list[int]:
+    return [plan.facts.chase_id for plan in plans if plan.intent]
+
+
+def test_the_largest_amounts_go_first_and_equal_ones_by_id() -> None:
+    plans = [a_plan(1, "10.00"), a_plan(4, "50.00"), a_plan(2, "50.00"), a_plan(3, "90.00")]
+    assert going(admit(plans, a_budget(1), 0)) == [3]
+    assert going(admit(plans, a_budget(2), 0)) == [2, 3]
+    assert going(admit(plans, a_budget(3), 0)) == [4, 2, 3]
+
+
+def test_yen_do_not_outrank_euros_by_their_number() -> None:
+    """9,000 JPY and 80 EUR are the largest of their currency: both before the second largest."""
+    plans = [a_plan(1, "9000", "JPY"), a_plan(2, "8000", "JPY"), a_plan(3, "80.00"), a_plan(4, "70.00")]
+    assert going(admit(plans, a_budget(2), 0)) == [1, 3]
+
+
+def test_what_the_cap_leaves_over_waits_for_the_next_business_day() -> None:
+    """07-03 is a Friday."""
+    over = admit([a_plan(1, "10.00"), a_plan(2, "20.00")], a_budget(1), 0)[0]
+    verdict = verdict_of(over)
+    assert over.intent is None
+    assert (verdict.decision, verdict.rule, verdict.next_on) == (Decision.WAIT, Rule.CAP, day("07-06"))
+
+
+def test_what_was_sent_before_counts() -> None:
+    plans = [a_plan(1, "10.00"), a_plan(2, "20.00")]
+    assert going(admit(plans, a_budget(10), 9)) == [2]
+    assert going(admit(plans, a_budget(10), 10)) == []
+    assert going(admit(plans, a_budget(10), 11)) == []
+
+
+def test_the_order_of_the_plans_changes_nothing() -> None:
+    plans = [a_plan(number, f"{number * 7 % 5}.50") for number in range(1, 9)]
+    forwards, backwards = admit(plans, a_budget(3), 0), admit(plans[::-1], a_budget(3), 0)
+    assert [plan.facts.chase_id for plan in forwards] == list(range(1, 9))
+    assert set(going(forwards)) == set(going(backwards))
+
+
+@pytest.mark.parametrize(("usual", "sent_before", "trips"), [("1", 0, False), ("0.9", 0, True), ("1", 1, True)])
+def test_far_more_than_usual_holds_every_message(usual: str, sent_before: int, trips: bool) -> None:
+    """Three messages with a factor of 3: more than 3 x usual trips the breaker, exactly 3 x does not."""
+    plans = [a_plan(number, "10.00") for number in (1, 2, 3)]
+    admitted = admit(plans, a_budget(usual=usual), sent_before)
+    assert (going(admitted) == []) is trips
+    if trips:
+        verdict = verdict_of(admitted[0])
+        assert (verdict.decision, verdict.rule, verdict.next_on) == (Decision.HOLD, Rule.BREAKER, None)
+        assert f"{3 + sent_before} messages" in verdict.reason
+
+
+def test_with_too_little_history_there_is_no_breaker() -> None:
+    plans = [a_plan(number, "10.00") for number in range(1, 30)]
+    assert len(going(admit(plans, a_budget(usual=None), 0))) == 29
+
+
+def test_a_plan_without_an_intent_passes_unchanged() -> None:
+    quiet = a_plan(1, "10.00", due="08-30")
+    assert admit([quiet], a_budget(0), 0) == [quiet]
+
+
+def test_calls_are_not_capped_but_a_tripped_breaker_holds_them() -> None:
+    """The first plan is a call task, the second a message."""
+    history = [past("friendly", "06-12"), past("firm", "06-23")]
+    call = plan(some_facts(an_item(due="06-09"), history=history, connection=CONNECTION), a_playbook(), WORKDAYS, FRIDAY)
+    plans = [call, a_plan(2, "10.00")]
+    assert going(admit(plans, a_budget(0), 0)) == [1]
+    assert going(admit(plans, a_budget(usual="0.1"), 0)) == []
+
+
+def test_items_listed_in_a_message_that_waits_wait_too() -> None:
+    facts = some_facts(
+        an_item("A", "06-12"), an_item("B", "07-02"), history=[past("friendly", "06-15", "A")], connection=CONNECTION
+    )
+    both = plan(facts, a_playbook(), WORKDAYS, FRIDAY)
+    assert verdict_of(both, "B").rule is Rule.LISTED
+    capped = admit([both], a_budget(0), 0)[0]
+    assert {verdict.rule for verdict in capped.verdicts} == {Rule.CAP}
