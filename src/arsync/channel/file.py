@@ -35,7 +35,7 @@ class FileChannel:
         if not _is_there(final):
             with _draft(final, letter) as draft:
                 # The file's name is the first byte that anybody sees.
-                session._ask()
+                session.first_byte()
                 _publish(draft, final)
         try:
             _flush_directory(self._directory)

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.utils import parseaddr
 from typing import Final
@@ -40,8 +42,7 @@ class Addressed:
 
 def mailbox(name: str, address: str) -> str:
     """An RFC 5322 mailbox whose name, however hostile, is only ever a name; Rejected where the address is none."""
-    shown = "".join(" " if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} else letter for letter in name)
-    return str(_address(" ".join(shown.split())[:100], address.strip()))
+    return str(_address(_shown(name), address.strip()))
 
 
 def identity(message_id: str) -> str:
@@ -92,10 +93,16 @@ def _distinct(place: str, mailboxes: Iterable[str], seen: set[str]) -> tuple[Add
 def _parse(place: str, text: str) -> Address:
     name, address = parseaddr(_one_line(place, text))
     try:
-        return _address(name, address)
-    except Rejected:
+        # Encoded words (RFC 2047) are undone, since each channel encodes in its own way.
+        return _address(_shown(str(make_header(decode_header(name)))), address)
+    except (Rejected, HeaderParseError, LookupError, ValueError):
         # Which field and not which address: errors are logged.
         raise Rejected(f"not a mail address in {place}") from None
+
+
+def _shown(name: str) -> str:
+    visible = "".join(" " if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} else letter for letter in name)
+    return " ".join(visible.split())[:100]
 
 
 def _address(name: str, address: str) -> Address:

@@ -102,7 +102,7 @@ class SendGridChannel:
         """`sent` where the activity feed shows the message; else `nothing`, since the feed lags behind."""
         if not self._activity_lookup:
             return Evidence.NOTHING, None
-        query = f'unique_args["message_id"]="{identity(message_id)}"'
+        query = f"unique_args['message_id']=\"{identity(message_id)}\""
         found = self._read("/v3/messages", {"query": query, "limit": str(_CANDIDATES)})
         messages = found.get("messages") if isinstance(found, Mapping) else None
         for message in messages[:_CANDIDATES] if isinstance(messages, list) else ():

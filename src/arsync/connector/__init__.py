@@ -5,6 +5,7 @@ A connector package imports from here, from `arsync.domain` and from `arsync.err
 
 from __future__ import annotations
 
+from arsync.connector.budget import PacedBudget
 from arsync.connector.contract import (
     Broken,
     Company,
@@ -33,6 +34,7 @@ __all__ = [
     "Linked",
     "NoteDraft",
     "NoteTarget",
+    "PacedBudget",
     "Page",
     "RateBudget",
     "Resource",

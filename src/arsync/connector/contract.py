@@ -196,7 +196,7 @@ class Connector(Protocol):
 class ConnectorFactory(Protocol):
     """What the entry point names: the class itself."""
 
-    provider: ClassVar[str]
+    provider: str
 
     def __call__(
         self,

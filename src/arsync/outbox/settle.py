@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -39,8 +39,9 @@ def settle(
     store: Store,
     clock: Clock,
     way_out: Callable[[Message], tuple[Post, Acceptance]],
+    connection_ids: Collection[int],
 ) -> Settled:
-    """Releases abandoned claims, and asks for evidence of every message that may have left."""
+    """Releases abandoned claims, and asks for evidence of every message of these connections that may have left."""
     settled = Settled()
     now = clock.now()
     with store.working() as work:
@@ -54,7 +55,8 @@ def settle(
                 work, message_id, MessageState.SENDING, MessageState.UNKNOWN, now=now,
                 reason="its worker was gone after the gate",
             )  # fmt: skip
-        open_questions = messages.in_states(work, (MessageState.UNKNOWN,))
+        unknown = messages.in_states(work, (MessageState.UNKNOWN,))
+        open_questions = [message for message in unknown if message.connection_id in connection_ids]
         work.commit()
     for message in open_questions:
         _ask(store, clock, message, *way_out(message), settled)

@@ -6,8 +6,9 @@ the first later than the vendor could still be working on the lost request.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from arsync.connector import Connector, NoteDraft
@@ -41,12 +42,15 @@ class Written:
     unknown: int = 0
 
 
-def write_back(store: Store, connection_id: int, connector: Connector, clock: Clock) -> Written:
-    """Writes every note that is due, and settles those whose answer was lost."""
+def write_back(
+    store: Store, connection_id: int, connector: Connector, clock: Clock, *, beat: Callable[[], None]
+) -> Written:
+    """Writes every note that is due, and settles those whose answer was lost; `beat` is called between two notes."""
     result = Written()
     _question_abandoned(store, connection_id, clock)
     settle_unknown(store, connection_id, connector, clock, result)
     while True:
+        beat()
         with store.working() as work:
             note = notes.claim(work, connection_id, term=_TERM, now=clock.now())
             work.commit()
@@ -59,7 +63,9 @@ def write_back(store: Store, connection_id: int, connector: Connector, clock: Cl
     return result
 
 
-def wait_for_unknown(store: Store, connection_id: int, connector: Connector, clock: Clock, result: Written) -> None:
+def wait_for_unknown(
+    store: Store, connection_id: int, connector: Connector, clock: Clock, result: Written, *, beat: Callable[[], None]
+) -> None:
     """Waits out the few minutes after which a lost note can be told from a written one, and settles it."""
     for _ in range(3):
         with store.reading() as work:
@@ -69,14 +75,14 @@ def wait_for_unknown(store: Store, connection_id: int, connector: Connector, clo
         now = clock.now()
         ready = max(_next_reading(note) for note in open_questions)
         clock.sleep(max(0.0, (ready - now).total_seconds()) + 1.0)
-        again = write_back(store, connection_id, connector, clock)
+        again = write_back(store, connection_id, connector, clock, beat=beat)
         result.written += again.written
         result.found += again.found
         result.unknown = again.unknown
 
 
-def _next_reading(note: Note):  # type: ignore[no-untyped-def]
-    assert note.tried_at is not None
+def _next_reading(note: Note) -> datetime:
+    assert note.tried_at is not None, "an unknown note was tried"
     return note.tried_at + READABLE_AFTER if note.absent_at is None else note.absent_at + _BETWEEN
 
 

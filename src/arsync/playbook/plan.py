@@ -91,6 +91,7 @@ def _above_end(facts: ChaseFacts, overdue: Sequence[Item], today: date, end: Ans
     return (
         step_guards.covered(facts, overdue)
         or step_guards.live_message(facts, today)
+        or step_guards.failed_message(facts, today)
         or step_guards.unknown_message(facts, today)
         or end
     )

@@ -105,7 +105,7 @@ def not_banked(ground: Ground) -> Answer | None:
 
 
 def live_message(facts: ChaseFacts, today: date) -> Answer | None:
-    """One message at a time: the last is on its way, waits for a person, or was refused only today."""
+    """One message at a time: the last is on its way, or waits for a person."""
     tomorrow = today + timedelta(days=1)
     for message in reversed(facts.history):
         if message.state is MessageState.PLANNED:
@@ -113,10 +113,22 @@ def live_message(facts: ChaseFacts, today: date) -> Answer | None:
             return hold(Rule.LIVE_MESSAGE, reason)
         if message.state in LIVE and message.state is not MessageState.UNKNOWN:
             return wait(Rule.LIVE_MESSAGE, f"{message.step_id} of {message.on} is on its way", tomorrow)
-        if message.state is MessageState.FAILED and message.on >= today:
-            reason = f"{message.step_id} of {message.on} was refused by the channel; nothing went out"
-            return wait(Rule.LIVE_MESSAGE, reason, tomorrow)
     return None
+
+
+def failed_message(facts: ChaseFacts, today: date) -> Answer | None:
+    """What the channel refused for good is a person's, as long as anything it demanded is owed."""
+    never_out = (MessageState.SUPERSEDED, MessageState.CANCELLED)
+    message = next((past for past in reversed(facts.history) if past.state not in never_out), None)
+    if message is None or message.state is not MessageState.FAILED:
+        return None
+    if not any(item.invoice_id in message.invoice_ids and item.balance for item in facts.items):
+        return None
+    reason = (
+        f"{message.step_id} of {message.on} was refused by the channel and nothing went out; "
+        "a person must mend what it refused, such as the address, and send it again"
+    )
+    return hold(Rule.FAILED_MESSAGE, reason)
 
 
 def unknown_message(facts: ChaseFacts, today: date) -> Answer | None:
@@ -138,6 +150,11 @@ def _latest(history: Sequence[PastMessage], state: MessageState) -> PastMessage 
 def has_live_message(ground: Ground) -> Answer | None:
     """As `live_message`."""
     return live_message(ground.facts, ground.today)
+
+
+def has_failed_message(ground: Ground) -> Answer | None:
+    """As `failed_message`."""
+    return failed_message(ground.facts, ground.today)
 
 
 def has_unknown_message(ground: Ground) -> Answer | None:
@@ -197,6 +214,7 @@ STEP: Final[tuple[StepGuard, ...]] = (
     is_covered,
     not_banked,
     has_live_message,
+    has_failed_message,
     has_unknown_message,
     gap,
     no_recipient,

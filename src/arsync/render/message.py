@@ -39,6 +39,7 @@ from arsync.render.wording import (
 )
 
 _SUBJECT_LIMIT: Final = 150
+_REMITTANCE_LIMIT: Final = 140  # what a SEPA transfer carries
 _LINES_NAMED: Final = 3
 _FALLBACK_COLOR: Final = "#1f4e79"
 _INLINER: Final = CSSInliner(load_remote_stylesheets=False, keep_at_rules=False)
@@ -192,7 +193,7 @@ def _values(intent: Intent, letterhead: Letterhead, locale: Locale) -> dict[str,
             for currency in owed
             if currency in seller.bank_details
         ],
-        "remittance": one_line(letterhead.remittance),
+        "remittance": one_line(letterhead.remittance, _REMITTANCE_LIMIT),
         "today": day_text(today, locale),
         "day": today,
         "locale": locale,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.utils import formataddr
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -192,6 +193,15 @@ def test_a_hostile_name_is_only_a_name(name: str, address: str, shown: str, tmp_
     sent = FileChannel(tmp_path).send(replace(ENVELOPE, to=(shown,)))
     (only,) = opened(sent.reference)["To"].addresses
     assert only.addr_spec == shown.rpartition("<")[2].rstrip(">")
+
+
+def test_an_encoded_name_is_shown_as_its_owner_writes_it() -> None:
+    encoded = formataddr(("Jörg\r\nBcc: x", "joerg@harbour.example"))
+    assert encoded.startswith("=?utf-8?")
+    (personalization,) = payload(replace(ENVELOPE, to=(encoded,)))["personalizations"]
+    assert personalization["to"] == [{"email": "joerg@harbour.example", "name": "Jörg Bcc: x"}]
+    with pytest.raises(Rejected, match="not a mail address in to"):
+        payload(replace(ENVELOPE, to=("=?no-such-charset?q?J=C3=B6rg?= <joerg@harbour.example>",)))
 
 
 @pytest.mark.parametrize("address", ["", "jane", "@x.example", "a b@x.example", "a@x, b@y", "jane@x.example>", "a@b@c"])

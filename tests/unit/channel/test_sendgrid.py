@@ -287,7 +287,7 @@ def test_an_acceptance_whose_body_breaks_off_is_an_acceptance(session: requests.
 
 
 def in_the_feed(vendor: responses.RequestsMock, unique_args: str) -> None:
-    query = {"query": f'unique_args["message_id"]="{ENVELOPE.message_id}"', "limit": "5"}
+    query = {"query": f"unique_args['message_id']=\"{ENVELOPE.message_id}\"", "limit": "5"}
     vendor.get(
         f"{HOST}/v3/messages",
         match=[matchers.query_param_matcher(query)],

@@ -95,7 +95,7 @@ CASES: list[Case] = [
     (message(MessageState.APPROVED), Rule.LIVE_MESSAGE, WAIT, "07-15", "on its way"),
     (message(MessageState.CLAIMED), Rule.LIVE_MESSAGE, WAIT, "07-15", "on its way"),
     (message(MessageState.SENDING), Rule.LIVE_MESSAGE, WAIT, "07-15", "on its way"),
-    (message(MessageState.FAILED), Rule.LIVE_MESSAGE, WAIT, "07-15", "refused by the channel"),
+    (message(MessageState.FAILED), Rule.FAILED_MESSAGE, HOLD, None, "refused by the channel"),
     (message(MessageState.UNKNOWN), Rule.UNKNOWN_MESSAGE, HOLD, "07-17", "nobody knows whether firm of 2026-07-14"),
     (changed(history=(past("friendly", "07-11"),)), Rule.GAP, WAIT, "07-16", "friendly went out on 2026-07-11"),
     (changed(recipients=()), Rule.NO_RECIPIENT, HOLD, None, "no usable e-mail address"),
@@ -271,6 +271,12 @@ def test_a_reason_does_not_change_from_night_to_night_while_nothing_happens() ->
     facts = some_facts(an_item("A", "06-30"), an_item("B", "08-30"), an_item("C", None), history=[past("firm", "07-14", "A")])
     weeks = [plan(facts, a_playbook(), EVERY_DAY, day(on)).verdicts for on in ("07-15", "07-16", "07-20")]
     assert weeks[0] == weeks[1] == weeks[2]
+
+
+def test_a_refused_message_about_what_has_been_paid_since_stops_nothing() -> None:
+    paid = an_item("PAID", "06-20", "0.00", state=InvoiceState.PAID)
+    history = [past("friendly", "07-03", "PAID", state=MessageState.FAILED)]
+    assert planned(firm_day(items=(paid, an_item()), history=history)).intent is not None
 
 
 def test_a_closed_day_says_when_it_goes_on() -> None:

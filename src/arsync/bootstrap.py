@@ -1,0 +1,207 @@
+"""The only place that wires settings, store, connectors and services together."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from arsync.channel.call import CallChannel
+from arsync.channel.contract import Channel
+from arsync.channel.file import FileChannel
+from arsync.channel.redirect import Redirected
+from arsync.channel.sendgrid import SendGridChannel
+from arsync.connector import Clock, Connector, ConnectorFactory, Linked, PacedBudget
+from arsync.domain.chase import Seller
+from arsync.domain.clock import SystemClock
+from arsync.domain.policy import Playbook, StepChannel, StepMode
+from arsync.errors import ConfigurationError
+from arsync.outbox.send import Post
+from arsync.playbook.facts import Policy
+from arsync.playbook.load import load as load_playbook
+from arsync.playbook.templates import locales
+from arsync.resources import bundled
+from arsync.sandbox.rehearsal import RehearsalClock
+from arsync.session import pooled_session
+from arsync.settings import Settings, check_rehearsal, vendor_urls
+from arsync.store import connections, upgrade
+from arsync.store.connections import Connection
+from arsync.store.engine import Store
+from arsync.store.vault import StoredVault
+from arsync.vault import Vault, load_key
+from arsync.worker.dispatch import Desk
+
+_GROUP: Final = "arsync.connectors"
+#: QuickBooks allows ten requests a second, Xero sixty a minute: one short of the smaller.
+_PER_SECOND: Final = 9
+
+
+def _unobserved(moment: str, what: str) -> None:
+    pass
+
+
+class App:
+    """One installation, wired. `observe` is told before and after every commit and outbound request."""
+
+    def __init__(self, settings: Settings, *, observe: Callable[[str, str], None] = _unobserved) -> None:
+        self.settings = settings
+        self._observe = observe
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock, or the sandbox's in a rehearsal."""
+        url = self.settings.sandbox.clock_url
+        return RehearsalClock(url) if url else SystemClock()
+
+    @cached_property
+    def unchecked_store(self) -> Store:
+        """The database at whatever schema it is."""
+        return Store(self.settings.database_url, observe=self._observe)
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, at this arsync's schema; SchemaMismatch otherwise."""
+        upgrade.check(self.unchecked_store)
+        with self.unchecked_store.working() as work:
+            connections.found_installation(work, now=self.clock.now())
+            work.commit()
+        return self.unchecked_store
+
+    @cached_property
+    def vault(self) -> Vault:
+        """What seals tokens."""
+        return Vault(load_key(self.settings))
+
+    @cached_property
+    def _session(self) -> Any:
+        return pooled_session(observe=self._observe)
+
+    # --- connectors -------------------------------------------------------------------------------------
+
+    def providers(self) -> dict[str, EntryPoint]:
+        """The installed connectors by name."""
+        return {point.name: point for point in entry_points(group=_GROUP)}
+
+    def connector_settings(self, provider: str) -> BaseModel:
+        """The provider's own section of the settings, validated by its connector."""
+        point = self._provider(provider)
+        model: type[BaseModel] = importlib.import_module(point.module).Settings
+        section = self.settings.connector(provider, model)
+        check_rehearsal(self.settings, vendor_urls(provider, section))
+        return section
+
+    def _provider(self, provider: str) -> EntryPoint:
+        found = self.providers()
+        if provider not in found:
+            raise ConfigurationError(f"no connector {provider!r} is installed (there is: {', '.join(sorted(found))})")
+        return found[provider]
+
+    def connector(self, connection: Connection) -> Connector:
+        """The connection's way to its company file."""
+        factory: ConnectorFactory = self._provider(connection.provider).load()
+        vault = StoredVault(self.store, self.clock, connection.grant_id, seal=self.vault.seal, unseal=self.vault.open)
+        return factory(
+            settings=self.connector_settings(connection.provider),
+            linked=Linked(connection.external_id),
+            vault=vault,
+            budget=PacedBudget(self.clock, per_second=_PER_SECOND),
+            clock=self.clock,
+            session=self._session,
+        )
+
+    # --- policy and delivery --------------------------------------------------------------------------------
+
+    def playbook(self, name: str) -> tuple[Playbook, Path]:
+        """A playbook without problems, and the folder of its templates; ConfigurationError with every problem."""
+        path = self.settings.playbook_file(name, shipped=bundled("playbooks"))
+        if not path.is_file():
+            raise ConfigurationError(f"playbook {name!r}: there is no {path}")
+        templates = path.parent / "templates"
+        if not templates.is_dir():
+            templates = bundled("playbooks") / "templates"
+        playbook, problems = load_playbook(path, templates)
+        if playbook is None or problems:
+            raise ConfigurationError("\n  ".join(["the playbook has problems:", *map(str, problems)]))
+        return playbook, templates
+
+    def policy(self, connection: Connection) -> Policy:
+        """How that connection's customers are chased."""
+        company = self.settings.company(connection.name)
+        playbook, templates = self.playbook(company.playbook)
+        sender = self.settings.delivery.sender or ""
+        seller = Seller(
+            name=company.company_name or connection.company_name,
+            timezone=company.timezone or connection.timezone or "UTC",
+            locale=company.locale,
+            reply_to=company.reply_to or sender,
+            sender=sender,
+            legal_footer=company.legal_footer,
+            color=company.brand.color,
+            bank_details=dict(company.bank_details),
+        )
+        return Policy(
+            playbook=playbook,
+            templates=templates,
+            locales=locales(playbook, templates),
+            seller=seller,
+            country=company.country or connection.country,
+            mode=StepMode(company.mode),
+            replies_read=False,
+            banked_through=company.banked_through,
+            reminders_off=company.reminders == "off",
+            max_per_run=self.settings.safety.max_messages_per_run,
+            max_staleness=self.settings.safety.max_staleness,
+            breaker_factor=self.settings.safety.breaker_factor,
+        )
+
+    def channel(self) -> Channel:
+        """The way out for mail, diverted where the settings say so."""
+        delivery = self.settings.delivery
+        channel: Channel
+        if delivery.channel == "sendgrid":
+            section = self.settings.sendgrid
+            assert section.api_key is not None, "`desk` has asked `undeliverable`"
+            channel = SendGridChannel(
+                section.api_key.get_secret_value(),
+                section.host,
+                self._session,
+                clock=self.clock,
+                activity_lookup=section.activity_lookup,
+            )
+        else:
+            channel = FileChannel(self.settings.outbox_dir)
+        if delivery.redirect_to or delivery.bcc:
+            return Redirected(channel, redirect_to=delivery.redirect_to, bcc=delivery.bcc)
+        return channel
+
+    def desk(self, connection: Connection) -> Desk:
+        """Everything that one connection's night needs; ConfigurationError where a message could not leave."""
+        lacking = self.settings.undeliverable()
+        if lacking:
+            raise ConfigurationError(f"{self.settings.source}: " + "; ".join(lacking))
+        policy = self.policy(connection)
+        post = Post(
+            channels={StepChannel.EMAIL: self.channel(), StepChannel.CALL: CallChannel()},
+            sender=policy.seller.sender,
+            reply_to=policy.seller.reply_to,
+            connection=connection.name,
+        )
+        writes = self.settings.company(connection.name).writes == "on"
+        return Desk(connection, self.connector(connection), policy, post, writes)
+
+    def linked(self, names: Sequence[str] = ()) -> list[Connection]:
+        """The connections of these names, or all; NotFound where one is unknown."""
+        with self.store.reading() as work:
+            return [connections.connection(work, name) for name in names] or connections.connections(work)
+
+    def close(self) -> None:
+        """Lets go of the database and of every HTTP connection."""
+        if "_session" in self.__dict__:
+            self._session.close()
+        if "unchecked_store" in self.__dict__:
+            self.unchecked_store.close()

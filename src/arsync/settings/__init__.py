@@ -1,0 +1,21 @@
+"""Settings from `arsync.toml` and the environment, typed, with all that is wrong reported at once."""
+
+from __future__ import annotations
+
+from arsync.settings.load import DEFAULT_NAME, installed_connectors, load
+from arsync.settings.model import CompanySettings, ConnectionSettings, Delivery
+from arsync.settings.rehearsal import check_rehearsal, is_loopback, vendor_urls
+from arsync.settings.resolved import Settings
+
+__all__ = [
+    "DEFAULT_NAME",
+    "CompanySettings",
+    "ConnectionSettings",
+    "Delivery",
+    "Settings",
+    "check_rehearsal",
+    "installed_connectors",
+    "is_loopback",
+    "load",
+    "vendor_urls",
+]

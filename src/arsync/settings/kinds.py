@@ -1,0 +1,133 @@
+"""The kinds of value a key may have; each refuses with words that say what to write instead.
+
+No message repeats a value that may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from email.headerregistry import Address
+from email.utils import parseaddr
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+_LONGEST_STALENESS: Final = 24 * 31
+_POSTGRESQL: Final = re.compile(r"(postgres|postgresql)(\+\w+)?://")
+_SQLITE: Final = re.compile(r"sqlite(\+pysqlite)?:///(?P<path>[^?]*)(?P<query>\?.*)?", re.DOTALL)
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        near = get_close_matches(name, sorted(available_timezones()), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "write it like 'Europe/London'"
+        raise ValueError(f"no such timezone: {name!r} ({hint})") from None
+    return name
+
+
+def _country(code: str) -> str:
+    code = code.upper()
+    if not re.fullmatch("[A-Z]{2}", code) or code not in Locale("en").territories:
+        raise ValueError(f"no such country: {code!r} (two letters, like 'GB')")
+    return code
+
+
+def _locale(tag: str) -> str:
+    try:
+        Locale.parse(tag.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        raise ValueError(f"no such locale: {tag!r} (write it like 'en' or 'de-AT')") from None
+    return tag
+
+
+def _mailbox(text: str) -> str:
+    name, address = parseaddr(text) if text.isprintable() else ("", "")
+    local, _, domain = address.rpartition("@")
+    try:
+        Address(display_name=name, username=local, domain=domain.encode("idna").decode("ascii"))
+    except (ValueError, IndexError):
+        domain = ""
+    if not local or ("." not in domain.strip(".") and domain != "localhost"):
+        raise ValueError("not a mail address (write it like 'billing@example.com')")
+    return text.strip()
+
+
+def _color(text: str) -> str:
+    if not re.fullmatch(r"#(?:[0-9a-fA-F]{3}){1,2}", text):
+        raise ValueError("not a colour (write it like '#1f4e79')")
+    return text
+
+
+def _currencies(details: Any) -> Any:
+    if not isinstance(details, dict):
+        raise ValueError("one text per currency, like bank_details.EUR = 'IBAN ...'")
+    wrong = sorted(str(code) for code in details if str(code).upper() not in get_global("all_currencies"))
+    if wrong:
+        raise ValueError(f"no such currency: {', '.join(wrong)} (ISO 4217, like 'EUR')")
+    return {str(code).upper(): text for code, text in details.items()}
+
+
+def _hours(value: Any) -> timedelta:
+    try:
+        hours = Decimal(str(value)) if not isinstance(value, bool | timedelta) else Decimal("NaN")
+    except InvalidOperation:
+        hours = Decimal("NaN")
+    if not 0 < hours <= _LONGEST_STALENESS:  # a NaN is neither
+        raise ValueError(f"a number of hours, above 0 and at most {_LONGEST_STALENESS}")
+    return timedelta(seconds=int(hours * 3600))
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError("not an address (write it like 'https://api.example.com')")
+    return text.rstrip("/")
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if found := _SQLITE.fullmatch(text):
+        if found["path"] in ("", ":memory:"):
+            raise ValueError("needs a file: sqlite:///arsync.db")
+        return url
+    if found := _POSTGRESQL.match(text):
+        if found[2] not in (None, "+psycopg"):
+            raise ValueError(f"the driver is psycopg, not {found[2].removeprefix('+')}: postgresql+psycopg://...")
+        return SecretStr("postgresql+psycopg://" + text[found.end() :])
+    raise ValueError("write it like sqlite:///arsync.db or postgresql+psycopg://user@host/name")
+
+
+def sqlite_path(url: str) -> str | None:
+    """The file of an SQLite URL as it stands there; None for another database."""
+    found = _SQLITE.fullmatch(url)
+    return found["path"] if found else None
+
+
+def sqlite_query(url: str) -> str:
+    """What follows the file in an SQLite URL, from the question mark on."""
+    found = _SQLITE.fullmatch(url)
+    return (found["query"] or "") if found else ""
+
+
+Timezone = Annotated[str, AfterValidator(_timezone)]
+Country = Annotated[str, AfterValidator(_country)]
+LocaleTag = Annotated[str, AfterValidator(_locale)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Color = Annotated[str, AfterValidator(_color)]
+BankDetails = Annotated[dict[str, str], BeforeValidator(_currencies)]
+Hours = Annotated[timedelta, BeforeValidator(_hours)]
+Url = Annotated[str, AfterValidator(_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]

@@ -1,0 +1,153 @@
+"""The sections of `arsync.toml`. A key stands here from the day on which it works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from arsync.settings.kinds import BankDetails, Color, Country, DatabaseUrl, Hours, LocaleTag, Mailbox, Timezone, Url
+
+
+class Section(BaseModel):
+    """A table of the file: an unknown key is an error, and no error repeats a value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+
+class Database(Section):
+    """`[database]`"""
+
+    url: DatabaseUrl = SecretStr("sqlite:///arsync.db")
+
+
+class Brand(Section):
+    """`brand.*` of a company."""
+
+    color: Color = "#1f4e79"
+
+
+class CompanySettings(Section):
+    """What may be said in `[defaults]` and, for one company, in `[connection.<name>]`."""
+
+    #: as customers read it; None: as the source calls the company
+    company_name: Annotated[str, Field(min_length=1)] | None = None
+    #: IANA; None: as the source says
+    timezone: Timezone | None = None
+    country: Country | None = None
+    locale: LocaleTag = "en"
+    #: whom a customer's answer reaches; None: the sender
+    reply_to: Mailbox | None = None
+    brand: Brand = Brand()
+    legal_footer: str = ""
+    #: currency code -> text
+    bank_details: BankDetails = Field(default_factory=dict)
+    #: a name in the folder `playbooks`, or the path of a .yaml file
+    playbook: Annotated[str, Field(min_length=1)] = "standard"
+    mode: Literal["approve", "auto"] = "approve"
+    #: whether notes are written into the source
+    writes: Literal["on", "off"] = "on"
+    #: the last day whose receipts are booked in the source; None: the books are taken as they are
+    banked_through: date | None = None
+    #: "off" asserts that the source's own reminders are off, where it cannot be asked
+    reminders: Literal["off"] | None = None
+
+
+class ConnectionSettings(CompanySettings):
+    """`[connection.<name>]`: which company it is, and what it says other than `[defaults]`."""
+
+    provider: Annotated[str, Field(min_length=1)] | None = None
+    external_id: Annotated[str, Field(min_length=1, max_length=64, coerce_numbers_to_str=True)] | None = None
+
+
+class Delivery(Section):
+    """`[delivery]`"""
+
+    channel: Literal["file", "sendgrid"] = "file"
+    sender: Mailbox | None = Field(default=None, alias="from")
+    outbox_dir: Path = Path("outbox")
+    #: every message goes here instead of to the customer
+    redirect_to: Mailbox | None = None
+    #: a blind copy of every message goes here
+    bcc: Mailbox | None = None
+
+
+class SendGrid(Section):
+    """`[sendgrid]`"""
+
+    api_key: SecretStr | None = None
+    host: Url = "https://api.sendgrid.com"
+    #: the account may read the Email Activity Feed
+    activity_lookup: bool = False
+
+
+class VaultSection(Section):
+    """`[vault]`"""
+
+    #: Fernet keys, the first seals; wins over `key_file`
+    key: SecretStr | None = None
+    key_file: Path = Path("arsync.key")
+
+
+class Safety(Section):
+    """`[safety]`"""
+
+    max_messages_per_run: Annotated[int, Field(ge=0)] = 200
+    #: written in hours: data older than this lead to no message
+    max_staleness: Hours = Field(default=26)  # type: ignore[assignment] # validated into a timedelta
+    breaker_factor: Annotated[Decimal, Field(gt=1, allow_inf_nan=False)] = Decimal("3.0")
+
+
+class Sandbox(Section):
+    """`[sandbox]`"""
+
+    #: a rehearsal runs on the sandbox's clock
+    clock_url: Url | None = None
+
+
+class Document(Section):
+    """The whole file but for the connectors' own sections."""
+
+    database: Database = Database()
+    defaults: CompanySettings = CompanySettings()
+    connection: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")],
+        ConnectionSettings,
+    ] = Field(default_factory=dict)
+    delivery: Delivery = Delivery()
+    sendgrid: SendGrid = SendGrid()
+    vault: VaultSection = VaultSection()
+    safety: Safety = Safety()
+    sandbox: Sandbox = Sandbox()
+
+
+#: A place in the file: section, key, and below.
+Place = tuple[str, ...]
+
+_ANY: Final = "<name>"
+
+
+def _walk(model: type[BaseModel], above: Place = ()) -> Iterator[tuple[Place, bool]]:
+    for name, field in model.model_fields.items():
+        place = (*above, field.alias or name)
+        kind = field.annotation
+        if name == "connection" and not above:
+            yield from _walk(ConnectionSettings, ("connection", _ANY))
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _walk(kind, place)
+        else:
+            yield place, "SecretStr" in f"{kind} {field.metadata}"
+
+
+#: Every key there is, and whether it is a secret; `<name>` stands for a connection's name.
+KEYS: Final[dict[Place, bool]] = dict(_walk(Document))
+
+
+def known(place: Place) -> Place | None:
+    """The place as `KEYS` has it, or None where there is no such key."""
+    general = ("connection", _ANY, *place[2:]) if place[:1] == ("connection",) and len(place) > 2 else place
+    return general if general in KEYS else None

@@ -1,0 +1,134 @@
+"""The settings as the program uses them: paths absolute, companies merged, secrets wrapped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from arsync.errors import ConfigurationError
+from arsync.settings.kinds import sqlite_path, sqlite_query
+from arsync.settings.model import (
+    CompanySettings,
+    ConnectionSettings,
+    Database,
+    Delivery,
+    Place,
+    Safety,
+    Sandbox,
+    SendGrid,
+    VaultSection,
+)
+from arsync.settings.problems import Problems, merged
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one installation; its text never shows a secret."""
+
+    #: the file they came from; None where there is none
+    file: Path | None
+    #: what relative paths are relative to
+    folder: Path
+    database: Database
+    defaults: CompanySettings
+    connections: Mapping[str, ConnectionSettings]
+    delivery: Delivery
+    sendgrid: SendGrid
+    vault: VaultSection
+    safety: Safety
+    sandbox: Sandbox
+    connectors: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    origins: Mapping[Place, str] = field(repr=False)
+
+    @property
+    def database_url(self) -> str:
+        """For the store; it may hold a password. An SQLite file is absolute."""
+        url = self.database.url.get_secret_value()
+        path = sqlite_path(url)
+        return url if path is None else f"sqlite:///{self.folder / path}{sqlite_query(url)}"
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None for PostgreSQL."""
+        path = sqlite_path(self.database.url.get_secret_value())
+        return None if path is None else self.folder / path
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Where the file channel writes."""
+        return self.folder / self.delivery.outbox_dir
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key lies that seals the tokens, unless `vault_key` is given."""
+        return self.folder / self.vault.key_file
+
+    @property
+    def vault_key(self) -> str | None:
+        """The key itself, where the settings hold it."""
+        return self.vault.key.get_secret_value() if self.vault.key else None
+
+    @property
+    def playbook_folder(self) -> Path:
+        """Where the installation's own playbooks lie; it need not exist."""
+        return self.folder / "playbooks"
+
+    def company(self, connection: str) -> CompanySettings:
+        """What holds for that connection: its own section laid over `[defaults]`, key by key."""
+        own = self.connections.get(connection)
+        if own is None:
+            return self.defaults
+        said = own.model_dump(exclude_unset=True, exclude={"provider", "external_id"})
+        return CompanySettings.model_validate(merged(self.defaults.model_dump(exclude_unset=True), said))
+
+    def name_for(self, provider: str, external_id: str) -> str | None:
+        """The name under which the settings know that company."""
+        return next(
+            (
+                name
+                for name, own in self.connections.items()
+                if (own.provider, own.external_id) == (provider, external_id)
+            ),
+            None,
+        )
+
+    def playbook_file(self, playbook: str, *, shipped: Path) -> Path:
+        """The file of a playbook: a path as written, else the installation's own of that name, else the shipped one."""
+        if playbook.endswith((".yaml", ".yml")):
+            return self.folder / playbook
+        own = self.playbook_folder / f"{playbook}.yaml"
+        return own if own.is_file() else shipped / f"{playbook}.yaml"
+
+    def connector_section(self, name: str) -> dict[str, Any]:
+        """A connector's own section as written, environment included; empty where nothing is said. It holds secrets."""
+        return dict(self.connectors.get(name, {}))
+
+    def connector(self, name: str, model: type[Model]) -> Model:
+        """That section read by the connector's own `Settings`; ConfigurationError with all that is wrong with it."""
+        problems = Problems(self.source, self.origins)
+        try:
+            return model.model_validate(self.connector_section(name))
+        except ValidationError as error:
+            problems.add_all(error, (name,), model)
+        problems.raise_if_any()
+        raise ConfigurationError(f"{self.source}: [{name}]")
+
+    @property
+    def source(self) -> str:
+        """What errors name as the place: the file, or that there is none."""
+        return str(self.file) if self.file else "no arsync.toml"
+
+    def undeliverable(self) -> list[str]:
+        """What has to be said before a message can leave, a sentence each; empty where all is."""
+        lacking = []
+        if self.delivery.sender is None:
+            lacking.append("delivery.from is missing: whom the messages come from")
+        if self.delivery.channel == "sendgrid" and self.sendgrid.api_key is None:
+            lacking.append("sendgrid.api_key is missing (or ARSYNC_SENDGRID__API_KEY, ARSYNC_SENDGRID__API_KEY_FILE)")
+        return lacking

@@ -1,0 +1,183 @@
+"""One night: sync, settle, plan, dispatch, write back; connection by connection, none stopped by another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Final
+
+from arsync.connector import Clock, NoteTarget
+from arsync.domain.chase import Plan
+from arsync.domain.states import Health, MessageState, NoteState
+from arsync.errors import ConnectorError, Stale
+from arsync.outbox.accept import Acceptance
+from arsync.outbox.send import Post
+from arsync.outbox.settle import Settled, settle
+from arsync.outbox.writeback import Written, wait_for_unknown, write_back
+from arsync.playbook.decide import Decided, consider, decide
+from arsync.store import chases, connections, leases, messages, notes, verdicts
+from arsync.store.engine import Store
+from arsync.store.messages import Message
+from arsync.sync.backfill import Loaded, Progress, backfill
+from arsync.sync.delta import sync
+from arsync.worker.dispatch import Desk, Dispatched, dispatch
+
+#: Held by whatever syncs, plans or sends; renewed between steps.
+LOCK: Final = "run"
+_TERM: Final = timedelta(minutes=3)
+_UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
+
+
+@dataclass(slots=True)
+class Shift:
+    """What one connection's night did."""
+
+    connection: str
+    synced: int = 0
+    decided: Decided | None = None
+    dispatched: Dispatched = field(default_factory=Dispatched)
+    written: Written = field(default_factory=Written)
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Night:
+    """What a run did, and what a person must look at today."""
+
+    run_id: int
+    settled: Settled
+    shifts: list[Shift] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> int:
+        """Messages that went out."""
+        return sum(len(shift.dispatched.accepted) for shift in self.shifts)
+
+
+def held_lock(store: Store, clock: Clock) -> leases.Lease:
+    """The lock of everything that writes; Locked where another process holds it. Drop it when done."""
+    lease = leases.Lease(store, clock, LOCK, _TERM)
+    lease.take()
+    return lease
+
+
+def load(store: Store, desk: Desk, clock: Clock, *, progress: Progress | None = None) -> Loaded:
+    """The one-off backfill of a connection."""
+    return backfill(store, desk.connection, desk.connector, clock, progress=progress)
+
+
+def update(store: Store, desk: Desk, clock: Clock) -> int:
+    """The delta of a connection, or a backfill where none came through or its cursor is too old: records written."""
+    with store.reading() as work:
+        loaded = connections.cursor(work, desk.connection.id, "backfill").done
+    if loaded:
+        try:
+            return sync(store, desk.connection, desk.connector, clock).written
+        except Stale:
+            pass  # the source has forgotten; load it whole
+    return backfill(store, desk.connection, desk.connector, clock).stored
+
+
+def preview(store: Store, desk: Desk, clock: Clock, *, today: date | None = None) -> tuple[Plan, ...]:
+    """What a run would decide on the cache as it stands, today or on another day; saves nothing."""
+    with store.working() as work:  # a chase that a run would open is opened, and undone with the work
+        chases.follow(work, desk.connection.id, now=clock.now())
+        return consider(work, desk.connection, desk.policy, now=clock.now(), today=today)
+
+
+def run(
+    store: Store, desks: Sequence[Desk], clock: Clock, *, told: Callable[[str], None] = lambda _line: None
+) -> Night:
+    """Sync, plan, dispatch and write back every connection once. Running it again the same day repeats nothing."""
+    lock = held_lock(store, clock)
+    try:
+        return _run(store, desks, clock, lock, told)
+    finally:
+        lock.drop()
+
+
+def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, told: Callable[[str], None]) -> Night:
+    with store.working() as work:
+        run_id = verdicts.begin_run(work, "run", now=clock.now())
+        work.commit()
+    by_connection = {desk.connection.id: desk for desk in desks}
+
+    def way_out(message: Message) -> tuple[Post, Acceptance]:
+        desk = by_connection[message.connection_id]
+        return desk.post, desk.acceptance(clock.now())
+
+    night = Night(run_id, settle(store, clock, way_out, list(by_connection)))
+    for desk in desks:
+        told(f"{desk.connection.name}: sync")
+        shift = Shift(desk.connection.name)
+        night.shifts.append(shift)
+        try:
+            _work_one(store, desk, clock, lock, shift, run_id, told)
+        except ConnectorError as error:
+            shift.errors.append(str(error))
+    night.tasks = tasks(store)
+    with store.working() as work:
+        summary = {
+            "accepted": night.accepted,
+            "connections": {shift.connection: shift.errors or "ok" for shift in night.shifts},
+        }
+        verdicts.end_run(work, run_id, summary, now=clock.now())
+        work.commit()
+    return night
+
+
+def _work_one(
+    store: Store,
+    desk: Desk,
+    clock: Clock,
+    lock: leases.Lease,
+    shift: Shift,
+    run_id: int,
+    told: Callable[[str], None],
+) -> None:
+    lock.renew()
+    try:
+        shift.synced = update(store, desk, clock)
+    except ConnectorError as error:
+        # Planning goes on: its verdicts say why nothing goes out.
+        shift.errors.append(f"sync: {error}")
+    lock.renew()
+    told(f"{shift.connection}: plan")
+    with store.reading() as work:
+        now_known = connections.connection_by_id(work, desk.connection.id)
+    fresh = replace(desk, connection=now_known)
+    shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
+    told(f"{shift.connection}: dispatch")
+    shift.dispatched = dispatch(store, fresh, clock, beat=lock.renew)
+    if shift.dispatched.error:
+        shift.errors.append(f"dispatch: {shift.dispatched.error}")
+    told(f"{shift.connection}: write back")
+    if desk.writes:
+        shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
+        wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=lock.renew)
+
+
+def tasks(store: Store) -> list[str]:
+    """What a person must look at today, a sentence each."""
+    with store.reading() as work:
+        every = connections.connections(work)
+        unknown = messages.in_states(work, (MessageState.UNKNOWN,))
+        failed = messages.in_states(work, (MessageState.FAILED,))
+        open_notes = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
+        jailed = connections.quarantined(work)
+    return [
+        *(f"{one.name} is {one.health}: {one.health_reason}" for one in every if one.health in _UNFIT),
+        *(f"message {one.id} ({one.subject}): nobody knows whether it went out: {one.reason}" for one in unknown),
+        *(f"message {one.id} ({one.subject}) could not be sent: {one.reason}" for one in failed),
+        *(
+            f"note {one.id} on {one.target.kind} {one.target.remote_id} is {one.state}: {one.reason}"
+            for one in open_notes
+        ),
+        *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
+    ]
+
+
+def _name(target: NoteTarget) -> str:
+    return f"{target.kind} {target.remote_id}"
