@@ -1,14 +1,18 @@
-"""What every test may use: the vendors' documents and a running sandbox."""
+"""What every test may use: the vendors' documents, a running sandbox, and a database of either kind."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.postgres import Server, running_server
 
 from arsync.sandbox.launch import SandboxControl, running_sandbox
+from arsync.store.engine import Store
+from arsync.store.upgrade import upgrade
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "material"
 
@@ -26,3 +30,85 @@ def sandbox() -> Iterator[SandboxControl]:
     """One sandbox process for the session; a test that changes its rules takes them back."""
     with running_sandbox() as control:
         yield control
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One PostgreSQL server for the session (under pytest-xdist: for each worker)."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres: Server) -> str:
+    """The name of a database at our schema, to be copied."""
+    name = postgres.fresh()
+    store = Store(postgres.url(name))
+    upgrade(store)
+    store.close()
+    return name
+
+
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file at our schema, to be copied."""
+    path = tmp_path_factory.mktemp("schema") / "arsync.db"
+    store = Store(f"sqlite:///{path}")
+    upgrade(store)
+    store.close()
+    assert not path.with_name("arsync.db-wal").exists(), "the last connection folds the log into the file"
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on: each test runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table."""
+    if database == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    name = server.fresh()
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def store_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database at our schema with nothing in it."""
+    if database == "sqlite":
+        path = tmp_path / "arsync.db"
+        shutil.copyfile(request.getfixturevalue("_migrated_sqlite"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    name = server.fresh(request.getfixturevalue("_migrated_postgres"))
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A store at our schema with nothing in it, on SQLite and on PostgreSQL."""
+    one = Store(store_url)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def another_store(store_url: str) -> Iterator[Callable[[], Store]]:
+    """Opens the same database once more, as another process would."""
+    opened: list[Store] = []
+
+    def open_again() -> Store:
+        opened.append(Store(store_url))
+        return opened[-1]
+
+    yield open_again
+    for one in opened:
+        one.close()

@@ -22,7 +22,7 @@ from arsync.connector import (
     TokenVault,
     Transport,
 )
-from arsync.domain.documents import CreditNote, Deleted, Payment, Record
+from arsync.domain.documents import CreditNote, Customer, Deleted, Payment, Record
 from arsync.errors import Gone, Malformed, Reauthorise, Rejected, Stale
 from arsync_xero.auth import Settings, identity_base, tokens_of
 from arsync_xero.client import Client
@@ -195,7 +195,9 @@ class Connector:
         for batch in _batches(customer_ids):
             everyone = self._client.by_ids(CONTACTS, batch, **_EVERYBODY)
             yield _page(CONTACTS.resource, everyone.rows, cursor)
-            theirs = {"contact_i_ds": batch}
+            # After a merge Xero keeps the invoices under the survivor.
+            survivors = {row.record.merged_into for row in everyone.rows if isinstance(row.record, Customer)}
+            theirs = {"contact_i_ds": sorted({*batch, *(one for one in survivors if one)})}
             changed = self._walk(_Pass(INVOICES, _SALES, theirs), Anchor(since))
             owed = self._walk(_Pass(INVOICES, _OPEN, {**theirs, "statuses": ["AUTHORISED"]}), Anchor())
             for walked in (changed, owed):

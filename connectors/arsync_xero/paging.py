@@ -25,6 +25,8 @@ _STEP_BACK: Final = timedelta(seconds=1)
 _SMALLEST_PAGE: Final = 100
 _TAIL: Final = 10
 _RESTARTS: Final = 3
+#: Xero refuses lists of more than 100,000 records: this many pages without anything new are no way to the end.
+_IDLE: Final = 200
 
 #: reads one page: changed since (or all), page number from 1, page size
 ReadPage = Callable[[datetime | None, int, int], Answer]
@@ -49,16 +51,17 @@ class Stretch:
 
 def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
     """Everything from that position to the end; asks for a page only when it is wanted."""
-    anchor, limit, restarts = start, PAGE_SIZE, 0
+    anchor, limit, restarts, idle = start, PAGE_SIZE, 0, 0
     known: set[tuple[str | None, str | None]] = set(start.tail)
     while True:
         page, size = _window(anchor.offset, limit)
         answer = read(anchor.since, page, size)
-        if answer.page_size and answer.page_size < size:  # the source allows less
-            limit = size = answer.page_size
-            if page > 1:
-                continue
         rows = answer.rows
+        given = _size_given(answer, size)
+        if given < size:
+            limit = size = given
+            if page > 1:
+                continue  # that page lies elsewhere than it was meant to
         if anchor.tail and not any(_key(row) in anchor.tail for row in rows):
             # More left this instant than the pages overlap: the page may begin beyond what was read.
             restarts += 1
@@ -67,6 +70,9 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
             anchor = Anchor(anchor.since)
             continue
         fresh = tuple([row for row in rows if _key(row) not in known])
+        idle = 0 if fresh else idle + 1
+        if idle > _IDLE:
+            raise Malformed("the pages of the source repeat for ever")
         then = _next(anchor, rows, (page - 1) * size) if _more(answer, page, size) else None
         yield Stretch(fresh, then, answer.at)
         if then is None:
@@ -85,6 +91,15 @@ def _key(row: Row) -> tuple[str | None, str | None]:
 
 def _reaches(updated: datetime, since: datetime | None) -> bool:
     return since is None or updated >= since
+
+
+def _size_given(answer: Answer, asked: int) -> int:
+    """How large the source's pages are, where it allows less than was asked for."""
+    if answer.page_size:
+        return min(asked, answer.page_size)
+    if answer.item_count is None and len(answer.rows) >= _SMALLEST_PAGE:
+        return min(asked, len(answer.rows))  # or this is the last page: asking for less does no harm then
+    return asked
 
 
 def _more(answer: Answer, page: int, size: int) -> bool:

@@ -46,11 +46,19 @@ def _unobserved(moment: str, what: str) -> None:
 
 
 class App:
-    """One installation, wired. `observe` is told before and after every commit and outbound request."""
+    """One installation, wired. `observe` is told before and after every commit and outbound request; each connection
+    sends at most `per_second` requests."""
 
-    def __init__(self, settings: Settings, *, observe: Callable[[str, str], None] = _unobserved) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        observe: Callable[[str, str], None] = _unobserved,
+        per_second: int = _PER_SECOND,
+    ) -> None:
         self.settings = settings
         self._observe = observe
+        self._per_second = per_second
 
     @cached_property
     def clock(self) -> Clock:
@@ -67,10 +75,14 @@ class App:
     def store(self) -> Store:
         """The database, at this arsync's schema; SchemaMismatch otherwise."""
         upgrade.check(self.unchecked_store)
-        with self.unchecked_store.working() as work:
-            connections.found_installation(work, now=self.clock.now())
-            work.commit()
-        return self.unchecked_store
+        store = self.unchecked_store
+        with store.reading() as work:
+            founded = connections.is_founded(work)
+        if not founded:
+            with store.working() as work:
+                connections.found_installation(work, now=self.clock.now())
+                work.commit()
+        return store
 
     @cached_property
     def vault(self) -> Vault:
@@ -89,11 +101,14 @@ class App:
 
     def connector_settings(self, provider: str) -> BaseModel:
         """The provider's own section of the settings, validated by its connector."""
-        point = self._provider(provider)
-        model: type[BaseModel] = importlib.import_module(point.module).Settings
-        section = self.settings.connector(provider, model)
-        check_rehearsal(self.settings, vendor_urls(provider, section))
-        return section
+        sections = {name: self._section(name) for name in {provider, *self.settings.connectors}}
+        urls = {key: url for name, section in sections.items() for key, url in vendor_urls(name, section).items()}
+        check_rehearsal(self.settings, urls)
+        return sections[provider]
+
+    def _section(self, provider: str) -> BaseModel:
+        model: type[BaseModel] = importlib.import_module(self._provider(provider).module).Settings
+        return self.settings.connector(provider, model)
 
     def _provider(self, provider: str) -> EntryPoint:
         found = self.providers()
@@ -109,7 +124,7 @@ class App:
             settings=self.connector_settings(connection.provider),
             linked=Linked(connection.external_id),
             vault=vault,
-            budget=PacedBudget(self.clock, per_second=_PER_SECOND),
+            budget=PacedBudget(self.clock, per_second=self._per_second),
             clock=self.clock,
             session=self._session,
         )

@@ -123,7 +123,7 @@ def test_a_lost_tenant_is_told_from_the_consents_own_list(wire: responses.Reques
 
 def test_the_watermark_is_xeros_time_less_the_overlap(wire: responses.RequestsMock) -> None:
     wire.get(f"{API}/Organisation", body=example("get_Organisation"))
-    assert connector().watermark() == '{"since":"2019-03-12T15:11:47.003000Z"}'
+    assert connector().watermark() == '{"since":"2019-03-12T15:22:27.003000Z"}'
 
 
 def test_the_watermark_falls_back_on_the_header(wire: responses.RequestsMock) -> None:

@@ -196,6 +196,7 @@ class StandIn:
         self.inclusive = True
         self.with_pagination = True
         self.largest_page = 1000
+        self.first_page_only = False
         self.checked = documents_at_hand()
 
     def asked(self, name: str) -> list[dict[str, str]]:
@@ -230,7 +231,7 @@ class StandIn:
         if since is not None:
             rows = [one for one in rows if self._changed(one, datetime.fromisoformat(since))]
         rows.sort(key=lambda one: (_milliseconds(one), one[_ID_KEYS[name]]))
-        number, size = int(query["page"]), min(int(query["pageSize"]), self.largest_page)
+        number, size = 1 if self.first_page_only else int(query["page"]), min(int(query["pageSize"]), self.largest_page)
         page = rows[(number - 1) * size : number * size]
         pagination = {"page": number, "pageSize": size, "pageCount": -(-len(rows) // size), "itemCount": len(rows)}
         answer = self._envelope(name, page, pagination if self.with_pagination else None)

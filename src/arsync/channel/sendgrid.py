@@ -12,6 +12,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from datetime import UTC
+from email.header import Header as EncodedWords
 from email.headerregistry import Address
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final
@@ -168,7 +169,7 @@ class SendGridChannel:
         except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError):
             return "no reason given"
         # It is logged and shown: without our key, without anybody's address.
-        said = f"{message} ({place})" if place else message
+        said = f"{message} ({place})" if place and place != "null" else message
         said = re.sub(r"SG\.[\w.-]+", "<key>", said.replace(self._key, "<key>"))
         said = re.sub(r"[^\s<>\"'@]+@[^\s<>\"'@]+", "<address>", said)
         return " ".join(said.split())[:200]
@@ -196,7 +197,9 @@ def payload(envelope: Envelope) -> dict[str, Any]:
     for category in list(categories)[:_CATEGORIES]:
         mail.add_category(Category(category.encode("ascii", "replace").decode()[:_CATEGORY_LENGTH]))
     for header, content in parts.headers.items():
-        mail.add_header(Header(header, content))
+        # SendGrid copies headers as they are.
+        plain = content if content.isascii() else EncodedWords(content, "utf-8").encode(linesep="", maxlinelen=0)
+        mail.add_header(Header(header, plain))
     # No pixel and no rewritten links: a debtor's reading habits are nobody's business.
     tracking = TrackingSettings()
     tracking.click_tracking = ClickTracking(enable=False, enable_text=False)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from email.utils import formataddr
 
+from arsync.channel.mail import mailbox
 from arsync.domain.chase import Budget, Intent, Item, Letterhead, Plan, Rendered
 from arsync.domain.policy import StepChannel, StepMode
 from arsync.domain.states import MessageState
-from arsync.errors import ConfigurationError
+from arsync.errors import ConfigurationError, Rejected
 from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, gather
 from arsync.playbook.plan import plan
@@ -168,8 +168,10 @@ def _save(
 
 
 def _mailbox(name: str, email: str) -> str:
-    plain = " ".join(name.split())
-    return formataddr((plain, email.strip())) if email.isascii() else email.strip()
+    try:
+        return mailbox(name, email)
+    except Rejected:
+        return email.strip()  # a name that cannot stand in a header is left out
 
 
 def _rendered(policy: Policy, answer: Plan, intent: Intent, today: date) -> Rendered:

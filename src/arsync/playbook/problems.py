@@ -42,4 +42,4 @@ class Problems:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like a misspelt one, or None where none is near."""
-    return next(iter(get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.5)), None)
+    return next(iter(get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.4)), None)

@@ -42,9 +42,8 @@ def overlay(
             try:
                 value = (folder / value).read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
-                wrong.append(
-                    (variable, f"cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}")
-                )
+                why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+                wrong.append((variable, f"the file cannot be read: {why}"))
                 continue
         if _put(document, place, value):
             origins[place] = variable
@@ -60,7 +59,7 @@ def report(wrong: list[tuple[str, str]], problems: Problems) -> None:
 
 
 def _named(parts: Place, document: Mapping[str, Any]) -> Place:
-    """A connection is meant by its name in the file, whatever its case, with `_` for a hyphen; a currency by its code."""
+    """A connection is meant by its name in the file in any case, `_` for a hyphen; a currency by its code."""
     if parts[0] == "connection" and len(parts) > 1:
         names = document.get("connection")
         there = names if isinstance(names, Mapping) else {}
@@ -81,12 +80,9 @@ def _is_secret_file(place: Place, connectors: Collection[str]) -> bool:
 def _meant(rest: str, connectors: Collection[str]) -> str | None:
     """The variable that somebody meant who wrote one underscore for two."""
     for section, *below in KEYS:
-        if (
-            below
-            and below[0] != "<name>"
-            and rest in ("_".join([section, *below]), "_".join([section, *below]) + _FILE)
-        ):
-            return f"{_PREFIX}{'__'.join([section, *below]).upper()}{_FILE.upper() if rest.endswith(_FILE) else ''}"
+        flat = "_".join([section, *below])
+        if below and below[0] != "<name>" and rest in (flat, flat + _FILE):
+            return f"{_PREFIX}{'__'.join([section, *below])}{rest.removeprefix(flat)}".upper()
     for name in connectors:
         if rest.startswith(f"{name}_"):
             return f"{_PREFIX}{name.upper()}__{rest.removeprefix(f'{name}_').upper()}"

@@ -36,8 +36,9 @@ def load(
 ) -> Settings:
     """The settings of `config`, else of the file that ARSYNC_CONFIG names, else of `./arsync.toml`.
 
-    Only the last may be absent. The environment wins over the file. `connectors` names the sections that belong to connectors (default: those
-    installed). ConfigurationError with every problem, each naming its file or variable, section and key.
+    Only the last may be absent. The environment wins over the file. `connectors` names the sections that belong to
+    connectors (default: those installed). ConfigurationError with every problem, each naming its file or variable,
+    section and key.
     """
     environ = os.environ if environ is None else environ
     connectors = installed_connectors() if connectors is None else connectors
@@ -46,6 +47,7 @@ def load(
     written = _read(path) if named is not None or path.exists() else None
 
     document = written if written is not None else {}
+    in_file = frozenset(document)
     origins, wrong = overlay(document, environ, path.parent, connectors=connectors)
     problems = Problems(str(path) if written is not None else f"no {DEFAULT_NAME}", origins)
     report(wrong, problems)
@@ -55,7 +57,10 @@ def load(
             problems.add((name,), "is not a section")
     for name in [name for name in document if name not in Document.model_fields]:
         known = {*Document.model_fields, *connectors}
-        if isinstance(document[name], dict):
+        if name not in in_file:
+            for variable in (variable for place, variable in origins.items() if place[0] == name):
+                problems.at(variable, f"there is no section {name} ({hint((name,), known)})")
+        elif isinstance(document[name], dict):
             problems.unknown((name,), known)
         else:
             problems.add((name,), f"stands outside of any section ({hint((name,))})")

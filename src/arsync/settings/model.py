@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -98,7 +98,7 @@ class Safety(Section):
 
     max_messages_per_run: Annotated[int, Field(ge=0)] = 200
     #: written in hours: data older than this lead to no message
-    max_staleness: Hours = Field(default=26)  # type: ignore[assignment] # validated into a timedelta
+    max_staleness: Hours = timedelta(hours=26)
     breaker_factor: Annotated[Decimal, Field(gt=1, allow_inf_nan=False)] = Decimal("3.0")
 
 

@@ -22,9 +22,8 @@ class Problems:
 
     def add(self, place: Place, message: str) -> None:
         """Notes a problem at a place of the file or of the environment."""
-        variable = next(
-            (self._origins[place[:end]] for end in range(len(place), 0, -1) if place[:end] in self._origins), None
-        )
+        ends = range(len(place), 0, -1)
+        variable = next((self._origins[place[:end]] for end in ends if place[:end] in self._origins), None)
         self._found.append(f"{variable or self._file}: {'.'.join(place)}: {message}")
 
     def at(self, source: str, message: str) -> None:

@@ -62,12 +62,12 @@ class Settings:
     @property
     def outbox_dir(self) -> Path:
         """Where the file channel writes."""
-        return self.folder / self.delivery.outbox_dir
+        return self.folder / self.delivery.outbox_dir.expanduser()
 
     @property
     def key_file(self) -> Path:
         """Where the key lies that seals the tokens, unless `vault_key` is given."""
-        return self.folder / self.vault.key_file
+        return self.folder / self.vault.key_file.expanduser()
 
     @property
     def vault_key(self) -> str | None:
@@ -89,14 +89,8 @@ class Settings:
 
     def name_for(self, provider: str, external_id: str) -> str | None:
         """The name under which the settings know that company."""
-        return next(
-            (
-                name
-                for name, own in self.connections.items()
-                if (own.provider, own.external_id) == (provider, external_id)
-            ),
-            None,
-        )
+        wanted = (provider, external_id)
+        return next((name for name, own in self.connections.items() if (own.provider, own.external_id) == wanted), None)
 
     def playbook_file(self, playbook: str, *, shipped: Path) -> Path:
         """The file of a playbook: a path as written, else the installation's own of that name, else the shipped one."""

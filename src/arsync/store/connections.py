@@ -79,6 +79,11 @@ def installation(work: Work) -> Installation:
     return Installation(*tuple(row))
 
 
+def is_founded(work: Work) -> bool:
+    """Whether the database has its identity."""
+    return work.execute(select(t.installation.c.id)).one_or_none() is not None
+
+
 def found_installation(work: Work, *, now: datetime) -> Installation:
     """Gives the database its identity, once."""
     try:

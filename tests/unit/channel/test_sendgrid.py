@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.header import decode_header, make_header
 from threading import Thread
 from typing import Any
 
@@ -127,6 +128,20 @@ def test_an_address_stands_in_a_request_once_and_names_have_no_separators() -> N
 def test_a_name_that_looks_like_an_address_is_not_taken_for_one() -> None:
     body = payload(replace(ENVELOPE, to=('"x@evil.example" <jane@harbour.example>',)))
     assert body["personalizations"][0]["to"] == [{"email": "jane@harbour.example", "name": "x@evil.example"}]
+
+
+def test_a_diverted_message_tells_for_whom_it_was_in_plain_letters(
+    channel: SendGridChannel, vendor: responses.RequestsMock
+) -> None:
+    vendor.post(SEND, status=202, headers={"X-Message-Id": "sg-1"})
+    meant_for = "Jörg <joerg@harbour.example>"
+    Redirected(channel, redirect_to="me@northwind.example").send(replace(ENVELOPE, to=(meant_for,)))
+    body = json.loads(vendor.calls[0].request.body or "")
+    told = body["headers"]["X-Arsync-Original-To"]
+    assert told.isascii()
+    assert "\n" not in told
+    assert str(make_header(decode_header(told))) == meant_for
+    assert body["personalizations"][0]["to"] == [{"email": "me@northwind.example"}]
 
 
 def test_a_text_with_an_api_key_in_it_is_refused() -> None:

@@ -99,7 +99,9 @@ def test_a_plan_without_an_intent_passes_unchanged() -> None:
 def test_calls_are_not_capped_but_a_tripped_breaker_holds_them() -> None:
     """The first plan is a call task, the second a message."""
     history = [past("friendly", "06-12"), past("firm", "06-23")]
-    call = plan(some_facts(an_item(due="06-09"), history=history, connection=CONNECTION), a_playbook(), WORKDAYS, FRIDAY)
+    call = plan(
+        some_facts(an_item(due="06-09"), history=history, connection=CONNECTION), a_playbook(), WORKDAYS, FRIDAY
+    )
     plans = [call, a_plan(2, "10.00")]
     assert going(admit(plans, a_budget(0), 0)) == [1]
     assert going(admit(plans, a_budget(usual="0.1"), 0)) == []

@@ -53,7 +53,7 @@ def test_with_everything_in_order_the_firm_step_goes_out() -> None:
         assert fact in verdict.reason
 
 
-# Each guard alone, in the order in which they are asked: (what is wrong, rule, decision, next date, words of the reason)
+# Each guard alone, in the order they are asked: (what is wrong, rule, decision, next date, words of the reason)
 HOLD, WAIT = Decision.HOLD, Decision.WAIT
 Case = tuple[Callable[[ChaseFacts], ChaseFacts], Rule, Decision, str | None, str]
 
@@ -83,7 +83,13 @@ CASES: list[Case] = [
     (connected(stale=True), Rule.STALE, WAIT, "07-15", "too old"),
     (connected(source_reminds=True), Rule.SOURCE_REMINDS, HOLD, None, "sends reminders itself"),
     (changed(quarantined=("payment 9: no amount",)), Rule.QUARANTINE, HOLD, None, "payment 9: no amount"),
-    (changed(balance_mismatch="90.00 EUR there, 100.00 EUR here"), Rule.BALANCE_MISMATCH, HOLD, None, "90.00 EUR there"),
+    (
+        changed(balance_mismatch="90.00 EUR there, 100.00 EUR here"),
+        Rule.BALANCE_MISMATCH,
+        HOLD,
+        None,
+        "90.00 EUR there",
+    ),
     (changed(holds=(a_hold(until="07-20"),)), Rule.HOLD, HOLD, "07-21", "the goods came broken"),
     (the_item(state=InvoiceState.VOID), Rule.NOT_OWED, HOLD, None, "void"),
     (the_item(due_on=None), Rule.NO_DUE_DATE, HOLD, None, "a person must enter one"),
@@ -268,7 +274,9 @@ def test_a_call_needs_no_address() -> None:
 
 def test_a_reason_does_not_change_from_night_to_night_while_nothing_happens() -> None:
     """A verdict's row is written only when it changes."""
-    facts = some_facts(an_item("A", "06-30"), an_item("B", "08-30"), an_item("C", None), history=[past("firm", "07-14", "A")])
+    facts = some_facts(
+        an_item("A", "06-30"), an_item("B", "08-30"), an_item("C", None), history=[past("firm", "07-14", "A")]
+    )
     weeks = [plan(facts, a_playbook(), EVERY_DAY, day(on)).verdicts for on in ("07-15", "07-16", "07-20")]
     assert weeks[0] == weeks[1] == weeks[2]
 

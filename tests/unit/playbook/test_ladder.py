@@ -121,7 +121,7 @@ def test_three_invoices_give_one_message_a_day_not_three() -> None:
 
 
 def test_a_step_demands_only_what_has_reached_the_step_before_and_lists_the_younger() -> None:
-    """07-14 firm: A (14 days late) and B (4 days) are demanded; C (1 day late) is listed; D (not yet due) is not named."""
+    """07-14 firm: A (14 days late) and B (4 days) are demanded; C (1 day late) is listed; D (not due) is not named."""
     facts = some_facts(
         an_item("A", "06-30"),
         an_item("B", "07-10"),
@@ -155,7 +155,7 @@ def test_reminding_one_invoice_does_not_mute_the_rest() -> None:
 
 
 def test_a_disputed_invoice_stops_alone_and_goes_on_where_it_stood() -> None:
-    """Failures 12, 16: 07-03 friendly A B / 07-05 A disputed / 07-14 firm B / 07-16 settled: A's own firm, B only listed."""
+    """Failures 12, 16: 07-03 friendly A B / 07-05 A disputed / 07-14 firm B / 07-16 settled / 07-19 A's own firm."""
     facts = some_facts(an_item("A", "06-30"), an_item("B", "06-30", "50.00"))
     diary = keep_diary(
         facts,
@@ -243,7 +243,7 @@ def test_an_invoice_that_was_in_a_step_never_gets_it_again_after_a_re_anchor() -
 
 
 def test_a_reversed_payment_goes_on_with_the_ladder_and_repeats_nothing() -> None:
-    """Failure 25: 07-03 friendly / 07-05 paid / 07-14 nothing / 07-20 reversed: firm, not friendly again, not silence."""
+    """Failure 25: 07-03 friendly / 07-05 paid / 07-14 nothing / 07-20 reversed: firm, neither friendly nor silence."""
     diary = keep_diary(
         some_facts(an_item()),
         a_playbook(),
@@ -290,7 +290,11 @@ def test_terms_shorter_than_the_courtesys_lead_get_none() -> None:
     ("backlog", "due", "expected"),
     [
         # connected on 07-20
-        (Backlog.AGE_STEP, "07-15", ["07-20 friendly INV-1", "07-29 firm INV-1", "08-05 call INV-1", "08-14 final INV-1"]),
+        (
+            Backlog.AGE_STEP,
+            "07-15",
+            ["07-20 friendly INV-1", "07-29 firm INV-1", "08-05 call INV-1", "08-14 final INV-1"],
+        ),
         (Backlog.AGE_STEP, "07-01", ["07-20 firm INV-1", "07-25 call INV-1", "07-31 final INV-1"]),
         (Backlog.AGE_STEP, "01-01", ["07-20 firm INV-1", "07-25 call INV-1", "07-30 final INV-1"]),
         (
@@ -365,7 +369,11 @@ def test_a_final_notice_needs_two_milder_messages_known_to_have_gone_out() -> No
 
 def test_a_courtesy_is_no_notice() -> None:
     """Before the due date nothing was late: it does not count among the two milder ones."""
-    history = [past("courtesy", "06-27"), past("friendly", "07-03"), past("firm", "07-14", state=MessageState.PRESUMED_SENT)]
+    history = [
+        past("courtesy", "06-27"),
+        past("friendly", "07-03"),
+        past("firm", "07-14", state=MessageState.PRESUMED_SENT),
+    ]
     playbook = a_playbook(
         a_step("courtesy", -3), a_step("friendly", 3), a_step("firm", 14, Tone.FIRM), a_step("final", 30, Tone.FINAL)
     )

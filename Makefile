@@ -1,0 +1,68 @@
+# Each target does all set-up by itself; only Python 3.11 or newer, make and git need to be there.
+
+SHELL := /bin/bash
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-long lint bench clean
+
+help:
+	@echo "make demo       the whole job on the sandbox, no account needed"
+	@echo "make run        arsync run: sync, plan, dispatch, write back, once"
+	@echo "make test       every test but the long ones (ARGS='...' goes to pytest)"
+	@echo "make test-long  storms and long runs"
+	@echo "make lint       ruff, mypy, import-linter, alembic check"
+	@echo "make bench      backfill against the baseline, as ratios"
+	@echo "make clean      removes what make and the tools have made; never a database, a key or a message"
+
+demo: .venv/.stamp-run
+	@$(BIN)/arsync demo $(ARGS)
+
+run: .venv/.stamp-run
+	@$(BIN)/arsync run $(ARGS)
+
+bench: .venv/.stamp-run
+	@$(BIN)/python benchmarks/backfill.py $(ARGS)
+
+test: .venv/.stamp-dev
+	@$(BIN)/pytest -n 2 -m "not long" $(ARGS)
+
+test-long: .venv/.stamp-dev
+	@$(BIN)/pytest -m long $(ARGS)
+
+lint: .venv/.stamp-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/alembic -x url=sqlite:///$$folder/check.db upgrade head; \
+	$(BIN)/alembic -x url=sqlite:///$$folder/check.db check
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up: once, and again when pyproject.toml changes -----------------------------------------------------------
+
+.venv/.stamp-run: pyproject.toml | .venv/.stamp-python
+	@echo "installing arsync ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.stamp-dev: pyproject.toml | .venv/.stamp-python
+	@echo "installing arsync and what its tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch .venv/.stamp-run $@
+
+.venv/.stamp-python:
+	@for name in python3.13 python3.12 python3.11 python3 python; do \
+	  if "$$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    python="$$name"; break; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "arsync needs Python 3.11 or newer with venv and pip (on Debian or Ubuntu: apt install python3-venv)" >&2; \
+	  exit 1; \
+	fi; \
+	echo "making .venv with $$($$python --version)"; \
+	"$$python" -m venv .venv && touch $@

@@ -1,0 +1,342 @@
+"""`make bench`: arsync's backfill against the plain loader, in pairs, each side in a process of its own.
+
+Exits with 1 where arsync takes more than its share of time or memory, or the two databases differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import platform
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+#: the most that arsync may take of the plain loader's time, and the most memory beyond what its import takes
+_TIMES: Final = 1.5
+_MEGABYTES: Final = 75.0
+_TABLES: Final = ("customers", "contacts", "invoices", "invoice_lines", "payments", "credit_notes", "allocations")
+_NAME: Final = "bench"
+#: requests a second: the vendor's allowance would pace both sides; the budget's own work stays in
+_ALLOWANCE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one side is told."""
+
+    side: str
+    provider: str
+    settings: str
+    database: str
+    api_url: str
+    company: str
+    token: str
+    today: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one side took: seconds, and megabytes of resident memory."""
+
+    wall: float
+    cpu: float
+    imported: float
+    peak: float
+
+    @property
+    def memory(self) -> float:
+        """What the load itself took at its highest."""
+        return self.peak - self.imported
+
+
+# --- one side, in its own process ---------------------------------------------------------------------------
+
+
+def _status(key: str) -> float | None:
+    """A field of Linux's own account of this process, in megabytes."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(key)), None)
+
+
+def _peak() -> float:
+    # `ru_maxrss` would include what the parent held when it forked, so Linux is asked for this program's own.
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return _status("VmHWM:") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _resident() -> float:
+    return _status("VmRSS:") or _peak()
+
+
+class Meter:
+    """Takes the figures of this process: create it after the imports, `start` it after the preparations."""
+
+    def __init__(self) -> None:
+        self._imported = _resident()
+        self.start()
+
+    def start(self) -> None:
+        """Time counts from here."""
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> Figures:
+        """Time since `start`, memory since the beginning."""
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        return Figures(wall=wall, cpu=cpu, imported=self._imported, peak=_peak())
+
+
+def _arsync(order: Order) -> Figures:
+    """The product's own path: settings, App, connector, backfill."""
+    bootstrap = importlib.import_module("arsync.bootstrap")
+    settings = importlib.import_module("arsync.settings")
+    sync = importlib.import_module("arsync.sync.backfill")
+    importlib.import_module(f"arsync_{order.provider}")
+    meter = Meter()
+    app = bootstrap.App(settings.load(Path(order.settings), environ={}), per_second=_ALLOWANCE)
+    (connection,) = app.linked([_NAME])
+    meter.start()
+    loaded = sync.backfill(app.store, connection, app.connector(connection), app.clock)
+    figures = meter.read()
+    if loaded.quarantined or loaded.differences:
+        raise RuntimeError(f"{loaded.quarantined} quarantined, differences: {loaded.differences}")
+    app.close()
+    return figures
+
+
+def _baseline(order: Order) -> Figures:
+    load: Callable[..., int] = getattr(importlib.import_module("baseline"), f"load_{order.provider}")
+    meter = Meter()
+    load(
+        Path(order.database),
+        api_url=order.api_url,
+        company=order.company,
+        token=order.token,
+        today=date.fromisoformat(order.today),
+    )
+    return meter.read()
+
+
+_SIDES: Final[Mapping[str, Callable[[Order], Figures]]] = {"arsync": _arsync, "baseline": _baseline}
+
+
+# --- both sides, in pairs -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _companies(providers: list[str], invoices: int) -> Iterator[tuple[Any, dict[str, dict[str, Any]]]]:
+    """A sandbox with a company for each provider, no limits, and its clock a day past the last change."""
+    from arsync.sandbox.launch import running_sandbox  # noqa: PLC0415 - not in the sides' own memory
+
+    with running_sandbox() as sandbox:
+        cards = {
+            provider: sandbox.create_company(provider, invoices=invoices, customers=max(40, invoices // 50), seed=7)
+            for provider in providers
+        }
+        sandbox.limits("quickbooks", second=None, minute=None)
+        sandbox.limits("xero", minute=None, day=None, app_minute=None, concurrent=None)
+        sandbox.advance(days=1)
+        yield sandbox, cards
+
+
+def _toml(provider: str, card: Mapping[str, Any], sandbox: Any, database: Path, key: str) -> str:
+    urls = {"api_url": getattr(sandbox, f"{provider}_api"), "token_url": getattr(sandbox, f"{provider}_token")}
+    if provider == "xero":
+        urls["connections_url"] = sandbox.xero_connections
+    urls["authorize_url"] = f"{sandbox.url}/authorize"
+    own = {"client_id": card["client_id"], "client_secret": card["client_secret"], **urls}
+    sections = {"database": {"url": f"sqlite:///{database}"}, "vault": {"key": key}, provider: own}
+    return "\n".join(
+        f"[{name}]\n" + "\n".join(f"{field} = {json.dumps(value)}" for field, value in section.items())
+        for name, section in sections.items()
+    )
+
+
+def _prepare(order: Order, sandbox: Any, card: Mapping[str, Any]) -> Order:
+    """A fresh database at the latest schema with the company linked, and for the plain loader an access token."""
+    import requests  # noqa: PLC0415
+    from cryptography.fernet import Fernet  # noqa: PLC0415
+
+    from arsync.connector import TokenPair  # noqa: PLC0415
+    from arsync.store import connections, upgrade  # noqa: PLC0415
+    from arsync.store.engine import Store  # noqa: PLC0415
+    from arsync.store.vault import dump_pair  # noqa: PLC0415
+    from arsync.vault import Vault  # noqa: PLC0415
+
+    key = Fernet.generate_key().decode()
+    database = Path(order.database)
+    Path(order.settings).write_text(_toml(order.provider, card, sandbox, database, key))
+    now = datetime.fromisoformat(order.today).replace(tzinfo=UTC)
+    granted = sandbox.grant(card["id"])
+    pair = TokenPair(access_token="", refresh_token=granted["refresh_token"], expires_at=now - timedelta(days=1))
+    store = Store(f"sqlite:///{database}")
+    upgrade.upgrade(store)
+    with store.working() as work:
+        connections.found_installation(work, now=now)
+        sealed = Vault(key.encode()).seal(dump_pair(pair))
+        grant = connections.add_grant(work, provider=order.provider, sealed=sealed, now=now)
+        connections.link(
+            work, name=_NAME, provider=order.provider, external_id=card["external_id"], grant_id=grant, now=now
+        )
+        work.commit()
+    store.close()
+    if order.side != "baseline":
+        return order
+    answer = requests.post(
+        getattr(sandbox, f"{order.provider}_token"),
+        data={"grant_type": "refresh_token", "refresh_token": granted["refresh_token"]},
+        auth=(card["client_id"], card["client_secret"]),
+        timeout=10,
+    )
+    return Order(**{**asdict(order), "token": answer.json()["access_token"]})
+
+
+def _run(order: Order) -> Figures:
+    command = [sys.executable, str(Path(__file__).resolve()), "--side", json.dumps(asdict(order))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return Figures(**json.loads(done.stdout))
+
+
+def _differences(one: Path, other: Path) -> list[str]:
+    """The tables that do not hold the same rows in both databases."""
+    found = []
+    with sqlite3.connect(one) as connection:
+        connection.execute("ATTACH ? AS other", (str(other),))
+        for table in _TABLES:
+            pair = (f"main.{table}", f"other.{table}")
+            lacking = [
+                connection.execute(
+                    f"SELECT count(*) FROM (SELECT * FROM {here} EXCEPT SELECT * FROM {there})"
+                ).fetchone()[0]
+                for here, there in (pair, pair[::-1])
+            ]
+            if any(lacking):
+                found.append(f"{table}: {lacking[0]} rows of arsync's and {lacking[1]} of the baseline's are not the same")
+    connection.close()
+    return found
+
+
+def _rows(database: Path) -> str:
+    with sqlite3.connect(database) as connection:
+        counts = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _TABLES}
+    connection.close()
+    return ", ".join(f"{count:,} {table}" for table, count in counts.items())
+
+
+def _page_requests(sandbox: Any) -> int:
+    """How many pages of records were asked for since the log was cleared."""
+    asked = (f"{entry['query']} {entry['body'] or ''}" for entry in sandbox.requests())
+    return sum("MAXRESULTS 1000" in text or "pageSize=1000" in text for text in asked)
+
+
+def _pair(sandbox: Any, provider: str, card: Mapping[str, Any], folder: Path, problems: list[str]) -> dict[str, Figures]:
+    """Both sides once, from fresh databases, which must be equal in the end."""
+    figures: dict[str, Figures] = {}
+    pages: dict[str, int] = {}
+    databases: dict[str, Path] = {}
+    for side in _SIDES:
+        databases[side] = folder / f"{side}.db"
+        order = Order(
+            side=side,
+            provider=provider,
+            settings=str(folder / f"{side}.toml"),
+            database=str(databases[side]),
+            api_url=getattr(sandbox, f"{provider}_api"),
+            company=card["external_id"],
+            token="",
+            today=datetime.now(UTC).date().isoformat(),  # noqa: TID251 - arsync is on the machine's clock, too
+        )
+        order = _prepare(order, sandbox, card)
+        sandbox.clear_requests()
+        figures[side] = _run(order)
+        pages[side] = _page_requests(sandbox)
+    problems += _differences(databases["arsync"], databases["baseline"])
+    if len(set(pages.values())) != 1:
+        problems.append(f"pages fetched: {pages}")
+    return figures
+
+
+def _spread(values: list[float]) -> str:
+    return f"{median(values):8.2f} {min(values):8.2f} {max(values):8.2f}"
+
+
+def _report(provider: str, pairs: list[dict[str, Figures]]) -> list[str]:
+    """Prints the table; returns what is over its limit."""
+    over = []
+    print(f"\n{provider}, {len(pairs)} pairs           median      min      max")
+    for what in ("wall", "cpu"):
+        for side in _SIDES:
+            print(f"  {side:9} {what:4} [s]        {_spread([getattr(pair[side], what) for pair in pairs])}")
+        ratios = [getattr(pair["arsync"], what) / getattr(pair["baseline"], what) for pair in pairs]
+        print(f"  ratio     {what:4}            {_spread(ratios)}   (at most {_TIMES})")
+        if median(ratios) > _TIMES:
+            over.append(f"{provider}: {what} ratio {median(ratios):.2f}, at most {_TIMES}")
+    for side in _SIDES:
+        print(f"  {side:9} peak - import [MB]{_spread([pair[side].memory for pair in pairs])}", end="")
+        print(f"   (at most {_MEGABYTES:.0f})" if side == "arsync" else "")
+    print(f"  arsync    after import [MB] {_spread([pair['arsync'].imported for pair in pairs])}")
+    highest = max(pair["arsync"].memory for pair in pairs)
+    if highest >= _MEGABYTES:
+        over.append(f"{provider}: {highest:.0f} MB beyond the import, at most {_MEGABYTES:.0f}")
+    return over
+
+
+def main() -> int:
+    """Runs the pairs and prints the tables; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--invoices", type=int, default=20_000)
+    parser.add_argument("--provider", choices=("quickbooks", "xero", "both"), default="both")
+    parser.add_argument("--keep", type=Path, help="leave the last databases in this folder")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        order = Order(**json.loads(options.side))
+        print(json.dumps(asdict(_SIDES[order.side](order))))
+        return 0
+    providers = ["quickbooks", "xero"] if options.provider == "both" else [options.provider]
+    problems: list[str] = []
+    print(f"{platform.system()} {platform.machine()}, {_cores()} cores, Python {platform.python_version()}, "
+          f"SQLite {sqlite3.sqlite_version}; {options.invoices:,} invoices")  # fmt: skip
+    with _companies(providers, options.invoices) as (sandbox, cards):
+        for provider in providers:
+            pairs = []
+            for number in range(options.pairs + 1):
+                with tempfile.TemporaryDirectory(prefix="arsync-bench-") as name:
+                    pair = _pair(sandbox, provider, cards[provider], Path(name), problems)
+                    if number == options.pairs:
+                        print(f"\n{provider}: {_rows(Path(name) / 'arsync.db')}, the same in both databases"
+                              if not problems else f"\n{provider}: the databases differ")  # fmt: skip
+                        if options.keep:
+                            shutil.copytree(name, options.keep / provider, dirs_exist_ok=True)
+                if number:  # the first warms the sandbox and the disk up
+                    pairs.append(pair)
+            problems += _report(provider, pairs)
+    for problem in dict.fromkeys(problems):
+        print(f"FAILED {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _cores() -> int:
+    import os  # noqa: PLC0415
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What every command is given: where the configuration is, and the installation wired from it when it is needed."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.settings import load
+from arsync.store import leases
+from arsync.worker.jobs import held_lock
+
+
+@dataclass(slots=True)
+class State:
+    """The options before the command's name."""
+
+    config: Path | None = None
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Connections = Annotated[list[str] | None, typer.Argument(metavar="[CONNECTION]...", help="Default: all.")]
+ConnectionOption = Annotated[str | None, typer.Option("--connection", help="Where a number or name is not unique.")]
+Author = Annotated[str | None, typer.Option(help="Who says so; default: the user of this session.")]
+
+
+@contextmanager
+def opened(context: typer.Context) -> Iterator[App]:
+    """The installation; closed again after the command."""
+    state: State = context.obj
+    app = App(load(state.config))
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+@contextmanager
+def locked(app: App) -> Iterator[leases.Lease]:
+    """Holds the run lock for the block; Locked where another run has it."""
+    lease = held_lock(app.store, app.clock)
+    try:
+        yield lease
+    finally:
+        lease.drop()
+
+
+def author_or_me(author: str | None) -> str:
+    """The author given, or the user of this session."""
+    if author:
+        return author
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"

@@ -1,0 +1,190 @@
+"""Deciding and sending: plan, run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.context import Connections, Json, opened
+from arsync.cli.output import dump, say, table
+from arsync.domain.chase import Plan, Verdict
+from arsync.domain.states import Decision, MessageState
+from arsync.store import messages
+from arsync.worker import jobs
+from arsync.worker.jobs import Night
+
+_DAY = "%Y-%m-%d"
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(plan)
+    program.command()(run)
+
+
+def plan(
+    context: typer.Context,
+    names: Connections = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=[_DAY], help="Another day than today.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Each invoice, not only those with a message.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Says what would go out and why, and what would not and why. Sends and saves nothing."""
+    on = as_of.date() if as_of else None
+    with opened(context) as app:
+        plans = {
+            connection.name: jobs.preview(app.store, app.desk(connection), app.clock, today=on)
+            for connection in app.linked(names or ())
+        }
+    if as_json:
+        dump({name: [_as_json(answer) for answer in answers] for name, answers in plans.items()})
+        return
+    for name, answers in plans.items():
+        tell_plans(name, answers, every=every)
+
+
+def tell_plans(name: str, answers: Iterable[Plan], *, every: bool = False, most: int = 1000) -> None:
+    """Prints a connection's plan: the messages, then how many invoices each rule stops, with an example."""
+    answers = list(answers)
+    acting = sorted(
+        (answer for answer in answers if answer.intent),
+        key=lambda answer: -answer.intent.at_stake.amount,  # type: ignore[union-attr]
+    )
+    verdicts = [(answer, verdict) for answer in answers for verdict in answer.verdicts]
+    say(
+        f"\n{name}: {len(acting)} messages about {sum(v.decision is Decision.ACT for _, v in verdicts)} invoices",
+        style="bold",
+    )
+    rows = []
+    for answer in acting[:most]:
+        intent = answer.intent
+        assert intent is not None
+        to = ", ".join(contact.email or contact.phone or contact.name for contact in intent.recipients)
+        rows.append((intent.step.id, intent.mode, answer.facts.payer_name, to, intent.at_stake, len(intent.demanded)))
+    if rows:
+        table(("step", "mode", "payer", "to", "demands", "invoices"), rows, right=("demands", "invoices"))
+    if len(acting) > most:
+        say(f"... and {len(acting) - most} more")
+    silent = [verdict for _, verdict in verdicts if verdict.decision is not Decision.ACT]
+    say(f"{name}: {len(silent)} invoices not demanded today", style="bold")
+    counted = Counter((verdict.decision, verdict.rule) for verdict in silent)
+    examples: dict[tuple[str, str], Verdict] = {}
+    for verdict in silent:
+        examples.setdefault((verdict.decision, verdict.rule), verdict)
+    table(
+        ("invoices", "", "rule", "for example"),
+        [(count, decision, rule, _said(examples[decision, rule])) for (decision, rule), count in counted.most_common()],
+        right=("invoices",),
+    )
+    if every:
+        table(
+            ("invoice", "payer", "", "rule", "reason", "next"),
+            [
+                (
+                    verdict.invoice_id,
+                    answer.facts.payer_name,
+                    verdict.decision,
+                    verdict.rule,
+                    verdict.reason,
+                    verdict.next_on,
+                )
+                for answer, verdict in verdicts
+            ],
+        )
+
+
+def _said(verdict: Verdict) -> str:
+    return verdict.reason + (f" (next: {verdict.next_on})" if verdict.next_on else "")
+
+
+def _as_json(answer: Plan) -> dict[str, object]:
+    intent = answer.intent
+    return {
+        "payer_id": answer.facts.payer_id,
+        "payer": answer.facts.payer_name,
+        "currency": answer.facts.currency,
+        "message": None
+        if intent is None
+        else {
+            "step": intent.step.id,
+            "occurrence": intent.occurrence,
+            "mode": intent.mode,
+            "to": [contact.email for contact in intent.recipients],
+            "amount": intent.at_stake.amount,
+            "invoices": [item.number for item in intent.demanded],
+        },
+        "verdicts": answer.verdicts,
+    }
+
+
+def run(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
+    """Syncs, plans, dispatches and writes back: the nightly job, once. Twice a day does no harm."""
+    with opened(context) as app:
+        night = work_night(app, names or ())
+        if as_json:
+            dump(_night_as_json(night))
+        else:
+            tell_night(app, night)
+    if night.tasks or any(shift.errors or shift.dispatched.failed for shift in night.shifts):
+        raise typer.Exit(1)
+
+
+def work_night(app: App, names: Iterable[str]) -> Night:
+    """One run over these connections, or all."""
+    desks = [app.desk(connection) for connection in app.linked(list(names))]
+    return jobs.run(app.store, desks, app.clock)
+
+
+def tell_night(app: App, night: Night) -> None:
+    """Prints what a run did, and what a person must look at."""
+    rows = []
+    for shift in night.shifts:
+        decided, sent, written = shift.decided, shift.dispatched, shift.written
+        stopped = sum(v.decision is Decision.HOLD for p in decided.plans for v in p.verdicts) if decided else 0
+        waiting = sum(v.decision is Decision.WAIT for p in decided.plans for v in p.verdicts) if decided else 0
+        rows.append(
+            (shift.connection, shift.synced, len(sent.accepted), len(sent.withdrawn), len(sent.postponed),
+             len(sent.unknown), stopped, waiting, written.written + written.found)
+        )  # fmt: skip
+    columns = ("connection", "changed", "sent", "withdrawn", "postponed", "unknown", "held", "waiting", "notes")
+    table(columns, rows, right=columns[1:])
+    for shift in night.shifts:
+        if shift.dispatched.opens_at is not None:
+            opens = f"{shift.dispatched.opens_at:%Y-%m-%d %H:%M %Z}"
+            say(f"{shift.connection}: the send window is closed; messages go at {opens}")
+        for error in shift.errors:
+            say(f"{shift.connection}: {error}", style="red")
+    with app.store.reading() as work:
+        waiting_for = messages.in_states(work, (MessageState.PLANNED,))
+    if waiting_for:
+        say(f"{len(waiting_for)} messages wait for approval: arsync approve")
+    for task in night.tasks:
+        say(f"to do: {task}", style="yellow")
+
+
+def _night_as_json(night: Night) -> dict[str, object]:
+    return {
+        "run": night.run_id,
+        "settled": night.settled,
+        "connections": [
+            {
+                "connection": shift.connection,
+                "synced": shift.synced,
+                "accepted": [message.key for message in shift.dispatched.accepted],
+                "withdrawn": [[message.key, reason] for message, reason in shift.dispatched.withdrawn],
+                "postponed": [[message.key, reason] for message, reason in shift.dispatched.postponed],
+                "failed": [[message.key, reason] for message, reason in shift.dispatched.failed],
+                "unknown": [[message.key, reason] for message, reason in shift.dispatched.unknown],
+                "opens_at": shift.dispatched.opens_at,
+                "notes": shift.written,
+                "errors": shift.errors,
+            }
+            for shift in night.shifts
+        ],
+        "tasks": night.tasks,
+    }

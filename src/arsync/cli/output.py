@@ -1,0 +1,64 @@
+"""How commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> None:
+    """Prints rows under their columns; values are text as they are, never markup."""
+    aligned = set(right)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, justify="right" if column in aligned else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text("" if value is None else clean(str(value))) for value in row))
+    out.print(grid)
+
+
+def say(line: str = "", *, style: str | None = None) -> None:
+    """Prints one line of text."""
+    out.print(Text(clean(line), style=style or ""))
+
+
+def complain(line: str) -> None:
+    """Prints one line to standard error."""
+    err.print(Text(clean(line), style="red"))
+
+
+def dump(value: Any) -> None:
+    """Prints JSON: money and dates as text."""
+    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+
+
+def clean(text: str) -> str:
+    """The text without control characters: names come from outside and must not steer a terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

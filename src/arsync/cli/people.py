@@ -1,0 +1,235 @@
+"""What a person decides: hold, dispute, holds, lift, approve, stop, start."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
+from arsync.cli.output import complain, dump, say, table
+from arsync.domain.chase import Hold
+from arsync.domain.states import HoldKind, MessageState
+from arsync.errors import Ambiguous, NotFound, UsageError
+from arsync.store import connections, events, holds, ledger, messages
+from arsync.store.ledger import FoundInvoice
+
+_DAY = "%Y-%m-%d"
+Until = Annotated[datetime | None, typer.Option(formats=[_DAY], help="The last day of it; default: until lifted.")]
+Reason = Annotated[str, typer.Option(help="Why; it is shown wherever it stops something.")]
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(hold)
+    program.command()(dispute)
+    program.command("holds")(list_holds)
+    program.command()(lift)
+    program.command()(approve)
+    program.command()(stop)
+    program.command()(start)
+
+
+def hold(
+    context: typer.Context,
+    reason: Reason,
+    invoice: Annotated[str | None, typer.Argument(help="An invoice's number.")] = None,
+    customer: Annotated[str | None, typer.Option(help="A customer's name or id instead: all it pays for.")] = None,
+    kind: Annotated[HoldKind, typer.Option(help="What kind of stop.")] = HoldKind.PAUSE,
+    until: Until = None,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Stops the chase of one invoice, or of everything a customer pays for."""
+    if (invoice is None) == (customer is None):
+        raise UsageError("name an invoice, or --customer")
+    with opened(context) as app:
+        last = until.date() if until else None
+        if invoice is not None:
+            found = one_invoice(app, invoice, connection)
+            place(app, found, kind=kind, reason=reason, until=last, author=author)
+            return
+        assert customer is not None
+        with app.store.reading() as work:
+            people = ledger.find_customers(work, customer, connection)
+        if not people:
+            raise NotFound(f"customer {customer!r}")
+        if len({(one.connection_id, one.payer_id) for one in people}) > 1:
+            listed = "; ".join(f"{one.name} (id {one.customer_id}, --connection {one.connection})" for one in people)
+            raise Ambiguous(f"customer {customer!r}: {listed}")
+        _place(
+            app, people[0].connection_id, payer_id=people[0].payer_id, invoice_id=None, kind=kind, reason=reason,
+            until=last, author=author, what=f"everything {people[0].name} pays for",
+        )  # fmt: skip
+
+
+def dispute(
+    context: typer.Context,
+    invoice: Annotated[str, typer.Argument(help="The invoice's number.")],
+    reason: Reason,
+    until: Until = None,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Says that the customer contests an invoice: it is not chased; the rest of the customer's is."""
+    with opened(context) as app:
+        found = one_invoice(app, invoice, connection)
+        last = until.date() if until else None
+        place(app, found, kind=HoldKind.DISPUTE, reason=reason, until=last, author=author)
+
+
+def one_invoice(app: App, number: str, connection: str | None) -> FoundInvoice:
+    """The invoice of that number; Ambiguous with the list where there are several."""
+    with app.store.reading() as work:
+        found = ledger.find_invoices(work, number, connection)
+    if not found:
+        raise NotFound(f"invoice {number!r}")
+    if len(found) > 1:
+        listed = "; ".join(
+            f"{one.customer} {one.total} (id {one.invoice_id}, --connection {one.connection})" for one in found
+        )
+        raise Ambiguous(f"invoice {number!r}: {listed}")
+    return found[0]
+
+
+def place(app: App, found: FoundInvoice, *, kind: HoldKind, reason: str, until: date | None, author: str | None) -> int:
+    """Places a hold on one invoice and says so."""
+    return _place(
+        app, found.connection_id, payer_id=found.payer_id, invoice_id=found.invoice_id, kind=kind, reason=reason,
+        until=until, author=author, what=f"invoice {found.number} of {found.customer}",
+    )  # fmt: skip
+
+
+def _place(
+    app: App,
+    connection_id: int,
+    *,
+    payer_id: str,
+    invoice_id: str | None,
+    kind: HoldKind,
+    reason: str,
+    until: date | None,
+    author: str | None,
+    what: str,
+) -> int:
+    who = author_or_me(author)
+    with app.store.working() as work:
+        connection = connections.connection_by_id(work, connection_id)
+        now = app.clock.now()
+        today = app.policy(connection).today(now)
+        if until is not None and until < today:
+            raise UsageError(f"--until {until} has passed; today is {today}")
+        placed = Hold(kind, reason, who, payer_id, invoice_id, begins=today, until=until)
+        hold_id = holds.place(work, connection_id, placed, now=now)
+        events.log(
+            work, "hold_placed", at=now, author=who, connection_id=connection_id, hold=hold_id, hold_kind=kind.value,
+            payer=payer_id, invoice=invoice_id, reason=reason,
+        )  # fmt: skip
+        work.commit()
+    say(f"{kind} on {what}{f' until {until}' if until else ''} (lift it by: arsync lift {hold_id})")
+    return hold_id
+
+
+def list_holds(context: typer.Context, as_json: Json = False) -> None:
+    """Lists what is stopped, why and by whom."""
+    with opened(context) as app, app.store.reading() as work:
+        every = [(one.name, held) for one in connections.connections(work) for held in holds.active(work, one.id)]
+    if as_json:
+        dump([{"connection": name, "hold": held} for name, held in every])
+        return
+    table(
+        ("id", "connection", "kind", "payer", "invoice", "reason", "author", "from", "until"),
+        [
+            (one.id, name, one.hold.kind, one.hold.payer_id or "all", one.hold.invoice_id or "all", one.hold.reason,
+             one.hold.author, one.hold.begins, one.hold.until or "lifted")
+            for name, one in every
+        ],
+    )  # fmt: skip
+
+
+def lift(
+    context: typer.Context,
+    hold_id: Annotated[int, typer.Argument(help="As `arsync holds` lists it.")],
+    author: Author = None,
+) -> None:
+    """Ends a hold."""
+    with opened(context) as app, app.store.working() as work:
+        now = app.clock.now()
+        if not holds.lift(work, hold_id, now=now):
+            raise NotFound(f"active hold {hold_id}")
+        events.log(work, "hold_lifted", at=now, author=author_or_me(author), hold=hold_id)
+        work.commit()
+    say(f"hold {hold_id} is lifted")
+
+
+def approve(
+    context: typer.Context,
+    message_ids: Annotated[list[int] | None, typer.Argument(metavar="[MESSAGE]...")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Lists the messages that wait for a person, or approves some; they go out at the next run."""
+    with opened(context) as app:
+        if message_ids or every:
+            approve_messages(app, message_ids or None, author_or_me(author))
+            return
+        with app.store.reading() as work:
+            waiting = messages.in_states(work, (MessageState.PLANNED, MessageState.FAILED))
+        if as_json:
+            dump(waiting)
+            return
+        table(
+            ("id", "state", "step", "to", "subject", "demands", "why"),
+            [
+                (one.id, one.state, one.step_id, ", ".join(one.recipients), one.subject,
+                 f"{one.amount:,.2f} {one.currency}", one.reason)
+                for one in waiting
+            ],
+            right=("demands",),
+        )  # fmt: skip
+
+
+def approve_messages(app: App, message_ids: list[int] | None, author: str) -> int:
+    """Approves these messages, or all that are planned; how many it were."""
+    approved = 0
+    with app.store.working() as work:
+        waiting = {one.id: one for one in messages.in_states(work, (MessageState.PLANNED, MessageState.FAILED))}
+        chosen = message_ids or [one.id for one in waiting.values() if one.state is MessageState.PLANNED]
+        for message_id in chosen:
+            one = waiting.get(message_id)
+            if one is None:
+                raise NotFound(f"message {message_id} that waits for a person")
+            approved += messages.move(
+                work, message_id, one.state, MessageState.APPROVED, reason=f"approved by {author}",
+                now=app.clock.now(), author=author, approved_by=author, attempts=0, not_before=None,
+            )  # fmt: skip
+        work.commit()
+    say(f"{approved} messages approved; they go out at the next run")
+    return approved
+
+
+def stop(
+    context: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why.")] = "stopped by hand",
+    author: Author = None,
+) -> None:
+    """The red button: nothing passes the last gate from now on, whatever runs."""
+    with opened(context) as app, app.store.working() as work:
+        who, now = author_or_me(author), app.clock.now()
+        connections.press_stop(work, author=who, reason=reason, now=now)
+        events.log(work, "stop_pressed", at=now, author=who, reason=reason)
+        work.commit()
+    complain(f"stopped: {reason}. Nothing goes out until `arsync start`.")
+
+
+def start(context: typer.Context, author: Author = None) -> None:
+    """Releases the red button."""
+    with opened(context) as app, app.store.working() as work:
+        now = app.clock.now()
+        connections.release_stop(work)
+        events.log(work, "stop_released", at=now, author=author_or_me(author))
+        work.commit()
+    say("started: messages go out again at the next run")

@@ -1,0 +1,137 @@
+"""Pulling: backfill, sync, quarantine."""
+
+from __future__ import annotations
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from arsync.bootstrap import App
+from arsync.cli.context import Connections, Json, locked, opened
+from arsync.cli.output import complain, dump, err, say, table
+from arsync.connector import Resource
+from arsync.errors import ConnectorError
+from arsync.store import connections
+from arsync.store.connections import Connection
+from arsync.sync.backfill import Loaded
+from arsync.worker import jobs
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(backfill)
+    program.command()(sync)
+    program.command()(quarantine)
+
+
+def backfill(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
+    """Loads companies whole: every open item and 24 months of history. Interrupted, it goes on where it was."""
+    with opened(context) as app, locked(app):
+        results: dict[str, object] = {}
+        failed = False
+        for connection in app.linked(names or ()):
+            try:
+                loaded = load_one(app, connection, quiet=as_json)
+            except ConnectorError as error:
+                complain(f"{connection.name}: {error}")
+                results[connection.name] = {"error": str(error)}
+                failed = True
+                continue
+            failed = failed or bool(loaded.differences) or loaded.quarantined > 0
+            results[connection.name] = {
+                "seen": loaded.seen,
+                "source_counts": loaded.expected,
+                "quarantined": loaded.quarantined,
+                "resumed": loaded.resumed,
+            }
+            if not as_json:
+                tell_loaded(connection, loaded)
+        if as_json:
+            dump(results)
+    if failed:
+        raise typer.Exit(1)
+
+
+def load_one(app: App, connection: Connection, *, quiet: bool) -> Loaded:
+    """Backfills one connection with a progress bar for each kind of record."""
+    columns = (
+        TextColumn("{task.fields[name]:<24}"),
+        BarColumn(),
+        TextColumn("{task.completed:>7}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, disable=quiet or not err.is_terminal) as progress:
+        bars: dict[Resource, int] = {}
+
+        def told(resource: Resource, seen: int, expected: int | None) -> None:
+            if resource not in bars:
+                name = f"{connection.name} {resource.replace('_', ' ')}"
+                bars[resource] = progress.add_task("", name=name, total=expected)
+            progress.update(bars[resource], completed=seen, total=expected)  # type: ignore[arg-type]
+
+        return jobs.load(app.store, app.desk(connection), app.clock, progress=told)
+
+
+def tell_loaded(connection: Connection, loaded: Loaded) -> None:
+    """Says what a backfill found, and where the source counts otherwise."""
+    parts = ", ".join(f"{count} {resource.replace('_', ' ')}" for resource, count in loaded.seen.items())
+    checked = "as the source counts" if not loaded.differences else "; ".join(loaded.differences)
+    say(f"{connection.name}: {parts} ({checked}){'; resumed' if loaded.resumed else ''}")
+    if loaded.quarantined:
+        say(f"{connection.name}: {loaded.quarantined} records could not be read: arsync quarantine")
+
+
+def sync(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
+    """Pulls what changed since the last time, deletions and voids included."""
+    with opened(context) as app, locked(app):
+        results: dict[str, object] = {}
+        failed = False
+        for connection in app.linked(names or ()):
+            try:
+                written = jobs.update(app.store, app.desk(connection), app.clock)
+            except ConnectorError as error:
+                complain(f"{connection.name}: {error}")
+                results[connection.name] = {"error": str(error)}
+                failed = True
+                continue
+            results[connection.name] = {"written": written}
+            if not as_json:
+                say(f"{connection.name}: {written} records changed")
+        if as_json:
+            dump(results)
+    if failed:
+        raise typer.Exit(1)
+
+
+def quarantine(context: typer.Context, as_json: Json = False) -> None:
+    """Lists the records that could not be read, and why; each holds its payer until it can."""
+    with opened(context) as app, app.store.reading() as work:
+        names = {connection.id: connection.name for connection in connections.connections(work)}
+        jailed = connections.quarantined(work)
+    if as_json:
+        dump([{"connection": names[one.connection_id], **_plain(one)} for one in jailed])
+        return
+    table(
+        ("connection", "record", "id", "customer", "reason", "since"),
+        [
+            (
+                names[one.connection_id],
+                one.resource,
+                one.remote_id,
+                one.customer_id,
+                one.reason,
+                f"{one.first_at:%Y-%m-%d}",
+            )
+            for one in jailed
+        ],
+    )
+
+
+def _plain(one: connections.Quarantined) -> dict[str, object]:
+    return {
+        "resource": one.resource,
+        "remote_id": one.remote_id,
+        "customer_id": one.customer_id,
+        "reason": one.reason,
+        "first_at": one.first_at,
+        "last_at": one.last_at,
+    }

@@ -1,0 +1,1 @@
+"""Running arsync: what a person asks of the installation itself."""

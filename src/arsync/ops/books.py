@@ -1,0 +1,142 @@
+"""The database and what it says of its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from arsync.domain.clock import Clock
+from arsync.domain.states import Health
+from arsync.errors import ConfigurationError, NotFound, SchemaMismatch
+from arsync.ops.finding import Finding, fail, ok, warn
+from arsync.settings import Settings
+from arsync.store import connections, upgrade
+from arsync.store.connections import Connection
+from arsync.store.engine import Store, Work
+from arsync.vault import Vault, load_key
+
+#: Clocks of two machines differ; by more than this one of them is wrong.
+_TOLERANCE: Final = timedelta(minutes=5)
+_PATIENCE: Final = "connect_timeout=5"
+
+
+def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """The database can be reached, has this arsync's schema, and holds connections in good health."""
+    file = settings.database_file
+    if file is not None and not file.is_file():
+        yield fail("database", f"there is no {file} yet", "run `arsync db upgrade`")
+        return
+    store = Store(_patient(settings.database_url) if file is None else settings.database_url)
+    try:
+        try:
+            upgrade.check(store)
+        except SchemaMismatch as error:
+            yield fail("database", str(error), "run `arsync db upgrade`")
+            return
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the store's drivers have no error in common that ops may name
+            yield fail("database", f"cannot be used: {_said(error, settings.database_url)}", "correct database.url")
+            return
+        yield ok("database", f"{file or 'PostgreSQL'}, at this arsync's schema")
+        with store.reading() as work:
+            yield from _stop(work)
+            yield from _connections(settings, clock, work)
+    finally:
+        store.close()
+
+
+def _patient(url: str) -> str:
+    """A doctor does not wait two minutes for a server that is not there."""
+    return url if "connect_timeout=" in url else f"{url}{'&' if '?' in url else '?'}{_PATIENCE}"
+
+
+def _said(error: Exception, url: str) -> str:
+    """The driver's own first line, without what the URL keeps secret."""
+    line = next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
+    password = url.rpartition("@")[0].rpartition("//")[2].partition(":")[2]
+    return line.replace(password, "***") if password else line
+
+
+def _stop(work: Work) -> Iterator[Finding]:
+    try:
+        here = connections.installation(work)
+    except NotFound:
+        return
+    if here.stopped_at is not None:
+        said = f"pressed by {here.stopped_by} at {here.stopped_at:%Y-%m-%d %H:%M} UTC: {here.stop_reason}"
+        yield warn("stop switch", said, "`arsync start` lets messages go out again")
+
+
+def _connections(settings: Settings, clock: Clock, work: Work) -> Iterator[Finding]:
+    there = connections.connections(work)
+    if not there:
+        yield warn("connections", "none yet", "run `arsync connect`")
+    for connection in there:
+        yield from _health(settings, clock, connection)
+        yield from _tokens(settings, work, connection)
+        yield from _quarantine(work, connection)
+    names = {connection.name for connection in there}
+    for name in settings.connections:
+        if name not in names:
+            yield warn("connections", f"connection.{name} is configured, not connected", "run `arsync connect`")
+
+
+def _health(settings: Settings, clock: Clock, connection: Connection) -> Iterator[Finding]:
+    name, synced, reason = connection.name, connection.synced_at, connection.health_reason
+    match connection.health:
+        case Health.REAUTHORISE:
+            yield fail(
+                "connections",
+                f"{name}: the consent has ended ({reason})",
+                f"run `arsync connect {connection.provider}`",
+            )
+            return
+        case Health.SUSPECT:
+            yield fail(
+                "connections",
+                f"{name}: the data look abnormal ({reason})",
+                f"look at it, then `arsync backfill {name}`",
+            )
+            return
+        case Health.RECOVERING:
+            yield warn("connections", f"{name}: {reason}", f"run `arsync backfill {name}`")
+            return
+        case Health.PARTIAL:
+            yield warn("connections", f"{name}: the last sync did not come through ({reason})", "run `arsync sync`")
+        case Health.OK:
+            pass
+    if synced is None:
+        yield warn("connections", f"{name}: never synced", f"run `arsync backfill {name}`")
+        return
+    age = clock.now() - synced
+    said = f"{name}: data of {synced:%Y-%m-%d %H:%M} UTC"
+    if age < -_TOLERANCE:
+        yield fail("clock", f"{said}, which is in the future: a clock was or is wrong", "set the machine's clock (NTP)")
+    elif age > settings.safety.max_staleness:
+        hours = settings.safety.max_staleness // timedelta(hours=1)
+        yield fail("connections", f"{said}, older than {hours} hours: nothing goes out", "run `arsync sync`")
+    elif connection.health is Health.OK:
+        yield ok("connections", said)
+
+
+def _tokens(settings: Settings, work: Work, connection: Connection) -> Iterator[Finding]:
+    if settings.vault_key is None and not settings.key_file.exists():
+        mend = "put the key file back, or connect again"
+        yield fail("vault", f"{connection.name}: its tokens are sealed, and there is no {settings.key_file}", mend)
+        return
+    try:
+        Vault(load_key(settings)).open(connections.sealed_tokens(work, connection.grant_id))
+    except ConfigurationError as error:
+        yield fail("vault", f"{connection.name}: {error.detail}", "put the right key back, or connect again")
+
+
+def _quarantine(work: Work, connection: Connection) -> Iterator[Finding]:
+    broken = connections.quarantined(work, connection.id)
+    if broken:
+        first = broken[0]
+        said = (
+            f"{connection.name}: {len(broken)} in quarantine, first {first.resource} {first.remote_id}: {first.reason}"
+        )
+        yield warn("connections", said, "correct it in the source, then `arsync sync`")

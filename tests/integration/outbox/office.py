@@ -1,0 +1,259 @@
+"""A made-up office: companies in a sandbox whose ledgers a test writes itself, and an arsync connected to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Self
+
+from arsync.bootstrap import App
+from arsync.connector import TokenPair
+from arsync.sandbox.launch import SandboxControl
+from arsync.settings import load
+from arsync.store import connections, messages, notes
+from arsync.store.messages import Message
+from arsync.store.notes import Note
+from arsync.store.upgrade import upgrade
+from arsync.store.vault import dump_pair
+from arsync.worker import jobs
+
+#: A Tuesday, half past ten in New York, no holiday near.
+MORNING = datetime(2026, 6, 9, 14, 30, tzinfo=UTC)
+TODAY = MORNING.date()
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+VENDORS = ("quickbooks", "xero")
+
+
+class AdvancingClock:
+    """The sandbox's time, asked every time; a wait moves it on."""
+
+    def __init__(self, sandbox: SandboxControl) -> None:
+        self._sandbox = sandbox
+        self.machine = 0.0  # what `elapsed` says: a test lets a worker be suspended by raising it
+        self.waited = 0.0
+
+    def now(self) -> datetime:
+        return self._sandbox.now()
+
+    def elapsed(self) -> float:
+        return self.machine
+
+    def sleep(self, seconds: float) -> None:
+        self.waited += seconds
+        self._sandbox.advance(seconds)
+
+
+def due(days_late: int) -> str:
+    """The due date of what is that many days late on the first morning."""
+    return (TODAY - timedelta(days=days_late)).isoformat()
+
+
+@dataclass
+class Books:
+    """One company's ledger, kept through the sandbox's control API."""
+
+    sandbox: SandboxControl
+    provider: str
+    name: str
+    card: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.card["id"])
+
+    def act(self, do: str, **fields: Any) -> dict[str, Any]:
+        return self.sandbox.act(self.id, do, **fields)
+
+    def customer(self, name: str, email: str | None = None) -> str:
+        address = email or f"accounts@{name.split()[0].lower()}.example"
+        return str(self.act("new_customer", name=name, email=address)["customer"])
+
+    def invoice(self, customer: str, amount: str, *, days_late: int, **more: Any) -> str:
+        issued = (TODAY - timedelta(days=days_late + 30)).isoformat()
+        made = self.act("new_invoice", customer=customer, amount=amount, date=issued, due_date=due(days_late), **more)
+        return str(made["invoice"])
+
+    def notes(self) -> list[dict[str, Any]]:
+        return [note for note in self.sandbox.notes() if note["company"] == self.id]
+
+
+@dataclass
+class Office:
+    """An installation in a folder, on the sandbox's clock."""
+
+    sandbox: SandboxControl
+    folder: Path
+    books: list[Books]
+    channel: str = "file"
+    writes: str = "on"
+    activity: bool = False
+    settings: str = ""  # more of the file
+    _apps: list[App] = field(default_factory=list)
+
+    # --- set-up ---------------------------------------------------------------------------------------
+
+    @classmethod
+    def opened(
+        cls, sandbox: SandboxControl, folder: Path, providers: Sequence[str] = VENDORS, *, seed: int = 1, **more: Any
+    ) -> Self:
+        """Companies with empty ledgers, as of yesterday, and a clock that stands still."""
+        folder.mkdir(parents=True, exist_ok=True)
+        sandbox.speed(0)
+        sandbox.set_clock(MORNING - timedelta(days=1))
+        for provider in VENDORS:
+            sandbox.limits(provider, minute=None, second=None)
+        books = []
+        for provider in providers:
+            # The ids of a Xero company's records follow from its own id and its seed.
+            card = sandbox.create_company(
+                provider, name="Harbour Tools", invoices=0, customers=1, seed=seed, timezone="America/New_York"
+            )
+            books.append(Books(sandbox, provider, f"our-{provider}", card))
+        return cls(sandbox, folder, books, **more)
+
+    def book(self, provider: str) -> Books:
+        return next(book for book in self.books if book.provider == provider)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "arsync.toml"
+
+    def configure(self, **changes: str) -> None:
+        """Writes arsync.toml as the office stands."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        cards = {book.provider: book.card for book in self.books}
+        clients = "".join(
+            f'[{provider}]\nclient_id = "{card["client_id"]}"\nclient_secret = "{card["client_secret"]}"\n'
+            + "".join(f'{key} = "{url}"\n' for key, url in self._urls(provider).items())
+            for provider, card in cards.items()
+        )
+        companies = "".join(
+            f'[connection.{book.name}]\nprovider = "{book.provider}"\nexternal_id = "{book.id}"\n'
+            for book in self.books
+        )
+        self.config.write_text(
+            f'[defaults]\ncompany_name = "Harbour Tools"\ntimezone = "America/New_York"\ncountry = "US"\n'
+            f'reply_to = "credit@harbour.example"\nmode = "auto"\nwrites = "{self.writes}"\n'
+            f'bank_details.USD = "Bank of Harbour, 12345678"\n'
+            f'[delivery]\nchannel = "{self.channel}"\nfrom = "Harbour Tools <credit@harbour.example>"\n'
+            f'[sendgrid]\napi_key = "SG.sandbox"\nhost = "{self.sandbox.sendgrid_host}"\n'
+            f"activity_lookup = {str(self.activity).lower()}\n"
+            f'[sandbox]\nclock_url = "{self.sandbox.url}/_sandbox/clock"\n'
+            f"{clients}{companies}{self.settings}",
+            encoding="utf-8",
+        )
+
+    def _urls(self, provider: str) -> dict[str, str]:
+        if provider == "quickbooks":
+            base = f"{self.sandbox.url}/quickbooks"
+            return {
+                "api_url": self.sandbox.quickbooks_api,
+                "token_url": self.sandbox.quickbooks_token,
+                "authorize_url": f"{base}/authorize",
+            }
+        return {
+            "api_url": self.sandbox.xero_api,
+            "token_url": self.sandbox.xero_token,
+            "authorize_url": f"{self.sandbox.url}/xero/authorize",
+            "connections_url": self.sandbox.xero_connections,
+        }
+
+    def app(self) -> App:
+        """The installation, wired anew; its waits move the sandbox's clock."""
+        app = App(load(self.config, environ={}))
+        app.__dict__["clock"] = AdvancingClock(self.sandbox)
+        self._apps.append(app)
+        return app
+
+    def found(self) -> App:
+        """An empty database with the companies linked."""
+        self.configure()
+        app = self.app()
+        upgrade(app.unchecked_store)
+        for book in self.books:
+            with app.store.working() as work:
+                sealed = app.vault.seal(dump_pair(TokenPair("", book.card["refresh_token"], _NEVER)))
+                grant = connections.add_grant(work, provider=book.provider, sealed=sealed, now=MORNING)
+                connections.link(
+                    work, name=book.name, provider=book.provider, external_id=book.id, grant_id=grant, now=MORNING
+                )
+                work.commit()
+        return app
+
+    def load(self) -> App:
+        """Linked and backfilled an hour before the first morning, which then begins."""
+        app = self.found()
+        self.sandbox.set_clock(MORNING - timedelta(hours=1))
+        for connection in app.linked():
+            jobs.load(app.store, app.desk(connection), app.clock)
+        self.sandbox.set_clock(MORNING)
+        return app
+
+    def regrant(self, app: App, provider: str) -> None:
+        """A person consents again."""
+        book = self.book(provider)
+        fresh = self.sandbox.grant(book.id)["refresh_token"]
+        with app.store.working() as work:
+            connection = connections.connection(work, book.name)
+            sealed = app.vault.seal(dump_pair(TokenPair("", fresh, _NEVER)))
+            connections.replace_tokens(work, connection.grant_id, sealed, now=app.clock.now())
+            work.commit()
+
+    def close(self) -> None:
+        for app in self._apps:
+            app.close()
+
+    # --- what came of it -----------------------------------------------------------------------------------
+
+    def night(self, app: App | None = None) -> jobs.Night:
+        """One run over every connection."""
+        running = app or self.app()
+        return jobs.run(running.store, [running.desk(one) for one in running.linked()], running.clock)
+
+    def messages(self, app: App) -> list[Message]:
+        """Every message with every revision, oldest first."""
+        with app.store.reading() as work:
+            return messages.in_states(work, list(messages.MessageState))
+
+    def states(self, app: App) -> list[str]:
+        return [message.state.value for message in self.messages(app)]
+
+    def stored_notes(self, app: App) -> list[Note]:
+        with app.store.reading() as work:
+            return notes.in_states(work, list(notes.NoteState))
+
+    def sent(self) -> list[dict[str, Any]]:
+        """What went out: our key, the addressee, the words; by mail from the sandbox, else from the folder."""
+        if self.channel == "sendgrid":
+            names = {book.name for book in self.books}
+            return [
+                {"key": mail["custom_args"]["message_id"], "to": mail["to"], "text": mail["text"]}
+                for mail in self.sandbox.messages()
+                if mail["custom_args"]["connection"] in names
+            ]
+        return [_letter(path) for path in sorted((self.folder / "outbox").glob("*.eml"))]
+
+
+def _letter(path: Path) -> dict[str, Any]:
+    mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+    assert isinstance(mail, EmailMessage)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return {"key": path.stem, "to": [one.addr_spec for one in mail["To"].addresses], "text": body.get_content()}
+
+
+@contextmanager
+def an_office(sandbox: SandboxControl, folder: Path, *providers: str, **more: Any) -> Iterator[Office]:
+    """An office whose databases are closed when the block ends."""
+    office = Office.opened(sandbox, folder, providers or VENDORS, **more)
+    try:
+        yield office
+    finally:
+        office.close()

@@ -1,0 +1,283 @@
+"""The doctor: says what is wrong and how to mend it, changes nothing, and survives everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from arsync.cli.init import lay_down
+from arsync.domain.states import Health
+from arsync.errors import ConfigurationError
+from arsync.ops.doctor import examine
+from arsync.ops.finding import Finding, Level, exit_status
+from arsync.settings import Settings, load
+from arsync.store import connections, upgrade
+from arsync.store.engine import Store
+from arsync.testing.ports import FixedClock
+from arsync.vault import Vault, load_key
+
+NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
+FROM = '[delivery]\nfrom = "accounts@example.com"\n'
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A folder with a configuration, a key and playbooks; no database yet."""
+    lay_down(tmp_path / "arsync.toml")
+    say(tmp_path, FROM)
+    return tmp_path
+
+
+def say(house: Path, text: str) -> None:
+    (house / "arsync.toml").write_text(text, encoding="utf-8")
+
+
+def settings(house: Path) -> Settings:
+    return load(house / "arsync.toml", environ={})
+
+
+def doctor(
+    house: Path, *, now: datetime = NOW, read_playbook: Callable[[Path], Sequence[str]] = lambda _: ()
+) -> list[Finding]:
+    return examine(lambda: settings(house), clock=FixedClock(now), read_playbook=read_playbook)
+
+
+def troubles(findings: list[Finding], subject: str) -> list[str]:
+    return [f"{found.level}: {found.detail}" for found in findings if found.subject == subject and found.level != "ok"]
+
+
+def connect(house: Path, *, health: Health = Health.OK, synced: datetime | None = NOW, seal: bool = True) -> None:
+    """One connection `acme` in a database at this arsync's schema."""
+    store = Store(settings(house).database_url)
+    upgrade.upgrade(store)
+    sealed = Vault(load_key(settings(house))).seal("{}") if seal else "sealed by another key"
+    with store.working() as work:
+        grant = connections.add_grant(work, provider="xero", sealed=sealed, now=NOW)
+        linked = connections.link(work, name="acme", provider="xero", external_id="t-1", grant_id=grant, now=NOW)
+        connections.set_health(work, linked.id, health, "because", synced_at=synced)
+        work.commit()
+    store.close()
+
+
+class TestSettings:
+    def test_a_whole_installation_has_nothing_to_mend(self, house: Path) -> None:
+        connect(house)
+        found = doctor(house)
+        assert [finding for finding in found if finding.level is not Level.OK] == []
+        assert {finding.subject for finding in found} == {
+            "settings", "clock", "program", "connectors", "disk", "vault", "playbooks", "delivery", "database",
+            "connections",
+        }  # fmt: skip
+        assert exit_status(found) == 0
+
+    def test_without_any_configuration_it_says_what_is_missing_and_how_to_mend_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        found = examine(lambda: load(environ={}), clock=FixedClock(NOW), read_playbook=lambda _: ())
+        failed = {finding.subject: finding for finding in found if finding.level is Level.FAIL}
+        assert set(failed) == {"settings", "delivery", "database"}
+        assert failed["settings"].detail == f"there is no arsync.toml in {tmp_path}"
+        assert "arsync init" in str(failed["settings"].mend)
+        assert "arsync db upgrade" in str(failed["database"].mend)
+        assert exit_status(found) == 1
+        assert list(tmp_path.iterdir()) == []
+
+    def test_each_problem_of_a_wrong_configuration_is_a_finding_and_the_rest_is_still_looked_at(
+        self, house: Path
+    ) -> None:
+        say(house, '[delivery]\nchanel = "file"\n[defaults]\ntimezone = "nowhere"\n')
+        found = doctor(house)
+        assert len(troubles(found, "settings")) == 2
+        assert any("did you mean delivery.channel?" in line for line in troubles(found, "settings"))
+        assert {"program", "connectors", "clock"} <= {finding.subject for finding in found}
+
+    def test_a_part_that_breaks_down_is_one_finding_and_not_the_end(self, house: Path) -> None:
+        def broken(_: Path) -> Sequence[str]:
+            raise RuntimeError("a secret detail")
+
+        found = doctor(house, read_playbook=broken)
+        assert troubles(found, "playbooks") == ["fail: RuntimeError while looking"]
+        assert {"delivery", "database"} <= {finding.subject for finding in found}
+
+    def test_a_finding_as_json_has_its_four_fields(self) -> None:
+        assert Finding(Level.WARN, "disk", "little").as_json() == {
+            "level": "warn", "subject": "disk", "detail": "little", "mend": None,
+        }  # fmt: skip
+
+
+class TestMachine:
+    def test_a_clock_that_was_never_set_fails(self, house: Path) -> None:
+        assert "long past" in troubles(doctor(house, now=datetime(1970, 1, 2, tzinfo=UTC)), "clock")[0]
+
+    def test_a_sync_in_the_future_means_a_wrong_clock(self, house: Path) -> None:
+        connect(house, synced=NOW + timedelta(hours=1))
+        assert "which is in the future" in troubles(doctor(house), "clock")[0]
+
+    def test_a_key_that_others_can_read_fails_with_the_command_that_mends_it(self, house: Path) -> None:
+        (house / "arsync.key").chmod(0o644)
+        failed = [finding for finding in doctor(house) if finding.subject == "vault"]
+        assert [(finding.level, finding.mend) for finding in failed] == [
+            (Level.FAIL, f"chmod 600 {house / 'arsync.key'}")
+        ]
+
+    def test_a_key_that_is_none_fails(self, house: Path) -> None:
+        (house / "arsync.key").write_text("password", encoding="utf-8")
+        assert troubles(doctor(house), "vault") == ["fail: the vault's key is not a key (`arsync init` makes one)"]
+
+    def test_a_key_that_is_not_there_yet_is_told_of_and_not_made(self, house: Path) -> None:
+        (house / "arsync.key").unlink()
+        assert troubles(doctor(house), "vault") == [f"warn: there is no key file {house / 'arsync.key'} yet"]
+        assert not (house / "arsync.key").exists()
+
+    def test_a_disk_that_is_nearly_full_fails(self, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for free, level in ((50, "fail"), (500, "warn")):
+            monkeypatch.setattr(
+                "arsync.ops.machine.shutil.disk_usage",
+                lambda _, free=free: type("Usage", (), {"free": free * 2**20}),
+            )
+            assert [line.split(":")[0] for line in troubles(doctor(house), "disk")] == [level]
+
+    def test_an_outbox_that_is_no_folder_fails(self, house: Path) -> None:
+        (house / "outbox").write_text("a file", encoding="utf-8")
+        assert "cannot write into" in troubles(doctor(house), "delivery")[0]
+
+    def test_an_outbox_is_left_as_it_was_found(self, house: Path) -> None:
+        (house / "outbox").mkdir()
+        assert troubles(doctor(house), "delivery") == []
+        assert list((house / "outbox").iterdir()) == []
+
+
+class TestPlaybooks:
+    def test_a_playbook_that_is_missing_names_those_there_are(self, house: Path) -> None:
+        say(house, FROM + '[connection.acme]\nplaybook = "soft"\n')
+        failed = [finding for finding in doctor(house) if finding.subject == "playbooks" and finding.mend]
+        assert failed[0].detail.startswith("soft (acme): there is no ")
+        assert failed[0].mend == "use one of: standard"
+
+    def test_each_problem_of_a_playbook_in_use_is_said(self, house: Path) -> None:
+        def read(path: Path) -> Sequence[str]:
+            return ("standard.yaml:3: no such key", "standard.yaml:9: no such channel") if house in path.parents else ()
+
+        assert troubles(doctor(house, read_playbook=read), "playbooks") == [
+            "fail: standard (defaults): standard.yaml:3: no such key",
+            "fail: standard (defaults): standard.yaml:9: no such channel",
+        ]
+
+
+class TestDelivery:
+    def test_what_is_missing_before_a_message_can_leave_is_said(self, house: Path) -> None:
+        say(house, '[delivery]\nchannel = "sendgrid"\n')
+        said = troubles(doctor(house), "delivery")
+        assert [line.split()[1] for line in said] == ["delivery.from", "sendgrid.api_key"]
+
+    def test_a_redirection_is_told_of(self, house: Path) -> None:
+        say(house, FROM + 'redirect_to = "me@example.com"\n')
+        assert troubles(doctor(house), "delivery") == [
+            "warn: every message goes to me@example.com instead of the customer"
+        ]
+
+    def test_half_a_rehearsal_fails(self, house: Path) -> None:
+        say(house, FROM + '[xero]\nclient_id = "x"\nclient_secret = "y"\napi_url = "http://127.0.0.1:8700"\n')
+        assert "a rehearsal is a whole one" in troubles(doctor(house), "delivery")[0]
+
+
+class TestConnectors:
+    def test_a_section_that_is_wrong_is_said_key_by_key_without_its_values(self, house: Path) -> None:
+        say(house, FROM + '[xero]\nclient_secrt = "hunter2"\n')
+        said = troubles(doctor(house), "connectors")
+        assert len(said) == 3
+        assert "hunter2" not in " ".join(said)
+
+    def test_a_connection_without_its_connectors_section_fails(self, house: Path) -> None:
+        say(house, FROM + '[connection.acme]\nprovider = "xero"\n')
+        assert troubles(doctor(house), "connectors") == ["fail: acme needs [xero], which is missing"]
+
+
+class TestDatabase:
+    def test_a_database_that_is_not_there_is_not_made(self, house: Path) -> None:
+        assert troubles(doctor(house), "database") == [f"fail: there is no {house / 'arsync.db'} yet"]
+        assert not (house / "arsync.db").exists()
+
+    def test_an_empty_one_has_to_be_upgraded(self, house: Path) -> None:
+        (house / "arsync.db").touch()
+        assert "run `arsync db upgrade`" in troubles(doctor(house), "database")[0]
+
+    def test_a_file_that_is_no_database_is_a_finding(self, house: Path) -> None:
+        (house / "arsync.db").write_text("not a database at all, only text " * 50, encoding="utf-8")
+        assert "cannot be used" in troubles(doctor(house), "database")[0]
+
+    def test_a_server_that_is_not_there_is_a_finding_without_the_password(self, house: Path) -> None:
+        say(house, FROM + '[database]\nurl = "postgresql+psycopg://arsync:hunter2@127.0.0.1:1/hunter2"\n')
+        said = troubles(doctor(house), "database")
+        assert len(said) == 1
+        assert said[0].startswith("fail: cannot be used: ")
+        assert "hunter2" not in said[0]
+
+    def test_a_pressed_stop_switch_is_told_of(self, house: Path) -> None:
+        connect(house)
+        store = Store(settings(house).database_url)
+        with store.working() as work:
+            connections.found_installation(work, now=NOW)
+            connections.press_stop(work, author="Ann", reason="the bank is down", now=NOW)
+            work.commit()
+        store.close()
+        assert troubles(doctor(house), "stop switch") == [
+            "warn: pressed by Ann at 2026-09-01 12:00 UTC: the bank is down"
+        ]
+
+
+class TestConnections:
+    def test_none_is_told_of(self, house: Path) -> None:
+        store = Store(settings(house).database_url)
+        upgrade.upgrade(store)
+        store.close()
+        say(house, FROM + "[connection.acme]\n")
+        assert troubles(doctor(house), "connections") == [
+            "warn: none yet",
+            "warn: connection.acme is configured, not connected",
+        ]
+
+    @pytest.mark.parametrize(
+        ("health", "synced", "said"),
+        [
+            (Health.OK, NOW - timedelta(hours=26), None),
+            (
+                Health.OK,
+                NOW - timedelta(hours=26, minutes=1),
+                "fail: acme: data of 2026-08-31 09:59 UTC, older",
+            ),
+            (Health.OK, None, "warn: acme: never synced"),
+            (Health.RECOVERING, None, "warn: acme: because"),
+            (Health.PARTIAL, NOW, "warn: acme: the last sync did not come through (because)"),
+            (Health.SUSPECT, NOW, "fail: acme: the data look abnormal (because)"),
+            (Health.REAUTHORISE, NOW, "fail: acme: the consent has ended (because)"),
+        ],
+    )
+    def test_health_and_age_of_the_data(
+        self, house: Path, health: Health, synced: datetime | None, said: str | None
+    ) -> None:
+        connect(house, health=health, synced=synced)
+        found = troubles(doctor(house), "connections")
+        assert len(found) == (0 if said is None else 1)
+        assert said is None or found[0].startswith(said)
+
+    def test_tokens_that_the_key_does_not_open_fail(self, house: Path) -> None:
+        connect(house, seal=False)
+        assert "acme: the vault's key does not open what is stored" in troubles(doctor(house), "vault")[0]
+
+    def test_tokens_without_their_key_file_fail(self, house: Path) -> None:
+        connect(house)
+        (house / "arsync.key").unlink()
+        assert any("its tokens are sealed, and there is no" in line for line in troubles(doctor(house), "vault"))
+
+
+def test_a_load_that_is_refused_outright_is_one_finding() -> None:
+    def refused() -> Settings:
+        raise ConfigurationError("x.toml: cannot be read: No such file or directory")
+
+    found = examine(refused, clock=FixedClock(NOW), read_playbook=lambda _: ())
+    assert troubles(found, "settings") == ["fail: x.toml: cannot be read: No such file or directory"]
