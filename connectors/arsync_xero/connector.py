@@ -197,13 +197,14 @@ class Connector:
             yield _page(CONTACTS.resource, everyone.rows, cursor)
             # After a merge Xero keeps the invoices under the survivor.
             survivors = {row.record.merged_into for row in everyone.rows if isinstance(row.record, Customer)}
-            theirs = {"contact_i_ds": sorted({*batch, *(one for one in survivors if one)})}
-            changed = self._walk(_Pass(INVOICES, _SALES, theirs), Anchor(since))
-            owed = self._walk(_Pass(INVOICES, _OPEN, {**theirs, "statuses": ["AUTHORISED"]}), Anchor())
-            for walked in (changed, owed):
-                for stretch in walked:
-                    read.update(row.remote_id for row in stretch.rows if row.remote_id)
-                    yield _page(INVOICES.resource, stretch.rows, cursor)
+            for payers in _batches({*batch, *(one for one in survivors if one)}):
+                theirs = {"contact_i_ds": payers}
+                changed = self._walk(_Pass(INVOICES, _SALES, theirs), Anchor(since))
+                owed = self._walk(_Pass(INVOICES, _OPEN, {**theirs, "statuses": ["AUTHORISED"]}), Anchor())
+                for walked in (changed, owed):
+                    for stretch in walked:
+                        read.update(row.remote_id for row in stretch.rows if row.remote_id)
+                        yield _page(INVOICES.resource, stretch.rows, cursor)
         yield from self._invoices(touched - read, cursor)
 
     # --- single records -------------------------------------------------------------------------------------

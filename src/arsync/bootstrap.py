@@ -59,6 +59,7 @@ class App:
         self.settings = settings
         self._observe = observe
         self._per_second = per_second
+        self._playbooks: dict[str, tuple[Playbook, Path]] = {}
 
     @cached_property
     def clock(self) -> Clock:
@@ -133,6 +134,11 @@ class App:
 
     def playbook(self, name: str) -> tuple[Playbook, Path]:
         """A playbook without problems, and the folder of its templates; ConfigurationError with every problem."""
+        if name not in self._playbooks:
+            self._playbooks[name] = self._read_playbook(name)
+        return self._playbooks[name]
+
+    def _read_playbook(self, name: str) -> tuple[Playbook, Path]:
         path = self.settings.playbook_file(name, shipped=bundled("playbooks"))
         if not path.is_file():
             raise ConfigurationError(f"playbook {name!r}: there is no {path}")

@@ -24,16 +24,17 @@ _guard = threading.local()
 
 
 @contextmanager
-def before_first_byte(check: Callable[[], None]) -> Iterator[None]:
-    """Within it, this thread's next request calls `check` when it is connected and about to write.
+def before_first_byte(check: Callable[[], None], *, of_each: bool = False) -> Iterator[None]:
+    """Within it, this thread's next request (`of_each`: each of its requests) calls `check` when it is connected and
+    about to write.
 
-    What `check` raises, the request raises (wrapped by nobody), and not a byte has left.
+    What `check` raises, the request raises (wrapped by nobody), and not a byte of it has left.
     """
-    _guard.check = check
+    _guard.check, _guard.again = check, check if of_each else None
     try:
         yield
     finally:
-        _guard.check = None
+        _guard.check = _guard.again = None
 
 
 def first_byte() -> None:
@@ -45,6 +46,12 @@ def first_byte() -> None:
     if check is not None:
         _guard.check = None
         check()
+
+
+def _rearm() -> None:
+    again = getattr(_guard, "again", None)
+    if again is not None:
+        _guard.check = again
 
 
 class _GuardedConnection(HTTPConnection):
@@ -84,6 +91,7 @@ class _Adapter(HTTPAdapter):
             options["timeout"] = _TIMEOUT
         what = f"{request.method} {(request.url or '').partition('?')[0]}"
         self._observe("before", what)
+        _rearm()
         answer = super().send(request, *args, **options)
         self._observe("after", what)
         return answer

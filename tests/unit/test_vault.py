@@ -28,7 +28,14 @@ def test_what_is_sealed_is_opened_by_the_same_key_and_is_not_readable() -> None:
     assert vault.seal("refresh-ä") != token
 
 
-@pytest.mark.parametrize("token", [Vault(Fernet.generate_key()).seal("x"), "no token", "", "ä"])
+KEY = Fernet.generate_key()
+
+
+@pytest.mark.parametrize(
+    "token",
+    [Vault(KEY).seal("x"), "no token", "", "ä"],
+    ids=["another key's", "no token", "empty", "not ASCII"],
+)
 def test_another_key_and_another_text_are_one_clear_sentence(token: str) -> None:
     with pytest.raises(ConfigurationError, match="does not open what is stored: put back the key"):
         Vault(Fernet.generate_key()).open(token)
@@ -41,7 +48,9 @@ def test_after_a_rotation_the_first_key_seals_and_the_old_one_still_opens() -> N
     assert Vault(new).open(both.seal("fresh")) == "fresh"
 
 
-@pytest.mark.parametrize("key", [b"", b"password", Fernet.generate_key()[:-2], Fernet.generate_key() + b" x"])
+@pytest.mark.parametrize(
+    "key", [b"", b"password", KEY[:-2], KEY + b" x"], ids=["empty", "password", "cut off", "two, one wrong"]
+)
 def test_what_is_no_key_is_refused_without_being_shown(key: bytes) -> None:
     with pytest.raises(ConfigurationError, match="is not a key") as caught:
         Vault(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -39,17 +39,20 @@ def options(
     if version:
         say(__version__)
         raise typer.Exit
-    context.obj = State(config)
+    context.obj = State(config, context.obj)
 
 
 for group in (demo, setup, pull, night, people, explain, playbooks):
     group.register(program)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Runs one command; its exit status. Errors of ours are one clear sentence, never a traceback."""
+def run(arguments: Sequence[str], *, observe: Callable[[str, str], None] | None = None) -> int:
+    """Runs one command; its exit status. Errors of ours are one clear sentence, never a traceback.
+
+    `observe` is told "before" and "after" each commit and outbound request, and what it is.
+    """
     try:
-        program(list(arguments))
+        program(list(arguments), obj=observe)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
     except Locked as error:

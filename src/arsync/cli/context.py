@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ class State:
     """The options before the command's name."""
 
     config: Path | None = None
+    observe: Callable[[str, str], None] | None = None  # told before and after each commit and request
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,7 +35,7 @@ Author = Annotated[str | None, typer.Option(help="Who says so; default: the user
 def opened(context: typer.Context) -> Iterator[App]:
     """The installation; closed again after the command."""
     state: State = context.obj
-    app = App(load(state.config))
+    app = App(load(state.config), observe=state.observe) if state.observe else App(load(state.config))
     try:
         yield app
     finally:

@@ -202,6 +202,9 @@ def approve_messages(app: App, message_ids: list[int] | None, author: str) -> in
             one = waiting.get(message_id)
             if one is None:
                 raise NotFound(f"message {message_id} that waits for a person")
+            live = messages.live_of(work, one.chase_id)
+            if live is not None and live.id != one.id:
+                raise UsageError(f"message {live.id} of the same chase is {live.state}: settle it first")
             approved += messages.move(
                 work, message_id, one.state, MessageState.APPROVED, reason=f"approved by {author}",
                 now=app.clock.now(), author=author, approved_by=author, attempts=0, not_before=None,

@@ -77,6 +77,9 @@ class Tokens:
             raise RetryLater(f"the token endpoint answered {answer.status_code}")
         body = _json(answer)
         if answer.status_code != 200:
+            newer = self._vault.current()
+            if newer.refresh_token != stored.refresh_token and self._fresh(newer):
+                return newer  # this process was suspended past its lease, and another one refreshed meanwhile
             raise Reauthorise(str(body.get("error", f"HTTP {answer.status_code}"))[:80])
         try:
             idle = body.get("x_refresh_token_expires_in")

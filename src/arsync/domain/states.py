@@ -33,7 +33,7 @@ MESSAGE_ARROWS: Final[Mapping[MessageState, frozenset[MessageState]]] = {
     M.APPROVED: frozenset({M.CLAIMED, M.SUPERSEDED, M.CANCELLED}),
     M.CLAIMED: frozenset({M.SENDING, M.APPROVED, M.SUPERSEDED, M.CANCELLED}),
     M.SENDING: frozenset({M.ACCEPTED, M.FAILED, M.UNKNOWN}),
-    M.FAILED: frozenset({M.APPROVED}),
+    M.FAILED: frozenset({M.APPROVED, M.SUPERSEDED}),
     M.UNKNOWN: frozenset({M.ACCEPTED, M.FAILED, M.PRESUMED_SENT}),
     M.ACCEPTED: frozenset({M.DELIVERED, M.BOUNCED}),
     M.DELIVERED: frozenset({M.BOUNCED}),

@@ -17,6 +17,7 @@ from arsync.ops.connectors import examine_connectors
 from arsync.ops.finding import Finding, fail, ok, sentences, warn
 from arsync.ops.machine import examine_clock, examine_key, examine_outbox, examine_space
 from arsync.resources import bundled
+from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.settings import Settings
 
 #: Reads a playbook file: every problem as a sentence, none where it can be used.
@@ -46,7 +47,7 @@ def examine(load: Callable[[], Settings], *, clock: Clock, read_playbook: ReadPl
             ("vault", lambda: examine_key(known)),
             ("playbooks", lambda: _playbooks(known, read_playbook)),
             ("delivery", lambda: _delivery(known)),
-            ("database", lambda: examine_store(known, clock)),
+            ("database", lambda: examine_store(known, _clock_of(known, clock))),
         ]
     for subject, part in parts:
         try:
@@ -55,6 +56,11 @@ def examine(load: Callable[[], Settings], *, clock: Clock, read_playbook: ReadPl
             said = sentences(error)[0] if isinstance(error, ArsyncError) else f"{type(error).__name__} while looking"
             findings.append(fail(subject, said, "mend what is said above and look again"))
     return findings
+
+
+def _clock_of(settings: Settings, clock: Clock) -> Clock:
+    """A rehearsal's data are dated by the sandbox."""
+    return RehearsalClock(settings.sandbox.clock_url) if settings.sandbox.clock_url else clock
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:

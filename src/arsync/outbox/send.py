@@ -37,7 +37,8 @@ class Sent(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED = "refused"  # by the last gate; nothing left
-    RETRY = "retry"  # by the channel, for now; nothing left
+    RETRY = "retry"  # nothing left; tried again at once
+    LATER = "later"  # the channel takes nothing for now; nothing left
     FAILED = "failed"  # by the channel, for good; nothing left: a task for a person
     UNKNOWN = "unknown"
     LOST = "lost"  # another worker has taken it over
@@ -65,9 +66,13 @@ def send(store: Store, message: Message, post: Post, clock: Clock, how: Acceptan
             return _step_back(store, message, token, refusal, clock)
         work.commit()
 
+    begun = False
+
     def in_time() -> None:
+        nonlocal begun
         if clock.elapsed() > deadline:
             raise Refused("the worker was suspended after the gate; nothing left")
+        begun = True
 
     channel = post.channels[StepChannel(message.channel)]
     try:
@@ -75,8 +80,11 @@ def send(store: Store, message: Message, post: Post, clock: Clock, how: Acceptan
             receipt = channel.send(_envelope(message, post, clock))
     except (RetryLater, Rejected, Refused) as error:
         return _failed(store, message, token, error, clock)
-    except (ConnectorError, OSError, ValueError) as error:
-        return _unknown(store, message, token, error, clock)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one message never stops the others
+        if begun or isinstance(error, ConnectorError | OSError):
+            return _unknown(store, message, token, error, clock)
+        unfit = Rejected(f"it could not be put into an envelope ({type(error).__name__})")
+        return _failed(store, message, token, unfit, clock)
     with store.working() as work:
         reason = f"taken by {channel.name}"
         accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock)
@@ -113,7 +121,7 @@ def _failed(
         outcome = give_back(work, message, MessageState.SENDING, error, clock, token=token)
         if outcome is None and isinstance(error, Refused):
             # Another worker had to call it unknown; that nothing left is evidence.
-            outcome = give_back(work, message, MessageState.UNKNOWN, error, clock)
+            outcome = give_back(work, message, MessageState.UNKNOWN, error, clock, token=token)
         work.commit()
     return (outcome or Sent.LOST), str(error)
 
@@ -139,7 +147,7 @@ def give_back(
         work, message.id, MessageState.FAILED, MessageState.APPROVED, reason=f"to be tried again: {error}", now=now,
         claim_token=None, claimed_until=None, not_before=now + timedelta(seconds=pause * 2 ** (attempts - 1)),
     )  # fmt: skip
-    return Sent.RETRY
+    return Sent.LATER if isinstance(error, RetryLater) else Sent.RETRY
 
 
 def _unknown(store: Store, message: Message, token: str, error: Exception, clock: Clock) -> tuple[Sent, str]:

@@ -14,12 +14,16 @@ from typing import Final
 from arsync.connector import Connector, NoteDraft
 from arsync.domain.clock import Clock
 from arsync.domain.states import NoteState
-from arsync.errors import ConnectorError, OutcomeUnknown, Reauthorise, Rejected, RetryLater
+from arsync.errors import ConnectorError, Reauthorise, Refused, Rejected, RetryLater
+from arsync.session import before_first_byte
 from arsync.store import notes
 from arsync.store.engine import Store
 from arsync.store.notes import Note
 
 _TERM: Final = timedelta(minutes=5)
+#: No request of a note begins later than this after its claim, in real seconds: whoever takes the note over after the
+#: claim's term finds all there will ever be in the source.
+FIRST_BYTE: Final = 100.0
 #: QuickBooks gives up on a request after 120 s; a reading is worth something only later than that.
 READABLE_AFTER: Final = timedelta(seconds=150)
 #: between the two readings
@@ -40,6 +44,7 @@ class Written:
     postponed: int = 0
     failed: int = 0
     unknown: int = 0
+    unread: int = 0  # the source could not be read for them: waiting would not help
 
 
 def write_back(
@@ -70,7 +75,7 @@ def wait_for_unknown(
     for _ in range(3):
         with store.reading() as work:
             open_questions = notes.in_states(work, (NoteState.UNKNOWN,), connection_id)
-        if not open_questions:
+        if not open_questions or result.unread:
             return
         now = clock.now()
         ready = max(_next_reading(note) for note in open_questions)
@@ -78,7 +83,9 @@ def wait_for_unknown(
         again = write_back(store, connection_id, connector, clock, beat=beat)
         result.written += again.written
         result.found += again.found
-        result.unknown = again.unknown
+        result.postponed += again.postponed
+        result.failed += again.failed
+        result.unknown, result.unread = again.unknown, again.unread
 
 
 def _next_reading(note: Note) -> datetime:
@@ -88,9 +95,19 @@ def _next_reading(note: Note) -> datetime:
 
 def _question_abandoned(store: Store, connection_id: int, clock: Clock) -> None:
     """A worker died over these: they may have been written."""
+    with store.reading() as work:
+        abandoned = notes.abandoned(work, connection_id, now=clock.now())
+    if not abandoned:
+        return
     with store.working() as work:
-        for note in notes.abandoned(work, connection_id, now=clock.now()):
-            notes.move(work, note, NoteState.CLAIMED, NoteState.UNKNOWN, reason="its worker was gone", now=clock.now())
+        now = clock.now()
+        for note in abandoned:
+            assert note.tried_at is not None, "a claimed note was tried"
+            latest = min(now, note.tried_at + timedelta(seconds=FIRST_BYTE))
+            notes.move(
+                work, note, NoteState.CLAIMED, NoteState.UNKNOWN, reason="its worker was gone", now=now,
+                tried_at=latest,
+            )  # fmt: skip
         work.commit()
 
 
@@ -106,7 +123,8 @@ def settle_unknown(store: Store, connection_id: int, connector: Connector, clock
         try:
             remote_id = connector.find_note(note.target, note.marker)
         except ConnectorError:
-            continue  # still unknown; the next run reads again
+            result.unread += 1  # still unknown; the next run reads again
+            continue
         with store.working() as work:
             if remote_id is not None:
                 result.found += notes.move(
@@ -128,20 +146,31 @@ def settle_unknown(store: Store, connection_id: int, connector: Connector, clock
 def _write(store: Store, connector: Connector, note: Note, clock: Clock, result: Written) -> bool:
     """Writes one claimed note; False where the source wants to be left alone for longer."""
     draft = NoteDraft(target=note.target, text=note.text, marker=note.marker, key=note.key)
+    deadline = clock.elapsed() + FIRST_BYTE
+
+    def in_time() -> None:
+        if clock.elapsed() > deadline:
+            raise Refused("the worker was suspended before it wrote")
+
     go_on = True
     try:
-        remote_id = connector.write_note(draft)
+        with before_first_byte(in_time, of_each=True):
+            remote_id = connector.write_note(draft)
     except RetryLater as error:
-        _postpone(store, note, error, clock)
+        _postpone(store, note, error, error.after, clock)
         result.postponed += 1
         go_on = error.after <= _PATIENCE and result.postponed <= TRIES
         if go_on:
             clock.sleep(error.after)
-    except (OutcomeUnknown, Rejected, ConnectorError) as error:
-        known = isinstance(error, Rejected | Reauthorise)
-        _refuse(store, note, error, clock) if known else _lose(store, note, error, clock)
-        result.failed += known
-        go_on = not isinstance(error, Reauthorise)
+    except Reauthorise as error:
+        _postpone(store, note, error, 0.0, clock)
+        result.postponed += 1
+        go_on = False
+    except Rejected as error:
+        _refuse(store, note, error, clock)
+        result.failed += 1
+    except Exception as error:  # noqa: BLE001 - one note never stops the others; what it did is read in the source
+        _lose(store, note, error, clock)
     else:
         with store.working() as work:
             now = clock.now()
@@ -153,13 +182,13 @@ def _write(store: Store, connector: Connector, note: Note, clock: Clock, result:
     return go_on
 
 
-def _postpone(store: Store, note: Note, error: RetryLater, clock: Clock) -> None:
-    """Nothing was done: the note goes back, not to be tried before the time asked for."""
+def _postpone(store: Store, note: Note, error: ConnectorError, after: float, clock: Clock) -> None:
+    """Nothing was done: the note goes back, not to be tried for so many seconds."""
     with store.working() as work:
         now = clock.now()
         notes.move(
             work, note, NoteState.CLAIMED, NoteState.PENDING, reason=str(error), now=now, claim_token=None,
-            claimed_until=None, not_before=now + timedelta(seconds=error.after),
+            claimed_until=None, not_before=now + timedelta(seconds=after),
         )  # fmt: skip
         work.commit()
 
@@ -178,7 +207,9 @@ def _refuse(store: Store, note: Note, error: ConnectorError, clock: Clock) -> No
         work.commit()
 
 
-def _lose(store: Store, note: Note, error: ConnectorError, clock: Clock) -> None:
+def _lose(store: Store, note: Note, error: Exception, clock: Clock) -> None:
+    said = str(error) if isinstance(error, ConnectorError | Refused) else type(error).__name__
     with store.working() as work:
-        notes.move(work, note, NoteState.CLAIMED, NoteState.UNKNOWN, reason=str(error), now=clock.now())
+        now = clock.now()  # the request left later than the claim: the vendor may work on it from here on
+        notes.move(work, note, NoteState.CLAIMED, NoteState.UNKNOWN, reason=said, now=now, tried_at=now)
         work.commit()

@@ -5,14 +5,14 @@ Decisions are the planner's (`plan`, `admit`: pure); this reads their facts and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from arsync.channel.mail import mailbox
-from arsync.domain.chase import Budget, Intent, Item, Letterhead, Plan, Rendered
+from arsync.domain.chase import Budget, Intent, Item, Letterhead, Plan, Rendered, Rule
 from arsync.domain.policy import StepChannel, StepMode
-from arsync.domain.states import MessageState
+from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError, Rejected
 from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, gather
@@ -38,6 +38,7 @@ class Decided:
     changed: int = 0  # verdicts
     opened: int = 0
     closed: int = 0
+    unwritten: tuple[str, ...] = ()  # messages that could not be written, and why: a person must act
 
 
 def consider(
@@ -66,7 +67,10 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         pending = {message.chase_id: message for message in messages.in_states(work, _PENDING, connection.id)}
         described = _describe(work, connection.id, plans)
         planned = kept = superseded = 0
+        told: list[Plan] = []
+        unwritten: list[str] = []
         for answer in plans:
+            told.append(answer)
             message = pending.pop(answer.facts.chase_id, None)
             intent = answer.intent
             if message is not None and intent is not None and _still_holds(message, answer, intent, policy):
@@ -76,15 +80,20 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
                 _withdraw(work, message, "the facts changed since it was planned" if intent else _why_not(answer), now)
                 superseded += 1
             if intent is not None:
-                _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
-                planned += 1
+                wrong = _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
+                if wrong is None:
+                    planned += 1
+                else:
+                    told[-1] = _unwritable(answer, wrong)
+                    unwritten.append(f"{intent.step.id} to {answer.facts.payer_name} cannot be written: {wrong}")
         for message in pending.values():  # its chase is clear
             _withdraw(work, message, "nothing is owed any more", now)
             superseded += 1
-        given = [(answer.facts.chase_id, verdict) for answer in plans for verdict in answer.verdicts]
+        superseded += _forget_failed(work, connection.id, plans, now)
+        given = [(answer.facts.chase_id, verdict) for answer in told for verdict in answer.verdicts]
         changed = verdicts.record(work, connection.id, given, run_id=run_id, today=today)
         work.commit()
-    return Decided(plans, planned, kept, superseded, changed, opened, closed)
+    return Decided(tuple(told), planned, kept, superseded, changed, opened, closed, tuple(unwritten))
 
 
 def confirm(store: Store, connection: Connection, policy: Policy, message: Message, *, now: datetime) -> str | None:
@@ -106,7 +115,10 @@ def confirm(store: Store, connection: Connection, policy: Policy, message: Messa
                 return "the claim was lost to another worker"
             if message.planned_on != today:
                 described = _describe(work, connection.id, (answer,))
-                rendered = _rendered(policy, answer, _with_lines(intent, described), today)
+                try:
+                    rendered = _rendered(policy, answer, _with_lines(intent, described), today)
+                except ConfigurationError as error:
+                    return _stop(work, message, f"it cannot be written any more: {error}", now)
                 messages.rewrite(work, message.id, rendered, token=message.claim_token)
             work.commit()
             return None
@@ -124,6 +136,38 @@ def confirm(store: Store, connection: Connection, policy: Policy, message: Messa
     return reason
 
 
+def _stop(work: Work, message: Message, reason: str, now: datetime) -> str:
+    messages.move(
+        work, message.id, MessageState.CLAIMED, MessageState.SUPERSEDED, reason=reason, now=now,
+        token=message.claim_token,
+    )  # fmt: skip
+    work.commit()
+    return reason
+
+
+def _forget_failed(work: Work, connection_id: int, plans: Iterable[Plan], now: datetime) -> int:
+    """A message that the channel refused is nobody's task any more once nothing it demanded is owed."""
+    owed = {item.invoice_id for answer in plans for item in answer.facts.items if item.balance}
+    forgotten = 0
+    for message in messages.in_states(work, (MessageState.FAILED,), connection_id):
+        if not any(item.demanded and item.invoice_id in owed for item in messages.items(work, message.id)):
+            _withdraw(work, message, "nothing it demanded is owed any more", now)
+            forgotten += 1
+    return forgotten
+
+
+def _unwritable(answer: Plan, reason: str) -> Plan:
+    """The same plan, saying what stopped it."""
+    why = f"the message cannot be written: {reason}; a person must mend the template"
+    verdicts = tuple(
+        replace(verdict, decision=Decision.HOLD, rule=Rule.NO_TEMPLATE, reason=why, next_on=None)
+        if verdict.decision is Decision.ACT
+        else verdict
+        for verdict in answer.verdicts
+    )
+    return replace(answer, verdicts=verdicts, intent=None)
+
+
 # --- one message ------------------------------------------------------------------------------------------------
 
 
@@ -136,7 +180,8 @@ def _still_holds(message: Message, answer: Plan, intent: Intent, policy: Policy)
 
 def _save(
     work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, *, now: datetime, today: date
-) -> None:
+) -> str | None:
+    """Puts the message into the outbox, or says why it cannot be written."""
     try:
         rendered = _rendered(policy, answer, intent, today)
     except ConfigurationError as error:
@@ -145,7 +190,7 @@ def _save(
             work, "message_not_rendered", at=now, connection_id=connection.id, chase_id=answer.facts.chase_id,
             step=intent.step.id, reason=str(error),
         )  # fmt: skip
-        return
+        return str(error)
     by_itself = intent.mode is StepMode.AUTO or intent.step.channel is StepChannel.CALL
     messages.plan(
         work,
@@ -165,6 +210,7 @@ def _save(
         now=now,
         today=today,
     )
+    return None
 
 
 def _mailbox(name: str, email: str) -> str:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict
+from arsync.domain.money import Money
 from arsync.domain.policy import Playbook, Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision
 from arsync.playbook import guards, step_guards
@@ -133,13 +134,13 @@ def _acts(ground: Ground, intent: Intent) -> list[Verdict]:
     rule, follow_up = _rule(intent.mode), _follow_up(ground)
     # A person must act first where nothing leaves by itself.
     next_on = follow_up if intent.mode is StepMode.AUTO else None
-    step = intent.step.id
+    step, in_all = intent.step.id, intent.at_stake
     demanded = {item.invoice_id for item in intent.demanded}
     listed = {item.invoice_id for item in intent.listed}
     verdicts = []
     for item in ground.chased:
         if item.invoice_id in demanded:
-            reason = _act_reason(ground, intent, item)
+            reason = _act_reason(ground, intent, item, in_all)
             verdicts.append(Verdict(item.invoice_id, Decision.ACT, rule, reason, next_on, step))
         elif item.invoice_id in listed:
             verdicts.append(_listed(ground, item, follow_up).about(item, step))
@@ -158,9 +159,9 @@ def _rule(mode: StepMode) -> Rule:
             return Rule.TASK
 
 
-def _act_reason(ground: Ground, intent: Intent, item: Item) -> str:
+def _act_reason(ground: Ground, intent: Intent, item: Item, in_all: Money) -> str:
     others = len(intent.demanded) - 1
-    together = f", together with {others} more, {intent.at_stake} in all" if others else ""
+    together = f", together with {others} more, {in_all} in all" if others else ""
     credit = f"; {intent.unapplied} not yet allocated is named" if intent.unapplied else ""
     what = f"{intent.step.id} for {item.number}: {item.balance}, due {item.due_on}{together}{credit}"
     match intent.mode:

@@ -211,6 +211,7 @@ StepGuard = Callable[[Ground], Answer | None]
 STEP: Final[tuple[StepGuard, ...]] = (
     not_due,
     below_minimum,
+    is_covered,
     not_banked,
     has_live_message,
     has_failed_message,

@@ -105,7 +105,7 @@ class Safety(Section):
 class Sandbox(Section):
     """`[sandbox]`"""
 
-    #: a rehearsal runs on the sandbox's clock
+    #: where the sandbox tells its time, on which a rehearsal runs
     clock_url: Url | None = None
 
 

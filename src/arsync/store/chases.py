@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, insert, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, select, update
 
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import ChaseState
@@ -53,9 +53,10 @@ def follow(work: Work, connection_id: int, *, now: datetime) -> tuple[int, int]:
     owed = {
         (row.payer_id, row.currency)
         for row in work.execute(
-            select(c.payer_id, i.currency)
+            # An invoice whose customer could not be read has a chase too: it is held, and explained.
+            select(func.coalesce(c.payer_id, i.customer_id).label("payer_id"), i.currency)
             .distinct()
-            .select_from(t.invoices.join(t.customers, _same_customer()))
+            .select_from(t.invoices.outerjoin(t.customers, _same_customer()))
             .where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
         )
     }

@@ -66,6 +66,11 @@ class Quarantined:
     first_at: datetime
     last_at: datetime
 
+    @property
+    def has_id(self) -> bool:
+        """Whether the source can be asked for it; otherwise `remote_id` is a hash of its text."""
+        return not self.remote_id.startswith("sha256:")
+
 
 # --- installation -----------------------------------------------------------------------------------------------
 

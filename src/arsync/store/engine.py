@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
-from arsync.errors import ConfigurationError
+from arsync.errors import ConfigurationError, Locked
 
 #: Told before and after each effect ("commit", "request ..."); a crash test kills the process there.
 Observer = Callable[[str, str], None]
@@ -68,8 +68,11 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Work]:
-        """A consistent view; nothing can be saved from it."""
-        with self._engine.connect() as connection:
+        """A consistent view: all of it is of one moment; nothing can be saved from it."""
+        with self._engine.connect() as plain:
+            connection = plain
+            if self._engine.dialect.name == "postgresql":
+                connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield Work(connection, _unobserved)
 
     @contextmanager
@@ -87,13 +90,14 @@ class Store:
 
 def _engine(url: str) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    except (ArgumentError, NoSuchModuleError) as error:
+        kind = make_url(url).get_backend_name()
+        if kind not in ("sqlite", "postgresql"):
+            raise ConfigurationError(f"[database] url: {kind} is not supported (sqlite, postgresql)")
+        engine = create_engine(url, pool_pre_ping=kind == "postgresql")
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"[database] url: {error}") from None
-    if engine.dialect.name == "sqlite":
+    if kind == "sqlite":
         _prepare_sqlite(engine)
-    elif engine.dialect.name != "postgresql":
-        raise ConfigurationError(f"[database] url: {engine.dialect.name} is not supported (sqlite, postgresql)")
     return engine
 
 
@@ -116,4 +120,9 @@ def _prepare_sqlite(engine: Engine) -> None:
             return
         connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if kind == 'durable' else 'NORMAL'}")
         # Taking the write lock at once: two workers that both read first could never both go on.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if "locked" not in str(error.orig):
+                raise
+            raise Locked(f"another process has been writing to the database for {_BUSY_SECONDS} s") from None

@@ -247,17 +247,21 @@ def pass_gate(work: Work, message_id: int, *, token: str, now: datetime, today: 
     """The last gate: moves a claimed message to `sending`, or says why not. Commit, and send within seconds.
 
     It compares the claim's token, the chase's version as confirmed, the holds, the stop switch and the connection's
-    health, all under the chase's row lock, which everything that could forbid the message takes as well.
+    health, all under locks on the installation, the connection and the chase (in this order, everywhere): whatever
+    forbids the message changes one of these rows, so it comes wholly before the gate or wholly after it.
     """
     row = work.execute(select(_M.chase_id, _M.chase_version, _M.connection_id).where(_M.id == message_id)).one()
+    button = select(t.installation.c.stopped_at).with_for_update(read=True)
+    stopped_at = work.execute(button).scalar_one()
+    fitness = select(t.connections.c.health).where(t.connections.c.id == row.connection_id)
+    health = work.execute(fitness.with_for_update(read=True)).scalar_one()
     chase = chases.lock(work, row.chase_id)
     if chase.state.value not in ("open", "reopened"):
         return f"the chase is {chase.state.value}"
     if row.chase_version is None or chase.version != row.chase_version:
         return "something about the payer changed since the message was confirmed"
-    if work.execute(select(t.installation.c.stopped_at)).scalar_one() is not None:
+    if stopped_at is not None:
         return "stopped"
-    health = work.execute(select(t.connections.c.health).where(t.connections.c.id == row.connection_id)).scalar_one()
     if health != Health.OK.value:
         return f"the connection is {health}"
     held = _holding(work, message_id, row.connection_id, chase.payer_id, today)

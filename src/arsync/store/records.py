@@ -7,13 +7,15 @@ overlapping pull touches nobody. Deletions and voids are states, never deleted r
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Table, delete, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Table, case, delete, exists, insert, or_, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from arsync.connector import Broken, Page, Resource
 from arsync.domain.documents import (
@@ -45,6 +47,11 @@ _CONTACTS_OF: Final = DeleteWhere(t.contacts, "connection_id", "customer_id")
 _LINES_OF: Final = DeleteWhere(t.invoice_lines, "connection_id", "invoice_id")
 _ALLOCATIONS_OF: Final = DeleteWhere(t.allocations, "connection_id", "source", "source_id")
 
+#: What a database says of a value that it will not keep. A lost connection or a full disk is another matter.
+_POISON: Final = (DataError, IntegrityError, UnicodeError, OverflowError)
+_ID_LENGTH: Final = 64
+_UNNAMED: Final = "sha256:"
+
 
 @dataclass(slots=True)
 class Stored:
@@ -56,6 +63,7 @@ class Stored:
     invoices: set[str] = field(default_factory=set)  # stored, changed or not
     allocated: set[str] = field(default_factory=set)  # named by a changed allocation, old or new
     relinked: bool = False  # who pays for whom may have changed
+    arrived: Counter[Resource] = field(default_factory=Counter)  # records not met before
 
     def add(self, other: Stored) -> None:
         """Takes in another page's."""
@@ -65,6 +73,7 @@ class Stored:
         self.invoices |= other.invoices
         self.allocated |= other.allocated
         self.relinked |= other.relinked
+        self.arrived += other.arrived
 
 
 def store_page(work: Work, connection_id: int, page: Page, *, now: datetime) -> Stored:
@@ -74,12 +83,12 @@ def store_page(work: Work, connection_id: int, page: Page, *, now: datetime) -> 
         with work.connection.begin_nested():
             _store(work, connection_id, page.records, stored)
         broken = list(page.broken)
-    except DBAPIError:
+    except _POISON:
         # The database refuses something (a character, a length): find the one, keep the others.
         stored = Stored()
         broken = [*page.broken, *_one_by_one(work, connection_id, page.records, stored)]
     _quarantine(work, connection_id, broken, now)
-    _release(work, connection_id, page)
+    _release(work, connection_id, page.records, broken)
     stored.quarantined = len(broken)
     stored.customers |= {record.customer_id for record in broken if record.customer_id}
     if stored.relinked:
@@ -93,13 +102,13 @@ def _one_by_one(work: Work, connection_id: int, records: Iterable[Record], store
         try:
             with work.connection.begin_nested():
                 _store(work, connection_id, (record,), part)
-        except DBAPIError as error:
+        except _POISON as error:
             yield Broken(
                 resource=resource_of(record),
-                remote_id=record.remote_id[:64],
+                remote_id=record.remote_id,
                 customer_id=getattr(record, "customer_id", None),
-                reason=f"the database refuses it: {type(error.orig).__name__}",
-                raw="",
+                reason=f"the database refuses it: {type(getattr(error, 'orig', error)).__name__}",
+                raw=repr(record),
             )
         else:
             stored.add(part)
@@ -110,10 +119,23 @@ def _store(work: Work, connection_id: int, records: Sequence[Record], stored: St
     for record in records:
         latest = by_kind.setdefault(type(record), {})
         known = latest.get(record.remote_id)
-        if known is None or known.updated_at <= record.updated_at:
+        if known is None or not _is_older(record, known):
             latest[record.remote_id] = record
-    for kind, latest in by_kind.items():
-        _KEEPERS[kind](work, connection_id, latest, stored)
+    for kind, keeper in _KEEPERS.items():  # tombstones last: they were checked by a read of their own
+        if kind in by_kind:
+            keeper(work, connection_id, by_kind[kind], stored)
+
+
+def _is_older(one: Any, other: Any) -> bool:
+    """By update time, then by version, which is a number at some sources: 9 comes before 10."""
+    if one.updated_at != other.updated_at:
+        return bool(one.updated_at < other.updated_at)
+    return _rank(one) < _rank(other)
+
+
+def _rank(one: Any) -> tuple[int, str]:
+    version = str(getattr(one, "version", ""))
+    return (len(version), version) if version.isdecimal() else (0, version)
 
 
 # --- one keeper for each kind of record ---------------------------------------------------------------------
@@ -122,19 +144,22 @@ def _store(work: Work, connection_id: int, records: Sequence[Record], stored: St
 def _keep_customers(work: Work, connection_id: int, latest: dict[str, Customer], stored: Stored) -> None:
     c = t.customers.c
     known = _known(
-        work, connection_id, t.customers, latest, c.updated_at, c.version, c.parent_id, c.merged_into, c.state
-    )
+        work, connection_id, t.customers, latest,
+        c.updated_at, c.version, c.parent_id, c.merged_into, c.state, c.balance,
+    )  # fmt: skip
     fresh = []
+    arrived = []
     for remote_id, customer in latest.items():
         row = known.get(remote_id)
-        if (
-            row is None
-            or (customer.updated_at, customer.version) > (row.updated_at, row.version)
-            or _relinked(row, customer)
-        ):
-            fresh.append(customer)
-            if customer.parent_id or customer.merged_into or (row is not None and _relinked(row, customer)):
-                stored.relinked = True
+        if row is None:
+            arrived.append(remote_id)
+        elif not _is_news_of_customer(row, customer):
+            continue
+        fresh.append(customer)
+        if customer.parent_id or customer.merged_into or (row is not None and _relinked(row, customer)):
+            stored.relinked = True
+    stored.arrived[Resource.CUSTOMERS] += len(arrived)
+    stored.relinked = stored.relinked or _is_awaited(work, connection_id, arrived)
     as_ = adapted(work)
     _CUSTOMER(
         work,
@@ -170,6 +195,28 @@ def _keep_customers(work: Work, connection_id: int, latest: dict[str, Customer],
     stored.customers |= {customer.remote_id for customer in fresh}
 
 
+def _is_news_of_customer(row: Any, customer: Customer) -> bool:
+    if _is_older(customer, row) or _is_buried(customer, row):
+        return False
+    # The update time alone is not enough: a source may change a balance without touching it.
+    return _is_older(row, customer) or _relinked(row, customer) or row.balance != customer.balance
+
+
+def _is_buried(record: Any, row: Any) -> bool:
+    """Whether the record is known to be gone, and this is not a later one."""
+    return row.state == "deleted" and not _is_older(row, record)
+
+
+def _is_awaited(work: Work, connection_id: int, arrived: Sequence[str]) -> bool:
+    """Whether a customer read earlier names one of these as its parent or survivor."""
+    c = t.customers.c
+    for chunk in _chunks(arrived):
+        named = or_(c.parent_id.in_(chunk), c.merged_into.in_(chunk))
+        if work.execute(select(exists(select(1).where(c.connection_id == connection_id, named)))).scalar_one():
+            return True
+    return False
+
+
 def _relinked(row: Any, customer: Customer) -> bool:
     return (row.parent_id, row.merged_into, row.state) != (customer.parent_id, customer.merged_into, customer.state)
 
@@ -188,7 +235,7 @@ def _keep_invoices(work: Work, connection_id: int, latest: dict[str, Invoice], s
     for remote_id, invoice in latest.items():
         row = known.get(remote_id)
         if row is not None:
-            if invoice.updated_at < row.updated_at or _says_the_same(row, invoice):
+            if _is_older(invoice, row) or _is_buried(invoice, row) or _says_the_same(row, invoice):
                 continue
             rewritten.append((connection_id, remote_id))
             stored.customers.add(row.customer_id)
@@ -197,6 +244,7 @@ def _keep_invoices(work: Work, connection_id: int, latest: dict[str, Invoice], s
         for place, line in enumerate(invoice.lines):
             quantity = None if line.quantity is None else str(line.quantity)
             lines.append((connection_id, remote_id, place, line.description, quantity, to_units(line.amount)))
+    stored.arrived[Resource.INVOICES] += len(rows) - len(rewritten)
     _INVOICE(work, rows)
     _LINES_OF(work, rewritten)
     _LINE(work, lines)
@@ -239,9 +287,7 @@ def _says_the_same(row: Any, invoice: Invoice) -> bool:
 
 def _keep_payments(work: Work, connection_id: int, latest: dict[str, Payment], stored: Stored) -> None:
     c = t.payments.c
-    known = _known(
-        work, connection_id, t.payments, latest, c.updated_at, c.version, c.unapplied, c.state, c.customer_id
-    )
+    known = _known(work, connection_id, t.payments, latest, c.amount, *_credit_columns(c))
     fresh = [record for record in latest.values() if _is_news(known.get(record.remote_id), record)]
     as_ = adapted(work)
     _PAYMENT(
@@ -269,9 +315,7 @@ def _keep_payments(work: Work, connection_id: int, latest: dict[str, Payment], s
 
 def _keep_credit_notes(work: Work, connection_id: int, latest: dict[str, CreditNote], stored: Stored) -> None:
     c = t.credit_notes.c
-    known = _known(
-        work, connection_id, t.credit_notes, latest, c.updated_at, c.version, c.unapplied, c.state, c.customer_id
-    )
+    known = _known(work, connection_id, t.credit_notes, latest, c.total.label("amount"), *_credit_columns(c))
     fresh = [record for record in latest.values() if _is_news(known.get(record.remote_id), record)]
     as_ = adapted(work)
     _CREDIT_NOTE(
@@ -303,11 +347,11 @@ def _credit_columns(c: Any) -> tuple[Any, ...]:
 def _is_news(row: Any, record: Payment | CreditNote) -> bool:
     if row is None:
         return True
-    if record.updated_at < row.updated_at:
+    if _is_older(record, row) or _is_buried(record, row):
         return False
     return bool(
-        record.updated_at > row.updated_at
-        or record.version != row.version
+        _is_older(row, record)
+        or (record.amount if isinstance(record, Payment) else record.total) != row.amount
         or record.unapplied != row.unapplied
         or record.state != row.state
         or record.customer_id != row.customer_id
@@ -323,6 +367,7 @@ def _keep_allocations(
     stored: Stored,
 ) -> None:
     rewritten = [record.remote_id for record in fresh if record.remote_id in known]
+    stored.arrived[source] += len(fresh) - len(rewritten)
     stored.allocated |= _allocated_by(work, connection_id, source, rewritten)
     _ALLOCATIONS_OF(work, [(connection_id, source.value, remote_id) for remote_id in rewritten])
     as_ = adapted(work)
@@ -355,9 +400,9 @@ def _allocated_by(work: Work, connection_id: int, source: Resource, source_ids: 
 
 _GONE: Final[dict[Resource, tuple[Table, dict[str, Any]]]] = {
     Resource.CUSTOMERS: (t.customers, {"state": CustomerState.DELETED.value}),
-    Resource.INVOICES: (t.invoices, {"state": InvoiceState.DELETED.value, "balance": 0}),
-    Resource.PAYMENTS: (t.payments, {"state": CreditState.DELETED.value, "unapplied": 0}),
-    Resource.CREDIT_NOTES: (t.credit_notes, {"state": CreditState.DELETED.value, "unapplied": 0}),
+    Resource.INVOICES: (t.invoices, {"state": InvoiceState.DELETED.value, "balance": Decimal(0)}),
+    Resource.PAYMENTS: (t.payments, {"state": CreditState.DELETED.value, "unapplied": Decimal(0)}),
+    Resource.CREDIT_NOTES: (t.credit_notes, {"state": CreditState.DELETED.value, "unapplied": Decimal(0)}),
 }
 
 
@@ -369,13 +414,17 @@ def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: St
         statement = (
             update(table)
             .where(c.connection_id == connection_id, c.remote_id == remote_id, c.state != values["state"])
-            .values(**values, updated_at=record.updated_at)
+            .values(
+                **values, updated_at=case((c.updated_at > record.updated_at, c.updated_at), else_=record.updated_at)
+            )
             .returning(owner)
         )
         for customer_id in work.execute(statement).scalars().all():
             stored.written += 1
             if customer_id is not None:
                 stored.customers.add(customer_id)
+        if record.resource is Resource.INVOICES:
+            stored.invoices.add(remote_id)
         if record.resource in (Resource.PAYMENTS, Resource.CREDIT_NOTES):
             stored.allocated |= _allocated_by(work, connection_id, record.resource, [remote_id])
             _ALLOCATIONS_OF(work, [(connection_id, record.resource.value, remote_id)])
@@ -396,12 +445,13 @@ _KEEPERS: Final[dict[type[Any], Callable[[Work, int, dict[str, Any], Stored], No
 def _quarantine(work: Work, connection_id: int, broken: Sequence[Broken], now: datetime) -> None:
     q = t.quarantine.c
     for record in broken:
-        remote_id = record.remote_id or "sha256:" + hashlib.sha256(record.raw.encode()).hexdigest()[:40]
+        remote_id, customer_id = _name_of(record), record.customer_id
+        if customer_id is not None and not _is_storable(customer_id):
+            customer_id = None  # whose it is cannot be told: it concerns everybody
+        reason, raw = _clean(record.reason), _clean(record.raw)
         known = (q.connection_id == connection_id, q.resource == record.resource.value, q.remote_id == remote_id)
         found = work.execute(
-            update(t.quarantine)
-            .where(*known)
-            .values(reason=record.reason, raw=_clean(record.raw), customer_id=record.customer_id, last_at=now)
+            update(t.quarantine).where(*known).values(reason=reason, raw=raw, customer_id=customer_id, last_at=now)
         )
         if not found.rowcount:
             work.execute(
@@ -409,9 +459,9 @@ def _quarantine(work: Work, connection_id: int, broken: Sequence[Broken], now: d
                     connection_id=connection_id,
                     resource=record.resource.value,
                     remote_id=remote_id,
-                    customer_id=record.customer_id,
-                    reason=record.reason,
-                    raw=_clean(record.raw),
+                    customer_id=customer_id,
+                    reason=reason,
+                    raw=raw,
                     first_at=now,
                     last_at=now,
                 )
@@ -419,20 +469,40 @@ def _quarantine(work: Work, connection_id: int, broken: Sequence[Broken], now: d
 
 
 def _clean(raw: str) -> str:
-    return raw.replace("\x00", "\\u0000")[:20_000]
+    return raw.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\u0000")[:20_000]
 
 
-def _release(work: Work, connection_id: int, page: Page) -> None:
+def _is_storable(remote_id: str) -> bool:
+    return len(remote_id) <= _ID_LENGTH and _clean(remote_id) == remote_id
+
+
+def _name_of(record: Broken) -> str:
+    """The record's id, or a hash where it has none that could be kept."""
+    if record.remote_id and _is_storable(record.remote_id):
+        return record.remote_id
+    text = record.remote_id or record.raw
+    return _UNNAMED + hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:40]
+
+
+def forget_unnamed(work: Work, connection_id: int) -> None:
+    """Releases what has no id, right before everything is read again: if it is still broken it comes back."""
+    q = t.quarantine.c
+    work.execute(
+        delete(t.quarantine).where(q.connection_id == connection_id, q.remote_id.startswith(_UNNAMED, autoescape=True))
+    )
+
+
+def _release(work: Work, connection_id: int, records: Iterable[Record], broken: Iterable[Broken]) -> None:
     """What could be read after all leaves quarantine."""
     q = t.quarantine.c
     query = select(q.resource, q.remote_id).where(q.connection_id == connection_id)
     jailed = {(row.resource, row.remote_id) for row in work.execute(query)}
     if not jailed:
         return
-    broken = {(record.resource.value, record.remote_id) for record in page.broken}
-    for record in page.records:
+    still = {(record.resource.value, record.remote_id) for record in broken}
+    for record in records:
         name = (resource_of(record).value, record.remote_id)
-        if name in jailed and name not in broken:
+        if name in jailed and name not in still:
             work.execute(
                 delete(t.quarantine).where(
                     q.connection_id == connection_id, q.resource == name[0], q.remote_id == name[1]
@@ -463,12 +533,12 @@ def resolve_payers(work: Work, connection_id: int) -> set[str]:
 
 
 def _root(customer_id: str, above: dict[str, str | None]) -> str:
-    seen = {customer_id}
-    here = customer_id
-    while (up := above.get(here)) and up not in seen and up in above:
-        seen.add(up)
-        here = up
-    return here
+    path = [customer_id]
+    while (up := above.get(path[-1])) and up in above:
+        if up in path:
+            return min(path[path.index(up) :])  # a circle: its members agree on one of them
+        path.append(up)
+    return path[-1]
 
 
 def _known(work: Work, connection_id: int, table: Table, ids: Collection[str], *columns: Any) -> dict[str, Any]:

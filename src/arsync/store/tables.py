@@ -345,9 +345,16 @@ chases = Table(
     Column("version", Integer, nullable=False),  # bumped by whatever could change the next message
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
-    UniqueConstraint(
-        "connection_id", "payer_id", "currency"
-    ),  # one for ever: a paid-up payer's chase is reopened, not doubled
+    Index("ix_chases_payer", "connection_id", "payer_id", "currency"),
+    # A paid-up payer who owes again gets a new chase; two at the same time there never are.
+    _partial(
+        "uq_chases_live",
+        "connection_id",
+        "payer_id",
+        "currency",
+        where="state IN ('open', 'reopened')",
+        unique=True,
+    ),
     _only("state", ChaseState),
 )
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from arsync.connector import Clock, Connector, Resource
 from arsync.domain.states import Health
+from arsync.errors import Stale
 from arsync.store import connections, events, ledger, records
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
@@ -19,6 +20,7 @@ from arsync.sync.pull import keep, reread
 #: Customers first, so that invoices find their payer; invoices before what was put on them.
 ORDER: Final = (Resource.CUSTOMERS, Resource.INVOICES, Resource.PAYMENTS, Resource.CREDIT_NOTES)
 _MONTHS: Final = 24
+_GHOSTS: Final = "ghosts"
 
 #: Told after every page: the resource, the records seen so far, and how many there will be (None: not told).
 Progress = Callable[[Resource, int, int | None], None]
@@ -51,15 +53,24 @@ def backfill(
     """Loads a connection whole, or goes on where an earlier try ended, and closes with a delta from its start.
 
     The connection is `recovering` until it is complete. Raises what the connector raises; what was stored stays.
+    Where an earlier try was given up so long ago that the source has forgotten what changed since, all is read anew.
     """
     loaded = Loaded()
-    started = _begin(store, connection, connector, clock)
+    started, loaded.resumed = _begin(store, connection, connector, clock)
     since = history_start(clock.now().date())
     for resource in ORDER:
         _pull(store, connection, connector, clock, resource, since, loaded, progress)
-    loaded.invoices |= delta.follow(store, connection.id, connector, clock, cursor=started).invoices
+    try:
+        closing = delta.follow(store, connection.id, connector, clock, cursor=started)
+    except Stale:
+        if not loaded.resumed:
+            raise
+        _forget(store, connection, clock)
+        return backfill(store, connection, connector, clock, progress=progress)
+    loaded.invoices |= closing.invoices
     _exorcise(store, connection, connector, clock, loaded)
     for resource in ORDER:
+        loaded.seen[resource.value] += closing.arrived[resource]  # made while the others were read
         loaded.expected[resource.value] = connector.count(resource, since=since)
     _finish(store, connection, clock, loaded)
     return loaded
@@ -71,12 +82,12 @@ def history_start(today: date) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def _begin(store: Store, connection: Connection, connector: Connector, clock: Clock) -> str:
-    """The delta cursor from before the first page; the pull resumes if it had begun."""
+def _begin(store: Store, connection: Connection, connector: Connector, clock: Clock) -> tuple[str, bool]:
+    """The delta cursor from before the first page, and whether the pull had begun before."""
     with store.reading() as work:
         began = connections.cursor(work, connection.id, "backfill")
     if began.position is not None and not began.done:
-        return began.position
+        return began.position, True
     company = connector.company()
     position = connector.watermark()
     with store.working() as work:
@@ -86,9 +97,21 @@ def _begin(store: Store, connection: Connection, connector: Connector, clock: Cl
         connections.move_cursor(work, connection.id, "backfill", position=position, done=False, seen=0, now=now)
         for resource in ORDER:
             connections.move_cursor(work, connection.id, resource.value, position=None, done=False, seen=0, now=now)
+        held_open = len(ledger.open_invoice_ids(work, connection.id))
+        connections.move_cursor(
+            work, connection.id, _GHOSTS, position=None, done=not held_open, seen=held_open, now=now
+        )
+        records.forget_unnamed(work, connection.id)
         events.log(work, "backfill_started", at=now, connection_id=connection.id)
         work.commit()
-    return position
+    return position, False
+
+
+def _forget(store: Store, connection: Connection, clock: Clock) -> None:
+    """The next backfill starts from the beginning."""
+    with store.working() as work:
+        connections.move_cursor(work, connection.id, "backfill", position=None, done=False, seen=0, now=clock.now())
+        work.commit()
 
 
 def _pull(
@@ -104,7 +127,6 @@ def _pull(
     with store.reading() as work:
         cursor = connections.cursor(work, connection.id, resource.value)
     seen = cursor.seen
-    loaded.resumed = loaded.resumed or seen > 0
     if not cursor.done:
         for page in ahead(connector.backfill(resource, since=since, cursor=cursor.position)):
             seen += page.seen
@@ -130,6 +152,8 @@ def _pull(
 def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> None:
     """What an earlier load left open and this one did not meet is read by id: paid, void or gone meanwhile."""
     with store.reading() as work:
+        if connections.cursor(work, connection.id, _GHOSTS).done:
+            return  # nothing was held open before this load, so that a resumed one need not read all again
         ghosts = ledger.open_invoice_ids(work, connection.id) - loaded.invoices
     reread(store, connection.id, connector, ghosts, clock)
 

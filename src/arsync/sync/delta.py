@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arsync.connector import Clock, Connector
+from arsync.connector import Clock, Connector, Page
 from arsync.domain.states import Health
 from arsync.errors import ConnectorError, Reauthorise, Stale, UsageError
 from arsync.store import connections, events, records
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
-from arsync.sync.pull import keep_all, retry_quarantined, settle_allocated
+from arsync.sync.pull import keep_and_settle, retry_quarantined
 
 DELTA = "delta"
 
@@ -51,12 +52,15 @@ def sync(store: Store, connection: Connection, connector: Connector, clock: Cloc
 
 def follow(store: Store, connection_id: int, connector: Connector, clock: Clock, *, cursor: str) -> records.Stored:
     """Stores everything since the cursor and moves it; the cursor moves only after the last page is stored."""
-    total = records.Stored()
     position = cursor
-    for page in connector.delta(cursor):
-        total.add(keep_all(store, connection_id, [page], clock))
-        position = page.cursor
-    total.add(settle_allocated(store, connection_id, connector, total, clock))
+
+    def pages() -> Iterator[Page]:
+        nonlocal position
+        for page in connector.delta(cursor):
+            yield page
+            position = page.cursor
+
+    total = keep_and_settle(store, connection_id, connector, pages(), clock)
     total.add(retry_quarantined(store, connection_id, connector, clock))
     with store.working(durable=False) as work:
         connections.move_cursor(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
 from arsync.store import chases, connections, records
 from arsync.store.engine import Store, Work
+
+_UNSETTLED: Final = "unsettled"
 
 
 def keep(work: Work, connection_id: int, page: Page, clock: Clock) -> records.Stored:
@@ -27,15 +31,41 @@ def keep_all(store: Store, connection_id: int, pages: Iterable[Page], clock: Clo
     return total
 
 
-def settle_allocated(
-    store: Store, connection_id: int, connector: Connector, stored: records.Stored, clock: Clock
+def keep_and_settle(
+    store: Store, connection_id: int, connector: Connector, pages: Iterable[Page], clock: Clock
 ) -> records.Stored:
-    """Reads again the invoices on which changed money was put but which did not come along by themselves.
+    """Stores pages, and reads again the invoices that changed money was put on or taken off but which did not come
+    along by themselves: a source is not trusted to touch an invoice when a payment is applied to it.
 
-    A source is not trusted to touch an invoice when a payment is applied to it.
+    Which invoices these are is saved with each page, so that a killed pull still reads them when it is run again.
     """
-    missing = stored.allocated - stored.invoices
-    return reread(store, connection_id, connector, missing, clock)
+    with store.reading() as work:
+        left = connections.cursor(work, connection_id, _UNSETTLED).position
+    saved = set(json.loads(left)) if left else set()
+    owing = set(saved)
+    total = records.Stored()
+    for page in pages:
+        with store.working(durable=False) as work:
+            stored = keep(work, connection_id, page, clock)
+            total.add(stored)
+            owing |= stored.allocated - total.invoices
+            if not owing <= saved:
+                _save_unsettled(work, connection_id, owing, clock)
+                saved = set(owing)
+            work.commit()
+    total.add(reread(store, connection_id, connector, owing - total.invoices, clock))
+    if saved:
+        with store.working(durable=False) as work:
+            _save_unsettled(work, connection_id, (), clock)
+            work.commit()
+    return total
+
+
+def _save_unsettled(work: Work, connection_id: int, invoice_ids: Collection[str], clock: Clock) -> None:
+    position = json.dumps(sorted(invoice_ids)) if invoice_ids else None
+    connections.move_cursor(
+        work, connection_id, _UNSETTLED, position=position, done=False, seen=len(invoice_ids), now=clock.now()
+    )
 
 
 def reread(
@@ -54,7 +84,7 @@ def retry_quarantined(store: Store, connection_id: int, connector: Connector, cl
         jailed = connections.quarantined(work, connection_id)
     total = records.Stored()
     for resource in Resource:
-        ids = [one.remote_id for one in jailed if one.resource == resource and not one.remote_id.startswith("sha256:")]
+        ids = [one.remote_id for one in jailed if one.resource == resource and one.has_id]
         if ids:
             total.add(keep_all(store, connection_id, connector.records(resource, ids), clock))
     return total

@@ -10,7 +10,7 @@ from arsync.store import connections, ledger, records
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.sync.delta import DELTA
-from arsync.sync.pull import keep_all, reread, settle_allocated
+from arsync.sync.pull import keep_and_settle, reread
 
 
 def refresh(
@@ -26,7 +26,7 @@ def refresh(
         held_open = ledger.open_invoice_ids(work, connection.id, customers)
     if cursor is None:
         raise UsageError(f"{connection.name} is not loaded yet")
-    stored = keep_all(store, connection.id, connector.refresh(sorted(customers), cursor=cursor), clock)
+    pages = connector.refresh(sorted(customers), cursor=cursor)
+    stored = keep_and_settle(store, connection.id, connector, pages, clock)
     stored.add(reread(store, connection.id, connector, held_open - stored.invoices, clock))
-    stored.add(settle_allocated(store, connection.id, connector, stored, clock))
     return stored

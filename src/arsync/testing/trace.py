@@ -1,4 +1,4 @@
-"""The night with every effect numbered, and the means to end or suspend it at any of them.
+"""A command with every effect numbered, and the means to end or suspend it at any of them.
 
     python -m arsync.testing.trace --config arsync.toml --log effects.log run
     python -m arsync.testing.trace --config arsync.toml --kill after:17 run
@@ -14,21 +14,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 
-from arsync.bootstrap import App
-from arsync.errors import ArsyncError, ConfigurationError, Locked, NotFound, UsageError
-from arsync.settings import load
-from arsync.worker import jobs
-
-DONE: Final = 0
-A_PERSON_MUST_ACT: Final = 1
-WRONG_USAGE: Final = 2
-LOCKED: Final = 3
+from arsync.cli.app import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,51 +65,23 @@ class Tracer:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the night under the tracer; the exit status is `arsync run`'s."""
-    options = _options(argv)
-    with ExitStack() as stack:
-        log = stack.enter_context(options.log.open("a", encoding="utf-8")) if options.log else None
-        tracer = Tracer(log, kill=options.kill, freeze=options.freeze)
-        try:
-            app = stack.enter_context(closing(App(load(options.config), observe=tracer)))
-            return night(app, options.connections, told=_tell)
-        except Locked as error:
-            return _complain(error, LOCKED)
-        except (ConfigurationError, UsageError, NotFound) as error:
-            return _complain(error, WRONG_USAGE)
-        except ArsyncError as error:
-            return _complain(error, A_PERSON_MUST_ACT)
+    """Runs one command of arsync under the tracer; its exit status."""
+    options, arguments = _options().parse_known_args(argv)
+    config = ["--config", str(options.config)] if options.config else []
+    log = options.log.open("a", encoding="utf-8") if options.log else None
+    with log or nullcontext():
+        return run([*config, *arguments], observe=Tracer(log, kill=options.kill, freeze=options.freeze))
 
 
-def night(app: App, names: Sequence[str] = (), *, told: Callable[[str], None]) -> int:
-    """One night over these connections, or all: `told` what failed or needs a person, and the exit status."""
-    desks = [app.desk(connection) for connection in app.linked(names)]
-    result = jobs.run(app.store, desks, app.clock)
-    complaints = [f"{shift.connection}: {error}" for shift in result.shifts for error in shift.errors]
-    for line in (*complaints, *result.tasks):
-        told(line)
-    return A_PERSON_MUST_ACT if complaints or result.tasks else DONE
-
-
-def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m arsync.testing.trace", description=__doc__)
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m arsync.testing.trace", description="Runs a command of arsync with every effect numbered."
+    )
     parser.add_argument("--config", type=Path, help="arsync.toml (default: as for arsync)")
-    parser.add_argument("--log", type=Path, help="append a line for each effect to this file")
+    parser.add_argument("--log", type=Path, help="append a line for each moment to this file")
     parser.add_argument("--kill", type=Point.parse, metavar="before:N|after:N", help="SIGKILL there")
     parser.add_argument("--freeze", type=Point.parse, metavar="before:N|after:N", help="SIGSTOP there")
-    parser.add_argument("command", choices=["run"])
-    parser.add_argument("connections", nargs="*", help="default: all")
-    return parser.parse_args(argv)
-
-
-def _complain(error: ArsyncError, status: int) -> int:
-    _tell(str(error))
-    return status
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    return parser
 
 
 if __name__ == "__main__":

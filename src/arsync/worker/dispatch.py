@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from arsync.connector import Clock, Connector
 from arsync.domain.policy import SendWindow
 from arsync.domain.states import MessageState
-from arsync.errors import ConnectorError
+from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post, Sent, send
 from arsync.playbook.decide import confirm
@@ -63,7 +63,7 @@ class Dispatched:
                 self.failed.append((message, reason))
             case Sent.UNKNOWN:
                 self.unknown.append((message, reason))
-            case Sent.REFUSED | Sent.RETRY | Sent.LOST:
+            case Sent.REFUSED | Sent.RETRY | Sent.LATER | Sent.LOST:
                 self.postponed.append((message, reason))
 
 
@@ -82,26 +82,48 @@ def dispatch(store: Store, desk: Desk, clock: Clock, *, beat: Callable[[], None]
             work.commit()
         if not batch:
             break
-        try:
-            refresh(store, desk.connection, desk.connector, {message.payer_id for message in batch}, clock)
-        except ConnectorError as error:
-            _put_back(store, batch, f"the source could not be read again: {error}", clock)
-            done.error = str(error)
+        fresh = _refreshed(store, desk, batch, clock, done)
+        for place, message in enumerate(fresh):
+            if _dispatch_one(store, desk, message, clock, done) is Sent.LATER:
+                # What holds for one message holds for all: the channel is closed, full or asks to slow down.
+                done.error = done.postponed[-1][1]
+                _put_back(store, fresh[place + 1 :], done.error, clock)
+                break
+        if done.error is not None:
             break
-        for message in batch:
-            _dispatch_one(store, desk, message, clock, done)
     return done
 
 
-def _dispatch_one(store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched) -> None:
+def _refreshed(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: Dispatched) -> list[Message]:
+    """Those of the messages whose payers could be read again; the others go back."""
+    payers = {message.payer_id for message in batch}
+    try:
+        refresh(store, desk.connection, desk.connector, payers, clock)
+    except ConnectorError as error:
+        alone = len(payers) > 1 and not isinstance(error, RetryLater | Reauthorise)
+        if alone:  # one payer whom the source will not show never stops the others
+            single = [[message for message in batch if message.payer_id == payer] for payer in sorted(payers)]
+            kept = {message.id for part in single for message in _refreshed(store, desk, part, clock, done)}
+            return [message for message in batch if message.id in kept]
+        reason = f"the source could not be read again: {error}"
+        _put_back(store, batch, reason, clock)
+        done.postponed += [(message, reason) for message in batch]
+        done.error = str(error)
+        return []
+    return batch
+
+
+def _dispatch_one(store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched) -> Sent | None:
     now = clock.now()
     with store.reading() as work:
         connection = connections.connection_by_id(work, desk.connection.id)
     changed = confirm(store, connection, desk.policy, message, now=now)
     if changed is not None:
         done.withdrawn.append((message, changed))
-        return
-    done.note(message, *send(store, message, desk.post, clock, desk.acceptance(now)))
+        return None
+    sent, reason = send(store, message, desk.post, clock, desk.acceptance(now))
+    done.note(message, sent, reason)
+    return sent
 
 
 def _put_back(store: Store, batch: list[Message], reason: str, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -10,7 +11,7 @@ from typing import Final
 from arsync.connector import Clock, NoteTarget
 from arsync.domain.chase import Plan
 from arsync.domain.states import Health, MessageState, NoteState
-from arsync.errors import ConnectorError, Stale
+from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Stale
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
@@ -26,6 +27,7 @@ from arsync.worker.dispatch import Desk, Dispatched, dispatch
 #: Held by whatever syncs, plans or sends; renewed between steps.
 LOCK: Final = "run"
 _TERM: Final = timedelta(minutes=3)
+_log: Final = logging.getLogger(__name__)
 _UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
 
 
@@ -106,7 +108,8 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
 
     def way_out(message: Message) -> tuple[Post, Acceptance]:
         desk = by_connection[message.connection_id]
-        return desk.post, desk.acceptance(clock.now())
+        # If it went out, then on that day.
+        return desk.post, desk.acceptance(message.sending_at or clock.now())
 
     night = Night(run_id, settle(store, clock, way_out, list(by_connection)))
     for desk in desks:
@@ -115,8 +118,13 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
         night.shifts.append(shift)
         try:
             _work_one(store, desk, clock, lock, shift, run_id, told)
-        except ConnectorError as error:
+        except (Locked, ConfigurationError):
+            raise
+        except ArsyncError as error:
             shift.errors.append(str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one connection never stops the others
+            _log.exception("shift_failed", extra={"connection": shift.connection})
+            shift.errors.append(f"unexpected: {type(error).__name__}")
     night.tasks = tasks(store)
     with store.working() as work:
         summary = {
@@ -149,6 +157,7 @@ def _work_one(
         now_known = connections.connection_by_id(work, desk.connection.id)
     fresh = replace(desk, connection=now_known)
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
+    shift.errors += shift.decided.unwritten
     told(f"{shift.connection}: dispatch")
     shift.dispatched = dispatch(store, fresh, clock, beat=lock.renew)
     if shift.dispatched.error:

@@ -217,6 +217,11 @@ class TestDatabase:
         assert said[0].startswith("fail: cannot be used: ")
         assert "hunter2" not in said[0]
 
+    def test_a_rehearsal_whose_sandbox_does_not_run_is_a_finding(self, house: Path) -> None:
+        connect(house)
+        say(house, FROM + '[sandbox]\nclock_url = "http://127.0.0.1:1/_sandbox/clock"\n')
+        assert any("no clock at http://127.0.0.1:1/" in line for line in troubles(doctor(house), "database"))
+
     def test_a_pressed_stop_switch_is_told_of(self, house: Path) -> None:
         connect(house)
         store = Store(settings(house).database_url)
