@@ -285,7 +285,7 @@ def test_admission_never_exceeds_the_cap_and_does_not_depend_on_the_order(
         item = an_item("INV-1", "06-28", str(balance), currency=currency)
         facts = some_facts(item, chase_id=number, currency=currency, connection=connection)
         plans.append(plan(facts, a_playbook(), calendar, FIRST))
-    budget = Budget(most, usual, Decimal(2))
+    budget = Budget(most, usual, Decimal(2), handful=0)
     admitted = admit(plans, budget, before)
     going = {planned.facts.chase_id for planned in admitted if planned.intent}
     assert going == {planned.facts.chase_id for planned in admit(plans[::-1], budget, before) if planned.intent}

@@ -207,6 +207,7 @@ class Budget:
     max_per_run: int
     usual_per_run: Decimal | None  # mean of the last runs that sent anything; None with too little history
     breaker_factor: Decimal
+    handful: int = 20  # so few are never far above the usual, whatever the usual is
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ SCALE: Final = 4
 _QUANTUM: Final = Decimal(1).scaleb(-SCALE)
 #: What a signed 64-bit column holds at that scale.
 LIMIT: Final = Decimal("900000000000000")
+_ADJUSTED: Final = LIMIT.adjusted()
+_UNITS: Final = Decimal(10**SCALE)
 
 
 class CurrencyMismatch(ValueError):
@@ -24,7 +26,12 @@ def amount(value: Decimal | int | str) -> Decimal:
     Floats are refused: they have lost the cents before they get here.
     """
     # Every amount of every record comes this way: the common case first.
-    if type(value) is Decimal and value.is_finite() and -LIMIT <= value <= LIMIT and value == value.quantize(_QUANTUM):
+    if (
+        type(value) is Decimal
+        and value.is_finite()
+        and value.adjusted() < _ADJUSTED
+        and value == value.quantize(_QUANTUM)
+    ):
         return value
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise ValueError(f"not an amount: {value!r}")
@@ -41,7 +48,7 @@ def amount(value: Decimal | int | str) -> Decimal:
 
 def to_units(exact: Decimal) -> int:
     """The amount as a whole number of ten-thousandths, as the store keeps it."""
-    return int(exact.scaleb(SCALE))
+    return int(exact * _UNITS) if exact else 0  # most balances are nothing
 
 
 def from_units(units: int) -> Decimal:

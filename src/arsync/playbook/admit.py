@@ -15,17 +15,18 @@ from arsync.domain.states import Decision
 def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]:
     """The same plans in the same order; some lose their intent: over the cap they wait, far above the usual they hold.
 
-    `sent_before` counts the messages that went out, or were planned, earlier in what counts as this run. Calls are
-    neither capped nor counted (they reach only our own staff), but a tripped breaker holds them too: the facts are in
-    doubt.
+    `sent_before` counts the messages that went out, or were planned, earlier in what counts as this run. What a person
+    lets go, and calls, which reach only our own staff, are neither capped nor counted; but a tripped breaker holds them
+    too: the facts are in doubt.
     """
     ranked = _by_stake(plans)
     volume = sent_before + len(ranked)
     limit = None if budget.usual_per_run is None else budget.usual_per_run * budget.breaker_factor
-    if limit is not None and volume > limit:
+    if limit is not None and volume > limit and volume > budget.handful:
         reason = (
             f"{volume} messages in one run where {budget.usual_per_run} are usual "
-            f"(more than {budget.breaker_factor} times as many); a person must look before any goes out"
+            f"(more than {budget.breaker_factor} times as many); a person must look before any goes out, "
+            "and may then raise safety.breaker_factor for a run"
         )
         return [_held_back(plan, Decision.HOLD, Rule.BREAKER, reason) if plan.intent else plan for plan in plans]
     room = max(0, budget.max_per_run - sent_before)
@@ -40,7 +41,7 @@ def _by_stake(plans: Sequence[Plan]) -> list[Plan]:
     """
     by_currency: defaultdict[str, list[tuple[Decimal, int, Plan]]] = defaultdict(list)
     for plan in plans:
-        if plan.intent is not None and plan.intent.mode is not StepMode.TASK:
+        if plan.intent is not None and plan.intent.mode is StepMode.AUTO:
             by_currency[plan.facts.currency].append((-plan.intent.at_stake.amount, plan.facts.chase_id, plan))
     ranked = [
         (rank, currency, plan)

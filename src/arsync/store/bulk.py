@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Table
@@ -21,6 +23,7 @@ def _utc_text(value: datetime) -> str:
     return value.isoformat(" ", "microseconds")[:26]
 
 
+@lru_cache(maxsize=4096)  # the days of ten years
 def _day_text(value: date | None) -> str | None:
     return None if value is None else value.isoformat()
 
@@ -72,6 +75,24 @@ class Insert:
 
     def __call__(self, work: Work, rows: Sequence[Row]) -> None:
         _many(work, self._head + _places(work, self._width), rows)
+
+
+class Lookup:
+    """Reads columns of the rows with these ids, as the driver gives them: compare them with what `Adapted` makes."""
+
+    def __init__(self, table: Table, *columns: str) -> None:
+        start = f"SELECT remote_id, {', '.join(columns)} FROM {table.name} WHERE connection_id = "  # noqa: S608
+        # One parameter for all ids: a statement with one for each would be put together anew for every page.
+        self._lite = f"{start}? AND remote_id IN (SELECT value FROM json_each(?))"
+        self._other = f"{start}%s AND remote_id = ANY(%s)"
+
+    def __call__(self, work: Work, connection_id: int, ids: Collection[str]) -> Mapping[str, Any]:
+        if not ids:
+            return {}
+        lite = work.dialect == "sqlite"
+        wanted: Any = json.dumps(list(ids)) if lite else list(ids)
+        found = work.connection.exec_driver_sql(self._lite if lite else self._other, (connection_id, wanted))
+        return {row.remote_id: row for row in found}
 
 
 class DeleteWhere:

@@ -36,6 +36,9 @@ class Chase:
 def bump(work: Work, connection_id: int, customer_ids: Collection[str]) -> None:
     """Raises the version of every live chase whose payer pays for one of these customers."""
     h, c = t.chases.c, t.customers.c
+    live = select(h.id).where(h.connection_id == connection_id, h.state.in_(_LIVE)).limit(1)
+    if work.execute(live).first() is None:
+        return  # the first load brings customers by the thousand, and nobody is chased yet
     ids = list(customer_ids)
     for start in range(0, len(ids), _CHUNK):
         part = ids[start : start + _CHUNK]

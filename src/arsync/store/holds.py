@@ -34,6 +34,7 @@ _COLUMNS = (
 
 def place(work: Work, connection_id: int, hold: Hold, *, now: datetime) -> int:
     """Places a hold; whatever is about to leave for its payer is stopped at the last gate."""
+    _bump(work, connection_id, hold.payer_id)  # first: under the chases' locks it comes before a gate or after it
     statement = (
         insert(t.holds)
         .values(
@@ -50,9 +51,7 @@ def place(work: Work, connection_id: int, hold: Hold, *, now: datetime) -> int:
         )
         .returning(_H.id)
     )
-    hold_id = int(work.execute(statement).scalar_one())
-    _bump(work, connection_id, hold.payer_id)
-    return hold_id
+    return int(work.execute(statement).scalar_one())
 
 
 def lift(work: Work, hold_id: int, *, now: datetime) -> bool:

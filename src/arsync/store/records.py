@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -33,7 +33,7 @@ from arsync.domain.documents import (
 )
 from arsync.domain.money import to_units
 from arsync.store import tables as t
-from arsync.store.bulk import Adapted, DeleteWhere, Insert, Row, Upsert, adapted
+from arsync.store.bulk import Adapted, DeleteWhere, Insert, Lookup, Row, Upsert, adapted
 from arsync.store.engine import Work
 
 _CUSTOMER: Final = Upsert(t.customers)
@@ -43,6 +43,12 @@ _LINE: Final = Insert(t.invoice_lines)
 _PAYMENT: Final = Upsert(t.payments)
 _CREDIT_NOTE: Final = Upsert(t.credit_notes)
 _ALLOCATION: Final = Insert(t.allocations)
+_KNOWN_CUSTOMERS: Final = Lookup(t.customers, "updated_at", "version", "parent_id", "merged_into", "state")
+_KNOWN_INVOICES: Final = Lookup(
+    t.invoices, "updated_at", "version", "balance", "total", "state", "due_on", "customer_id", "number", "currency"
+)
+_KNOWN_PAYMENTS: Final = Lookup(t.payments, "updated_at", "version", "unapplied", "state", "customer_id")
+_KNOWN_CREDIT_NOTES: Final = Lookup(t.credit_notes, "updated_at", "version", "unapplied", "state", "customer_id")
 _CONTACTS_OF: Final = DeleteWhere(t.contacts, "connection_id", "customer_id")
 _LINES_OF: Final = DeleteWhere(t.invoice_lines, "connection_id", "invoice_id")
 _ALLOCATIONS_OF: Final = DeleteWhere(t.allocations, "connection_id", "source", "source_id")
@@ -222,11 +228,7 @@ def _relinked(row: Any, customer: Customer) -> bool:
 
 
 def _keep_invoices(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Stored) -> None:
-    c = t.invoices.c
-    known = _known(
-        work, connection_id, t.invoices, latest,
-        c.updated_at, c.version, c.balance, c.total, c.state, c.due_on, c.customer_id, c.number, c.currency,
-    )  # fmt: skip
+    known = _KNOWN_INVOICES(work, connection_id, latest)
     as_ = adapted(work)
     rows: list[Row] = []
     lines: list[Row] = []
@@ -235,53 +237,52 @@ def _keep_invoices(work: Work, connection_id: int, latest: dict[str, Invoice], s
     for remote_id, invoice in latest.items():
         row = known.get(remote_id)
         if row is not None:
-            if _is_older(invoice, row) or _is_buried(invoice, row) or _says_the_same(row, invoice):
+            if not _is_newer(row, invoice, as_):
                 continue
             rewritten.append((connection_id, remote_id))
             stored.customers.add(row.customer_id)
         stored.customers.add(invoice.customer_id)
-        rows.append(_invoice_row(connection_id, invoice, as_))
+        rows.append(
+            (
+                connection_id,
+                remote_id,
+                invoice.number,
+                invoice.customer_id,
+                invoice.state.value,
+                invoice.currency,
+                to_units(invoice.total),
+                to_units(invoice.balance),
+                as_.day(invoice.issued_on),
+                as_.day(invoice.due_on),
+                invoice.reference,
+                invoice.email,
+                as_.instant(invoice.updated_at),
+                invoice.version,
+            )
+        )
         for place, line in enumerate(invoice.lines):
             quantity = None if line.quantity is None else str(line.quantity)
             lines.append((connection_id, remote_id, place, line.description, quantity, to_units(line.amount)))
-    stored.arrived[Resource.INVOICES] += len(rows) - len(rewritten)
     _INVOICE(work, rows)
     _LINES_OF(work, rewritten)
     _LINE(work, lines)
     stored.written += len(rows)
 
 
-def _invoice_row(connection_id: int, invoice: Invoice, as_: Adapted) -> Row:
-    return (
-        connection_id,
-        invoice.remote_id,
-        invoice.number,
-        invoice.customer_id,
-        invoice.state.value,
-        invoice.currency,
-        to_units(invoice.total),
-        to_units(invoice.balance),
-        as_.day(invoice.issued_on),
-        as_.day(invoice.due_on),
-        invoice.reference,
-        invoice.email,
-        as_.instant(invoice.updated_at),
-        invoice.version,
-    )
-
-
-def _says_the_same(row: Any, invoice: Invoice) -> bool:
+def _is_newer(row: Any, invoice: Invoice, as_: Adapted) -> bool:
+    updated_at = as_.instant(invoice.updated_at)
+    if updated_at != row.updated_at:
+        return bool(updated_at > row.updated_at)
     # The update time alone is not enough: a source may lower a balance without touching it.
     return bool(
-        row.updated_at == invoice.updated_at
-        and row.version == invoice.version
-        and row.balance == invoice.balance
-        and row.total == invoice.total
-        and row.state == invoice.state
-        and row.due_on == invoice.due_on
-        and row.customer_id == invoice.customer_id
-        and row.number == invoice.number
-        and row.currency == invoice.currency
+        row.version != invoice.version
+        or row.balance != to_units(invoice.balance)
+        or row.total != to_units(invoice.total)
+        or row.state != invoice.state
+        or row.due_on != as_.day(invoice.due_on)
+        or row.customer_id != invoice.customer_id
+        or row.number != invoice.number
+        or row.currency != invoice.currency
     )
 
 
@@ -340,19 +341,15 @@ def _keep_credit_notes(work: Work, connection_id: int, latest: dict[str, CreditN
     _keep_allocations(work, connection_id, Resource.CREDIT_NOTES, fresh, known, stored)
 
 
-def _credit_columns(c: Any) -> tuple[Any, ...]:
-    return (c.updated_at, c.version, c.unapplied, c.state, c.customer_id)
-
-
-def _is_news(row: Any, record: Payment | CreditNote) -> bool:
+def _is_news(row: Any, record: Payment | CreditNote, as_: Adapted) -> bool:
     if row is None:
         return True
-    if _is_older(record, row) or _is_buried(record, row):
-        return False
+    updated_at = as_.instant(record.updated_at)
+    if updated_at != row.updated_at:
+        return bool(updated_at > row.updated_at)
     return bool(
-        _is_older(row, record)
-        or (record.amount if isinstance(record, Payment) else record.total) != row.amount
-        or record.unapplied != row.unapplied
+        record.version != row.version
+        or to_units(record.unapplied) != row.unapplied
         or record.state != row.state
         or record.customer_id != row.customer_id
     )
@@ -363,7 +360,7 @@ def _keep_allocations(
     connection_id: int,
     source: Resource,
     fresh: Sequence[Payment | CreditNote],
-    known: dict[str, Any],
+    known: Mapping[str, Any],
     stored: Stored,
 ) -> None:
     rewritten = [record.remote_id for record in fresh if record.remote_id in known]
@@ -539,16 +536,6 @@ def _root(customer_id: str, above: dict[str, str | None]) -> str:
             return min(path[path.index(up) :])  # a circle: its members agree on one of them
         path.append(up)
     return path[-1]
-
-
-def _known(work: Work, connection_id: int, table: Table, ids: Collection[str], *columns: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for chunk in _chunks(ids):
-        query = select(table.c.remote_id, *columns).where(
-            table.c.connection_id == connection_id, table.c.remote_id.in_(chunk)
-        )
-        found |= {row.remote_id: row for row in work.execute(query)}
-    return found
 
 
 def _chunks(ids: Collection[str], size: int = 1000) -> Iterable[list[str]]:

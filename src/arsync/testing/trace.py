@@ -75,7 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m arsync.testing.trace", description="Runs a command of arsync with every effect numbered."
+        prog="python -m arsync.testing.trace",
+        description="Runs a command of arsync with every effect numbered.",
+        allow_abbrev=False,  # what is not ours is the command's
     )
     parser.add_argument("--config", type=Path, help="arsync.toml (default: as for arsync)")
     parser.add_argument("--log", type=Path, help="append a line for each moment to this file")

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from arsync.domain.chase import Budget, Plan, Rule
+from arsync.domain.policy import StepMode
 from arsync.domain.states import Decision
 from arsync.playbook.admit import admit
 from arsync.playbook.plan import plan
@@ -31,8 +32,9 @@ def a_plan(chase_id: int, balance: str, currency: str = "EUR", *, due: str = "06
     return plan(facts, a_playbook(), WORKDAYS, FRIDAY)
 
 
-def a_budget(most: int = 100, *, usual: str | None = None, factor: str = "3") -> Budget:
-    return Budget(max_per_run=most, usual_per_run=Decimal(usual) if usual else None, breaker_factor=Decimal(factor))
+def a_budget(most: int = 100, *, usual: str | None = None, factor: str = "3", handful: int = 0) -> Budget:
+    mean = Decimal(usual) if usual else None
+    return Budget(max_per_run=most, usual_per_run=mean, breaker_factor=Decimal(factor), handful=handful)
 
 
 def going(plans: list[Plan]) -> list[int]:
@@ -115,3 +117,19 @@ def test_items_listed_in_a_message_that_waits_wait_too() -> None:
     assert verdict_of(both, "B").rule is Rule.LISTED
     capped = admit([both], a_budget(0), 0)[0]
     assert {verdict.rule for verdict in capped.verdicts} == {Rule.CAP}
+
+
+def test_a_handful_is_never_far_above_the_usual() -> None:
+    """A firm that sends one message in ten days may send three on a Monday."""
+    plans = [a_plan(number, "10.00") for number in (1, 2, 3)]
+    assert going(admit(plans, a_budget(usual="0.1", handful=3), 0)) == [1, 2, 3]
+    assert going(admit(plans, a_budget(usual="0.1", handful=2), 0)) == []
+
+
+def test_what_a_person_lets_go_needs_no_cap() -> None:
+    """The first waits for a person, the second goes by itself."""
+    careful = a_connection(pay_currencies=("EUR",), mode=StepMode.APPROVE)
+    by_hand = plan(some_facts(an_item(balance="99.00"), connection=careful), a_playbook(), WORKDAYS, FRIDAY)
+    assert by_hand.intent is not None
+    assert by_hand.intent.mode is StepMode.APPROVE
+    assert going(admit([by_hand, a_plan(2, "10.00")], a_budget(1), 0)) == [1, 2]
