@@ -32,7 +32,7 @@ class Tables:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "temp_store=MEMORY"):
             self._connection.execute(f"PRAGMA {pragma}")
         names = ("customers", "contacts", "invoices", "invoice_lines", "payments", "credit_notes", "allocations")
         self._insert = {name: self._statement(name) for name in names}
@@ -78,11 +78,11 @@ class Line:
 
 
 def _units(exact: Decimal) -> int:
-    return int(exact.scaleb(4))
+    return int(exact.scaleb(4)) if exact else 0
 
 
 def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
 
 
 def history_start(today: date) -> date:

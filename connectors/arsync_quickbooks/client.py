@@ -6,7 +6,7 @@ do next.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -79,6 +79,18 @@ class Found:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """The records of one entity, and the source's time when it answered.
+
+    `records` is None where not every one of them could be decoded; `raws` gives them undecoded, read anew.
+    """
+
+    records: Sequence[wire.Entity] | None
+    raws: Callable[[], Sequence[msgspec.Raw]]
+    at: datetime
+
+
 class Books:
     """One company's books at QuickBooks Online; reads wait out throttling, writes are sent once."""
 
@@ -93,6 +105,20 @@ class Books:
         """The records of an entity under all those conditions; `ending` holds the order and the page."""
         rows, at = self._query(f"SELECT * FROM {entity}{_where(conditions)} {ending}".rstrip())  # noqa: S608 - no SQL
         return Found(raws=_of(rows, entity), at=at)
+
+    def page(self, entity: str, conditions: Sequence[str], ending: str) -> FoundPage:
+        """The same for a page of records that are to be mapped."""
+        answer = self._ask(f"SELECT * FROM {entity}{_where(conditions)} {ending}")  # noqa: S608 - no SQL
+        try:
+            envelope = wire.RECORDS.decode(answer.content)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            envelope = wire.RecordsAnswer()  # one of them cannot be, or nothing can: the other way tells which
+        if envelope.query_response is None or envelope.fault != wire.NO_FAULT:
+            rows, at = self._opened(answer)
+            return FoundPage(None, lambda: _of(rows, entity), at)
+        records: Sequence[wire.Entity] | None = getattr(envelope.query_response, _FIELD[entity])
+        at = self._time(answer, envelope.time)
+        return FoundPage(records or (), lambda: _of(self._opened(answer)[0], entity), at)
 
     def count(self, entity: str, conditions: Sequence[str] = ()) -> tuple[int, datetime]:
         """How many records stand under those conditions, and the source's time."""
@@ -136,7 +162,12 @@ class Books:
         return told.attachable
 
     def _query(self, text: str) -> tuple[wire.Rows, datetime]:
-        answer = self._read(lambda: self._reads.query(text))
+        return self._opened(self._ask(text))
+
+    def _ask(self, text: str) -> requests.Response:
+        return self._read(lambda: self._reads.query(text))
+
+    def _opened(self, answer: requests.Response) -> tuple[wire.Rows, datetime]:
         envelope = _decoded(wire.QUERY, answer)
         if envelope.query_response is None:
             raise Malformed("a query answer without QueryResponse")

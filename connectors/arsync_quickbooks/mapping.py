@@ -54,14 +54,28 @@ class Unreadable(ValueError):
 
 def read(resource: Resource, raws: Iterable[msgspec.Raw], home: Home) -> list[Record | Broken]:
     """The records of a page in its order, each read or broken; a tombstone comes as `Deleted`."""
-    record_of = _RECORD_OF[resource]
+    decode, record_of = _READING[resource]
     items: list[Record | Broken] = []
     for raw in raws:
         try:
-            items.append(record_of(raw, home))
+            items.append(record_of(decode(raw), home))
         except (msgspec.MsgspecError, ValueError, OverflowError) as error:
             items.append(_broken(resource, bytes(raw), error))
     return items
+
+
+def read_page(
+    resource: Resource, found: Iterable[Any] | None, raws: Callable[[], Iterable[msgspec.Raw]], home: Home
+) -> list[Record | Broken]:
+    """The same from records decoded all at once, which costs less; one by one where they could not be, or where one
+    of them cannot be mapped."""
+    if found is not None:
+        record_of = _READING[resource][1]
+        try:
+            return [record_of(one, home) for one in found]
+        except (ValueError, OverflowError):
+            pass
+    return read(resource, raws(), home)
 
 
 def _broken(resource: Resource, raw: bytes, error: Exception) -> Broken:
@@ -95,8 +109,7 @@ def _dug(value: object) -> str | None:
 # --- records ----------------------------------------------------------------------------------------------
 
 
-def _invoice(raw: msgspec.Raw, home: Home) -> Invoice | Deleted:
-    found = wire.INVOICE.decode(raw)
+def _invoice(found: wire.Invoice, home: Home) -> Invoice | Deleted:
     if found.status == "Deleted":
         return _tombstone(Resource.INVOICES, found)
     total = _amount(found.total_amt, "TotalAmt")
@@ -113,7 +126,7 @@ def _invoice(raw: msgspec.Raw, home: Home) -> Invoice | Deleted:
         due_on=_day(found.due_date, "DueDate") if found.due_date else None,
         reference=_reference(found),
         email=_first_address(found.bill_email),
-        lines=tuple([_line(line) for line in found.line if _sold(line)]) if found.line else (),
+        lines=tuple([_line(line) for line in found.line or () if _is_sold(line)]),
         updated_at=_updated_at(found),
         version=_text(found.sync_token) or "",
     )
@@ -130,22 +143,22 @@ def _is_void(note: str | None, worth: Decimal) -> bool:
     return note is not None and note.startswith(_VOIDED) and (not worth or note.strip() == _VOIDED)
 
 
-def _sold(line: wire.Line) -> bool:
+def _is_sold(line: wire.Line) -> bool:
     return line.detail_type != "SubTotalLineDetail" and (line.amount is not None or bool(line.description))
 
 
 def _line(line: wire.Line) -> InvoiceLine:
     item = line.sales_item_line_detail
     quantity = None
-    description = line.description or ""
+    description = line.description
     if isinstance(item, wire.SalesItem):
         quantity = item.qty
-        if not description and isinstance(item.item_ref, wire.Ref):
-            description = item.item_ref.name or ""
+        if not description and isinstance(item.item_ref, wire.NamedRef):
+            description = item.item_ref.name
     worth = _NOTHING if line.amount is None else _amount(line.amount, "Line.Amount")
     if line.detail_type == "DiscountLineDetail":
         worth = -worth  # told as a positive number
-    return InvoiceLine(description=description, quantity=quantity, amount=worth)
+    return InvoiceLine(description or "", quantity, worth)
 
 
 def _reference(found: wire.Invoice) -> str | None:
@@ -157,13 +170,12 @@ def _reference(found: wire.Invoice) -> str | None:
     return None
 
 
-def _payment(raw: msgspec.Raw, home: Home) -> Payment | Deleted:
-    found = wire.PAYMENT.decode(raw)
+def _payment(found: wire.Payment, home: Home) -> Payment | Deleted:
     if found.status == "Deleted":
         return _tombstone(Resource.PAYMENTS, found)
     total = _amount(found.total_amt, "TotalAmt")
     received_on = _date(found.txn_date, "TxnDate")
-    allocations = tuple([part for line in found.line or () for part in _allocations(line, received_on)])
+    allocations = _allocations(found.line or (), received_on)
     if found.unapplied_amt is None:
         unapplied = max(_NOTHING, total - sum((part.amount for part in allocations), _NOTHING))
     else:
@@ -184,17 +196,19 @@ def _payment(raw: msgspec.Raw, home: Home) -> Payment | Deleted:
     )
 
 
-def _allocations(line: wire.Line, on: date) -> Iterable[Allocation]:
-    """What a line put on an invoice; where credit was used with the money, the credit's part is in it."""
-    for linked in line.linked_txn or ():
-        if linked.txn_type == "Invoice" and linked.txn_id is not None:
-            yield Allocation(invoice_id=str(linked.txn_id), amount=_amount(line.amount, "Line.Amount"), allocated_on=on)
-            return  # one amount is put on one invoice
+def _allocations(lines: Iterable[wire.Line], on: date) -> tuple[Allocation, ...]:
+    """What each line put on an invoice; where credit was used with the money, the credit's part is in it."""
+    parts = []
+    for line in lines:
+        for linked in line.linked_txn or ():
+            if linked.txn_type == "Invoice" and linked.txn_id is not None:
+                parts.append(Allocation(str(linked.txn_id), _amount(line.amount, "Line.Amount"), on))
+                break  # one amount is put on one invoice
+    return tuple(parts)
 
 
-def _credit_note(raw: msgspec.Raw, home: Home) -> CreditNote | Deleted:
+def _credit_note(found: wire.CreditMemo, home: Home) -> CreditNote | Deleted:
     """A credit memo; which invoices took it, QuickBooks tells in the payments alone."""
-    found = wire.CREDIT_MEMO.decode(raw)
     if found.status == "Deleted":
         return _tombstone(Resource.CREDIT_NOTES, found)
     total = _amount(found.total_amt, "TotalAmt")
@@ -216,8 +230,7 @@ def _credit_note(raw: msgspec.Raw, home: Home) -> CreditNote | Deleted:
     )
 
 
-def _customer(raw: msgspec.Raw, home: Home) -> Customer | Deleted:
-    found = wire.CUSTOMER.decode(raw)
+def _customer(found: wire.Customer, home: Home) -> Customer | Deleted:
     if found.status == "Deleted":
         return _tombstone(Resource.CUSTOMERS, found)
     remote_id = _id(found)
@@ -259,11 +272,12 @@ def _tombstone(resource: Resource, found: wire.Entity) -> Deleted:
     return Deleted(resource=resource, remote_id=_id(found), updated_at=_updated_at(found) if told else BEFORE_ALL)
 
 
-_RECORD_OF: Final[dict[Resource, Callable[[msgspec.Raw, Home], Record]]] = {
-    Resource.CUSTOMERS: _customer,
-    Resource.INVOICES: _invoice,
-    Resource.PAYMENTS: _payment,
-    Resource.CREDIT_NOTES: _credit_note,
+#: how a record of that resource is decoded, and how it is mapped
+_READING: Final[dict[Resource, tuple[Callable[[msgspec.Raw], Any], Callable[[Any, Home], Record]]]] = {
+    Resource.CUSTOMERS: (wire.CUSTOMER.decode, _customer),
+    Resource.INVOICES: (wire.INVOICE.decode, _invoice),
+    Resource.PAYMENTS: (wire.PAYMENT.decode, _payment),
+    Resource.CREDIT_NOTES: (wire.CREDIT_MEMO.decode, _credit_note),
 }
 
 
@@ -271,7 +285,7 @@ _RECORD_OF: Final[dict[Resource, Callable[[msgspec.Raw, Home], Record]]] = {
 
 
 def _id(found: wire.Entity) -> str:
-    return _required(_text(found.id), "Id")
+    return str(found.id) if found.id else _required(_text(found.id), "Id")
 
 
 def _text(value: str | int | None) -> str | None:
@@ -285,7 +299,10 @@ def _required(value: str | None, field: str) -> str:
 
 
 def _value(ref: wire.Ref | str | None) -> str | None:
-    return _text(ref.value) if isinstance(ref, wire.Ref) else None
+    if not isinstance(ref, wire.Ref):
+        return None
+    value = ref.value
+    return value if value and isinstance(value, str) else _text(value)
 
 
 def _amount(value: Decimal | None, field: str) -> Decimal:

@@ -46,8 +46,8 @@ class Pull:
             if here.anchor is not None:
                 conditions.append(f"MetaData.LastUpdatedTime >= '{here.anchor.isoformat()}'")
             ending = f"ORDERBY MetaData.LastUpdatedTime STARTPOSITION {here.start} MAXRESULTS {PAGE_SIZE}"
-            found = self._books.find(ENTITY[resource], conditions, ending)
-            items = mapping.read(resource, found.raws, self.home)
+            found = self._books.page(ENTITY[resource], conditions, ending)
+            items = mapping.read_page(resource, found.records, found.raws, self.home)
             following = here.after(items)
             fresh = [item for item in items if mark(item) not in here.met] if here.met else items
             yield page(resource, fresh), following

@@ -24,6 +24,9 @@ class Wire(msgspec.Struct, rename="pascal", gc=False):
 
 class Ref(Wire, rename=None):
     value: Text = None
+
+
+class NamedRef(Ref, rename=None):
     name: str | None = None
 
 
@@ -55,7 +58,7 @@ class LinkedTxn(Wire):
 
 class SalesItem(Wire):
     qty: Decimal | None = None
-    item_ref: Ref | str | None = None
+    item_ref: NamedRef | str | None = None
 
 
 class Line(Wire):
@@ -175,6 +178,21 @@ class ChangesAnswer(Wire):
     time: Text = msgspec.field(default=None, name="time")
 
 
+class Records(Wire):
+    """The records of a page, decoded with it; good only where every one of them can be."""
+
+    customer: list[Customer] | None = None
+    invoice: list[Invoice] | None = None
+    payment: list[Payment] | None = None
+    credit_memo: list[CreditMemo] | None = None
+
+
+class RecordsAnswer(Wire):
+    query_response: Records | None = None
+    fault: msgspec.Raw = NO_FAULT
+    time: Text = msgspec.field(default=None, name="time")
+
+
 class CreatedNote(Wire):
     attachable: Attachable | None = None
     fault: msgspec.Raw = NO_FAULT
@@ -189,6 +207,7 @@ def reader(kind: type[T]) -> msgspec.json.Decoder[T]:
 
 
 QUERY: Final = reader(QueryAnswer)
+RECORDS: Final = reader(RecordsAnswer)
 CHANGES: Final = reader(ChangesAnswer)
 CREATED_NOTE: Final = reader(CreatedNote)
 INVOICE: Final = reader(Invoice)

@@ -103,10 +103,17 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_chases_connection_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chases")),
-        sa.UniqueConstraint(
-            "connection_id", "payer_id", "currency", name=op.f("uq_chases_connection_id_payer_id_currency")
-        ),
     )
+    with op.batch_alter_table("chases", schema=None) as batch_op:
+        batch_op.create_index("ix_chases_payer", ["connection_id", "payer_id", "currency"], unique=False)
+        batch_op.create_index(
+            "uq_chases_live",
+            ["connection_id", "payer_id", "currency"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('open', 'reopened')"),
+            postgresql_where=sa.text("state IN ('open', 'reopened')"),
+        )
+
     op.create_table(
         "contacts",
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -577,6 +584,14 @@ def downgrade() -> None:
 
     op.drop_table("credit_notes")
     op.drop_table("contacts")
+    with op.batch_alter_table("chases", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_chases_live",
+            sqlite_where=sa.text("state IN ('open', 'reopened')"),
+            postgresql_where=sa.text("state IN ('open', 'reopened')"),
+        )
+        batch_op.drop_index("ix_chases_payer")
+
     op.drop_table("chases")
     with op.batch_alter_table("allocations", schema=None) as batch_op:
         batch_op.drop_index("ix_allocations_invoice")

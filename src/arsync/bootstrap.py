@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,7 +19,7 @@ from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
 from arsync.connector import Clock, Connector, ConnectorFactory, Linked, PacedBudget
 from arsync.domain.chase import Seller
-from arsync.domain.clock import SystemClock
+from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.policy import Playbook, StepChannel, StepMode
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
@@ -74,7 +75,10 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        """The database, at this arsync's schema; SchemaMismatch otherwise."""
+        """The database, at this arsync's schema; SchemaMismatch otherwise. Looking for it makes no file."""
+        file = self.settings.database_file
+        if file is not None and not file.exists():
+            raise ConfigurationError(f"there is no {file}: run `arsync db upgrade`, or name another --config")
         upgrade.check(self.unchecked_store)
         store = self.unchecked_store
         with store.reading() as work:
@@ -119,11 +123,15 @@ class App:
 
     def connector(self, connection: Connection) -> Connector:
         """The connection's way to its company file."""
-        factory: ConnectorFactory = self._provider(connection.provider).load()
-        vault = StoredVault(self.store, self.clock, connection.grant_id, seal=self.vault.seal, unseal=self.vault.open)
+        return self.reach(connection.provider, connection.external_id, connection.grant_id)
+
+    def reach(self, provider: str, external_id: str, grant_id: int) -> Connector:
+        """The way to a company file by a grant, linked or not yet."""
+        factory: ConnectorFactory = self._provider(provider).load()
+        vault = StoredVault(self.store, self.clock, grant_id, seal=self.vault.seal, unseal=self.vault.open)
         return factory(
-            settings=self.connector_settings(connection.provider),
-            linked=Linked(connection.external_id),
+            settings=self.connector_settings(provider),
+            linked=Linked(external_id),
             vault=vault,
             budget=PacedBudget(self.clock, per_second=self._per_second),
             clock=self.clock,
@@ -150,6 +158,13 @@ class App:
             raise ConfigurationError("\n  ".join(["the playbook has problems:", *map(str, problems)]))
         return playbook, templates
 
+    def today(self, connection: Connection) -> date:
+        """The company's calendar day; asks no playbook, so that a hold can be placed whatever is wrong with it."""
+        return local_date(self.clock.now(), self._timezone(connection))
+
+    def _timezone(self, connection: Connection) -> str:
+        return self.settings.company(connection.name).timezone or connection.timezone or "UTC"
+
     def policy(self, connection: Connection) -> Policy:
         """How that connection's customers are chased."""
         company = self.settings.company(connection.name)
@@ -157,7 +172,7 @@ class App:
         sender = self.settings.delivery.sender or ""
         seller = Seller(
             name=company.company_name or connection.company_name,
-            timezone=company.timezone or connection.timezone or "UTC",
+            timezone=self._timezone(connection),
             locale=company.locale,
             reply_to=company.reply_to or sender,
             sender=sender,

@@ -31,6 +31,13 @@ class SchemaMismatch(ConfigurationError):
     """The database is at another schema than this arsync."""
 
 
+# --- the machine under it fails (exit status 1) --------------------------------------------------------
+
+
+class DatabaseUnusable(ArsyncError):
+    """The database cannot be used."""
+
+
 # --- another process works (exit status 3) -----------------------------------------------------------
 
 
@@ -60,6 +67,10 @@ class Reauthorise(ConnectorError):
 
 class Rejected(ConnectorError):
     """The service refused the request for good; nothing was done."""
+
+
+class Barred(Rejected):
+    """The service does not let us in: a person must correct the key or the account; nothing was done."""
 
 
 class Stale(ConnectorError):

@@ -14,11 +14,13 @@ from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.models import CONTENT_CHUNK_SIZE
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _TIMEOUT: Final = (5.0, 130.0)
 _POOL: Final = 16
+_PIECE: Final = 1 << 23
 
 _guard = threading.local()
 
@@ -78,6 +80,14 @@ class _GuardedTLSPool(HTTPSConnectionPool):
     ConnectionCls = _GuardedTLSConnection
 
 
+class _Answer(requests.Response):
+    """Its body comes in large pieces: a page of a thousand records is megabytes, and requests takes 10 kB at a time."""
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
+        size = _PIECE if chunk_size == CONTENT_CHUNK_SIZE else chunk_size
+        return super().iter_content(size, decode_unicode)
+
+
 class _Adapter(HTTPAdapter):
     """No retries of its own, a timeout always."""
 
@@ -94,6 +104,7 @@ class _Adapter(HTTPAdapter):
         _rearm()
         answer = super().send(request, *args, **options)
         self._observe("after", what)
+        answer.__class__ = _Answer
         return answer
 
 

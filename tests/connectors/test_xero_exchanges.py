@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 import responses
+from openapi_core.exceptions import OpenAPIError
 from pydantic import ValidationError
 from tests.connectors.xero_stand_in import (
     API,
@@ -23,7 +24,8 @@ from tests.connectors.xero_stand_in import (
     xero_material,
 )
 
-from arsync.connector import NoteDraft, NoteTarget, Resource, TargetKind
+from arsync.connector import Connector as Contract
+from arsync.connector import ConnectorFactory, NoteDraft, NoteTarget, Resource, TargetKind
 from arsync.errors import Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater
 from arsync.testing.ports import FixedClock, MemoryVault
 from arsync_xero import Connector, Settings
@@ -74,6 +76,35 @@ def _overpayments() -> Any:
     from arsync_xero.rows import OVERPAYMENTS
 
     return OVERPAYMENTS
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "params"),
+    [
+        ("/Invoices", {"xero-tenant-id": TENANT}, {"pageSizes": "10"}),
+        ("/Invoices", {"xero-tenant-id": TENANT}, {"page": "one"}),
+        ("/Invoices", {}, {}),
+        ("/Invoices", {"xero-tenant-id": TENANT, "If-Modified-Since": "2026-09-01T11:00:00"}, {}),
+        ("/Bills", {"xero-tenant-id": TENANT}, {}),
+    ],
+)
+def test_the_check_against_xeros_document_bites(path: str, headers: dict[str, str], params: dict[str, str]) -> None:
+    xero_material("xero_strict.yaml")
+    with pytest.raises((OpenAPIError, AssertionError)):
+        check_request(requests.Request("GET", API + path, headers=headers, params=params).prepare())
+
+
+def test_the_check_of_bodies_bites() -> None:
+    xero_material("xero_strict.yaml")
+    wrong: list[dict[str, Any]] = [
+        {"HistoryRecords": [{"Detail": "x"}]},
+        {"HistoryRecord": []},
+        {"HistoryRecords": [{"Details": 7}]},
+    ]
+    for body in wrong:
+        request = requests.Request("PUT", HISTORY, headers={"xero-tenant-id": TENANT}, json=body).prepare()
+        with pytest.raises(OpenAPIError):
+            check_request(request)
 
 
 # --- the company ---------------------------------------------------------------------------------------------
@@ -334,6 +365,12 @@ def test_the_settings_keep_their_secret_and_know_their_keys() -> None:
 def test_the_connections_address_fits_the_sdk(address: str, base: str) -> None:
     settings = Settings.model_validate({"client_id": "c", "client_secret": "s", "connections_url": address})
     assert identity_base(settings) == base
+
+
+def test_the_entry_points_class_keeps_the_contract() -> None:
+    factory: ConnectorFactory = Connector  # the type checker compares the signatures
+    source: Contract = connector()
+    assert factory.provider == source.provider == "xero"
 
 
 def test_no_error_holds_a_token(wire: responses.RequestsMock) -> None:

@@ -22,6 +22,14 @@ from arsync_xero import Connector, Settings
 
 INVOICES, CUSTOMERS = 2600, 150
 MARKER = "[arsync:7f3a91]"
+STATES = {
+    "DRAFT": "draft",
+    "SUBMITTED": "draft",
+    "AUTHORISED": "open",
+    "PAID": "paid",
+    "VOIDED": "void",
+    "DELETED": "deleted",
+}
 
 
 class SandboxClock:
@@ -111,7 +119,7 @@ class Books:
                 (
                     one["id"],
                     one["customer"],
-                    one["state"],
+                    STATES[one["status"]],
                     Decimal(one["total"]),
                     Decimal(one["balance"]),
                     date.fromisoformat(one["due"]) if one["due"] else None,
@@ -166,7 +174,7 @@ def books(sandbox: SandboxControl) -> Iterator[Books]:
     sandbox.rules(edit_after_page=0)
     session.close()
     if documents_at_hand():
-        shapes = {}
+        shapes: dict[tuple[Any, ...], requests.PreparedRequest] = {}
         for request in session.sent:
             if (request.url or "").startswith(sandbox.xero_api):
                 kind = (request.method, len((request.url or "").split("/")), "Since" in str(request.headers))
@@ -270,8 +278,8 @@ def test_a_refresh_brings_the_payers_open_items_and_new_money(books: Books, sinc
     paid = records[theirs[0].remote_id]
     assert isinstance(paid, Invoice)
     assert paid.balance == 0
-    credits = [one for one in records.values() if isinstance(one, Payment) and one.unapplied == Decimal("5.00")]
-    assert [one.remote_id in str(on_account) for one in credits] == [True]
+    on_hand = [one for one in records.values() if isinstance(one, Payment) and one.unapplied == Decimal("5.00")]
+    assert [one.remote_id in str(on_account) for one in on_hand] == [True]
 
 
 def test_a_merged_customers_invoices_are_refreshed_at_the_survivor(books: Books, since: date) -> None:

@@ -149,7 +149,7 @@ def test_a_source_without_any_order_is_not_followed_for_ever(xero: StandIn) -> N
 def test_a_source_that_ignores_page_numbers_is_not_followed_for_ever(xero: StandIn) -> None:
     xero.records["Invoices"] = [invoice(number, updated=LONG_AGO) for number in range(100)]
     xero.with_pagination = False
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Malformed, match="order|repeat"):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Malformed, match=r"order|repeat"):
         patch.setattr(paging, "_IDLE", 5)
         patch.setattr(xero, "first_page_only", True)
         list(connector().backfill(Resource.INVOICES, since=SINCE, cursor=None))

@@ -44,14 +44,16 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from arsync.channel.contract import Envelope, Evidence, Receipt
 from arsync.channel.mail import addressed, identity
 from arsync.domain.clock import Clock
-from arsync.errors import OutcomeUnknown, Rejected, RetryLater
+from arsync.errors import Barred, OutcomeUnknown, Rejected, RetryLater
 
 # At DEBUG it prints the key.
 logging.getLogger("python_http_client.client").setLevel(logging.WARNING)
 
 _TIMEOUT: Final = (5.0, 30.0)
 #: Answers that SendGrid gives before it takes anything.
-_REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 413, 415, 422})
+_REFUSALS: Final = frozenset({400, 404, 405, 413, 415, 422})
+#: The key is wrong or may not send, or the sender is not verified: so it would be with every other message.
+_BARRED: Final = frozenset({401, 403})
 _CATEGORIES: Final = 10
 _CATEGORY_LENGTH: Final = 255
 _PAUSE: Final = 60.0  # when a 429 does not say how long
@@ -141,6 +143,8 @@ class SendGridChannel:
             return Receipt(answer.headers.get("X-Message-Id") or message_id)
         if status == 429:
             raise RetryLater("SendGrid asks to slow down", after=self._pause(answer.headers))
+        if status in _BARRED:
+            raise Barred(f"SendGrid answered {status}: {self._first_error(answer)}")
         if status in _REFUSALS:
             raise Rejected(f"SendGrid answered {status}: {self._first_error(answer)}")
         raise OutcomeUnknown(f"SendGrid answered {status}")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import traceback
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -29,16 +33,21 @@ program = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        say(__version__)
+        raise typer.Exit
+
+
 @program.callback()
 def options(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="Default: $ARSYNC_CONFIG, else arsync.toml.")] = None,
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version.")
+    ] = False,
 ) -> None:
     """Keeps the options before the command's name."""
-    if version:
-        say(__version__)
-        raise typer.Exit
     context.obj = State(config, context.obj)
 
 
@@ -51,8 +60,11 @@ def run(arguments: Sequence[str], *, observe: Callable[[str, str], None] | None 
 
     `observe` is told "before" and "after" each commit and outbound request, and what it is.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of another encoding is no reason to fail
     try:
-        program(list(arguments), obj=observe)
+        program(list(arguments), prog_name="arsync", obj=observe)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
     except Locked as error:
@@ -64,4 +76,16 @@ def run(arguments: Sequence[str], *, observe: Callable[[str, str], None] | None 
     except ArsyncError as error:
         complain(str(error))
         return FAILED
+    except Exception as error:  # noqa: BLE001 - the last place: a fault of ours is a sentence, too
+        return _fault(error)
     return 0
+
+
+def _fault(error: Exception) -> int:
+    """Its class and place, never its text, which may hold anything; all of it where ARSYNC_TRACEBACK asks."""
+    if os.environ.get("ARSYNC_TRACEBACK"):
+        traceback.print_exception(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(last.filename).name}:{last.lineno}"
+    complain(f"arsync itself failed: {type(error).__name__} at {place} (ARSYNC_TRACEBACK=1 shows where it came from)")
+    return FAILED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from arsync.bootstrap import App
+from arsync.cli.output import complain
 from arsync.settings import load
 from arsync.store import leases
+from arsync.store.connections import Connection
 from arsync.worker.jobs import held_lock
 
 
@@ -26,7 +28,7 @@ class State:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Connections = Annotated[list[str] | None, typer.Argument(metavar="[CONNECTION]...", help="Default: all.")]
+Connections = Annotated[list[str] | None, typer.Argument(metavar="CONNECTION", help="Default: all.")]
 ConnectionOption = Annotated[str | None, typer.Option("--connection", help="Where a number or name is not unique.")]
 Author = Annotated[str | None, typer.Option(help="Who says so; default: the user of this session.")]
 
@@ -50,6 +52,14 @@ def locked(app: App) -> Iterator[leases.Lease]:
         yield lease
     finally:
         lease.drop()
+
+
+def linked(app: App, names: Sequence[str] | None) -> list[Connection]:
+    """The connections of these names, or all; says so where there is none yet."""
+    found = app.linked(names or ())
+    if not found:
+        complain("no company is linked yet: arsync connect")
+    return found
 
 
 def author_or_me(author: str | None) -> str:

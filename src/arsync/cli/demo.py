@@ -60,7 +60,8 @@ def demo(
         sandbox.speed(_SPEED)
         config = folder / "arsync.toml"
         config.write_text(_configuration(sandbox, companies), encoding="utf-8")
-        app = App(load(config))
+        # The environment of a real installation must not reach into a rehearsal.
+        app = App(load(config, environ={}))
         try:
             status = _tell(app, sandbox, companies, folder)
         finally:
@@ -73,12 +74,15 @@ def demo(
 
 
 def _clear(folder: Path) -> None:
-    if folder.exists():
-        if any(folder.iterdir()) and not (folder / _MARK).exists():
-            raise UsageError(f"{folder} exists and is not a demo's folder: choose another by --folder")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / _MARK).touch()
+    try:
+        if folder.exists():
+            if any(folder.iterdir()) and not (folder / _MARK).exists():
+                raise UsageError(f"{folder} exists and is not a demo's folder: choose another by --folder")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        (folder / _MARK).touch()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made a demo's folder: {error.strerror}; use --folder") from None
 
 
 def _configuration(sandbox: SandboxControl, companies: list[dict[str, Any]]) -> str:
@@ -139,13 +143,13 @@ def _tell(app: App, sandbox: SandboxControl, companies: list[dict[str, Any]], fo
         tell_plans(connection.name, jobs.preview(app.store, app.desk(connection), app.clock), most=5)
 
     say("\n4. The first night.", style="bold")
-    tell_night(app, work_night(app, ()))
+    tell_night(app, work_night(app, app.linked()))
     say("A person reads the firm ones and lets them go (arsync approve --all):")
     approve_messages(app, None, "demo")
-    tell_night(app, work_night(app, ()))
+    tell_night(app, work_night(app, app.linked()))
 
     say("\n5. The same night again: nothing is sent twice.", style="bold")
-    again = work_night(app, ())
+    again = work_night(app, app.linked())
     tell_night(app, again)
 
     say("\n6. A week later. Some have paid, one disputes.", style="bold")
@@ -154,7 +158,7 @@ def _tell(app: App, sandbox: SandboxControl, companies: list[dict[str, Any]], fo
     for company in companies:
         happened = Counter(event["what"] for event in sandbox.live(company["id"]))
         say(f"{company['name']}: " + ", ".join(f"{count} x {what}" for what, count in happened.most_common()))
-    second = work_night(app, ())
+    second = work_night(app, app.linked())
     tell_night(app, second)
     return _check(app, sandbox, folder, again, disputed)
 
@@ -166,8 +170,10 @@ def _dispute_one(app: App) -> FoundInvoice | None:
         if not sent:
             return None
         item = messages.items(work, sent[-1].id)[0]
+        wanted = (sent[-1].connection_id, item.invoice_id)
+        # A number of one invoice may be the id of another.
         found = next(
-            one for one in ledger.find_invoices(work, item.invoice_id) if one.connection_id == sent[-1].connection_id
+            one for one in ledger.find_invoices(work, item.invoice_id) if (one.connection_id, one.invoice_id) == wanted
         )
     place(app, found, kind=HoldKind.DISPUTE, reason="goods arrived damaged", until=None, author="demo")
     return found
@@ -191,7 +197,7 @@ def _check(app: App, sandbox: SandboxControl, folder: Path, again: Night, disput
         ("notes missing or double", len(wrong)),
         ("sent by the second run of the same day", again.accepted),
     ]
-    table(("", ""), rows, right=("",))
+    table(("", ""), rows)
     say("\nWhere to look:", style="bold")
     config = folder / "arsync.toml"
     say(f"  the database   sqlite3 {folder / 'arsync.db'}")

@@ -9,7 +9,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import ConnectionOption, Json, opened
-from arsync.cli.output import dump, say
+from arsync.cli.output import dump, flat, say
 from arsync.cli.people import one_invoice
 from arsync.store import holds, messages, notes, verdicts
 from arsync.store.ledger import FoundInvoice
@@ -36,15 +36,15 @@ def explain(
         return
     due = f"due {found.due_on}" if found.due_on else "no due date"
     owed = f"{found.state}, {found.balance} of {found.total}, {due}"
-    say(f"{found.number} of {found.customer} ({found.connection}): {owed}", style="bold")
+    say(flat(f"{found.number} of {found.customer} ({found.connection}): {owed}"), style="bold")
     if standing is None:
         say("now: " + ("nothing is decided yet; run `arsync run`" if found.state == "open" else f"it is {found.state}"))
     else:
         following = f"next on {standing.next_on}" if standing.next_on else "a person must act, or something must change"
-        say(f"now: {standing.decision} ({standing.rule}) since {standing.first_on}: {standing.reason}")
+        say(flat(f"now: {standing.decision} ({standing.rule}) since {standing.first_on}: {standing.reason}"))
         say(f"     {following}")
     for on, line in story:
-        say(f"  {on}  {line}")
+        say(f"  {on}  {flat(line)}")
 
 
 def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Interval | None]:

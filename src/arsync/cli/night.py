@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.context import Connections, Json, opened
-from arsync.cli.output import dump, say, table
+from arsync.cli.context import Connections, Json, linked, opened
+from arsync.cli.output import dump, flat, say, table
 from arsync.domain.chase import Plan, Verdict
 from arsync.domain.states import Decision, MessageState
-from arsync.store import messages
+from arsync.store import connections, messages
+from arsync.store.connections import Connection
 from arsync.worker import jobs
-from arsync.worker.jobs import Night
+from arsync.worker.jobs import Night, Shift
 
 _DAY = "%Y-%m-%d"
 
@@ -39,7 +40,7 @@ def plan(
     with opened(context) as app:
         plans = {
             connection.name: jobs.preview(app.store, app.desk(connection), app.clock, today=on)
-            for connection in app.linked(names or ())
+            for connection in linked(app, names)
         }
     if as_json:
         dump({name: [_as_json(answer) for answer in answers] for name, answers in plans.items()})
@@ -125,19 +126,18 @@ def _as_json(answer: Plan) -> dict[str, object]:
 def run(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
     """Syncs, plans, dispatches and writes back: the nightly job, once. Twice a day does no harm."""
     with opened(context) as app:
-        night = work_night(app, names or ())
+        night = work_night(app, linked(app, names))
         if as_json:
-            dump(_night_as_json(night))
+            dump(_night_as_json(app, night))
         else:
             tell_night(app, night)
     if night.tasks or any(shift.errors or shift.dispatched.failed for shift in night.shifts):
         raise typer.Exit(1)
 
 
-def work_night(app: App, names: Iterable[str]) -> Night:
-    """One run over these connections, or all."""
-    desks = [app.desk(connection) for connection in app.linked(list(names))]
-    return jobs.run(app.store, desks, app.clock)
+def work_night(app: App, those: Iterable[Connection]) -> Night:
+    """One run over these connections."""
+    return jobs.run(app.store, [app.desk(connection) for connection in those], app.clock)
 
 
 def tell_night(app: App, night: Night) -> None:
@@ -159,17 +159,40 @@ def tell_night(app: App, night: Night) -> None:
             say(f"{shift.connection}: the send window is closed; messages go at {opens}")
         for error in shift.errors:
             say(f"{shift.connection}: {error}", style="red")
+        for reason, count in _reasons(shift):
+            say(f"{shift.connection}: {count} {reason}")
     with app.store.reading() as work:
-        waiting_for = messages.in_states(work, (MessageState.PLANNED,))
+        waiting_for = len(messages.in_states(work, (MessageState.PLANNED,)))
+        own = connections.installation(work)
+    if own.stopped_at is not None:
+        say(
+            f"nothing goes out: stopped by {own.stopped_by} at {own.stopped_at:%Y-%m-%d %H:%M} UTC: "
+            f"{own.stop_reason} (arsync start)",
+            style="yellow",
+        )
     if waiting_for:
-        say(f"{len(waiting_for)} messages wait for approval: arsync approve")
+        say(f"{waiting_for} messages wait for approval: arsync approve")
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
 
 
-def _night_as_json(night: Night) -> dict[str, object]:
+def _reasons(shift: Shift) -> list[tuple[str, int]]:
+    """Why messages did not go out as planned, each reason once, the most frequent first."""
+    sent = shift.dispatched
+    kinds = (
+        ("withdrawn", sent.withdrawn), ("postponed", sent.postponed), ("failed", sent.failed), ("unknown", sent.unknown)
+    )  # fmt: skip
+    return Counter(f"{what}: {flat(reason)}" for what, those in kinds for _message, reason in those).most_common()
+
+
+def _night_as_json(app: App, night: Night) -> dict[str, object]:
+    with app.store.reading() as work:
+        own = connections.installation(work)
+        to_approve = [message.id for message in messages.in_states(work, (MessageState.PLANNED,))]
     return {
         "run": night.run_id,
+        "stopped": own.stop_reason if own.stopped_at is not None else None,
+        "to_approve": to_approve,
         "settled": night.settled,
         "connections": [
             {

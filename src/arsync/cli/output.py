@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import date, datetime
+from datetime import date, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
@@ -25,7 +25,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> None:
     """Prints rows under their columns; values are text as they are, never markup."""
     aligned = set(right)
-    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for column in columns:
         grid.add_column(column, justify="right" if column in aligned else "left", overflow="fold")
     for row in rows:
@@ -45,18 +45,27 @@ def complain(line: str) -> None:
 
 def dump(value: Any) -> None:
     """Prints JSON: money and dates as text."""
-    sys.stdout.write(json.dumps(value, default=_plain, indent=2, ensure_ascii=False) + "\n")
+    # ASCII only: a name from outside steers no terminal here either, and every encoding can carry it.
+    sys.stdout.write(json.dumps(value, default=_plain, indent=2) + "\n")
 
 
 def clean(text: str) -> str:
     """The text without control characters: names come from outside and must not steer a terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )
+
+
+def flat(text: str) -> str:
+    """The text as one line: a name from outside must not forge another line of ours."""
+    return " ".join(text.split())
 
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    if isinstance(value, date | datetime):
+    if isinstance(value, date | time):  # a datetime is a date
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)

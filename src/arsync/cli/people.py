@@ -9,7 +9,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
-from arsync.cli.output import complain, dump, say, table
+from arsync.cli.output import complain, dump, flat, say, table
 from arsync.domain.chase import Hold
 from arsync.domain.states import HoldKind, MessageState
 from arsync.errors import Ambiguous, NotFound, UsageError
@@ -17,6 +17,8 @@ from arsync.store import connections, events, holds, ledger, messages
 from arsync.store.ledger import FoundInvoice
 
 _DAY = "%Y-%m-%d"
+#: Before an id, where a number of one invoice is the id of another.
+_BY_ID = "id:"
 Until = Annotated[datetime | None, typer.Option(formats=[_DAY], help="The last day of it; default: until lifted.")]
 Reason = Annotated[str, typer.Option(help="Why; it is shown wherever it stops something.")]
 
@@ -57,7 +59,7 @@ def hold(
         if not people:
             raise NotFound(f"customer {customer!r}")
         if len({(one.connection_id, one.payer_id) for one in people}) > 1:
-            listed = "; ".join(f"{one.name} (id {one.customer_id}, --connection {one.connection})" for one in people)
+            listed = "; ".join(f"{one.customer_id} --connection {one.connection} ({flat(one.name)})" for one in people)
             raise Ambiguous(f"customer {customer!r}: {listed}")
         _place(
             app, people[0].connection_id, payer_id=people[0].payer_id, invoice_id=None, kind=kind, reason=reason,
@@ -81,14 +83,24 @@ def dispute(
 
 
 def one_invoice(app: App, number: str, connection: str | None) -> FoundInvoice:
-    """The invoice of that number; Ambiguous with the list where there are several."""
+    """The invoice of that number, or of that id where no number fits or it is written `id:...`.
+
+    Ambiguous with the list where there are several.
+    """
+    by_id = number.startswith(_BY_ID)
+    wanted = number.removeprefix(_BY_ID)
     with app.store.reading() as work:
-        found = ledger.find_invoices(work, number, connection)
+        if connection is not None:
+            connections.connection(work, connection)  # or NotFound, with the names there are
+        both = ledger.find_invoices(work, wanted, connection)
+    numbered = [] if by_id else [one for one in both if one.number == wanted]
+    found = numbered or [one for one in both if one.invoice_id == wanted]
     if not found:
         raise NotFound(f"invoice {number!r}")
     if len(found) > 1:
         listed = "; ".join(
-            f"{one.customer} {one.total} (id {one.invoice_id}, --connection {one.connection})" for one in found
+            f"{_BY_ID}{one.invoice_id} --connection {one.connection} ({flat(one.customer)}, {one.total})"
+            for one in found
         )
         raise Ambiguous(f"invoice {number!r}: {listed}")
     return found[0]
@@ -118,7 +130,7 @@ def _place(
     with app.store.working() as work:
         connection = connections.connection_by_id(work, connection_id)
         now = app.clock.now()
-        today = app.policy(connection).today(now)
+        today = app.today(connection)
         if until is not None and until < today:
             raise UsageError(f"--until {until} has passed; today is {today}")
         placed = Hold(kind, reason, who, payer_id, invoice_id, begins=today, until=until)
@@ -128,7 +140,7 @@ def _place(
             payer=payer_id, invoice=invoice_id, reason=reason,
         )  # fmt: skip
         work.commit()
-    say(f"{kind} on {what}{f' until {until}' if until else ''} (lift it by: arsync lift {hold_id})")
+    say(flat(f"{kind} on {what}{f' until {until}' if until else ''} (lift it by: arsync lift {hold_id})"))
     return hold_id
 
 
@@ -151,7 +163,7 @@ def list_holds(context: typer.Context, as_json: Json = False) -> None:
 
 def lift(
     context: typer.Context,
-    hold_id: Annotated[int, typer.Argument(help="As `arsync holds` lists it.")],
+    hold_id: Annotated[int, typer.Argument(metavar="HOLD", help="As `arsync holds` lists it.")],
     author: Author = None,
 ) -> None:
     """Ends a hold."""
@@ -166,12 +178,14 @@ def lift(
 
 def approve(
     context: typer.Context,
-    message_ids: Annotated[list[int] | None, typer.Argument(metavar="[MESSAGE]...")] = None,
+    message_ids: Annotated[list[int] | None, typer.Argument(metavar="MESSAGE")] = None,
     every: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
     author: Author = None,
     as_json: Json = False,
 ) -> None:
     """Lists the messages that wait for a person, or approves some; they go out at the next run."""
+    if message_ids and every:
+        raise UsageError("name messages, or --all")
     with opened(context) as app:
         if message_ids or every:
             approve_messages(app, message_ids or None, author_or_me(author))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from arsync.bootstrap import App
-from arsync.cli.context import Connections, Json, locked, opened
+from arsync.cli.context import Connections, Json, linked, locked, opened
 from arsync.cli.output import complain, dump, err, say, table
 from arsync.connector import Resource
 from arsync.errors import ConnectorError
@@ -25,12 +27,12 @@ def register(program: typer.Typer) -> None:
 
 def backfill(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
     """Loads companies whole: every open item and 24 months of history. Interrupted, it goes on where it was."""
-    with opened(context) as app, locked(app):
+    with opened(context) as app, locked(app) as lock:
         results: dict[str, object] = {}
         failed = False
-        for connection in app.linked(names or ()):
+        for connection in linked(app, names):
             try:
-                loaded = load_one(app, connection, quiet=as_json)
+                loaded = load_one(app, connection, quiet=as_json, beat=lock.renew)
             except ConnectorError as error:
                 complain(f"{connection.name}: {error}")
                 results[connection.name] = {"error": str(error)}
@@ -51,8 +53,8 @@ def backfill(context: typer.Context, names: Connections = None, as_json: Json = 
         raise typer.Exit(1)
 
 
-def load_one(app: App, connection: Connection, *, quiet: bool) -> Loaded:
-    """Backfills one connection with a progress bar for each kind of record."""
+def load_one(app: App, connection: Connection, *, quiet: bool, beat: Callable[[], None] = lambda: None) -> Loaded:
+    """Backfills one connection with a progress bar for each kind of record; `beat` is called after every page."""
     columns = (
         TextColumn("{task.fields[name]:<24}"),
         BarColumn(),
@@ -63,6 +65,7 @@ def load_one(app: App, connection: Connection, *, quiet: bool) -> Loaded:
         bars: dict[Resource, int] = {}
 
         def told(resource: Resource, seen: int, expected: int | None) -> None:
+            beat()
             if resource not in bars:
                 name = f"{connection.name} {resource.replace('_', ' ')}"
                 bars[resource] = progress.add_task("", name=name, total=expected)
@@ -85,7 +88,7 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
     with opened(context) as app, locked(app):
         results: dict[str, object] = {}
         failed = False
-        for connection in app.linked(names or ()):
+        for connection in linked(app, names):
             try:
                 written = jobs.update(app.store, app.desk(connection), app.clock)
             except ConnectorError as error:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Json, State, opened
 from arsync.cli.init import lay_down
-from arsync.cli.output import dump, say, table
-from arsync.connector import TokenPair
+from arsync.cli.output import dump, flat, say, table
+from arsync.connector import Clock, TokenPair
 from arsync.domain.clock import SystemClock
+from arsync.domain.states import Health
+from arsync.errors import ConfigurationError, UsageError
 from arsync.ops.doctor import examine
 from arsync.ops.finding import exit_status
 from arsync.playbook.load import load as load_playbook
@@ -21,8 +24,11 @@ from arsync.resources import bundled
 from arsync.settings import DEFAULT_NAME, load
 from arsync.store import connections, events, upgrade
 from arsync.store.connections import Connection
+from arsync.store.engine import Work
 from arsync.store.vault import dump_pair
 
+#: As a section [connection.<name>] may be called.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _database = typer.Typer(no_args_is_help=True, help="The database.")
 
 
@@ -35,9 +41,15 @@ def register(program: typer.Typer) -> None:
     program.add_typer(_database, name="db")
 
 
-def init(folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path()) -> None:
+def init(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Argument(help="Where to write them; default: here.")] = None,
+) -> None:
     """Writes arsync.toml and copies the playbooks to edit; overwrites nothing."""
-    for laid in lay_down(folder / DEFAULT_NAME):
+    state: State = context.obj
+    if folder is not None and state.config is not None:
+        raise UsageError("name a folder, or the file by --config")
+    for laid in lay_down(state.config or (folder or Path()) / DEFAULT_NAME):
         say(f"{'wrote' if laid.made else 'kept '} {laid.path}")
     say("next: fill in arsync.toml, then `arsync doctor`")
 
@@ -59,31 +71,60 @@ def connect(
     """Links one company by a refresh token: the form for servers without a browser."""
     with opened(context) as app:
         linked = link(app, provider, refresh_token=refresh_token, external_id=external_id, name=name)
-        say(f"{linked.name}: {linked.company_name} ({linked.provider} {linked.external_id}), {linked.base_currency}")
+        company = f"{linked.company_name} ({linked.provider} {linked.external_id}), {linked.base_currency}"
+        say(flat(f"{linked.name}: {company}"))
         say("arsync will read customers, invoices, payments and credits, and write notes; nothing else.")
-        say(f"next: arsync backfill {linked.name}")
+        say(f"next: arsync {'backfill' if linked.health is Health.RECOVERING else 'sync'} {linked.name}")
 
 
 def link(app: App, provider: str, *, refresh_token: str, external_id: str, name: str | None = None) -> Connection:
-    """Stores the grant and proves it by reading the company; nothing is kept where that fails."""
+    """Proves the consent by reading the company, then links it, or gives a known one its new grant.
+
+    Nothing is kept of a consent that does not work, and what worked before goes on working.
+    """
+    if name is not None and not _NAME.fullmatch(name):
+        raise UsageError(f"--name {name!r}: letters, digits, - and _ only, 64 at most")
     app.connector_settings(provider)
     upgrade.upgrade(app.unchecked_store)
-    name = name or app.settings.name_for(provider, external_id) or f"{provider}-{external_id[:8]}"
     now = app.clock.now()
     pair = TokenPair(access_token="", refresh_token=refresh_token, expires_at=now - timedelta(days=1))
     with app.store.working() as work:
+        # Stored before its first use: using a refresh token ends it, and its successor must not be lost.
         grant_id = connections.add_grant(work, provider=provider, sealed=app.vault.seal(dump_pair(pair)), now=now)
-        linked = connections.link(
-            work, name=name, provider=provider, external_id=external_id, grant_id=grant_id, now=now
-        )
-        events.log(work, "connection_linked", at=now, connection_id=linked.id, provider=provider)
         work.commit()
-    company = app.connector(linked).company()
-    with app.store.working() as work:
-        connections.describe(work, linked.id, company)
-        work.commit()
+    try:
+        company = app.reach(provider, external_id, grant_id).company()
+        with app.store.working() as work:
+            linked = _link(app, work, provider, external_id, grant_id, name)
+            connections.describe(work, linked.id, company)
+            work.commit()
+    except BaseException:
+        with app.store.working() as work:
+            connections.drop_grant(work, grant_id)
+            work.commit()
+        raise
     with app.store.reading() as work:
-        return connections.connection(work, name)
+        return connections.connection_by_id(work, linked.id)
+
+
+def _link(app: App, work: Work, provider: str, external_id: str, grant_id: int, name: str | None) -> Connection:
+    every = connections.connections(work)
+    known = next((one for one in every if (one.provider, one.external_id) == (provider, external_id)), None)
+    others = {one.name for one in every if one is not known}
+    chosen = name or app.settings.name_for(provider, external_id) or (known.name if known else None)
+    if chosen is None:
+        short = f"{provider}-{external_id[:8]}"
+        chosen = f"{provider}-{external_id}"[:64] if short in others else short
+    if chosen in others:
+        raise UsageError(f"another company is called {chosen!r} already: choose a name by --name")
+    now = app.clock.now()
+    linked = connections.link(work, name=chosen, provider=provider, external_id=external_id, grant_id=grant_id, now=now)
+    if known is not None:
+        connections.drop_grant(work, known.grant_id)
+        if known.health is Health.REAUTHORISE:
+            connections.set_health(work, linked.id, Health.PARTIAL, "connected again, not synced since")
+    events.log(work, "connection_linked", at=now, connection_id=linked.id, provider=provider)
+    return linked
 
 
 def list_connections(context: typer.Context, as_json: Json = False) -> None:
@@ -107,7 +148,7 @@ def list_connections(context: typer.Context, as_json: Json = False) -> None:
 def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Checks everything that must be right before messages go out; each finding with its mend."""
     state: State = context.obj
-    findings = examine(lambda: load(state.config), clock=SystemClock(), read_playbook=_read_playbook)
+    findings = examine(lambda: load(state.config), clock=_clock(state), read_playbook=_read_playbook)
     if as_json:
         dump([finding.as_json() for finding in findings])
     else:
@@ -117,6 +158,16 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         )
     if status := exit_status(findings):
         raise typer.Exit(status)
+
+
+def _clock(state: State) -> Clock:
+    """The clock that a run would go by."""
+    try:
+        app = App(load(state.config))
+        app.clock.now()
+    except ConfigurationError:
+        return SystemClock()
+    return app.clock
 
 
 def _read_playbook(path: Path) -> list[str]:

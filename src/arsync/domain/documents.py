@@ -6,6 +6,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as record
+else:
+
+    def record(*, frozen: bool, slots: bool) -> Any:
+        """A dataclass that is frozen for the type checker, and hashed and compared as a frozen one.
+
+        At run time nothing guards it: the guard makes up three quarters of what it costs to make one, and a pull
+        makes them by the hundred thousand.
+        """
+        return dataclass(slots=slots, unsafe_hash=frozen)
+
 
 
 class Resource(StrEnum):
@@ -60,7 +74,7 @@ class ContactRole(StrEnum):
     OTHER = "other"  # known, not written to by default
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Contact:
     """A person at a customer."""
 
@@ -70,7 +84,7 @@ class Contact:
     role: ContactRole
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Customer:
     """Who was billed; `parent_id` names who pays where that is another."""
 
@@ -89,7 +103,7 @@ class Customer:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class InvoiceLine:
     """What was sold; `amount` in the invoice's currency, before tax where the source keeps tax apart."""
 
@@ -98,7 +112,7 @@ class InvoiceLine:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Invoice:
     """A sale to be paid. `balance` is what the *source* says is still due."""
 
@@ -120,7 +134,7 @@ class Invoice:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Allocation:
     """The part of a payment or credit that was put on one invoice, in the invoice's currency."""
 
@@ -129,7 +143,7 @@ class Allocation:
     allocated_on: date
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Payment:
     """Money received; `unapplied` is the part not put on any invoice."""
 
@@ -147,7 +161,7 @@ class Payment:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CreditNote:
     """Reduces what is owed; `unapplied` is the part not put on any invoice."""
 
@@ -164,7 +178,7 @@ class CreditNote:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Deleted:
     """The source says that a record is gone."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from arsync.domain.clock import Clock
 from arsync.domain.states import Health
-from arsync.errors import ConfigurationError, NotFound, SchemaMismatch
+from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings
 from arsync.store import connections, upgrade
@@ -54,7 +54,8 @@ def _patient(url: str) -> str:
 
 def _said(error: Exception, url: str) -> str:
     """The driver's own first line, without what the URL keeps secret."""
-    line = next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
+    said = error.detail if isinstance(error, ArsyncError) else str(error)
+    line = next(iter(said.splitlines()), type(error).__name__)
     password = url.rpartition("@")[0].rpartition("//")[2].partition(":")[2]
     return line.replace(password, "***") if password else line
 

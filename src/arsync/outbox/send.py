@@ -17,7 +17,7 @@ from arsync.channel.contract import Channel, Envelope
 from arsync.domain.clock import Clock
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
-from arsync.errors import ConnectorError, OutcomeUnknown, Refused, Rejected, RetryLater
+from arsync.errors import Barred, ConnectorError, OutcomeUnknown, Refused, Rejected, RetryLater
 from arsync.outbox.accept import Acceptance, accept
 from arsync.session import before_first_byte
 from arsync.store import messages
@@ -140,6 +140,13 @@ def give_back(
     if not messages.move(work, message.id, origin, MessageState.FAILED, reason=str(error), now=now, token=token):
         return None
     attempts = messages.get(work, message.id).attempts
+    if isinstance(error, Barred):
+        # Not this message's fault: it waits as it was, untried, until a person has let us in again.
+        messages.move(
+            work, message.id, MessageState.FAILED, MessageState.APPROVED, reason=f"to be tried again: {error}",
+            now=now, claim_token=None, claimed_until=None, attempts=attempts - 1,
+        )  # fmt: skip
+        return Sent.LATER
     if isinstance(error, Rejected) or attempts >= TRIES:
         return Sent.FAILED
     pause = error.after if isinstance(error, RetryLater) else 0.0

@@ -73,8 +73,10 @@ def wait_for_unknown(
 ) -> None:
     """Waits out the few minutes after which a lost note can be told from a written one, and settles it."""
     for _ in range(3):
+        settle_unknown(store, connection_id, connector, clock, result)  # it may be there already
         with store.reading() as work:
             open_questions = notes.in_states(work, (NoteState.UNKNOWN,), connection_id)
+        result.unknown = len(open_questions)
         if not open_questions or result.unread:
             return
         now = clock.now()

@@ -131,7 +131,8 @@ def confirm(store: Store, connection: Connection, policy: Policy, message: Messa
             return "the claim was lost to another worker"
         if intent is not None:
             described = _describe(work, connection.id, (answer,))
-            _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
+            wrong = _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
+            reason += f"; it cannot be written: {wrong}" if wrong else ""
         work.commit()
     return reason
 

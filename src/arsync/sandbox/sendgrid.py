@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from arsync.sandbox.company import Company, CompanyOrder, ControlError
 from arsync.sandbox.http import Answer, Request
@@ -13,6 +15,7 @@ from arsync.sandbox.world import World
 
 DEFAULT_KEY = "SG.sandbox"
 MOST_BYTES = 30_000_000
+_FILTER = ".filter0000-0-0"  # what the feed adds to a message's id
 _UNIQUE_ARG = re.compile(r"""unique_args\[['"](?P<name>[^'"]+)['"]\]\s*=\s*["'](?P<value>[^"']*)["']""")
 
 
@@ -73,6 +76,8 @@ class SendGridProvider:
                 return _refusal("method not allowed", 405)
             case "GET", "/v3/messages":
                 return self._look_up(request)
+            case "GET", path if path.startswith("/v3/messages/"):
+                return self._details(unquote(path.removeprefix("/v3/messages/")))
         return _refusal("not found", 404)
 
     def _send(self, request: Request) -> Answer:
@@ -127,7 +132,7 @@ class SendGridProvider:
         messages = [
             {
                 "from_email": message["from"],
-                "msg_id": f"{message['id']}.filter0000-0-0",
+                "msg_id": f"{message['id']}{_FILTER}",
                 "subject": message["subject"],
                 "to_email": message["to"][0],
                 "status": "delivered",
@@ -138,6 +143,24 @@ class SendGridProvider:
             for message in found[: int(limit)]
         ]
         return Answer.json({"messages": messages})
+
+    def _details(self, reference: str) -> Answer:
+        if not self._world.switch("sendgrid.activity"):
+            return _refusal("access forbidden", 403)
+        found = next((one for one in self._world.messages if reference == f"{one['id']}{_FILTER}"), None)
+        if found is None:
+            return _refusal("not found", 404)
+        return Answer.json(
+            {
+                "from_email": found["from"],
+                "msg_id": reference,
+                "subject": found["subject"],
+                "to_email": found["to"][0],
+                "status": "delivered",
+                "unique_args": json.dumps(found["custom_args"]),
+                "events": [],
+            }
+        )
 
     def _rated(self, answer: Answer, remaining: Mapping[str, int], wait: int) -> Answer:
         """With the headers that tell how much of the window is left."""

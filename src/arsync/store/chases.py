@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, select, update
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import ChaseState
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 _LIVE = (ChaseState.OPEN.value, ChaseState.REOPENED.value)
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,16 @@ def bump(work: Work, connection_id: int, customer_ids: Collection[str]) -> None:
     live = select(h.id).where(h.connection_id == connection_id, h.state.in_(_LIVE)).limit(1)
     if work.execute(live).first() is None:
         return  # the first load brings customers by the thousand, and nobody is chased yet
-    ids = list(customer_ids)
-    for start in range(0, len(ids), _CHUNK):
-        part = ids[start : start + _CHUNK]
-        payers = select(c.payer_id).where(c.connection_id == connection_id, c.remote_id.in_(part))
-        work.execute(
-            update(t.chases)
-            .where(h.connection_id == connection_id, h.state.in_(_LIVE), h.payer_id.in_(payers) | h.payer_id.in_(part))
-            .values(version=h.version + 1)
+    payers = select(c.payer_id).where(c.connection_id == connection_id, among(work, c.remote_id, customer_ids))
+    work.execute(
+        update(t.chases)
+        .where(
+            h.connection_id == connection_id,
+            h.state.in_(_LIVE),
+            h.payer_id.in_(payers) | among(work, h.payer_id, customer_ids),
         )
+        .values(version=h.version + 1)
+    )
 
 
 def follow(work: Work, connection_id: int, *, now: datetime) -> tuple[int, int]:

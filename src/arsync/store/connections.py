@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from arsync.connector import Company
 from arsync.domain.states import Health
@@ -149,14 +149,22 @@ def add_grant(work: Work, *, provider: str, sealed: str, now: datetime) -> int:
     return int(work.execute(statement).scalar_one())
 
 
+def drop_grant(work: Work, grant_id: int) -> None:
+    """Forgets a grant, unless a connection lives by it."""
+    used = select(_C.id).where(_C.grant_id == grant_id).exists()
+    work.execute(delete(t.grants).where(t.grants.c.id == grant_id, ~used))
+
+
 def sealed_tokens(work: Work, grant_id: int) -> str:
     """The grant's tokens as sealed."""
     return str(work.execute(select(t.grants.c.sealed).where(t.grants.c.id == grant_id)).scalar_one())
 
 
-def replace_tokens(work: Work, grant_id: int, sealed: str, *, now: datetime) -> None:
-    """Stores the grant's rotated tokens."""
-    work.execute(update(t.grants).where(t.grants.c.id == grant_id).values(sealed=sealed, updated_at=now))
+def replace_tokens(work: Work, grant_id: int, sealed: str, *, now: datetime, instead_of: str | None = None) -> None:
+    """Stores the grant's rotated tokens; with `instead_of` only in place of those."""
+    g = t.grants.c
+    statement = update(t.grants).where(g.id == grant_id).values(sealed=sealed, updated_at=now)
+    work.execute(statement if instead_of is None else statement.where(g.sealed == instead_of))
 
 
 def link(work: Work, *, name: str, provider: str, external_id: str, grant_id: int, now: datetime) -> Connection:

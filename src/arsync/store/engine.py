@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
-from arsync.errors import ConfigurationError, Locked
+from arsync.errors import ConfigurationError, DatabaseUnusable, Locked
 
 #: Told before and after each effect ("commit", "request ..."); a crash test kills the process there.
 Observer = Callable[[str, str], None]
@@ -96,20 +97,36 @@ def _engine(url: str) -> Engine:
         engine = create_engine(url, pool_pre_ping=kind == "postgresql")
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"[database] url: {error}") from None
+    event.listen(engine, "handle_error", _translate)
     if kind == "sqlite":
         _prepare_sqlite(engine)
     return engine
 
 
+def _translate(context: ExceptionContext) -> None:
+    """A database that is away, damaged or full is a sentence for a person; what our own SQL does wrong stays a fault.
+
+    SQLite reports a damaged file as a plain DatabaseError, which is also the base of the errors that are ours.
+    """
+    found = context.sqlalchemy_exception
+    if type(found) not in (OperationalError, DatabaseError) or "database is locked" in str(context.original_exception):
+        return
+    said = next(iter(str(context.original_exception).strip().splitlines()), type(context.original_exception).__name__)
+    raise DatabaseUnusable(said) from None
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _record: Any) -> None:
+        # Its own knows ASCII only, and customers are called Élan.
+        raw.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
         raw.isolation_level = None  # transactions are begun below, not by the driver's guess
         cursor = raw.cursor()
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA temp_store=MEMORY")  # what undoes a savepoint would be written to a file otherwise
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from arsync.connector import Resource
 from arsync.domain.chase import Item, PastMessage
 from arsync.domain.documents import Contact, ContactRole, CreditState, CustomerState, InvoiceLine, InvoiceState
-from arsync.domain.money import Money, from_units
+from arsync.domain.money import Money
 from arsync.domain.states import MessageState
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -132,16 +132,14 @@ def _unapplied(work: Work, ledger: Ledger, connection_id: int, payer_id: str | N
     for table in (t.payments, t.credit_notes):
         x, c = table.c, t.customers.c
         query: Select[*tuple[Any, ...]] = (
-            select(c.payer_id, x.currency, func.sum(x.unapplied))
+            select(c.payer_id, x.currency, x.unapplied)
             .select_from(table.join(t.customers, _billed(table)))
             .where(x.connection_id == connection_id, x.state == CreditState.ACTIVE.value, x.unapplied != 0)
-            .group_by(c.payer_id, x.currency)
         )
         if payer_id is not None:
             query = query.where(c.payer_id == payer_id)
-        for payer, currency, units in work.execute(query):
-            # A sum comes back as the column's type on one database and as a plain number on the other.
-            ledger.unapplied[payer, currency] += units if isinstance(units, Decimal) else from_units(int(units))
+        for payer, currency, left in work.execute(query):
+            ledger.unapplied[payer, currency] += left  # summed here: a database's own sum may overflow
 
 
 def _quarantine(work: Work, ledger: Ledger, connection_id: int) -> None:
@@ -267,7 +265,7 @@ def find_customers(work: Work, name: str, connection: str | None = None) -> list
     query = (
         select(c.connection_id, n.name, c.remote_id, c.name, c.payer_id)
         .select_from(t.customers.join(t.connections, n.id == c.connection_id))
-        .where(or_(func.lower(c.name) == name.lower(), c.remote_id == name))
+        .where(or_(c.name == name, func.lower(c.name) == name.lower(), c.remote_id == name))
         .order_by(n.name, c.remote_id)
     )
     if connection is not None:

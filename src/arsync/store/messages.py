@@ -256,10 +256,6 @@ def pass_gate(work: Work, message_id: int, *, token: str, now: datetime, today: 
     fitness = select(t.connections.c.health).where(t.connections.c.id == row.connection_id)
     health = work.execute(fitness.with_for_update(read=True)).scalar_one()
     chase = chases.lock(work, row.chase_id)
-    if chase.state.value not in ("open", "reopened"):
-        return f"the chase is {chase.state.value}"
-    if row.chase_version is None or chase.version != row.chase_version:
-        return "something about the payer changed since the message was confirmed"
     if stopped_at is not None:
         return "stopped"
     if health != Health.OK.value:
@@ -267,6 +263,10 @@ def pass_gate(work: Work, message_id: int, *, token: str, now: datetime, today: 
     held = _holding(work, message_id, row.connection_id, chase.payer_id, today)
     if held is not None:
         return f"a hold: {held}"
+    if chase.state.value not in ("open", "reopened"):
+        return f"the chase is {chase.state.value}"
+    if row.chase_version is None or chase.version != row.chase_version:
+        return "something about the payer changed since the message was confirmed"
     moved = move(
         work, message_id, MessageState.CLAIMED, MessageState.SENDING, reason="past the last gate", now=now, token=token,
         sending_at=now, attempts=_M.attempts + 1,

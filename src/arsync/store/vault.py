@@ -29,12 +29,15 @@ class StoredVault:
         self._grant_id = grant_id
         self._seal = seal
         self._unseal = unseal
+        self._given = ""
 
     def current(self) -> TokenPair:
         """The pair as stored now."""
+        return load_pair(self._unseal(self._sealed()))
+
+    def _sealed(self) -> str:
         with self._store.reading() as work:
-            sealed = connections.sealed_tokens(work, self._grant_id)
-        return load_pair(self._unseal(sealed))
+            return connections.sealed_tokens(work, self._grant_id)
 
     @contextmanager
     def refreshing(self) -> Iterator[TokenPair]:
@@ -42,14 +45,20 @@ class StoredVault:
         name = f"grant {self._grant_id}"
         try:
             with leases.held(self._store, self._clock, name, _TERM, patience=_PATIENCE):
-                yield self.current()
+                self._given = self._sealed()
+                yield load_pair(self._unseal(self._given))
         except Locked:
             raise RetryLater("another process is refreshing the token", after=10) from None
 
     def replace(self, pair: TokenPair) -> None:
-        """Commits the pair; it may be used from then on."""
+        """Commits the pair; it may be used from then on.
+
+        A refresher that was suspended past its lease changes nothing where another has stored a newer pair meanwhile.
+        """
         with self._store.working() as work:
-            connections.replace_tokens(work, self._grant_id, self._seal(dump_pair(pair)), now=self._clock.now())
+            connections.replace_tokens(
+                work, self._grant_id, self._seal(dump_pair(pair)), instead_of=self._given, now=self._clock.now()
+            )
             work.commit()
 
 

@@ -21,6 +21,7 @@ from arsync.sync.pull import keep, reread
 ORDER: Final = (Resource.CUSTOMERS, Resource.INVOICES, Resource.PAYMENTS, Resource.CREDIT_NOTES)
 _MONTHS: Final = 24
 _GHOSTS: Final = "ghosts"
+_HISTORY: Final = "history"
 
 #: Told after every page: the resource, the records seen so far, and how many there will be (None: not told).
 Progress = Callable[[Resource, int, int | None], None]
@@ -56,8 +57,7 @@ def backfill(
     Where an earlier try was given up so long ago that the source has forgotten what changed since, all is read anew.
     """
     loaded = Loaded()
-    started, loaded.resumed = _begin(store, connection, connector, clock)
-    since = history_start(clock.now().date())
+    started, since, loaded.resumed = _begin(store, connection, connector, clock)
     for resource in ORDER:
         _pull(store, connection, connector, clock, resource, since, loaded, progress)
     try:
@@ -82,14 +82,19 @@ def history_start(today: date) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def _begin(store: Store, connection: Connection, connector: Connector, clock: Clock) -> tuple[str, bool]:
-    """The delta cursor from before the first page, and whether the pull had begun before."""
+def _begin(store: Store, connection: Connection, connector: Connector, clock: Clock) -> tuple[str, date, bool]:
+    """The delta cursor from before the first page, the first day of the history, and whether the pull had begun before.
+
+    A load that goes on in another month keeps its first day: its passes are cut there.
+    """
     with store.reading() as work:
         began = connections.cursor(work, connection.id, "backfill")
-    if began.position is not None and not began.done:
-        return began.position, True
+        first_day = connections.cursor(work, connection.id, _HISTORY).position
+    if began.position is not None and first_day is not None and not began.done:
+        return began.position, date.fromisoformat(first_day), True
     company = connector.company()
     position = connector.watermark()
+    since = history_start(clock.now().date())
     with store.working() as work:
         now = clock.now()
         connections.describe(work, connection.id, company)
@@ -97,6 +102,7 @@ def _begin(store: Store, connection: Connection, connector: Connector, clock: Cl
         connections.move_cursor(work, connection.id, "backfill", position=position, done=False, seen=0, now=now)
         for resource in ORDER:
             connections.move_cursor(work, connection.id, resource.value, position=None, done=False, seen=0, now=now)
+        connections.move_cursor(work, connection.id, _HISTORY, position=since.isoformat(), done=True, seen=0, now=now)
         held_open = len(ledger.open_invoice_ids(work, connection.id))
         connections.move_cursor(
             work, connection.id, _GHOSTS, position=None, done=not held_open, seen=held_open, now=now
@@ -104,7 +110,7 @@ def _begin(store: Store, connection: Connection, connector: Connector, clock: Cl
         records.forget_unnamed(work, connection.id)
         events.log(work, "backfill_started", at=now, connection_id=connection.id)
         work.commit()
-    return position, False
+    return position, since, False
 
 
 def _forget(store: Store, connection: Connection, clock: Clock) -> None:

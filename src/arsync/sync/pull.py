@@ -54,10 +54,24 @@ def keep_and_settle(
                 saved = set(owing)
             work.commit()
     total.add(reread(store, connection_id, connector, owing - total.invoices, clock))
+    total.add(_reread_money(store, connection_id, connector, total.reopened, clock))
     if saved:
         with store.working(durable=False) as work:
             _save_unsettled(work, connection_id, (), clock)
             work.commit()
+    return total
+
+
+def _reread_money(
+    store: Store, connection_id: int, connector: Connector, invoice_ids: Collection[str], clock: Clock
+) -> records.Stored:
+    """Reads again what was put on invoices that owe more than before: a source may not list a payment as changed when
+    it is taken back."""
+    with store.reading() as work:
+        put = records.put_on(work, connection_id, invoice_ids)
+    total = records.Stored()
+    for resource, ids in put.items():
+        total.add(keep_all(store, connection_id, connector.records(resource, sorted(ids)), clock))
     return total
 
 

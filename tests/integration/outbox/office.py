@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -14,14 +14,17 @@ from typing import Any, Self
 
 from arsync.bootstrap import App
 from arsync.connector import TokenPair
+from arsync.domain.states import MessageState, NoteState
+from arsync.playbook.decide import decide
 from arsync.sandbox.launch import SandboxControl
 from arsync.settings import load
-from arsync.store import connections, messages, notes
+from arsync.store import connections, messages, notes, verdicts
 from arsync.store.messages import Message
 from arsync.store.notes import Note
 from arsync.store.upgrade import upgrade
 from arsync.store.vault import dump_pair
 from arsync.worker import jobs
+from arsync.worker.dispatch import Dispatched, dispatch
 
 #: A Tuesday, half past ten in New York, no holiday near.
 MORNING = datetime(2026, 6, 9, 14, 30, tzinfo=UTC)
@@ -31,22 +34,42 @@ VENDORS = ("quickbooks", "xero")
 
 
 class AdvancingClock:
-    """The sandbox's time, asked every time; a wait moves it on."""
+    """The sandbox's time, which stands still; a wait moves it on."""
 
     def __init__(self, sandbox: SandboxControl) -> None:
         self._sandbox = sandbox
-        self.machine = 0.0  # what `elapsed` says: a test lets a worker be suspended by raising it
+        self._now: datetime | None = None
+        self.machine = 0.0  # what `elapsed` says: a test suspends a worker by raising it
         self.waited = 0.0
 
     def now(self) -> datetime:
-        return self._sandbox.now()
+        if self._now is None:
+            self._now = self._sandbox.now()
+        return self._now
+
+    def look_again(self) -> None:
+        """The sandbox's clock was moved."""
+        self._now = None
 
     def elapsed(self) -> float:
         return self.machine
 
     def sleep(self, seconds: float) -> None:
         self.waited += seconds
-        self._sandbox.advance(seconds)
+        self._now = self._sandbox.advance(seconds)
+
+
+def clock_of(app: App) -> AdvancingClock:
+    """The clock that the office gave it."""
+    clock = app.clock
+    assert isinstance(clock, AdvancingClock)
+    return clock
+
+
+def elsewhere(work: Callable[[], object]) -> None:
+    """Does it in a thread of its own, as another process would, and waits for its end."""
+    with ThreadPoolExecutor(1) as other:
+        other.submit(work).result()
 
 
 def due(days_late: int) -> str:
@@ -71,7 +94,7 @@ class Books:
         return self.sandbox.act(self.id, do, **fields)
 
     def customer(self, name: str, email: str | None = None) -> str:
-        address = email or f"accounts@{name.split()[0].lower()}.example"
+        address = email or f"accounts@{name.split(maxsplit=1)[0].lower()}.example"
         return str(self.act("new_customer", name=name, email=address)["customer"])
 
     def invoice(self, customer: str, amount: str, *, days_late: int, **more: Any) -> str:
@@ -93,32 +116,50 @@ class Office:
     channel: str = "file"
     writes: str = "on"
     activity: bool = False
-    settings: str = ""  # more of the file
+    playbook: str = "standard"
     _apps: list[App] = field(default_factory=list)
 
     # --- set-up ---------------------------------------------------------------------------------------
 
     @classmethod
     def opened(
-        cls, sandbox: SandboxControl, folder: Path, providers: Sequence[str] = VENDORS, *, seed: int = 1, **more: Any
+        cls,
+        sandbox: SandboxControl,
+        folder: Path,
+        providers: Sequence[str] = VENDORS,
+        *,
+        ids: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> Self:
-        """Companies with empty ledgers, as of yesterday, and a clock that stands still."""
+        """Companies with empty ledgers, as of yesterday, and a clock that stands still.
+
+        Where `ids` names the companies, the ids of all their records are the same in every sandbox.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         sandbox.speed(0)
         sandbox.set_clock(MORNING - timedelta(days=1))
+        sandbox.clear_faults()
         for provider in VENDORS:
             sandbox.limits(provider, minute=None, second=None)
         books = []
         for provider in providers:
-            # The ids of a Xero company's records follow from its own id and its seed.
             card = sandbox.create_company(
-                provider, name="Harbour Tools", invoices=0, customers=1, seed=seed, timezone="America/New_York"
+                provider,
+                name="Harbour Tools",
+                invoices=0,
+                customers=1,
+                timezone="America/New_York",
+                **({"id": ids[provider]} if ids else {}),
             )
             books.append(Books(sandbox, provider, f"our-{provider}", card))
         return cls(sandbox, folder, books, **more)
 
     def book(self, provider: str) -> Books:
         return next(book for book in self.books if book.provider == provider)
+
+    def begin_day(self) -> None:
+        """The first morning."""
+        self._set(MORNING)
 
     @property
     def config(self) -> Path:
@@ -141,12 +182,12 @@ class Office:
         self.config.write_text(
             f'[defaults]\ncompany_name = "Harbour Tools"\ntimezone = "America/New_York"\ncountry = "US"\n'
             f'reply_to = "credit@harbour.example"\nmode = "auto"\nwrites = "{self.writes}"\n'
-            f'bank_details.USD = "Bank of Harbour, 12345678"\n'
+            f'bank_details.USD = "Bank of Harbour, 12345678"\nplaybook = "{self.playbook}"\n'
             f'[delivery]\nchannel = "{self.channel}"\nfrom = "Harbour Tools <credit@harbour.example>"\n'
             f'[sendgrid]\napi_key = "SG.sandbox"\nhost = "{self.sandbox.sendgrid_host}"\n'
             f"activity_lookup = {str(self.activity).lower()}\n"
             f'[sandbox]\nclock_url = "{self.sandbox.url}/_sandbox/clock"\n'
-            f"{clients}{companies}{self.settings}",
+            f"{clients}{companies}",
             encoding="utf-8",
         )
 
@@ -165,12 +206,22 @@ class Office:
             "connections_url": self.sandbox.xero_connections,
         }
 
-    def app(self) -> App:
-        """The installation, wired anew; its waits move the sandbox's clock."""
-        app = App(load(self.config, environ={}))
+    def app(self, observe: Callable[[str, str], None] | None = None) -> App:
+        """The installation, wired anew as another process would be; its waits move the sandbox's clock."""
+        settings = load(self.config, environ={})
+        app = App(settings, observe=observe) if observe else App(settings)
         app.__dict__["clock"] = AdvancingClock(self.sandbox)
         self._apps.append(app)
         return app
+
+    def pass_time(self, **span: float) -> None:
+        """Moves the sandbox's clock on."""
+        self._set(self.sandbox.now() + timedelta(**span))
+
+    def _set(self, instant: datetime) -> None:
+        self.sandbox.set_clock(instant)
+        for app in self._apps:
+            clock_of(app).look_again()
 
     def found(self) -> App:
         """An empty database with the companies linked."""
@@ -190,20 +241,20 @@ class Office:
     def load(self) -> App:
         """Linked and backfilled an hour before the first morning, which then begins."""
         app = self.found()
-        self.sandbox.set_clock(MORNING - timedelta(hours=1))
+        self._set(MORNING - timedelta(hours=1))
         for connection in app.linked():
             jobs.load(app.store, app.desk(connection), app.clock)
-        self.sandbox.set_clock(MORNING)
+        self.begin_day()
         return app
 
-    def regrant(self, app: App, provider: str) -> None:
+    def regrant(self, app: App, *providers: str) -> None:
         """A person consents again."""
-        book = self.book(provider)
-        fresh = self.sandbox.grant(book.id)["refresh_token"]
         with app.store.working() as work:
-            connection = connections.connection(work, book.name)
-            sealed = app.vault.seal(dump_pair(TokenPair("", fresh, _NEVER)))
-            connections.replace_tokens(work, connection.grant_id, sealed, now=app.clock.now())
+            for book in map(self.book, providers):
+                fresh = self.sandbox.grant(book.id)["refresh_token"]
+                connection = connections.connection(work, book.name)
+                sealed = app.vault.seal(dump_pair(TokenPair("", fresh, _NEVER)))
+                connections.replace_tokens(work, connection.grant_id, sealed, now=app.clock.now())
             work.commit()
 
     def close(self) -> None:
@@ -217,17 +268,32 @@ class Office:
         running = app or self.app()
         return jobs.run(running.store, [running.desk(one) for one in running.linked()], running.clock)
 
+    def plan(self, app: App) -> None:
+        """The night up to its plan: whatever happens before `dispatch` happens in between."""
+        with app.store.working() as work:
+            run_id = verdicts.begin_run(work, "run", now=app.clock.now())
+            work.commit()
+        for linked in app.linked():
+            jobs.update(app.store, app.desk(linked), app.clock)
+            (connection,) = app.linked([linked.name])
+            decide(app.store, connection, app.policy(connection), now=app.clock.now(), run_id=run_id)
+
+    def dispatch(self, app: App) -> Dispatched:
+        """The rest of the night but for the notes, for an office with one company."""
+        (connection,) = app.linked()
+        return dispatch(app.store, app.desk(connection), app.clock, beat=lambda: None)
+
     def messages(self, app: App) -> list[Message]:
         """Every message with every revision, oldest first."""
         with app.store.reading() as work:
-            return messages.in_states(work, list(messages.MessageState))
+            return messages.in_states(work, list(MessageState))
 
     def states(self, app: App) -> list[str]:
         return [message.state.value for message in self.messages(app)]
 
     def stored_notes(self, app: App) -> list[Note]:
         with app.store.reading() as work:
-            return notes.in_states(work, list(notes.NoteState))
+            return notes.in_states(work, list(NoteState))
 
     def sent(self) -> list[dict[str, Any]]:
         """What went out: our key, the addressee, the words; by mail from the sandbox, else from the folder."""

@@ -1,0 +1,288 @@
+"""The cache: newest wins, nothing is written twice, deletions are states, one bad record costs one record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from itertools import permutations
+from typing import Any
+
+import pytest
+from tests.integration.store.books import (
+    NOW,
+    Books,
+    at,
+    contact,
+    credit,
+    customer,
+    gone,
+    invoice,
+    line,
+    open_books,
+    payment,
+    unreadable,
+)
+
+from arsync.connector import Resource
+from arsync.domain.documents import CreditState, CustomerState, Invoice, InvoiceState, Record
+from arsync.store import connections, ledger, records
+from arsync.store.engine import Store
+
+BALANCE = "SELECT state, balance FROM invoices ORDER BY remote_id"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_newest_wins_whatever_the_order_of_the_pages(books: Books, order: tuple[int, ...]) -> None:
+    versions = [invoice(balance="100.00"), invoice(balance="60.00", minutes=1), invoice(balance="0.00", minutes=2)]
+    for place in order:
+        books.keep(versions[place])
+    assert books.rows(BALANCE) == [("paid", 0)]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_within_one_second_the_tenth_version_beats_the_ninth(books: Books, together: bool) -> None:
+    nine, ten = invoice(balance="100.00", version="9"), invoice(balance="0.00", version="10")
+    for pair in ((nine, ten), (ten, nine)):
+        if together:
+            books.keep(*pair)
+        else:
+            books.keep(pair[0])
+            books.keep(pair[1])
+        assert books.rows(BALANCE) == [("paid", 0)]
+
+
+def test_what_says_the_same_is_not_written_and_wakes_nobody(books: Books) -> None:
+    everything: list[Record] = [
+        customer(contacts=[contact("Ada")], balance=Decimal("100.00")),
+        invoice(lines=(line("Rope"),)),
+        payment(on={"I1": "30.00"}),
+        credit(),
+    ]
+    first = books.keep(*everything)
+    assert first.written == 4
+    assert first.customers == {"C1"}
+    books.follow()
+    version = books.chase().version
+    again = books.keep(*everything)
+    assert (again.written, again.customers, again.allocated, again.quarantined) == (0, set(), set(), 0)
+    assert again.invoices == {"I1"}, "it was read, though not changed"
+    assert books.chase().version == version
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"balance": Decimal("99.99")},
+        {"due_on": date(2026, 8, 1)},
+        {"due_on": None},
+        {"total": Decimal("101.00")},
+        {"number": "No 2"},
+        {"state": InvoiceState.VOID},
+        {"currency": "USD"},
+        {"customer_id": "C2"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_change_without_a_new_update_time_is_news_all_the_same(books: Books, change: dict[str, Any]) -> None:
+    books.keep(customer("C1"), customer("C2"), invoice())
+    stored = books.keep(replace(invoice(), **change))
+    assert stored.written == 1
+    assert "C1" in stored.customers
+    name, value = next(iter(change.items()))
+    ((kept,),) = books.rows(f"SELECT {name} FROM invoices")
+    if isinstance(value, Decimal):
+        assert kept == value * 10_000
+    else:
+        assert str(kept) == str(value)
+
+
+def test_a_customers_balance_follows_the_source_though_its_update_time_stands(books: Books) -> None:
+    books.keep(customer(balance=Decimal("100.00")))
+    assert books.keep(customer(balance=Decimal("70.00"))).customers == {"C1"}
+    assert books.rows("SELECT balance FROM customers") == [(700_000,)]
+
+
+def test_lines_contacts_and_allocations_are_replaced_as_a_whole(books: Books) -> None:
+    books.keep(
+        customer(contacts=[contact("Ada"), contact("Bob"), contact("Cy")]),
+        invoice(lines=(line("Rope"), line("Tar", quantity=None), line("Oil"))),
+        payment(on={"I1": "10.00", "I2": "20.00", "I3": "30.00"}),
+        credit(on={"I1": "5.00", "I4": "6.00"}),
+    )
+    stored = books.keep(
+        customer(contacts=[contact("Dora")], minutes=1),
+        invoice(lines=(line("Rope and tar"),), minutes=1),
+        payment(on={"I2": "25.00"}, minutes=1),
+        credit(minutes=1),
+    )
+    assert books.rows("SELECT name FROM contacts") == [("Dora",)]
+    assert books.rows("SELECT description, quantity FROM invoice_lines") == [("Rope and tar", "1.5000")]
+    assert books.rows("SELECT source, invoice_id, amount FROM allocations") == [("payments", "I2", 250_000)]
+    assert stored.allocated == {"I1", "I2", "I3", "I4"}, "also those that money was taken off"
+
+
+def test_deleted_and_void_are_states_not_missing_rows(books: Books) -> None:
+    books.keep(customer(), invoice("I1"), invoice("I2"), payment(on={"I2": "40.00"}), credit())
+    stored = books.keep(
+        gone(Resource.INVOICES, "I1"),
+        invoice("I2", "0.00", state=InvoiceState.VOID, minutes=1),
+        gone(Resource.PAYMENTS, "P1"),
+        credit(state=CreditState.VOID, unapplied=Decimal(0), minutes=1),
+    )
+    assert stored.customers == {"C1"}
+    assert stored.allocated == {"I2"}, "what the payment had paid is to be read again"
+    assert books.rows(BALANCE) == [("deleted", 0), ("void", 0)]
+    assert books.rows("SELECT state, unapplied FROM payments") == [("deleted", 0)]
+    assert books.rows("SELECT state, unapplied FROM credit_notes") == [("void", 0)]
+    assert books.rows("SELECT * FROM allocations") == []
+    with books.store.reading() as work:
+        book = ledger.read(work, books.id)
+    assert not book.items
+    assert not book.unapplied
+    again = books.keep(gone(Resource.INVOICES, "I1"), gone(Resource.PAYMENTS, "P1"), gone(Resource.CUSTOMERS, "C9"))
+    assert (again.written, again.customers) == (0, set())
+
+
+def test_a_page_fetched_before_the_deletion_does_not_raise_the_dead(books: Books) -> None:
+    books.keep(customer(), invoice(minutes=30))
+    books.keep(gone(Resource.INVOICES, "I1", minutes=10))  # by a clock that is behind
+    assert books.keep(invoice(minutes=30)).written == 0
+    assert books.rows(BALANCE) == [("deleted", 0)]
+    books.keep(invoice(minutes=31))
+    assert books.rows(BALANCE) == [("open", 1_000_000)], "a later version of it is another matter"
+
+
+@pytest.mark.parametrize("tombstone_first", [True, False])
+def test_a_tombstone_wins_in_its_own_page(books: Books, tombstone_first: bool) -> None:
+    pair: list[Record] = [gone(Resource.INVOICES, "I1"), invoice()]
+    books.keep(*(pair if tombstone_first else reversed(pair)))
+    assert books.rows(BALANCE) == [("deleted", 0)]
+
+
+def test_two_connections_keep_their_books_apart(books: Books, store: Store) -> None:
+    other = open_books(store, "quay")
+    books.keep(customer(), invoice(balance="100.00"), payment(on={"I1": "10.00"}))
+    other.keep(customer(), invoice(balance="7.00"), payment(on={"I1": "20.00"}))
+    books.keep(gone(Resource.INVOICES, "I1"), gone(Resource.PAYMENTS, "P1"))
+    assert other.rows("SELECT state, balance FROM invoices ORDER BY connection_id") == [
+        ("deleted", 0),
+        ("open", 70_000),
+    ]
+    assert other.rows("SELECT amount FROM allocations") == [(200_000,)]
+
+
+# --- poison --------------------------------------------------------------------------------------------------------
+
+
+def poisoned(database: str) -> tuple[list[Invoice], set[str]]:
+    """Two invoices that this database refuses, and their names in quarantine."""
+    if database == "sqlite":  # it takes any text that is Unicode
+        return [invoice("bad1", reference="\ud800"), invoice("bad2", number="\udfff")], {"bad1", "bad2"}
+    return [invoice("bad1", reference="a\x00b"), invoice("x" * 65)], {"bad1", "sha256:"}
+
+
+def test_a_record_that_the_database_refuses_costs_one_record(books: Books, database: str) -> None:
+    bad, names = poisoned(database)
+    stored = books.keep(
+        customer(), invoice("I1", lines=(line("Rope"),)), bad[0], invoice("I2"), bad[1], payment(on={"I1": "5.00"})
+    )
+    assert (stored.written, stored.quarantined) == (4, 2)
+    assert books.rows("SELECT remote_id FROM invoices ORDER BY remote_id") == [("I1",), ("I2",)]
+    assert books.rows("SELECT invoice_id FROM invoice_lines") == [("I1",)]
+    with books.store.reading() as work:
+        jailed = connections.quarantined(work, books.id)
+    assert {one.remote_id if one.has_id else "sha256:" for one in jailed} == names
+    assert all(one.customer_id == "C1" and "the database refuses it" in one.reason for one in jailed)
+
+
+def test_poison_that_stays_poison_stays_in_quarantine_and_is_let_out_when_mended(books: Books, database: str) -> None:
+    bad, _ = poisoned(database)
+    books.keep(customer(), bad[0])
+    books.keep(bad[0], invoice("I2"), now=at(60))
+    assert len(books.rows("SELECT * FROM quarantine")) == 1
+    with books.store.reading() as work:
+        (jailed,) = connections.quarantined(work)
+    assert (jailed.first_at, jailed.last_at) == (NOW, at(60))
+    books.keep(invoice("bad1"))
+    assert books.rows("SELECT * FROM quarantine") == []
+
+
+def test_a_broken_record_with_a_name_that_cannot_be_kept_is_named_by_a_hash(books: Books) -> None:
+    stored = books.keep(
+        broken=[
+            unreadable(Resource.PAYMENTS, "y" * 300, "c" * 300, raw="a\x00b\ud800"),
+            unreadable(Resource.PAYMENTS, "a\x00b", "C1"),
+            unreadable(Resource.PAYMENTS, None, None, raw='{"Id": []}'),
+        ]
+    )
+    assert stored.quarantined == 3
+    rows = books.rows("SELECT remote_id, customer_id FROM quarantine ORDER BY customer_id")
+    assert all(str(name).startswith("sha256:") and len(str(name)) <= 64 for name, _ in rows)
+    assert {owner for _, owner in rows} == {None, "C1"}
+    with books.store.working() as work:
+        records.forget_unnamed(work, books.id)
+        work.commit()
+    assert books.rows("SELECT * FROM quarantine") == []
+
+
+def test_the_same_broken_record_is_listed_once(books: Books) -> None:
+    for minutes in (0, 10, 20):
+        books.keep(broken=[unreadable(Resource.INVOICES, "I1", "C1")], now=at(minutes))
+    with books.store.reading() as work:
+        (jailed,) = connections.quarantined(work, books.id)
+    assert (jailed.first_at, jailed.last_at) == (NOW, at(20))
+
+
+def test_a_deleted_record_leaves_quarantine(books: Books) -> None:
+    books.keep(broken=[unreadable(Resource.PAYMENTS, "P1", "C1"), unreadable(Resource.INVOICES, "P1", "C1")])
+    books.keep(gone(Resource.PAYMENTS, "P1"))
+    assert books.rows("SELECT resource FROM quarantine") == [("invoices",)]
+
+
+# --- who pays ---------------------------------------------------------------------------------------------------------
+
+
+def payers(books: Books) -> dict[str, str]:
+    return {str(name): str(payer) for name, payer in books.rows("SELECT remote_id, payer_id FROM customers")}
+
+
+@pytest.mark.parametrize("order", list(permutations(["root", "middle", "leaf"])))
+def test_payers_are_found_whatever_the_order_of_arrival(books: Books, order: tuple[str, ...]) -> None:
+    family = {
+        "root": customer("root"),
+        "middle": customer("middle", parent_id="root"),
+        "leaf": customer("leaf", parent_id="middle"),
+    }
+    for name in order:
+        books.keep(family[name])
+    assert payers(books) == dict.fromkeys(family, "root")
+
+
+def test_a_merge_moves_the_debt_and_its_children_to_the_survivor(books: Books) -> None:
+    books.keep(customer("A"), customer("B"), customer("A1", parent_id="A"), invoice(customer="A1"))
+    assert payers(books)["A1"] == "A"
+    stored = books.keep(customer("A", state=CustomerState.MERGED, merged_into="B", minutes=1))
+    assert payers(books) == {"A": "B", "A1": "B", "B": "B"}
+    assert stored.customers == {"A", "A1", "B"}, "both sides of the merge are woken"
+    books.keep(customer("A1", parent_id="A", name="New name", minutes=2))
+    assert payers(books)["A1"] == "B", "an edit does not forget the merge"
+
+
+def test_parents_in_a_circle_end_at_one_payer(books: Books) -> None:
+    books.keep(
+        customer("X", parent_id="Y"), customer("Y", parent_id="Z"), customer("Z", parent_id="X"),
+        customer("W", parent_id="Y"), customer("self", parent_id="self"),
+    )  # fmt: skip
+    assert payers(books) == {"W": "X", "X": "X", "Y": "X", "Z": "X", "self": "self"}
+
+
+def test_a_parent_that_never_arrives_pays_nothing(books: Books) -> None:
+    books.keep(customer("child", parent_id="nobody"))
+    assert payers(books) == {"child": "child"}
+
+
+def test_an_older_page_does_not_undo_a_merge(books: Books) -> None:
+    books.keep(customer("B"), customer("A", state=CustomerState.MERGED, merged_into="B", minutes=5))
+    assert books.keep(customer("A")).written == 0
+    assert payers(books)["A"] == "B"
