@@ -36,6 +36,9 @@ _OVERLAP: Final = timedelta(minutes=5)
 _BATCH: Final = 40
 _SALES: Final = 'Type=="ACCREC"'
 _OPEN: Final = f"{_SALES} AND AmountDue>0"
+#: characters of a note: the documented limit, and the one of an older page
+_NOTE_LIMIT: Final = 2500
+_OLD_NOTE_LIMIT: Final = 250
 _EVERYBODY: Final = {"include_archived": "true"}
 
 
@@ -250,13 +253,26 @@ class Connector:
     # --- notes ------------------------------------------------------------------------------------------------
 
     def write_note(self, note: NoteDraft) -> str:
-        """Adds the note to the target's history; its marker, for Xero gives history no ids."""
-        self._client.add_history(note.target, note.text, note.key)
+        """Adds the note to the target's history; its marker, for Xero gives history no ids.
+
+        An organisation that still keeps the old limit gets the beginning of the note, its marker whole.
+        """
+        try:
+            self._client.add_history(note.target, note.text, note.key)
+        except Rejected:
+            if not _OLD_NOTE_LIMIT < len(note.text) <= _NOTE_LIMIT:
+                raise
+            self._client.add_history(note.target, _shortened(note), f"{note.key}-s")
         return note.marker
 
     def find_note(self, target: NoteTarget, marker: str) -> str | None:
         """The marker, where the target's history holds it."""
         return marker if any(marker in text for text in self._client.history(target)) else None
+
+
+def _shortened(note: NoteDraft) -> str:
+    ending = f"... {note.marker}"
+    return note.text[: _OLD_NOTE_LIMIT - len(ending)] + ending
 
 
 def _passes(resource: Resource, since: date) -> tuple[_Pass, ...]:

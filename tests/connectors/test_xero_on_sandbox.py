@@ -373,6 +373,20 @@ def test_a_note_on_nothing_and_a_note_too_long_are_refused(books: Books, since: 
     assert written(books) == []
 
 
+def test_an_organisation_with_the_old_limit_gets_the_notes_beginning_and_its_marker(books: Books, since: date) -> None:
+    books.take(books.source.backfill(Resource.INVOICES, since=since, cursor=None))
+    books.sandbox.switches({"xero.longest_note": 250})
+    try:
+        target = draft(books).target
+        books.source.write_note(NoteDraft(target, f"Email sent {'x' * 600} {MARKER}", MARKER, "k3"))
+    finally:
+        books.sandbox.switches({"xero.longest_note": 2500})
+    (note,) = written(books)
+    assert len(note["text"]) == 250
+    assert note["text"].startswith("Email sent xxx")
+    assert books.source.find_note(target, MARKER) == MARKER
+
+
 # --- when things go wrong ------------------------------------------------------------------------------------------
 
 

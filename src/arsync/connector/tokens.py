@@ -69,6 +69,7 @@ class Tokens:
                 data={"grant_type": "refresh_token", "refresh_token": stored.refresh_token},
                 headers={"Authorization": self._basic, "Accept": "application/json"},
                 timeout=_TIMEOUT,
+                allow_redirects=False,  # the refresh token goes to this address and no other
             )
         except requests.RequestException as error:
             # The text of the error may hold the request; its class is enough.

@@ -24,6 +24,8 @@ T = TypeVar("T")
 _TIMEOUT: Final = (5.0, 130.0)
 #: what a service without a Retry-After is given
 _PAUSE: Final = 60.0
+#: a broken connection is tried again soon
+_BLIP: Final = 5.0
 #: A read waits this long in all before the worker goes on with another connection.
 _PATIENCE: Final = 300.0
 _TRIES: Final = 5
@@ -98,11 +100,11 @@ class Transport:
                 method, url, **{**options, "headers": headers, "timeout": self._timeout, "allow_redirects": False}
             )
         except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise RetryLater(f"no connection ({type(error).__name__})") from None
+            raise RetryLater(f"no connection ({type(error).__name__})", after=_BLIP) from None
         except requests.RequestException as error:
             if effect:
                 raise OutcomeUnknown(type(error).__name__) from None
-            raise RetryLater(f"the answer did not arrive ({type(error).__name__})", after=5) from None
+            raise RetryLater(f"the answer did not arrive ({type(error).__name__})", after=_BLIP) from None
         self._budget.observe(answer.status_code, answer.headers)
         if answer.status_code == 429:
             raise RetryLater("the vendor throttles", after=self._pause(answer))

@@ -50,7 +50,7 @@ class Reanchor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendWindow:
-    """When messages may leave, in the payer's local time."""
+    """When messages may leave: the company's local time, on the payer's business days."""
 
     weekdays: frozenset[int]  # Monday is 0
     opens: time

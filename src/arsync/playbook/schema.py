@@ -34,7 +34,7 @@ def schema() -> dict[str, Any]:
             "reanchor": _choice(load.REANCHORS, "Where the ladder goes on when its oldest invoice is paid.", "fit_age"),
             "window": {
                 "type": "object",
-                "description": "When messages may leave, in the payer's local time.",
+                "description": "When messages may leave, in the company's local time, on the payer's business days.",
                 "additionalProperties": False,
                 "required": list(load.WINDOW_KEYS),
                 "properties": {

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
+from msgspec import to_builtins
 from sqlalchemy import ARRAY, Column, ColumnElement, String, Table, any_, func, literal, select
 
 from arsync.store.engine import Work
@@ -20,9 +21,9 @@ _ROWS: Final = 200
 
 
 def _utc_text(value: datetime) -> str:
-    if value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
-    return value.isoformat(" ", "microseconds")[:26]
+    # As SQLAlchemy writes it; msgspec's "2026-01-31T09:30:00Z" comes three times as fast as `isoformat`.
+    text: str = to_builtins(value if value.tzinfo is UTC else value.astimezone(UTC))
+    return f"{text[:10]} {text[11:19]}{text[19:-1] or '.000000'}"
 
 
 @lru_cache(maxsize=4096)  # the days of ten years
@@ -62,14 +63,10 @@ class Insert:
 
     def __call__(self, work: Work, rows: Sequence[Row]) -> None:
         one = "(" + ", ".join([_mark(work)] * self._width) + ")"
-        whole = len(rows) - len(rows) % _ROWS
-        if whole:
-            statement = self._head + ", ".join([one] * _ROWS) + self._ending
-            for start in range(0, whole, _ROWS):
-                flat = tuple(chain.from_iterable(rows[start : start + _ROWS]))
-                work.connection.exec_driver_sql(statement, flat)
-        if whole < len(rows):
-            work.connection.exec_driver_sql(self._head + one + self._ending, list(rows[whole:]))
+        for start in range(0, len(rows), _ROWS):
+            part = rows[start : start + _ROWS]
+            statement = self._head + ", ".join([one] * len(part)) + self._ending
+            work.connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
 
 
 class Upsert(Insert):

@@ -195,6 +195,24 @@ def test_a_throttled_provider_is_left_alone_until_it_says(open_office: Opened) -
     assert len(books.notes()) == 3
 
 
+def test_a_key_that_the_provider_does_not_take_spoils_no_message(open_office: Opened) -> None:
+    """
+    06-09 401: nothing goes out, and no message loses a try
+    06-10 the key is right again: each goes out once
+    """
+    office, _, _ = debtors(open_office, "900.00", "500.00")
+    app = office.load()
+    office.sandbox.fault("error", MAIL, status=401, times=None)
+    night = office.night(app)
+    assert night.accepted == 0
+    assert "SendGrid answered 401" in night.shifts[0].errors[0]
+    assert [(message.state.value, message.attempts) for message in office.messages(app)] == [("approved", 0)] * 2
+    office.sandbox.clear_faults()
+    office.pass_time(days=1)
+    assert office.night(app).accepted == 2
+    assert len(set(sent_here(office, app))) == len(sent_here(office, app)) == 2
+
+
 def test_tries_are_bounded(open_office: Opened) -> None:
     office, _, _ = debtors(open_office, "900.00")
     app = office.load()
