@@ -91,7 +91,15 @@ class App:
 
     @cached_property
     def vault(self) -> Vault:
-        """What seals tokens."""
+        """What seals tokens. A key that is lost is not made anew over tokens that it sealed."""
+        if self.settings.vault_key is None and not self.settings.key_file.exists():
+            with self.store.reading() as work:
+                sealed = connections.has_grants(work)
+            if sealed:
+                raise ConfigurationError(
+                    f"the key {self.settings.key_file} is gone: put it back, or run `arsync init` for a new one and "
+                    "connect every company again"
+                )
         return Vault(load_key(self.settings))
 
     @cached_property
@@ -160,9 +168,10 @@ class App:
 
     def today(self, connection: Connection) -> date:
         """The company's calendar day; asks no playbook, so that a hold can be placed whatever is wrong with it."""
-        return local_date(self.clock.now(), self._timezone(connection))
+        return local_date(self.clock.now(), self.timezone(connection))
 
-    def _timezone(self, connection: Connection) -> str:
+    def timezone(self, connection: Connection) -> str:
+        """The company's IANA timezone."""
         return self.settings.company(connection.name).timezone or connection.timezone or "UTC"
 
     def policy(self, connection: Connection) -> Policy:
@@ -172,7 +181,7 @@ class App:
         sender = self.settings.delivery.sender or ""
         seller = Seller(
             name=company.company_name or connection.company_name,
-            timezone=self._timezone(connection),
+            timezone=self.timezone(connection),
             locale=company.locale,
             reply_to=company.reply_to or sender,
             sender=sender,
@@ -228,7 +237,8 @@ class App:
             connection=connection.name,
         )
         writes = self.settings.company(connection.name).writes == "on"
-        return Desk(connection, self.connector(connection), policy, post, writes)
+        diverted_to = self.settings.delivery.redirect_to
+        return Desk(connection, self.connector(connection), policy, post, writes, diverted_to)
 
     def linked(self, names: Sequence[str] = ()) -> list[Connection]:
         """The connections of these names, or all; NotFound where one is unknown."""

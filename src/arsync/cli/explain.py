@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +11,9 @@ from arsync.bootstrap import App
 from arsync.cli.context import ConnectionOption, Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.cli.people import one_invoice
-from arsync.store import holds, messages, notes, verdicts
+from arsync.domain.clock import local_date
+from arsync.domain.states import HoldState
+from arsync.store import connections, holds, messages, notes, verdicts
 from arsync.store.ledger import FoundInvoice
 from arsync.store.verdicts import Interval
 
@@ -48,24 +50,29 @@ def explain(
 
 
 def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Interval | None]:
-    lines: list[tuple[date, str]] = []
+    """Everything that concerns the invoice in the order in which it happened, on the company's days."""
+    lines: list[tuple[datetime, str]] = []
     standing = None
     with app.store.reading() as work:
         for interval in verdicts.of_invoice(work, found.connection_id, found.invoice_id):
             standing = interval if interval.last_on is None else None
-            lines.append((interval.first_on, f"verdict: {interval.decision} ({interval.rule}): {interval.reason}"))
+            lines.append((interval.at, f"verdict: {interval.decision} ({interval.rule}): {interval.reason}"))
         for message in messages.of_invoice(work, found.connection_id, found.invoice_id):
             what = f"message {message.id}, {message.step_id} #{message.occurrence}.{message.revision}"
             to = ", ".join(message.recipients) or "the call list"
-            lines.append((message.sent_on or message.planned_on, f"{what} to {to}: {message.state}, {message.reason}"))
-            lines += [
-                (note.written_at.date(), f"note on {note.target.kind} {note.target.remote_id}: {note.state}")
-                for note in notes.of_message(work, message.id)
-                if note.written_at is not None
-            ]
-        for placed in holds.active(work, found.connection_id):
+            happened = message.accepted_at or message.sending_at or message.planned_at
+            lines.append((happened, f"{what} to {to}: {message.state}, {message.reason}"))
+            for note in notes.of_message(work, message.id):
+                mine = note.target.remote_id in (found.invoice_id, found.payer_id)
+                if mine and note.written_at is not None:
+                    lines.append((note.written_at, f"note of message {message.id} on the {note.target.kind}: written"))
+        for placed in holds.of_payer(work, found.connection_id, found.payer_id):
             hold = placed.hold
-            if hold.invoice_id == found.invoice_id or (hold.invoice_id is None and hold.payer_id == found.payer_id):
+            if hold.invoice_id in (None, found.invoice_id):
                 until = f" until {hold.until}" if hold.until else ""
-                lines.append((hold.begins, f"hold {placed.id}: {hold.kind} by {hold.author}{until}: {hold.reason}"))
-    return sorted(lines, key=lambda line: line[0]), standing
+                state = "" if placed.state is HoldState.ACTIVE else f" ({placed.state})"
+                said = f"hold {placed.id}{state}: {hold.kind} by {hold.author}{until}: {hold.reason}"
+                lines.append((placed.created_at, said))
+        connection = connections.connection_by_id(work, found.connection_id)
+    timezone = app.timezone(connection)
+    return [(local_date(at, timezone), said) for at, said in sorted(lines, key=lambda line: line[0])], standing

@@ -14,6 +14,7 @@ from arsync.domain.chase import Hold
 from arsync.domain.states import HoldKind, MessageState
 from arsync.errors import Ambiguous, NotFound, UsageError
 from arsync.store import connections, events, holds, ledger, messages
+from arsync.store.engine import Work
 from arsync.store.ledger import FoundInvoice
 
 _DAY = "%Y-%m-%d"
@@ -29,6 +30,7 @@ def register(program: typer.Typer) -> None:
     program.command()(dispute)
     program.command("holds")(list_holds)
     program.command()(lift)
+    program.command()(calls)
     program.command()(approve)
     program.command()(stop)
     program.command()(start)
@@ -151,14 +153,51 @@ def list_holds(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         dump([{"connection": name, "hold": held} for name, held in every])
         return
+    with opened(context) as app, app.store.reading() as work:
+        names = {(one.id, name): _whom(work, one) for name, one in every}
     table(
-        ("id", "connection", "kind", "payer", "invoice", "reason", "author", "from", "until"),
+        ("id", "connection", "kind", "stops", "reason", "author", "from", "until"),
         [
-            (one.id, name, one.hold.kind, one.hold.payer_id or "all", one.hold.invoice_id or "all", one.hold.reason,
-             one.hold.author, one.hold.begins, one.hold.until or "lifted")
+            (one.id, name, one.hold.kind, names[one.id, name], one.hold.reason, one.hold.author, one.hold.begins,
+             one.hold.until or "somebody lifts it")
             for name, one in every
         ],
     )  # fmt: skip
+
+
+def _whom(work: Work, placed: holds.PlacedHold) -> str:
+    hold = placed.hold
+    if hold.payer_id is None:
+        return "everybody"
+    payer = ledger.customer_name(work, placed.connection_id, hold.payer_id)
+    if hold.invoice_id is None:
+        return f"everything {payer} pays for"
+    return f"{ledger.invoice_number(work, placed.connection_id, hold.invoice_id)} of {payer}"
+
+
+def calls(
+    context: typer.Context,
+    message_id: Annotated[int | None, typer.Argument(metavar="[MESSAGE]", help="Print this call's script.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Lists the calls to make, the most money first, or prints the script of one."""
+    with opened(context) as app, app.store.reading() as work:
+        due = messages.calls(work)
+        payers = {one.id: ledger.customer_name(work, one.connection_id, one.payer_id) for one in due}
+    if message_id is not None:
+        script = next((one for one in due if one.id == message_id), None)
+        if script is None:
+            raise NotFound(f"call {message_id} on the list")
+        dump(script) if as_json else say(f"{script.subject}\n\n{script.text}")
+        return
+    if as_json:
+        dump(due)
+        return
+    table(
+        ("id", "since", "payer", "at stake", "about"),
+        [(one.id, one.sent_on, payers[one.id], f"{one.amount:,.2f} {one.currency}", one.subject) for one in due],
+        right=("at stake",),
+    )
 
 
 def lift(

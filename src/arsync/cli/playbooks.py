@@ -10,6 +10,7 @@ import typer
 
 from arsync.cli.context import Json, State, opened
 from arsync.cli.output import dump, say, table
+from arsync.domain.policy import Step, Tone
 from arsync.playbook.load import load
 from arsync.playbook.problems import Problem
 from arsync.resources import bundled
@@ -76,7 +77,7 @@ def show(
                 f"{step.offset:+d}",
                 step.channel,
                 step.tone.name.lower(),
-                step.mode or "as configured",
+                _mode(step),
                 step.template,
             )
             for step in playbook.steps
@@ -84,3 +85,9 @@ def show(
         right=("day",),
     )
     say(f"templates: {templates}")
+
+
+def _mode(step: Step) -> str:
+    if step.mode is not None:
+        return step.mode
+    return "as configured" if step.tone < Tone.FIRM else "approve, until replies are read"

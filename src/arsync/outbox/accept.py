@@ -26,6 +26,7 @@ class Acceptance:
 
     today: date
     writes: bool  # notes are written into the source
+    diverted_to: str | None = None  # where every message goes instead of to the customer, and the notes say so
 
 
 def accept(
@@ -45,11 +46,15 @@ def accept(
         accepted_at=now, sent_on=how.today, reference=reference,
     )  # fmt: skip
     if moved and how.writes:
-        _owe_notes(work, message, how.today, now)
+        _owe_notes(work, message, how, now)
     return moved
 
 
-def _owe_notes(work: Work, message: Message, today: date, now: datetime) -> None:
+def _owe_notes(work: Work, message: Message, how: Acceptance, now: datetime) -> None:
+    today = how.today
+    recipients = message.recipients
+    if how.diverted_to and message.channel == StepChannel.EMAIL:
+        recipients = (f"{how.diverted_to} (diverted: the customer got nothing)",)
     own = connections.installation(work)
     items = messages.items(work, message.id)
 
@@ -72,20 +77,20 @@ def _owe_notes(work: Work, message: Message, today: date, now: datetime) -> None
             marker = notes.new_marker(own.key)
             text = invoice_note(
                 channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
-                subject=message.subject, recipients=message.recipients, sent_on=today, item=item, marker=marker,
+                subject=message.subject, recipients=recipients, sent_on=today, item=item, marker=marker,
             )  # fmt: skip
             owe(TargetKind.INVOICE, item.invoice_id, text, marker)
         return
     marker = notes.new_marker(own.key)
     text = customer_note(
         channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
-        subject=message.subject, recipients=message.recipients, sent_on=today, items=named, marker=marker,
+        subject=message.subject, recipients=recipients, sent_on=today, items=named, marker=marker,
     )  # fmt: skip
     owe(TargetKind.CUSTOMER, message.payer_id, text, marker)
     marker = notes.new_marker(own.key)
     text = oldest_note(
         channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
-        recipients=message.recipients, sent_on=today, items=named, marker=marker,
+        recipients=recipients, sent_on=today, items=named, marker=marker,
     )  # fmt: skip
     oldest = min(named, key=lambda item: (item.due_on or date.max, item.number))
     owe(TargetKind.INVOICE, oldest.invoice_id, text, marker)

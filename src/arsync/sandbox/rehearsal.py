@@ -43,7 +43,7 @@ class RehearsalClock:
     def sleep(self, seconds: float) -> None:
         """Waits that long on the sandbox's clock, in as much less real time as it runs faster."""
         self.now()
-        self._real.sleep(seconds / self._speed)
+        self._real.sleep(seconds / self._speed if self._speed > 0 else 0.0)
 
     def _read(self) -> None:
         try:

@@ -16,8 +16,9 @@ from arsync.store.engine import Work
 
 Row = tuple[Any, ...]
 
-#: in one statement: a row costs a quarter less than by itself, and databases take some ten thousand parameters
-_ROWS: Final = 200
+#: Rows to a statement: a row costs a third less than by itself. Few sizes, as the driver keeps each statement it has
+#: prepared, and not more rows, as databases take some ten thousand parameters.
+_SIZES: Final = (500, 50)
 
 
 def _utc_text(value: datetime) -> str:
@@ -63,10 +64,15 @@ class Insert:
 
     def __call__(self, work: Work, rows: Sequence[Row]) -> None:
         one = "(" + ", ".join([_mark(work)] * self._width) + ")"
-        for start in range(0, len(rows), _ROWS):
-            part = rows[start : start + _ROWS]
-            statement = self._head + ", ".join([one] * len(part)) + self._ending
-            work.connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
+        start = 0
+        for size in _SIZES:
+            statement = self._head + ", ".join([one] * size) + self._ending
+            while start + size <= len(rows):
+                flat = tuple(chain.from_iterable(rows[start : start + size]))
+                work.connection.exec_driver_sql(statement, flat)
+                start += size
+        if start < len(rows):
+            work.connection.exec_driver_sql(self._head + one + self._ending, list(rows[start:]))
 
 
 class Upsert(Insert):

@@ -149,6 +149,11 @@ def add_grant(work: Work, *, provider: str, sealed: str, now: datetime) -> int:
     return int(work.execute(statement).scalar_one())
 
 
+def has_grants(work: Work) -> bool:
+    """Whether any token is kept."""
+    return work.execute(select(t.grants.c.id).limit(1)).first() is not None
+
+
 def drop_grant(work: Work, grant_id: int) -> None:
     """Forgets a grant, unless a connection lives by it."""
     used = select(_C.id).where(_C.grant_id == grant_id).exists()

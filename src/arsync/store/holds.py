@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, or_, select, update
 
 from arsync.domain.chase import Hold
 from arsync.domain.states import HoldKind, HoldState
@@ -81,7 +81,16 @@ def expire(work: Work, connection_id: int, *, today: date, now: datetime) -> int
 
 def active(work: Work, connection_id: int) -> list[PlacedHold]:
     """The holds that stop something, oldest first."""
-    query = select(*_COLUMNS).where(_H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value)
+    return _placed(work, _H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value)
+
+
+def of_payer(work: Work, connection_id: int, payer_id: str) -> list[PlacedHold]:
+    """Every hold there ever was on the payer or one of its invoices, or on all of the connection; oldest first."""
+    return _placed(work, _H.connection_id == connection_id, or_(_H.payer_id == payer_id, _H.payer_id.is_(None)))
+
+
+def _placed(work: Work, *where: ColumnElement[bool]) -> list[PlacedHold]:
+    query = select(*_COLUMNS).where(*where)
     return [
         PlacedHold(
             id=row.id,

@@ -273,6 +273,20 @@ def find_customers(work: Work, name: str, connection: str | None = None) -> list
     return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
 
 
+def customer_name(work: Work, connection_id: int, customer_id: str) -> str:
+    """The customer's name, or its id where it never arrived."""
+    c = t.customers.c
+    query = select(c.name).where(c.connection_id == connection_id, c.remote_id == customer_id)
+    return work.execute(query).scalar_one_or_none() or customer_id
+
+
+def invoice_number(work: Work, connection_id: int, invoice_id: str) -> str:
+    """The invoice's printed number, or its id where it never arrived."""
+    i = t.invoices.c
+    query = select(i.number).where(i.connection_id == connection_id, i.remote_id == invoice_id)
+    return work.execute(query).scalar_one_or_none() or invoice_id
+
+
 def customers_of(work: Work, connection_id: int, payer_ids: Collection[str]) -> set[str]:
     """The customers for whom these payers pay, themselves included."""
     c = t.customers.c

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Row, Select, func, insert, or_, select, update
 
 from arsync.domain.chase import Intent, Rendered
-from arsync.domain.states import LIVE, MESSAGE_ARROWS, Health, HoldState, MessageState
+from arsync.domain.policy import StepChannel
+from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, Health, HoldState, MessageState
 from arsync.store import chases, events
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -329,6 +330,18 @@ def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Message]
     named = select(t.message_items.c.message_id).where(t.message_items.c.invoice_id == invoice_id)
     query = _query().where(_M.connection_id == connection_id, _M.id.in_(named)).order_by(_M.id)
     return [_message(row) for row in work.execute(query)]
+
+
+def calls(work: Work) -> list[Message]:
+    """The calls to make: the newest of each chase that is still worked and has had no message since."""
+    newest = select(func.max(_M.id)).where(_M.state.in_([state.value for state in EFFECTIVE])).group_by(_M.chase_id)
+    query = _query().where(
+        _M.id.in_(newest),
+        _M.channel == StepChannel.CALL.value,
+        _M.state == MessageState.ACCEPTED.value,
+        t.chases.c.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)),
+    )
+    return [_message(row) for row in work.execute(query.order_by(_M.amount.desc(), _M.id))]
 
 
 def items(work: Work, message_id: int) -> list[MessageItem]:

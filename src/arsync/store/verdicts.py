@@ -28,6 +28,7 @@ class Interval:
     step_id: str | None
     first_on: date
     last_on: date | None
+    at: datetime  # of the run that gave it
 
 
 _V = t.verdicts.c
@@ -76,14 +77,12 @@ def record(work: Work, connection_id: int, answers: Iterable[tuple[int, Verdict]
 def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Interval]:
     """Every answer there ever was for the invoice, oldest first."""
     query = (
-        select(_V.decision, _V.rule, _V.reason, _V.next_on, _V.step_id, _V.first_on, _V.last_on)
+        select(_V.decision, _V.rule, _V.reason, _V.next_on, _V.step_id, _V.first_on, _V.last_on, t.runs.c.started_at)
+        .join(t.runs, t.runs.c.id == _V.first_run)
         .where(_V.connection_id == connection_id, _V.invoice_id == invoice_id)
         .order_by(_V.id)
     )
-    return [
-        Interval(Decision(row.decision), row.rule, row.reason, row.next_on, row.step_id, row.first_on, row.last_on)
-        for row in work.execute(query)
-    ]
+    return [Interval(Decision(row[0]), *tuple(row)[1:]) for row in work.execute(query)]
 
 
 def begin_run(work: Work, kind: str, *, now: datetime) -> int:

@@ -169,10 +169,13 @@ def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) 
         now = clock.now()
         records.resolve_payers(work, connection.id)
         began = connections.cursor(work, connection.id, "backfill")
+        # What does not add up is loaded again from the beginning by whatever pulls next; until then nothing is sent.
+        whole = not loaded.differences
         connections.move_cursor(
-            work, connection.id, "backfill", position=began.position, done=True, seen=sum(loaded.seen.values()), now=now
-        )
-        if loaded.differences:
+            work, connection.id, "backfill", position=began.position if whole else None, done=whole,
+            seen=sum(loaded.seen.values()), now=now,
+        )  # fmt: skip
+        if not whole:
             connections.set_health(work, connection.id, Health.PARTIAL, "; ".join(loaded.differences))
         else:
             connections.set_health(work, connection.id, Health.OK, "complete", synced_at=now)

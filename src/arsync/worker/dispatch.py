@@ -36,10 +36,11 @@ class Desk:
     policy: Policy
     post: Post
     writes: bool
+    diverted_to: str | None = None
 
     def acceptance(self, now: datetime) -> Acceptance:
         """How a message is accepted today."""
-        return Acceptance(self.policy.today(now), self.writes)
+        return Acceptance(self.policy.today(now), self.writes, self.diverted_to)
 
 
 @dataclass(slots=True)

@@ -137,7 +137,8 @@ def test_a_refused_note_is_tried_a_few_times_and_then_a_task(open_office: Opened
     """The other note is written the first night; the message is not sent again for it."""
     office, books = two_invoices(open_office, vendor)
     app = office.load()
-    office.sandbox.fault("error", write_of(vendor), status=400)
+    # Xero is asked once more with a shorter text: its limit is not documented.
+    office.sandbox.fault("error", write_of(vendor), status=400, times=2 if vendor == "xero" else 1)
     office.night(app)
     assert sorted(note.state.value for note in office.stored_notes(app)) == ["pending", "written"]
     office.sandbox.fault("error", write_of(vendor), status=400, times=None)

@@ -10,7 +10,7 @@ from tests.integration.sync.mirror import Mirror
 
 from arsync.connector import Resource
 from arsync.domain.states import Health
-from arsync.errors import ConnectorError, RetryLater
+from arsync.errors import ConnectorError, RetryLater, UsageError
 from arsync.sandbox.launch import SandboxControl
 from arsync.store import connections
 from arsync.store.engine import Store
@@ -49,6 +49,30 @@ def test_a_first_load_shows_the_company_as_it_is(quiet: SandboxControl, provider
     truth = mirror.truth()
     assert loaded.seen["invoices"] == len(truth["invoices"]) == 300
     assert mirror.connection.base_currency == "USD"
+
+
+def test_a_load_that_does_not_add_up_is_no_basis_and_is_done_again(
+    quiet: SandboxControl, provider: str, make_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source counts one invoice more than it gave."""
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=60)
+    kind = type(mirror.connector())
+    honest = kind.count
+
+    def one_more(self: object, resource: Resource, *, since: date) -> int | None:
+        counted = honest(self, resource, since=since)  # type: ignore[arg-type]
+        return counted if counted is None or resource is not Resource.INVOICES else counted + 1
+
+    with monkeypatch.context() as lie:
+        lie.setattr(kind, "count", one_more)
+        loaded = mirror.backfill()
+    assert loaded.differences == ["invoices: 60 seen, the source counts 61"]
+    assert (mirror.connection.health, mirror.connection.synced_at) == (Health.PARTIAL, None)
+    with pytest.raises(UsageError, match="not loaded yet"):
+        mirror.sync()
+    again = mirror.backfill()
+    assert (again.resumed, again.seen["invoices"], again.differences) == (False, 60, [])
+    assert mirror.connection.health is Health.OK
 
 
 def test_every_page_of_a_large_company_comes(
