@@ -116,6 +116,23 @@ def test_a_run_while_stopped_sends_nothing_and_says_so(shop: Installation) -> No
     assert len(shop.letters()) == 3
 
 
+def test_what_a_person_approved_outlives_a_stop_and_a_night_without_the_source(shop: Installation) -> None:
+    """Mia approves three; the button is pressed, then QuickBooks is down; neither says anything of the debts."""
+    shop.configure(mode="approve")
+    shop.arsync("run")
+    shop.arsync("approve", "--all", "--author", "mia")
+    shop.arsync("stop")
+    shop.arsync("run")
+    shop.arsync("start")
+    shop.sandbox.fault("error", {"provider": "quickbooks"}, status=503, times=1000)
+    shop.arsync("run", status=1)
+    shop.sandbox.clear_faults()
+    assert shop.states() == {"approved": 2, "accepted": 1}, "Thames was up"
+    shop.arsync("run")
+    assert shop.states() == {"accepted": 3}
+    assert {by for (by,) in shop.rows("SELECT approved_by FROM messages")} == {"mia"}
+
+
 def test_stop_pressed_while_a_run_is_under_way_holds_it_at_the_gate(shop: Installation) -> None:
     pressed: list[str] = []
 
@@ -167,7 +184,7 @@ def test_explain_tells_the_message_its_note_and_when_the_next_one_is_due(shop: I
     told = shop.arsync("explain", "H-3").out
     assert told.startswith("H-3 of Birch Cafe (harbor): open, 250.00 USD of 250.00 USD, due 2026-09-10")
     assert "friendly #1.1 to Alex Doe <accounts@birchcafe.example>: accepted" in told
-    assert "note on invoice" in told
+    assert "on the invoice: written" in told
     assert ": written" in told
     shop.arsync("run")
     again = shop.arsync("explain", "H-3").out

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
 
 from arsync.channel.mail import mailbox
 from arsync.domain.chase import Budget, Intent, Item, Letterhead, Plan, Rendered, Rule
@@ -22,6 +24,11 @@ from arsync.store import chases, events, holds, ledger, messages, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft, Message
+
+#: Guards that say "not now" of the circumstances, and nothing of the debt: a message that waits goes on waiting.
+_NOT_NOW: Final = frozenset(
+    {Rule.STOPPED, Rule.CONNECTION, Rule.STALE, Rule.NOT_BANKED, Rule.CALENDAR, Rule.CAP, Rule.BREAKER}
+)
 
 #: A message that no worker has claimed yet: the planner may still change its mind about it.
 _PENDING = (MessageState.PLANNED, MessageState.APPROVED)
@@ -76,6 +83,9 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
             if message is not None and intent is not None and _still_holds(message, answer, intent, policy):
                 kept += 1
                 continue
+            if message is not None and intent is None and _not_now(work, message, answer):
+                kept += 1
+                continue
             if message is not None:
                 _withdraw(work, message, "the facts changed since it was planned" if intent else _why_not(answer), now)
                 superseded += 1
@@ -96,12 +106,19 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
     return Decided(tuple(told), planned, kept, superseded, changed, opened, closed, tuple(unwritten))
 
 
-def confirm(store: Store, connection: Connection, policy: Policy, message: Message, *, now: datetime) -> str | None:
-    """Plans a claimed message's chase once more on what the source has just said.
+class Confirmation(StrEnum):
+    """What the second planning of a claimed message says."""
 
-    None where the message still holds (it may pass the last gate at this version of its chase); otherwise it is
-    superseded, by a new revision where there is still something to say, and the reason is returned.
-    """
+    HOLDS = "holds"  # it may pass the last gate at this version of its chase
+    WITHDRAWN = "withdrawn"  # superseded, by a new revision where there is still something to say
+    NOT_NOW = "not_now"  # stopped, stale, not a business day: it goes back and waits
+    LOST = "lost"  # another worker has it
+
+
+def confirm(
+    store: Store, connection: Connection, policy: Policy, message: Message, *, now: datetime
+) -> tuple[Confirmation, str]:
+    """Plans a claimed message's chase once more on what the source has just said: the answer and its reason."""
     today = policy.today(now)
     assert message.claim_token is not None, "only a claimed message is confirmed"
     with store.working() as work:
@@ -112,7 +129,7 @@ def confirm(store: Store, connection: Connection, policy: Policy, message: Messa
         intent = answer.intent
         if intent is not None and _still_holds(message, answer, intent, policy):
             if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
-                return "the claim was lost to another worker"
+                return _LOST
             if message.planned_on != today:
                 described = _describe(work, connection.id, (answer,))
                 try:
@@ -121,29 +138,46 @@ def confirm(store: Store, connection: Connection, policy: Policy, message: Messa
                     return _stop(work, message, f"it cannot be written any more: {error}", now)
                 messages.rewrite(work, message.id, rendered, token=message.claim_token)
             work.commit()
-            return None
+            return Confirmation.HOLDS, ""
+        if intent is None and _not_now(work, message, answer):
+            messages.move(
+                work, message.id, MessageState.CLAIMED, MessageState.APPROVED, reason=_why_not(answer), now=now,
+                token=message.claim_token, claim_token=None, claimed_until=None,
+            )  # fmt: skip
+            work.commit()
+            return Confirmation.NOT_NOW, _why_not(answer)
         reason = "the facts changed right before it went out" if intent else _why_not(answer)
         moved = messages.move(
             work, message.id, MessageState.CLAIMED, MessageState.SUPERSEDED, reason=reason, now=now,
             token=message.claim_token,
         )  # fmt: skip
         if not moved:
-            return "the claim was lost to another worker"
+            return _LOST
         if intent is not None:
             described = _describe(work, connection.id, (answer,))
             wrong = _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
             reason += f"; it cannot be written: {wrong}" if wrong else ""
         work.commit()
-    return reason
+    return Confirmation.WITHDRAWN, reason
 
 
-def _stop(work: Work, message: Message, reason: str, now: datetime) -> str:
+_LOST: Final = (Confirmation.LOST, "the claim was lost to another worker")
+
+
+def _not_now(work: Work, message: Message, answer: Plan) -> bool:
+    """Whether all that it demands is still open, and only the circumstances stop it."""
+    said = {verdict.invoice_id: verdict.rule for verdict in answer.verdicts}
+    demanded = [item.invoice_id for item in messages.items(work, message.id) if item.demanded]
+    return all(said.get(invoice_id) in _NOT_NOW for invoice_id in demanded)
+
+
+def _stop(work: Work, message: Message, reason: str, now: datetime) -> tuple[Confirmation, str]:
     messages.move(
         work, message.id, MessageState.CLAIMED, MessageState.SUPERSEDED, reason=reason, now=now,
         token=message.claim_token,
     )  # fmt: skip
     work.commit()
-    return reason
+    return Confirmation.WITHDRAWN, reason
 
 
 def _forget_failed(work: Work, connection_id: int, plans: Iterable[Plan], now: datetime) -> int:

@@ -204,14 +204,18 @@ def rewrite(work: Work, message_id: int, rendered: Rendered, *, token: str) -> N
 # --- claiming and the last gate ----------------------------------------------------------------------------------
 
 
-def claim(work: Work, connection_id: int, *, limit: int, term: timedelta, now: datetime) -> tuple[str, list[Message]]:
-    """Claims approved messages for one worker, the most money first: the claim's token and the messages."""
+def claim(
+    work: Work, connection_id: int, *, limit: int, term: timedelta, now: datetime, but: Collection[int] = ()
+) -> tuple[str, list[Message]]:
+    """Claims approved messages for one worker, the most money first, `but` those it has just put back: the claim's
+    token and the messages."""
     token = secrets.token_hex(16)
     due = (
         select(_M.id)
         .where(
             _M.connection_id == connection_id,
             _M.state == MessageState.APPROVED.value,
+            _M.id.not_in(list(but)),
             or_(_M.not_before.is_(None), _M.not_before <= now),
         )
         .order_by(_M.amount.desc(), _M.id)

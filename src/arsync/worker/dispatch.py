@@ -14,7 +14,7 @@ from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post, Sent, send
-from arsync.playbook.decide import confirm
+from arsync.playbook.decide import Confirmation, confirm
 from arsync.playbook.facts import Policy
 from arsync.store import connections, messages
 from arsync.store.connections import Connection
@@ -79,7 +79,10 @@ def dispatch(store: Store, desk: Desk, clock: Clock, *, beat: Callable[[], None]
     for _ in range(2 * (waiting // _BATCH + 2)):
         beat()
         with store.working() as work:
-            _token, batch = messages.claim(work, desk.connection.id, limit=_BATCH, term=_TERM, now=clock.now())
+            put_back = {message.id for message, _reason in done.postponed}
+            _token, batch = messages.claim(
+                work, desk.connection.id, limit=_BATCH, term=_TERM, now=clock.now(), but=put_back
+            )
             work.commit()
         if not batch:
             break
@@ -118,9 +121,10 @@ def _dispatch_one(store: Store, desk: Desk, message: Message, clock: Clock, done
     now = clock.now()
     with store.reading() as work:
         connection = connections.connection_by_id(work, desk.connection.id)
-    changed = confirm(store, connection, desk.policy, message, now=now)
-    if changed is not None:
-        done.withdrawn.append((message, changed))
+    answer, reason = confirm(store, connection, desk.policy, message, now=now)
+    if answer is not Confirmation.HOLDS:
+        filed = done.withdrawn if answer is Confirmation.WITHDRAWN else done.postponed
+        filed.append((message, reason))
         return None
     sent, reason = send(store, message, desk.post, clock, desk.acceptance(now))
     done.note(message, sent, reason)
