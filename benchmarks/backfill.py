@@ -190,9 +190,7 @@ def _prepare(order: Order, sandbox: Any, card: Mapping[str, Any]) -> Order:
         connections.found_installation(work, now=now)
         sealed = Vault(key.encode()).seal(dump_pair(pair))
         grant = connections.add_grant(work, provider=order.provider, sealed=sealed, now=now)
-        connections.link(
-            work, name=_NAME, provider=order.provider, external_id=card["external_id"], grant_id=grant, now=now
-        )
+        connections.link(work, name=_NAME, provider=order.provider, external_id=card["id"], grant_id=grant, now=now)
         work.commit()
     store.close()
     if order.side != "baseline":
@@ -226,7 +224,7 @@ def _differences(one: Path, other: Path) -> list[str]:
                 for here, there in (pair, pair[::-1])
             ]
             if any(lacking):
-                found.append(f"{table}: {lacking[0]} rows of arsync's and {lacking[1]} of the baseline's are not the same")
+                found.append(f"{table}: {lacking[0]} rows only arsync has, {lacking[1]} only the baseline")
     connection.close()
     return found
 
@@ -244,7 +242,9 @@ def _page_requests(sandbox: Any) -> int:
     return sum("MAXRESULTS 1000" in text or "pageSize=1000" in text for text in asked)
 
 
-def _pair(sandbox: Any, provider: str, card: Mapping[str, Any], folder: Path, problems: list[str]) -> dict[str, Figures]:
+def _pair(
+    sandbox: Any, provider: str, card: Mapping[str, Any], folder: Path, problems: list[str]
+) -> dict[str, Figures]:
     """Both sides once, from fresh databases, which must be equal in the end."""
     figures: dict[str, Figures] = {}
     pages: dict[str, int] = {}
@@ -257,7 +257,7 @@ def _pair(sandbox: Any, provider: str, card: Mapping[str, Any], folder: Path, pr
             settings=str(folder / f"{side}.toml"),
             database=str(databases[side]),
             api_url=getattr(sandbox, f"{provider}_api"),
-            company=card["external_id"],
+            company=card["id"],
             token="",
             today=datetime.now(UTC).date().isoformat(),  # noqa: TID251 - arsync is on the machine's clock, too
         )
@@ -266,7 +266,7 @@ def _pair(sandbox: Any, provider: str, card: Mapping[str, Any], folder: Path, pr
         figures[side] = _run(order)
         pages[side] = _page_requests(sandbox)
     problems += _differences(databases["arsync"], databases["baseline"])
-    if len(set(pages.values())) != 1:
+    if pages["arsync"] < pages["baseline"]:  # it may fetch more: it asks once more for what changed meanwhile
         problems.append(f"pages fetched: {pages}")
     return figures
 

@@ -6,10 +6,9 @@ apart, resumes nowhere and knows no vendor but the sandbox. Amounts are exact he
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.client import HTTPConnection
@@ -25,6 +24,7 @@ _ISO2: Final = {"USA": "US", "GBR": "GB", "DEU": "DE", "FRA": "FR", "ESP": "ES",
                 "AUS": "AU", "NZL": "NZ", "CAN": "CA"}  # fmt: skip
 
 Rows = list[tuple[Any, ...]]
+Fill = Callable[[Any, dict[str, Rows]], None]
 
 
 class Tables:
@@ -62,10 +62,11 @@ class Line:
         self._http = HTTPConnection(urlsplit(origin).netloc)
         self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **headers}
 
-    def ask(self, method: str, target: str, body: bytes | None = None, **headers: str) -> bytes:
+    def ask(
+        self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
         """The answer's body, unpacked; RuntimeError unless its status is 200."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._http.request(method, target, body, {**self._headers, **named})
+        self._http.request(method, target, body, {**self._headers, **(headers or {})})
         answer = self._http.getresponse()
         content = answer.read()
         if answer.status != 200:
@@ -294,7 +295,7 @@ def load_quickbooks(database: Path, *, api_url: str, company: str, token: str, t
     tables = Tables(database)
     target = f"{urlsplit(api_url).path}/company/{company}/query?minorversion=75"
     since = history_start(today)
-    passes: Iterable[tuple[str, str, list[str], Callable[[Any, dict[str, Rows]], None]]] = (
+    passes: tuple[tuple[str, str, list[str], Fill], ...] = (
         ("Customer", "customer", ["Active IN (true, false)"], _qbo_customers),
         ("Invoice", "invoice", [f"TxnDate < '{since}'", "Balance > '0'"], _qbo_invoices),
         ("Invoice", "invoice", [f"TxnDate >= '{since}'"], _qbo_invoices),
@@ -303,9 +304,9 @@ def load_quickbooks(database: Path, *, api_url: str, company: str, token: str, t
     )
     pages = 0
     for entity, attribute, conditions, fill in passes:
-        anchor = None
+        anchor: datetime | None = None
         while True:
-            met = [] if anchor is None else [f"MetaData.LastUpdatedTime >= '{anchor.isoformat()}'"]
+            met: list[str] = [] if anchor is None else [f"MetaData.LastUpdatedTime >= '{anchor.isoformat()}'"]
             where = " AND ".join([*conditions, *met])
             query = f"SELECT * FROM {entity}{' WHERE ' + where if where else ''}"
             query += f" ORDERBY MetaData.LastUpdatedTime STARTPOSITION 1 MAXRESULTS {_PAGE}"
@@ -332,3 +333,277 @@ def _empty() -> dict[str, Rows]:
         "credit_notes": [],
         "allocations": [],
     }
+
+
+# --- Xero ---------------------------------------------------------------------------------------------------
+
+
+def _as_xero(name: str) -> str:
+    return "".join({"id": "ID", "utc": "UTC"}.get(word, word.capitalize()) for word in name.split("_"))
+
+
+class _Xero(msgspec.Struct, rename=_as_xero, gc=False):
+    pass
+
+
+class XeroOf(_Xero):
+    contact_id: str = ""
+
+
+class XeroInvoiceOf(_Xero):
+    invoice_id: str
+    contact: XeroOf = msgspec.field(default_factory=XeroOf)
+    currency_code: str = ""
+
+
+class XeroLine(_Xero):
+    line_amount: Decimal
+    description: str = ""
+    quantity: Decimal | None = None
+
+
+class XeroInvoice(_Xero):
+    invoice_id: str
+    invoice_number: str
+    contact: XeroOf
+    status: str
+    currency_code: str
+    total: Decimal
+    amount_due: Decimal
+    date_string: str
+    line_items: list[XeroLine]
+    updated_date_utc: str
+    due_date_string: str | None = None
+    reference: str = ""
+
+
+class XeroPayment(_Xero):
+    payment_id: str
+    payment_type: str
+    status: str
+    amount: Decimal
+    date: str
+    invoice: XeroInvoiceOf
+    updated_date_utc: str
+    reference: str = ""
+
+
+class XeroAllocation(_Xero):
+    amount: Decimal
+    date: str
+    invoice: XeroInvoiceOf
+
+
+class XeroCredit(_Xero):
+    type: str
+    contact: XeroOf
+    status: str
+    currency_code: str
+    total: Decimal
+    remaining_credit: Decimal
+    date_string: str
+    allocations: list[XeroAllocation]
+    updated_date_utc: str
+    reference: str = ""
+    credit_note_id: str = ""
+    credit_note_number: str = ""
+    overpayment_id: str = ""
+    prepayment_id: str = ""
+
+
+class XeroPerson(_Xero):
+    first_name: str = ""
+    last_name: str = ""
+    email_address: str = ""
+    include_in_emails: bool = False
+
+
+class XeroPhone(_Xero):
+    phone_type: str
+    phone_number: str
+
+
+class XeroAddress(_Xero):
+    address_type: str
+    country: str = ""
+
+
+class XeroBalance(_Xero):
+    outstanding: Decimal
+
+
+class XeroBalances(_Xero):
+    accounts_receivable: XeroBalance
+
+
+class XeroContact(_Xero):
+    contact_id: str
+    contact_status: str
+    name: str
+    first_name: str
+    last_name: str
+    email_address: str
+    contact_persons: list[XeroPerson]
+    phones: list[XeroPhone]
+    addresses: list[XeroAddress]
+    balances: XeroBalances
+    updated_date_utc: str
+    default_currency: str | None = None
+
+
+class Pagination(msgspec.Struct, rename="camel"):
+    item_count: int
+
+
+class XeroAnswer(_Xero):
+    pagination: Pagination = msgspec.field(name="pagination")
+    contacts: list[XeroContact] = []
+    invoices: list[XeroInvoice] = []
+    payments: list[XeroPayment] = []
+    credit_notes: list[XeroCredit] = []
+    overpayments: list[XeroCredit] = []
+    prepayments: list[XeroCredit] = []
+
+
+_XERO: Final = msgspec.json.Decoder(XeroAnswer)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_COUNTRY: Final = {"united states": "US", "united kingdom": "GB", "germany": "DE", "france": "FR", "spain": "ES",
+                   "italy": "IT", "netherlands": "NL", "australia": "AU", "new zealand": "NZ", "canada": "CA",
+                   "ireland": "IE"}  # fmt: skip
+_INVOICE_STATE: Final = {"DRAFT": "draft", "SUBMITTED": "draft", "AUTHORISED": "open", "PAID": "paid",
+                         "VOIDED": "void", "DELETED": "deleted"}  # fmt: skip
+_CREDIT_STATE: Final = {"DRAFT": "void", "SUBMITTED": "void", "AUTHORISED": "active", "PAID": "active",
+                        "VOIDED": "void", "DELETED": "deleted"}  # fmt: skip
+
+
+def _milliseconds(stamp: str) -> int:
+    return int(stamp[6:-7])  # /Date(1733048913287+0000)/
+
+
+def _moment(stamp: str) -> datetime:
+    return _EPOCH + timedelta(milliseconds=_milliseconds(stamp))
+
+
+def _stamps(stamp: str) -> tuple[str, str]:
+    """The update time as it is stored, and the version made from it."""
+    milliseconds = _milliseconds(stamp)
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    return moment.isoformat(" ", "microseconds")[:26], str(milliseconds)
+
+
+def _xero_contacts(found: list[XeroContact], page: dict[str, Rows]) -> None:
+    customers, contacts = page["customers"], page["contacts"]
+    for each in found:
+        country = next((one.country for one in each.addresses if one.address_type == "POBOX"), "").lower()
+        customers.append((
+            _CONNECTION, each.contact_id, each.name, "active" if each.contact_status == "ACTIVE" else "archived",
+            None, None, each.contact_id, each.default_currency, _COUNTRY.get(country), None,
+            _units(each.balances.accounts_receivable.outstanding), *_stamps(each.updated_date_utc),
+        ))  # fmt: skip
+        place = 0
+        phone = next((one.phone_number for one in each.phones if one.phone_type == "DEFAULT"), "") or None
+        email = each.email_address or None
+        if email or phone:
+            name = f"{each.first_name} {each.last_name}".strip() or each.name
+            contacts.append((_CONNECTION, each.contact_id, place, name, email, phone, "primary"))
+            place = 1
+        for person in each.contact_persons:
+            name = f"{person.first_name} {person.last_name}".strip()
+            role = "billing" if person.include_in_emails else "other"
+            email = person.email_address or None
+            contacts.append((_CONNECTION, each.contact_id, place, name, email, None, role))
+            place += 1
+
+
+def _xero_invoices(found: list[XeroInvoice], page: dict[str, Rows]) -> None:
+    invoices, lines = page["invoices"], page["invoice_lines"]
+    for each in found:
+        due = each.due_date_string
+        invoices.append((
+            _CONNECTION, each.invoice_id, each.invoice_number, each.contact.contact_id, _INVOICE_STATE[each.status],
+            each.currency_code, _units(each.total), _units(each.amount_due), each.date_string[:10],
+            due[:10] if due else None, each.reference or None, None, *_stamps(each.updated_date_utc),
+        ))  # fmt: skip
+        for place, line in enumerate(each.line_items):
+            quantity = None if line.quantity is None else str(line.quantity)
+            lines.append((_CONNECTION, each.invoice_id, place, line.description, quantity, _units(line.line_amount)))
+
+
+def _xero_payments(found: list[XeroPayment], page: dict[str, Rows]) -> None:
+    payments, allocations = page["payments"], page["allocations"]
+    for each in found:
+        if each.payment_type != "ACCRECPAYMENT":
+            continue
+        state, day = _CREDIT_STATE[each.status], _moment(each.date).date().isoformat()
+        payments.append((
+            _CONNECTION, each.payment_id, "payment", each.invoice.contact.contact_id, state,
+            each.invoice.currency_code, _units(each.amount), 0, day, each.reference or None,
+            *_stamps(each.updated_date_utc),
+        ))  # fmt: skip
+        if state == "active":
+            amount = _units(each.amount)
+            allocations.append((_CONNECTION, "payments", each.payment_id, 0, each.invoice.invoice_id, amount, day))
+
+
+def _xero_credits(found: list[XeroCredit], page: dict[str, Rows]) -> None:
+    for each in found:
+        if each.type.startswith(("ACCPAY", "SPEND", "AP")):
+            continue
+        state = _CREDIT_STATE[each.status]
+        own_id = each.credit_note_id or each.overpayment_id or each.prepayment_id
+        source = "credit_notes" if each.credit_note_id else "payments"
+        amounts = (_units(each.total), _units(each.remaining_credit) if state == "active" else 0)
+        day, stamps = each.date_string[:10], _stamps(each.updated_date_utc)
+        if source == "credit_notes":
+            page["credit_notes"].append((
+                _CONNECTION, own_id, each.credit_note_number, each.contact.contact_id, state, each.currency_code,
+                *amounts, day, *stamps,
+            ))  # fmt: skip
+        else:
+            kind = "overpayment" if each.overpayment_id else "prepayment"
+            page["payments"].append((
+                _CONNECTION, own_id, kind, each.contact.contact_id, state, each.currency_code, *amounts, day,
+                each.reference or None, *stamps,
+            ))  # fmt: skip
+        page["allocations"] += [
+            (_CONNECTION, source, own_id, place, part.invoice.invoice_id, _units(part.amount),
+             _moment(part.date).date().isoformat())
+            for place, part in enumerate(each.allocations if state == "active" else [])
+        ]  # fmt: skip
+
+
+def load_xero(database: Path, *, api_url: str, company: str, token: str, today: date) -> int:
+    """Fills the tables from the sandbox's Xero and returns how many pages it fetched."""
+    line = Line(api_url, {"Authorization": f"Bearer {token}", "Xero-Tenant-Id": company})
+    tables = Tables(database)
+    path = urlsplit(api_url).path
+    since = history_start(today)
+    day = f"DateTime({since.year},{since.month:02},{since.day:02})"
+    passes: tuple[tuple[str, str, dict[str, str], Fill], ...] = (
+        ("Contacts", "contacts", {"includeArchived": "true"}, _xero_contacts),
+        ("Invoices", "invoices", {"where": f'Type=="ACCREC" AND AmountDue>0 AND Date<{day}', "Statuses": "AUTHORISED"},
+         _xero_invoices),
+        ("Invoices", "invoices", {"where": f'Type=="ACCREC" AND Date>={day}'}, _xero_invoices),
+        ("Payments", "payments", {"where": f"Date>={day}"}, _xero_payments),
+        ("Overpayments", "overpayments", {}, _xero_credits),
+        ("Prepayments", "prepayments", {}, _xero_credits),
+        ("CreditNotes", "credit_notes", {}, _xero_credits),
+    )  # fmt: skip
+    pages = 0
+    for noun, attribute, filters, fill in passes:
+        target = f"{path}/{noun}?" + urlencode({"page": 1, "pageSize": _PAGE, "order": "UpdatedDateUTC ASC", **filters})
+        modified: dict[str, str] = {}
+        while True:
+            answer = _XERO.decode(line.ask("GET", target, None, modified))
+            found = getattr(answer, attribute)
+            page = _empty()
+            fill(found, page)
+            tables.save(page)
+            pages += 1
+            if answer.pagination.item_count <= _PAGE:
+                break
+            reached = _moment(found[-1].updated_date_utc).replace(microsecond=0) - timedelta(seconds=1)
+            modified = {"If-Modified-Since": f"{reached:%Y-%m-%dT%H:%M:%SZ}"}
+    tables.close()
+    line.close()
+    return pages

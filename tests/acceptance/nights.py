@@ -210,7 +210,7 @@ class Night:
 
     def recover(self) -> None:
         """Runs again, minutes later, until nothing is left to do or a person must act first."""
-        for _ in range(3):
+        for _ in range(2):
             self.office.sandbox.advance(400)
             if self.run() == 0:
                 return

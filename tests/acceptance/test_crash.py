@@ -211,14 +211,13 @@ def sample(way: Way, effects: list[Effect], mail_effects: list[Effect]) -> list[
     mails = requests(effects, "mail/send")
     chosen = [point for number in mails[:1] for point in around(number)[1:5]]
     if way is MAIL:
-        chosen += around(mails[-1])
         notes = [*requests(effects, "attachable")[:1], *requests(effects, "/History")[-1:]]
-        tokens = requests(effects, "token")
-        chosen += [point for number in (*notes, *tokens) for point in around(number)[1:5]]
+        chosen += [point for number in (mails[-1], *notes) for point in around(number)[1:5]]
+        chosen += [point for number in requests(effects, "token") for point in around(number)[3:5]]
         chosen += every_point(effects)[5::61]
     if way is FILE:
         gate = requests(mail_effects, "mail/send")[0] - 1  # up to there both nights have the same effects
-        chosen += [("after", gate), ("before", gate + 1), *every_point(effects)[3::29]]
+        chosen += [("after", gate), ("before", gate + 1), *every_point(effects)[3::37]]
     return list(dict.fromkeys(chosen))
 
 

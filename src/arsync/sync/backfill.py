@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -58,8 +60,9 @@ def backfill(
     """
     loaded = Loaded()
     started, since, loaded.resumed = _begin(store, connection, connector, clock)
-    for resource in ORDER:
-        _pull(store, connection, connector, clock, resource, since, loaded, progress)
+    with _undisturbed():
+        for resource in ORDER:
+            _pull(store, connection, connector, clock, resource, since, loaded, progress)
     try:
         closing = delta.follow(store, connection.id, connector, clock, cursor=started)
     except Stale:
@@ -74,6 +77,16 @@ def backfill(
         loaded.expected[resource.value] = connector.count(resource, since=since)
     _finish(store, connection, clock, loaded)
     return loaded
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without the program itself being searched for garbage, time and again: a twentieth of a load's work."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def history_start(today: date) -> date:

@@ -52,6 +52,7 @@ class Dispatched:
     postponed: list[tuple[Message, str]] = field(default_factory=list)  # tried again later
     failed: list[tuple[Message, str]] = field(default_factory=list)
     unknown: list[tuple[Message, str]] = field(default_factory=list)
+    waiting: set[int] = field(default_factory=set)  # put back until the circumstances change; not claimed again
     opens_at: datetime | None = None  # set where the send window is closed now
     error: str | None = None  # the source could not be read: nothing more was sent
 
@@ -79,9 +80,8 @@ def dispatch(store: Store, desk: Desk, clock: Clock, *, beat: Callable[[], None]
     for _ in range(2 * (waiting // _BATCH + 2)):
         beat()
         with store.working() as work:
-            put_back = {message.id for message, _reason in done.postponed}
             _token, batch = messages.claim(
-                work, desk.connection.id, limit=_BATCH, term=_TERM, now=clock.now(), but=put_back
+                work, desk.connection.id, limit=_BATCH, term=_TERM, now=clock.now(), but=done.waiting
             )
             work.commit()
         if not batch:
@@ -125,6 +125,8 @@ def _dispatch_one(store: Store, desk: Desk, message: Message, clock: Clock, done
     if answer is not Confirmation.HOLDS:
         filed = done.withdrawn if answer is Confirmation.WITHDRAWN else done.postponed
         filed.append((message, reason))
+        if answer is Confirmation.NOT_NOW:
+            done.waiting.add(message.id)
         return None
     sent, reason = send(store, message, desk.post, clock, desk.acceptance(now))
     done.note(message, sent, reason)
