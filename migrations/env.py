@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
@@ -9,7 +11,7 @@ from arsync.store.tables import metadata
 from arsync.store.types import Amount, Instant
 
 
-def plainly(kind: str, item: object, _context: object) -> str | bool:
+def plainly(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Migrations are history: they name plain types, not ours that may change."""
     if kind == "type" and isinstance(item, Amount):
         return "sa.BigInteger()"
