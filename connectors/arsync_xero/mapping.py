@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from arsync.domain.documents import (
@@ -324,6 +325,7 @@ def _day(text: str | None, stamp: str | None, field: str) -> date:
     return found
 
 
+@lru_cache(maxsize=4096)  # the days of a few years
 def _optional_day(text: str | None, stamp: str | None, field: str) -> date | None:
     """The day as the company's calendar has it; Xero's `/Date()/` of a day is that day's midnight in UTC."""
     try:

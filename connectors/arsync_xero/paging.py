@@ -69,7 +69,7 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
                 raise Malformed("the pages of the source do not keep their order")
             anchor = Anchor(anchor.since)
             continue
-        fresh = tuple([row for row in rows if _key(row) not in known])
+        fresh = tuple([row for row in rows if _key(row) not in known]) if known else rows
         idle = 0 if fresh else idle + 1
         if idle > _IDLE:
             raise Malformed("the pages of the source repeat for ever")
@@ -79,7 +79,8 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
             return
         if then.offset == 0:
             restarts = 0
-            known = {_key(row) for row in rows if row.updated_at is None or _reaches(row.updated_at, then.since)}
+            since = then.since
+            known = {_key(row) for row in rows if row.updated_at is None or since is None or row.updated_at >= since}
         else:
             known.update(_key(row) for row in rows)
         anchor = then
@@ -87,10 +88,6 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
 
 def _key(row: Row) -> tuple[str | None, str | None]:
     return row.remote_id, row.stamp
-
-
-def _reaches(updated: datetime, since: datetime | None) -> bool:
-    return since is None or updated >= since
 
 
 def _size_given(answer: Answer, asked: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -61,29 +61,30 @@ class Source:
 
     def read(self, body: bytes) -> Answer:
         """The answer with its records; Malformed where it has none of this endpoint's."""
+        try:
+            whole = wire.whole.decode(body)
+            found = getattr(whole, self.list_name)
+            if found is not msgspec.UNSET:
+                return _answer(whole, [self._mapped(record) for record in found or ()])
+        except (Unreadable, msgspec.DecodeError, UnicodeDecodeError):
+            pass  # read one by one it shows which of them it is
         envelope = open_envelope(body)
-        raw = getattr(envelope, self.list_name)
-        if raw is msgspec.UNSET:
+        raws = getattr(envelope, self.list_name)
+        if raws is msgspec.UNSET:
             raise Malformed(f"no list of {self.list_name} in the answer")
-        paging = envelope.pagination or wire.Pagination()
-        row = self.row
-        return Answer(
-            rows=tuple([row(one) for one in raw or ()]),
-            item_count=paging.item_count,
-            page_size=paging.page_size,
-            at=source_time(envelope),
-        )
+        return _answer(envelope, [self.row(raw) for raw in raws or ()])
 
     def row(self, raw: msgspec.Raw) -> Row:
         """One record, read or broken."""
         try:
-            record = self.decode(raw)
-            updated = mapping.updated_at(record)
-            mapped = self.to_record(record, updated)
-            stamp = record.updated_date_utc
-            return Row(self.identity(record), stamp, updated, mapped, None, self.touches(record))
+            return self._mapped(self.decode(raw))
         except (Unreadable, msgspec.DecodeError) as error:  # both name the field and the type, never its content
             return self._broken(raw, str(error))
+
+    def _mapped(self, record: Any) -> Row:
+        updated = mapping.updated_at(record)
+        mapped = self.to_record(record, updated)
+        return Row(self.identity(record), record.updated_date_utc, updated, mapped, None, self.touches(record))
 
     def _broken(self, raw: msgspec.Raw, reason: str) -> Row:
         found = msgspec.json.decode(raw)
@@ -111,6 +112,11 @@ class Source:
         return Row(remote_id, stamp, updated, None, broken, (invoice_id,) if invoice_id else ())
 
 
+def _answer(envelope: wire.Envelope | wire.Whole, found: Sequence[Row]) -> Answer:
+    paging = envelope.pagination or wire.Pagination()
+    return Answer(tuple(found), paging.item_count, paging.page_size, source_time(envelope))
+
+
 def open_envelope(body: bytes) -> wire.Envelope:
     """The answer with its records unread; Malformed where it is not one of Xero's."""
     try:
@@ -119,7 +125,7 @@ def open_envelope(body: bytes) -> wire.Envelope:
         raise Malformed("the answer is not one of Xero's JSON documents") from None
 
 
-def source_time(envelope: wire.Envelope) -> datetime | None:
+def source_time(envelope: wire.Envelope | wire.Whole) -> datetime | None:
     """Xero's own time when it answered."""
     try:
         return mapping.instant_of(envelope.date_time_utc) if envelope.date_time_utc else None

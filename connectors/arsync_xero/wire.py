@@ -202,6 +202,19 @@ class Envelope(_Wire):
     history_records: Records = UNSET
 
 
+class Whole(_Wire):
+    """The same with the records of a page decoded as well; good only where every one of them can be."""
+
+    date_time_utc: str | None = None
+    pagination: Pagination | None = msgspec.field(default=None, name="pagination")
+    invoices: list[Invoice] | UnsetType | None = UNSET
+    contacts: list[Contact] | UnsetType | None = UNSET
+    payments: list[Payment] | UnsetType | None = UNSET
+    credit_notes: list[CreditNote] | UnsetType | None = UNSET
+    overpayments: list[Overpayment] | UnsetType | None = UNSET
+    prepayments: list[Prepayment] | UnsetType | None = UNSET
+
+
 class ValidationError(_Wire):
     message: str | None = None
 
@@ -222,6 +235,7 @@ class Refusal(_Wire):
 
 
 envelope: Final = msgspec.json.Decoder(Envelope, strict=False)
+whole: Final = msgspec.json.Decoder(Whole, strict=False)
 invoice: Final = msgspec.json.Decoder(Invoice, strict=False)
 contact: Final = msgspec.json.Decoder(Contact, strict=False)
 payment: Final = msgspec.json.Decoder(Payment, strict=False)

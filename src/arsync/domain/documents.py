@@ -21,7 +21,6 @@ else:
         return dataclass(slots=slots, unsafe_hash=frozen)
 
 
-
 class Resource(StrEnum):
     """A kind of record that is pulled from the source."""
 
