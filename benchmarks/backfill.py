@@ -299,7 +299,7 @@ def _report(provider: str, pairs: list[dict[str, Figures]]) -> list[str]:
 def main() -> int:
     """Runs the pairs and prints the tables; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--invoices", type=int, default=20_000)
     parser.add_argument("--provider", choices=("quickbooks", "xero", "both"), default="both")
     parser.add_argument("--keep", type=Path, help="leave the last databases in this folder")
@@ -315,21 +315,27 @@ def main() -> int:
           f"SQLite {sqlite3.sqlite_version}; {options.invoices:,} invoices")  # fmt: skip
     with _companies(providers, options.invoices) as (sandbox, cards):
         for provider in providers:
-            pairs = []
-            for number in range(options.pairs + 1):
-                with tempfile.TemporaryDirectory(prefix="arsync-bench-") as name:
-                    pair = _pair(sandbox, provider, cards[provider], Path(name), problems)
-                    if number == options.pairs:
-                        print(f"\n{provider}: {_rows(Path(name) / 'arsync.db')}, the same in both databases"
-                              if not problems else f"\n{provider}: the databases differ")  # fmt: skip
-                        if options.keep:
-                            shutil.copytree(name, options.keep / provider, dirs_exist_ok=True)
-                if number:  # the first warms the sandbox and the disk up
-                    pairs.append(pair)
-            problems += _report(provider, pairs)
+            problems += _measure(sandbox, provider, cards[provider], options.pairs, options.keep)
     for problem in dict.fromkeys(problems):
         print(f"FAILED {problem}", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _measure(sandbox: Any, provider: str, card: Mapping[str, Any], count: int, keep: Path | None) -> list[str]:
+    """Runs and reports a provider's pairs; what is wrong with them."""
+    wrong: list[str] = []
+    pairs = []
+    for number in range(count + 1):
+        with tempfile.TemporaryDirectory(prefix="arsync-bench-") as name:
+            pair = _pair(sandbox, provider, card, Path(name), wrong)
+            if number == count:
+                equal = "the databases differ" if wrong else "the same in both databases"
+                print(f"\n{provider}: {_rows(Path(name) / 'arsync.db')}; {equal}")
+                if keep:
+                    shutil.copytree(name, keep / provider, dirs_exist_ok=True)
+        if number:  # the first warms the sandbox and the disk up
+            pairs.append(pair)
+    return [f"{provider}: {what}" for what in wrong] + _report(provider, pairs)
 
 
 def _cores() -> int:

@@ -44,6 +44,7 @@ class Rule(StrEnum):
     LADDER_DONE = "ladder_done"  # the last step has been taken: a person decides
     CAP = "cap"  # enough for this run
     BREAKER = "breaker"  # far more than usual: a person must look
+    UNPLANNABLE = "unplannable"  # its data make no sense to the planner
     TASK = "task"  # the step is a person's
     SEND = "send"  # goes out
     APPROVE = "approve"  # goes out when a person approves

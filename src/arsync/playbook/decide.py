@@ -5,6 +5,7 @@ Decisions are the planner's (`plan`, `admit`: pure); this reads their facts and 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -12,7 +13,8 @@ from enum import StrEnum
 from typing import Final
 
 from arsync.channel.mail import mailbox
-from arsync.domain.chase import Budget, Intent, Item, Letterhead, Plan, Rendered, Rule
+from arsync.domain.calendar import Calendar
+from arsync.domain.chase import Budget, ChaseFacts, Intent, Item, Letterhead, Plan, Rendered, Rule, Verdict
 from arsync.domain.policy import StepChannel, StepMode
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError, Rejected
@@ -46,6 +48,7 @@ class Decided:
     opened: int = 0
     closed: int = 0
     unwritten: tuple[str, ...] = ()  # messages that could not be written, and why: a person must act
+    waiting: frozenset[int] = frozenset()  # messages kept, but not for now: the button, the cap, the breaker
 
 
 def consider(
@@ -59,9 +62,19 @@ def consider(
         # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
         history = tuple(past for past in facts.history if past.state not in _PENDING)
         calendar = policy.calendar(on, gathered.countries.get(facts.payer_id))
-        plans.append(plan(replace(facts, history=history), policy.playbook, calendar, on))
+        plans.append(_planned(replace(facts, history=history), policy, calendar, on))
     budget = Budget(policy.max_per_run, verdicts.usual_volume(work), policy.breaker_factor)
     return tuple(admit(plans, budget, sent_before=0))
+
+
+def _planned(facts: ChaseFacts, policy: Policy, calendar: Calendar, today: date) -> Plan:
+    """The planner's answer; a chase that it cannot work out is held for a person and never stops the others."""
+    try:
+        return plan(facts, policy.playbook, calendar, today)
+    except (ArithmeticError, ValueError, LookupError) as error:
+        reason = f"it cannot be planned ({type(error).__name__}: {error}); a person must look at its invoices"
+        held = [Verdict(item.invoice_id, Decision.HOLD, Rule.UNPLANNABLE, reason, None) for item in facts.items]
+        return Plan(facts, tuple(held))
 
 
 def decide(store: Store, connection: Connection, policy: Policy, *, now: datetime, run_id: int) -> Decided:
@@ -76,6 +89,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         planned = kept = superseded = 0
         told: list[Plan] = []
         unwritten: list[str] = []
+        waiting: set[int] = set()
         for answer in plans:
             told.append(answer)
             message = pending.pop(answer.facts.chase_id, None)
@@ -85,6 +99,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
                 continue
             if message is not None and intent is None and _not_now(work, message, answer):
                 kept += 1
+                waiting.add(message.id)
                 continue
             if message is not None:
                 _withdraw(work, message, "the facts changed since it was planned" if intent else _why_not(answer), now)
@@ -103,7 +118,8 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         given = [(answer.facts.chase_id, verdict) for answer in told for verdict in answer.verdicts]
         changed = verdicts.record(work, connection.id, given, run_id=run_id, today=today)
         work.commit()
-    return Decided(tuple(told), planned, kept, superseded, changed, opened, closed, tuple(unwritten))
+    counts = (planned, kept, superseded, changed, opened, closed)
+    return Decided(tuple(told), *counts, tuple(unwritten), frozenset(waiting))
 
 
 class Confirmation(StrEnum):
@@ -125,7 +141,7 @@ def confirm(
         chase = chases.lock(work, message.chase_id)
         gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
         (facts,) = gathered.facts
-        answer = plan(facts, policy.playbook, policy.calendar(today, gathered.countries.get(facts.payer_id)), today)
+        answer = _planned(facts, policy, policy.calendar(today, gathered.countries.get(facts.payer_id)), today)
         intent = answer.intent
         if intent is not None and _still_holds(message, answer, intent, policy):
             if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
@@ -210,7 +226,21 @@ def _still_holds(message: Message, answer: Plan, intent: Intent, policy: Policy)
     """Whether the planner would say the very same thing now."""
     if message.state is MessageState.PLANNED and intent.mode is StepMode.AUTO:
         return False  # it need not wait for approval any more
-    return message.fingerprint == intent.fingerprint(policy.playbook.version, answer.facts.locale)
+    by_hand = intent.mode is not StepMode.AUTO and intent.step.channel is not StepChannel.CALL
+    if by_hand and message.state is not MessageState.PLANNED and message.approved_by is None:
+        return False  # it was to go by itself, and now a person must let it
+    return message.fingerprint == _fingerprint(policy, answer, intent)
+
+
+def _fingerprint(policy: Policy, answer: Plan, intent: Intent) -> str:
+    """All that a reader would see: what the intent says, and who says it to whom."""
+    seller = policy.seller
+    currency = answer.facts.currency
+    said = [
+        intent.fingerprint(policy.playbook.version, answer.facts.locale), answer.facts.payer_name, seller.name,
+        seller.reply_to, seller.sender, seller.legal_footer, seller.bank_details.get(currency, ""), seller.color,
+    ]  # fmt: skip
+    return hashlib.sha256("\x1f".join(said).encode()).hexdigest()
 
 
 def _save(
@@ -238,7 +268,7 @@ def _save(
             playbook=policy.playbook.name,
             playbook_version=policy.playbook.version,
             locale=answer.facts.locale,
-            fingerprint=intent.fingerprint(policy.playbook.version, answer.facts.locale),
+            fingerprint=_fingerprint(policy, answer, intent),
             state=MessageState.APPROVED if by_itself else MessageState.PLANNED,
             reason="by the playbook" if by_itself else "a person must approve it",
         ),

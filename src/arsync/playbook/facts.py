@@ -118,10 +118,17 @@ def _chase(
         unapplied=Money(book.unapplied.get(name, Decimal("0.00")), chase.currency),
         quarantined=tuple(quarantined),
         balance_mismatch=None,
-        holds=tuple(hold for hold in placed if hold.payer_id in (None, chase.payer_id)),
+        holds=tuple(hold for hold in placed if _concerns(hold, chase.payer_id, items)),
         history=tuple(book.history.get(name, ())),
         opened_on=policy.today(chase.opened_at),
     )
+
+
+def _concerns(hold: Hold, payer_id: str, items: Iterable[Item]) -> bool:
+    """A hold on an invoice goes with it, whoever pays for it by now."""
+    if hold.invoice_id is not None:
+        return any(item.invoice_id == hold.invoice_id for item in items)
+    return hold.payer_id in (None, payer_id)
 
 
 def _language(language: str | None, policy: Policy) -> str:

@@ -94,7 +94,7 @@ def _engine(url: str) -> Engine:
         kind = make_url(url).get_backend_name()
         if kind not in ("sqlite", "postgresql"):
             raise ConfigurationError(f"[database] url: {kind} is not supported (sqlite, postgresql)")
-        engine = create_engine(url, pool_pre_ping=kind == "postgresql")
+        engine = create_engine(url, pool_pre_ping=kind == "postgresql", hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"[database] url: {error}") from None
     event.listen(engine, "handle_error", _translate)

@@ -85,8 +85,12 @@ def active(work: Work, connection_id: int) -> list[PlacedHold]:
 
 
 def of_payer(work: Work, connection_id: int, payer_id: str) -> list[PlacedHold]:
-    """Every hold there ever was on the payer or one of its invoices, or on all of the connection; oldest first."""
-    return _placed(work, _H.connection_id == connection_id, or_(_H.payer_id == payer_id, _H.payer_id.is_(None)))
+    """Every hold there ever was on the payer, on an invoice, or on all of the connection; oldest first."""
+    return _placed(
+        work,
+        _H.connection_id == connection_id,
+        or_(_H.payer_id == payer_id, _H.payer_id.is_(None), _H.invoice_id.is_not(None)),
+    )
 
 
 def _placed(work: Work, *where: ColumnElement[bool]) -> list[PlacedHold]:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import StepChannel
@@ -287,8 +287,8 @@ def _holding(work: Work, message_id: int, connection_id: int, payer_id: str, tod
         h.state == HoldState.ACTIVE.value,
         h.begins <= today,
         or_(h.until.is_(None), h.until >= today),
-        or_(h.payer_id.is_(None), h.payer_id == payer_id),
-        or_(h.invoice_id.is_(None), h.invoice_id.in_(items)),
+        # A hold on an invoice goes with it, whoever pays for it by now.
+        or_(and_(h.invoice_id.is_(None), or_(h.payer_id.is_(None), h.payer_id == payer_id)), h.invoice_id.in_(items)),
     )
     return work.execute(query.limit(1)).scalar_one_or_none()
 

@@ -445,6 +445,7 @@ def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: St
                 stored.customers.add(customer_id)
         if record.resource is Resource.INVOICES:
             stored.invoices.add(remote_id)
+            stored.reopened.add(remote_id)  # the money on it is free again
         if record.resource in (Resource.PAYMENTS, Resource.CREDIT_NOTES):
             stored.allocated |= _allocated_by(work, connection_id, record.resource, [remote_id])
             _ALLOCATIONS_OF(work, [(connection_id, record.resource.value, remote_id)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
@@ -32,54 +33,71 @@ def keep_all(store: Store, connection_id: int, pages: Iterable[Page], clock: Clo
 
 
 def keep_and_settle(
-    store: Store, connection_id: int, connector: Connector, pages: Iterable[Page], clock: Clock
+    store: Store,
+    connection_id: int,
+    connector: Connector,
+    pages: Iterable[Page],
+    clock: Clock,
+    *,
+    held_open: Collection[str] = (),
 ) -> records.Stored:
-    """Stores pages, and reads again the invoices that changed money was put on or taken off but which did not come
-    along by themselves: a source is not trusted to touch an invoice when a payment is applied to it.
+    """Stores pages, then reads again what they leave in doubt and what did not come along by itself: the invoices that
+    changed money was put on or taken off, those of `held_open`, and the money on invoices that owe more than before. A
+    source is trusted neither to touch an invoice when money is put on it, nor to list money that was taken back.
 
-    Which invoices these are is saved with each page, so that a killed pull still reads them when it is run again.
+    What is in doubt is saved with each page, so that a killed pull still reads it when it is run again.
     """
-    with store.reading() as work:
-        left = connections.cursor(work, connection_id, _UNSETTLED).position
-    saved = set(json.loads(left)) if left else set()
-    owing = set(saved)
+    doubts = _Doubts.saved(store, connection_id)
     total = records.Stored()
-    for page in pages:
-        with store.working(durable=False) as work:
-            stored = keep(work, connection_id, page, clock)
-            total.add(stored)
-            owing |= stored.allocated - total.invoices
-            if not owing <= saved:
-                _save_unsettled(work, connection_id, owing, clock)
-                saved = set(owing)
-            work.commit()
-    total.add(reread(store, connection_id, connector, owing - total.invoices, clock))
-    total.add(_reread_money(store, connection_id, connector, total.reopened, clock))
-    if saved:
-        with store.working(durable=False) as work:
-            _save_unsettled(work, connection_id, (), clock)
-            work.commit()
-    return total
 
+    def take(some: Iterable[Page]) -> None:
+        for page in some:
+            with store.working(durable=False) as work:
+                stored = keep(work, connection_id, page, clock)
+                doubts.invoices |= stored.allocated - total.invoices
+                doubts.money_on |= stored.reopened
+                total.add(stored)
+                doubts.save(work, connection_id, clock)
+                work.commit()
 
-def _reread_money(
-    store: Store, connection_id: int, connector: Connector, invoice_ids: Collection[str], clock: Clock
-) -> records.Stored:
-    """Reads again what was put on invoices that owe more than before: a source may not list a payment as changed when
-    it is taken back."""
+    take(pages)
+    missing = (doubts.invoices | set(held_open)) - total.invoices
+    if missing:
+        take(connector.records(Resource.INVOICES, sorted(missing)))
     with store.reading() as work:
-        put = records.put_on(work, connection_id, invoice_ids)
-    total = records.Stored()
+        put = records.put_on(work, connection_id, doubts.money_on)
     for resource, ids in put.items():
         total.add(keep_all(store, connection_id, connector.records(resource, sorted(ids)), clock))
+    if doubts.kept:
+        with store.working(durable=False) as work:
+            _Doubts().save(work, connection_id, clock, kept=doubts.kept)
+            work.commit()
     return total
 
 
-def _save_unsettled(work: Work, connection_id: int, invoice_ids: Collection[str], clock: Clock) -> None:
-    position = json.dumps(sorted(invoice_ids)) if invoice_ids else None
-    connections.move_cursor(
-        work, connection_id, _UNSETTLED, position=position, done=False, seen=len(invoice_ids), now=clock.now()
-    )
+@dataclass(slots=True)
+class _Doubts:
+    """What a pull has still to read again."""
+
+    invoices: set[str] = field(default_factory=set)
+    money_on: set[str] = field(default_factory=set)  # invoices whose payments and credits are to be read again
+    kept: str | None = None  # as it stands in the database
+
+    @classmethod
+    def saved(cls, store: Store, connection_id: int) -> _Doubts:
+        with store.reading() as work:
+            kept = connections.cursor(work, connection_id, _UNSETTLED).position
+        left = json.loads(kept) if kept else {}
+        return cls(set(left.get("invoices", ())), set(left.get("money_on", ())), kept)
+
+    def save(self, work: Work, connection_id: int, clock: Clock, *, kept: str | None = None) -> None:
+        left = {"invoices": sorted(self.invoices), "money_on": sorted(self.money_on)}
+        position = json.dumps(left) if self.invoices or self.money_on else None
+        if position != (self.kept or kept):
+            seen = len(self.invoices) + len(self.money_on)
+            now = clock.now()
+            connections.move_cursor(work, connection_id, _UNSETTLED, position=position, done=False, seen=seen, now=now)
+            self.kept = position
 
 
 def reread(

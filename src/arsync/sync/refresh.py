@@ -10,7 +10,7 @@ from arsync.store import connections, ledger, records
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.sync.delta import DELTA
-from arsync.sync.pull import keep_and_settle, reread
+from arsync.sync.pull import keep_and_settle
 
 
 def refresh(
@@ -27,6 +27,4 @@ def refresh(
     if cursor is None:
         raise UsageError(f"{connection.name} is not loaded yet")
     pages = connector.refresh(sorted(customers), cursor=cursor)
-    stored = keep_and_settle(store, connection.id, connector, pages, clock)
-    stored.add(reread(store, connection.id, connector, held_open - stored.invoices, clock))
-    return stored
+    return keep_and_settle(store, connection.id, connector, pages, clock, held_open=held_open)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,6 +25,8 @@ from arsync.sync.refresh import refresh
 _TERM: Final = timedelta(minutes=10)
 #: So many payers are read afresh in one go: few calls, and little time between the reading and the sending.
 _BATCH: Final = 25
+#: So many messages in a row without an answer, and the channel is taken to be down: no more are risked.
+_SILENT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Dispatched:
     postponed: list[tuple[Message, str]] = field(default_factory=list)  # tried again later
     failed: list[tuple[Message, str]] = field(default_factory=list)
     unknown: list[tuple[Message, str]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)  # payers whom the source would not show
     waiting: set[int] = field(default_factory=set)  # put back until the circumstances change; not claimed again
     opens_at: datetime | None = None  # set where the send window is closed now
     error: str | None = None  # the source could not be read: nothing more was sent
@@ -69,9 +72,12 @@ class Dispatched:
                 self.postponed.append((message, reason))
 
 
-def dispatch(store: Store, desk: Desk, clock: Clock, *, beat: Callable[[], None]) -> Dispatched:
-    """Sends what is approved, if the send window is open; `beat` is called between batches and may raise Locked."""
-    done = Dispatched(opens_at=next_opening(desk.policy, clock.now()))
+def dispatch(
+    store: Store, desk: Desk, clock: Clock, *, beat: Callable[[], None], but: Collection[int] = ()
+) -> Dispatched:
+    """Sends what is approved, if the send window is open, `but` these messages; `beat` is called now and again and may
+    raise Locked."""
+    done = Dispatched(waiting=set(but), opens_at=next_opening(desk.policy, clock.now()))
     if done.opens_at is not None:
         return done
     with store.reading() as work:
@@ -87,10 +93,14 @@ def dispatch(store: Store, desk: Desk, clock: Clock, *, beat: Callable[[], None]
         if not batch:
             break
         fresh = _refreshed(store, desk, batch, clock, done)
+        silent = 0
         for place, message in enumerate(fresh):
-            if _dispatch_one(store, desk, message, clock, done) is Sent.LATER:
-                # What holds for one message holds for all: the channel is closed, full or asks to slow down.
-                done.error = done.postponed[-1][1]
+            beat()
+            sent = _dispatch_one(store, desk, message, clock, done)
+            silent = silent + 1 if sent is Sent.UNKNOWN else 0
+            if sent is Sent.LATER or silent == _SILENT:
+                # What holds for one message holds for all: the channel is closed, full, asks to slow down or is down.
+                done.error = (done.postponed if sent is Sent.LATER else done.unknown)[-1][1]
                 _put_back(store, fresh[place + 1 :], done.error, clock)
                 break
         if done.error is not None:
@@ -112,7 +122,11 @@ def _refreshed(store: Store, desk: Desk, batch: list[Message], clock: Clock, don
         reason = f"the source could not be read again: {error}"
         _put_back(store, batch, reason, clock)
         done.postponed += [(message, reason) for message in batch]
-        done.error = str(error)
+        if isinstance(error, RetryLater | Reauthorise):
+            done.error = str(error)  # nobody can be read
+        else:
+            done.waiting |= {message.id for message in batch}  # this payer only: the others go on
+            done.unread.append(reason)
         return []
     return batch
 

@@ -159,7 +159,8 @@ def _work_one(
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
     shift.errors += shift.decided.unwritten
     told(f"{shift.connection}: dispatch")
-    shift.dispatched = dispatch(store, fresh, clock, beat=lock.renew)
+    shift.dispatched = dispatch(store, fresh, clock, beat=lock.renew, but=shift.decided.waiting)
+    shift.errors += shift.dispatched.unread
     if shift.dispatched.error:
         shift.errors.append(f"dispatch: {shift.dispatched.error}")
     told(f"{shift.connection}: write back")
@@ -175,6 +176,7 @@ def tasks(store: Store) -> list[str]:
         unknown = messages.in_states(work, (MessageState.UNKNOWN,))
         failed = messages.in_states(work, (MessageState.FAILED,))
         open_notes = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
+        open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.attempts]
         jailed = connections.quarantined(work)
     return [
         *(f"{one.name} is {one.health}: {one.health_reason}" for one in every if one.health in _UNFIT),
