@@ -178,6 +178,23 @@ def test_stop_pressed_after_the_first_message_lets_no_second_one_out(shop: Insta
 # --- explain ------------------------------------------------------------------------------------------------------
 
 
+def test_explain_says_at_once_what_was_said_since_the_last_run(shop: Installation) -> None:
+    """A dispute, the red button, a void: nobody need wait for a run to be told the truth."""
+    shop.arsync("run")
+    assert "now: act (send)" in shop.arsync("explain", "H-3").out
+    shop.arsync("dispute", "H-3", "--reason", "wrong colour")
+    assert "now: dispute by" in shop.arsync("explain", "H-3").out
+    shop.arsync("stop", "--reason", "year end")
+    assert "year end; nothing goes out until" in shop.arsync("explain", "T-1").out
+    shop.arsync("start")
+    (invoice,) = [
+        one["id"] for one in shop.sandbox.truth(shop.books["harbor"].id)["invoices"] if one["number"] == "H-1"
+    ]
+    shop.books["harbor"].act("void", invoice=invoice)
+    shop.arsync("sync")
+    assert "now: it is void: nothing is chased" in shop.arsync("explain", "H-1").out
+
+
 def test_explain_tells_the_message_its_note_and_when_the_next_one_is_due(shop: Installation) -> None:
     assert "nothing is decided yet" in shop.arsync("explain", "H-3").out
     shop.arsync("run")

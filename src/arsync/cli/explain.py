@@ -11,7 +11,9 @@ from arsync.bootstrap import App
 from arsync.cli.context import ConnectionOption, Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.cli.people import one_invoice
+from arsync.domain.chase import Rule
 from arsync.domain.clock import local_date
+from arsync.domain.documents import InvoiceState
 from arsync.domain.states import HoldState
 from arsync.store import connections, holds, messages, notes, verdicts
 from arsync.store.ledger import FoundInvoice
@@ -33,20 +35,51 @@ def explain(
     with opened(context) as app:
         found = one_invoice(app, invoice, connection)
         story, standing = _story(app, found)
+        since = _since_the_run(app, found, standing)
     if as_json:
-        dump({"invoice": found, "now": standing, "story": [{"on": on, "what": line} for on, line in story]})
+        dump(
+            {
+                "invoice": found,
+                "now": standing,
+                "since": since,
+                "story": [{"on": on, "what": line} for on, line in story],
+            }
+        )
         return
     due = f"due {found.due_on}" if found.due_on else "no due date"
     owed = f"{found.state}, {found.balance} of {found.total}, {due}"
     say(flat(f"{found.number} of {found.customer} ({found.connection}): {owed}"), style="bold")
-    if standing is None:
-        say("now: " + ("nothing is decided yet; run `arsync run`" if found.state == "open" else f"it is {found.state}"))
+    if since is not None:
+        say(flat(f"now: {since}"))
+        if standing is not None and found.state == "open":
+            say(flat(f"     the last run had said: {standing.decision} ({standing.rule}): {standing.reason}"))
+    elif standing is None:
+        say("now: nothing is decided yet; run `arsync run`")
     else:
         following = f"next on {standing.next_on}" if standing.next_on else "a person must act, or something must change"
         say(flat(f"now: {standing.decision} ({standing.rule}) since {standing.first_on}: {standing.reason}"))
         say(f"     {following}")
     for on, line in story:
         say(f"  {on}  {flat(line)}")
+
+
+def _since_the_run(app: App, found: FoundInvoice, standing: Interval | None) -> str | None:
+    """What has happened since the standing verdict was given, and stops the chase whatever it says."""
+    if found.state != InvoiceState.OPEN:
+        return f"it is {found.state}: nothing is chased"
+    with app.store.reading() as work:
+        button = connections.installation(work)
+        placed = holds.active(work, found.connection_id)
+    if button.stopped_at is not None and (standing is None or standing.rule != Rule.STOPPED):
+        return f"stopped by {button.stopped_by}: {button.stop_reason}; nothing goes out until `arsync start`"
+    for one in placed:
+        hold = one.hold
+        mine = hold.invoice_id == found.invoice_id or (
+            hold.invoice_id is None and hold.payer_id in (None, found.payer_id)
+        )
+        if mine and (standing is None or standing.at < one.created_at):
+            return f"{hold.kind} by {hold.author}: {hold.reason} (hold {one.id}); it is not chased"
+    return None
 
 
 def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Interval | None]:
