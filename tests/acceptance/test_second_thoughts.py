@@ -69,7 +69,7 @@ def test_a_date_that_means_never_stops_its_own_customer_only(shop: Installation)
     )  # fmt: skip
     shop.arsync("run", status=None)
     assert shop.states() == {"accepted": 3}
-    assert "H-9" in shop.arsync("explain", "H-9").out
+    assert "now: hold (unplannable)" in shop.arsync("explain", "H-9").out
 
 
 def test_a_channel_that_does_not_answer_is_not_tried_with_every_message(shop: Installation) -> None:

@@ -139,6 +139,7 @@ def test_every_guard_of_the_rules_has_a_test_here() -> None:
     elsewhere = {
         *(Rule.MILDER_FIRST, Rule.LADDER_DONE, Rule.LISTED, Rule.TASK, Rule.CALENDAR),  # test_ladder.py
         *(Rule.CAP, Rule.BREAKER),  # test_admit.py
+        Rule.UNPLANNABLE,  # tests/acceptance/test_second_thoughts.py
         *(Rule.SEND, Rule.APPROVE),  # below
     }
     assert {case[1] for case in CASES} | elsewhere == set(Rule)
