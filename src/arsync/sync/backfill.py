@@ -12,7 +12,7 @@ from typing import Final
 from arsync.connector import Clock, Connector, Resource
 from arsync.domain.states import Health
 from arsync.errors import Stale
-from arsync.store import connections, events, ledger, records
+from arsync.store import connections, events, ledger, payers, quarantine
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.sync import delta
@@ -120,7 +120,7 @@ def _begin(store: Store, connection: Connection, connector: Connector, clock: Cl
         connections.move_cursor(
             work, connection.id, _GHOSTS, position=None, done=not held_open, seen=held_open, now=now
         )
-        records.forget_unnamed(work, connection.id)
+        quarantine.forget_unnamed(work, connection.id)
         events.log(work, "backfill_started", at=now, connection_id=connection.id)
         work.commit()
     return position, since, False
@@ -180,7 +180,7 @@ def _exorcise(store: Store, connection: Connection, connector: Connector, clock:
 def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) -> None:
     with store.working() as work:
         now = clock.now()
-        records.resolve_payers(work, connection.id)
+        payers.resolve(work, connection.id)
         began = connections.cursor(work, connection.id, "backfill")
         # What does not add up is loaded again from the beginning by whatever pulls next; until then nothing is sent.
         whole = not loaded.differences

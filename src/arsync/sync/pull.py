@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
-from arsync.store import chases, connections, records
+from arsync.store import chases, connections, records, reductions
 from arsync.store.engine import Store, Work
 
 _UNSETTLED: Final = "unsettled"
@@ -65,7 +65,7 @@ def keep_and_settle(
     if missing:
         take(connector.records(Resource.INVOICES, sorted(missing)))
     with store.reading() as work:
-        put = records.put_on(work, connection_id, doubts.money_on)
+        put = reductions.put_on(work, connection_id, doubts.money_on)
     for resource, ids in put.items():
         total.add(keep_all(store, connection_id, connector.records(resource, sorted(ids)), clock))
     if doubts.kept:

@@ -26,7 +26,7 @@ from tests.integration.store.books import (
 
 from arsync.connector import Resource
 from arsync.domain.documents import CreditState, CustomerState, Invoice, InvoiceState, Record
-from arsync.store import connections, ledger, records
+from arsync.store import connections, ledger, quarantine
 from arsync.store.engine import Store
 
 BALANCE = "SELECT state, balance FROM invoices ORDER BY remote_id"
@@ -221,7 +221,7 @@ def test_a_broken_record_with_a_name_that_cannot_be_kept_is_named_by_a_hash(book
     assert all(str(name).startswith("sha256:") and len(str(name)) <= 64 for name, _ in rows)
     assert {owner for _, owner in rows} == {None, "C1"}
     with books.store.working() as work:
-        records.forget_unnamed(work, books.id)
+        quarantine.forget_unnamed(work, books.id)
         work.commit()
     assert books.rows("SELECT * FROM quarantine") == []
 

@@ -1,0 +1,96 @@
+"""Customers and their contacts in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import exists, or_, select
+
+from arsync.connector import Resource
+from arsync.domain.documents import Customer
+from arsync.domain.money import to_units
+from arsync.store import tables as t
+from arsync.store.bulk import DeleteWhere, Insert, Upsert, adapted, among
+from arsync.store.engine import Work
+from arsync.store.newest import is_buried, is_older, known
+from arsync.store.stored import Stored
+
+_CUSTOMER: Final = Upsert(t.customers)
+_CONTACT: Final = Insert(t.contacts)
+_CONTACTS_OF: Final = DeleteWhere(t.contacts, "connection_id", "customer_id")
+
+
+def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: Stored) -> None:
+    """Writes those customers that are news, with their contacts."""
+    c = t.customers.c
+    there = known(
+        work, connection_id, t.customers, latest,
+        c.updated_at, c.version, c.parent_id, c.merged_into, c.state, c.balance,
+    )  # fmt: skip
+    fresh = []
+    arrived = []
+    for remote_id, customer in latest.items():
+        row = there.get(remote_id)
+        if row is None:
+            arrived.append(remote_id)
+        elif not _is_news_of_customer(row, customer):
+            continue
+        fresh.append(customer)
+        if customer.parent_id or customer.merged_into or (row is not None and _relinked(row, customer)):
+            stored.relinked = True
+    stored.arrived[Resource.CUSTOMERS] += len(arrived)
+    stored.relinked = stored.relinked or _is_awaited(work, connection_id, arrived)
+    as_ = adapted(work)
+    _CUSTOMER(
+        work,
+        [
+            (
+                connection_id,
+                customer.remote_id,
+                customer.name,
+                customer.state.value,
+                customer.parent_id,
+                customer.merged_into,
+                customer.merged_into or customer.parent_id or customer.remote_id,
+                customer.currency,
+                customer.country,
+                customer.language,
+                None if customer.balance is None else to_units(customer.balance),
+                as_.instant(customer.updated_at),
+                customer.version,
+            )
+            for customer in fresh
+        ],
+    )
+    _CONTACTS_OF(work, [(connection_id, customer.remote_id) for customer in fresh if customer.remote_id in there])
+    _CONTACT(
+        work,
+        [
+            (connection_id, customer.remote_id, place, contact.name, contact.email, contact.phone, contact.role.value)
+            for customer in fresh
+            for place, contact in enumerate(customer.contacts)
+        ],
+    )
+    stored.written += len(fresh)
+    stored.customers |= {customer.remote_id for customer in fresh}
+
+
+def _is_news_of_customer(row: Any, customer: Customer) -> bool:
+    if is_older(customer, row) or is_buried(customer, row):
+        return False
+    # The update time alone is not enough: a source may change a balance without touching it.
+    return is_older(row, customer) or _relinked(row, customer) or row.balance != customer.balance
+
+
+def _is_awaited(work: Work, connection_id: int, arrived: Sequence[str]) -> bool:
+    """Whether a customer read earlier names one of these as its parent or survivor."""
+    c = t.customers.c
+    if not arrived:
+        return False
+    named = or_(among(work, c.parent_id, arrived), among(work, c.merged_into, arrived))
+    return bool(work.execute(select(exists(select(1).where(c.connection_id == connection_id, named)))).scalar_one())
+
+
+def _relinked(row: Any, customer: Customer) -> bool:
+    return (row.parent_id, row.merged_into, row.state) != (customer.parent_id, customer.merged_into, customer.state)

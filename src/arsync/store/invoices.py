@@ -1,0 +1,88 @@
+"""Invoices and their lines in the cache."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from arsync.connector import Resource
+from arsync.domain.documents import Invoice, InvoiceState
+from arsync.domain.money import to_units
+from arsync.store import tables as t
+from arsync.store.bulk import Adapted, DeleteWhere, Insert, Row, Upsert, adapted
+from arsync.store.engine import Work
+from arsync.store.newest import is_buried, is_older, known
+from arsync.store.stored import Stored
+
+_INVOICE: Final = Upsert(t.invoices)
+_LINE: Final = Insert(t.invoice_lines)
+_LINES_OF: Final = DeleteWhere(t.invoice_lines, "connection_id", "invoice_id")
+
+
+def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Stored) -> None:
+    """Writes those invoices that are news, with their lines."""
+    c = t.invoices.c
+    there = known(
+        work, connection_id, t.invoices, latest,
+        c.updated_at, c.version, c.balance, c.total, c.state, c.due_on, c.customer_id, c.number, c.currency,
+    )  # fmt: skip
+    as_ = adapted(work)
+    rows: list[Row] = []
+    lines: list[Row] = []
+    rewritten: list[Row] = []
+    stored.invoices |= latest.keys()
+    for remote_id, invoice in latest.items():
+        row = there.get(remote_id)
+        if row is not None:
+            if is_older(invoice, row) or is_buried(invoice, row) or _says_the_same(row, invoice):
+                continue
+            rewritten.append((connection_id, remote_id))
+            if invoice.balance > row.balance or (invoice.state != row.state and invoice.state in _ENDED):
+                stored.reopened.add(remote_id)
+            stored.customers.add(row.customer_id)
+        stored.customers.add(invoice.customer_id)
+        rows.append(_invoice_row(connection_id, invoice, as_))
+        for place, line in enumerate(invoice.lines):
+            quantity = None if line.quantity is None else str(line.quantity)
+            lines.append((connection_id, remote_id, place, line.description, quantity, to_units(line.amount)))
+    stored.arrived[Resource.INVOICES] += len(rows) - len(rewritten)
+    _INVOICE(work, rows)
+    _LINES_OF(work, rewritten)
+    _LINE(work, lines)
+    stored.written += len(rows)
+
+
+_ENDED: Final = (InvoiceState.VOID, InvoiceState.DELETED)
+
+
+def _invoice_row(connection_id: int, invoice: Invoice, as_: Adapted) -> Row:
+    return (
+        connection_id,
+        invoice.remote_id,
+        invoice.number,
+        invoice.customer_id,
+        invoice.state.value,
+        invoice.currency,
+        to_units(invoice.total),
+        to_units(invoice.balance),
+        as_.day(invoice.issued_on),
+        as_.day(invoice.due_on),
+        invoice.reference,
+        invoice.email,
+        as_.instant(invoice.updated_at),
+        invoice.version,
+    )
+
+
+def _says_the_same(row: Any, invoice: Invoice) -> bool:
+    # The update time alone is not enough: a source may lower a balance without touching it.
+    return bool(
+        row.updated_at == invoice.updated_at
+        and row.version == invoice.version
+        and row.balance == invoice.balance
+        and row.total == invoice.total
+        and row.state == invoice.state
+        and row.due_on == invoice.due_on
+        and row.customer_id == invoice.customer_id
+        and row.number == invoice.number
+        and row.currency == invoice.currency
+    )

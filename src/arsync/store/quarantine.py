@@ -1,0 +1,87 @@
+"""Quarantine: records that cannot be read, kept with the reason until they can be; each holds its payer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import delete, insert, select, update
+
+from arsync.connector import Broken
+from arsync.domain.documents import Record, resource_of
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+_ID_LENGTH: Final = 64
+_UNNAMED: Final = "sha256:"
+
+
+def keep(work: Work, connection_id: int, broken: Sequence[Broken], now: datetime) -> None:
+    """Keeps records that cannot be read, with the reason; one that is there already is told anew."""
+    q = t.quarantine.c
+    for record in broken:
+        remote_id, customer_id = _name_of(record), record.customer_id
+        if customer_id is not None and not _is_storable(customer_id):
+            customer_id = None  # whose it is cannot be told: it concerns everybody
+        reason, raw = _clean(record.reason), _clean(record.raw)
+        known = (q.connection_id == connection_id, q.resource == record.resource.value, q.remote_id == remote_id)
+        found = work.execute(
+            update(t.quarantine).where(*known).values(reason=reason, raw=raw, customer_id=customer_id, last_at=now)
+        )
+        if not found.rowcount:
+            work.execute(
+                insert(t.quarantine).values(
+                    connection_id=connection_id,
+                    resource=record.resource.value,
+                    remote_id=remote_id,
+                    customer_id=customer_id,
+                    reason=reason,
+                    raw=raw,
+                    first_at=now,
+                    last_at=now,
+                )
+            )
+
+
+def _clean(raw: str) -> str:
+    return raw.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\u0000")[:20_000]
+
+
+def _is_storable(remote_id: str) -> bool:
+    return len(remote_id) <= _ID_LENGTH and _clean(remote_id) == remote_id
+
+
+def _name_of(record: Broken) -> str:
+    """The record's id, or a hash where it has none that could be kept."""
+    if record.remote_id and _is_storable(record.remote_id):
+        return record.remote_id
+    text = record.remote_id or record.raw
+    return _UNNAMED + hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:40]
+
+
+def forget_unnamed(work: Work, connection_id: int) -> None:
+    """Releases what has no id, right before everything is read again: if it is still broken it comes back."""
+    q = t.quarantine.c
+    work.execute(
+        delete(t.quarantine).where(q.connection_id == connection_id, q.remote_id.startswith(_UNNAMED, autoescape=True))
+    )
+
+
+def release(work: Work, connection_id: int, records: Iterable[Record], broken: Iterable[Broken]) -> None:
+    """What could be read after all leaves quarantine."""
+    q = t.quarantine.c
+    query = select(q.resource, q.remote_id).where(q.connection_id == connection_id)
+    jailed = {(row.resource, row.remote_id) for row in work.execute(query)}
+    if not jailed:
+        return
+    still = {(record.resource.value, record.remote_id) for record in broken}
+    for record in records:
+        name = (resource_of(record).value, record.remote_id)
+        if name in jailed and name not in still:
+            work.execute(
+                delete(t.quarantine).where(
+                    q.connection_id == connection_id, q.resource == name[0], q.remote_id == name[1]
+                )
+            )

@@ -1,0 +1,156 @@
+"""What reduces what is owed: payments, credit notes, and what was put on which invoice, in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from arsync.connector import Resource
+from arsync.domain.documents import Allocation, CreditNote, Payment
+from arsync.domain.money import to_units
+from arsync.store import tables as t
+from arsync.store.bulk import DeleteWhere, Insert, Row, Upsert, adapted, among
+from arsync.store.engine import Work
+from arsync.store.newest import is_buried, is_older, known
+from arsync.store.stored import Stored
+
+_PAYMENT: Final = Upsert(t.payments)
+_CREDIT_NOTE: Final = Upsert(t.credit_notes)
+_ALLOCATION: Final = Insert(t.allocations)
+_ALLOCATIONS_OF: Final = DeleteWhere(t.allocations, "connection_id", "source", "source_id")
+
+
+def keep_payments(work: Work, connection_id: int, latest: dict[str, Payment], stored: Stored) -> None:
+    """Writes those payments that are news, with their allocations."""
+    c = t.payments.c
+    there = known(work, connection_id, t.payments, latest, c.amount, *_credit_columns(c))
+    fresh = [record for record in latest.values() if _is_news(there.get(record.remote_id), record)]
+    as_ = adapted(work)
+    _PAYMENT(
+        work,
+        [
+            (
+                connection_id,
+                payment.remote_id,
+                payment.kind.value,
+                payment.customer_id,
+                payment.state.value,
+                payment.currency,
+                to_units(payment.amount),
+                to_units(payment.unapplied),
+                as_.day(payment.received_on),
+                payment.reference,
+                as_.instant(payment.updated_at),
+                payment.version,
+            )
+            for payment in fresh
+        ],
+    )
+    _keep_allocations(work, connection_id, Resource.PAYMENTS, fresh, there, stored)
+
+
+def keep_credit_notes(work: Work, connection_id: int, latest: dict[str, CreditNote], stored: Stored) -> None:
+    """Writes those credit notes that are news, with their allocations."""
+    c = t.credit_notes.c
+    there = known(work, connection_id, t.credit_notes, latest, c.total.label("amount"), *_credit_columns(c))
+    fresh = [record for record in latest.values() if _is_news(there.get(record.remote_id), record)]
+    as_ = adapted(work)
+    _CREDIT_NOTE(
+        work,
+        [
+            (
+                connection_id,
+                note.remote_id,
+                note.number,
+                note.customer_id,
+                note.state.value,
+                note.currency,
+                to_units(note.total),
+                to_units(note.unapplied),
+                as_.day(note.issued_on),
+                as_.instant(note.updated_at),
+                note.version,
+            )
+            for note in fresh
+        ],
+    )
+    _keep_allocations(work, connection_id, Resource.CREDIT_NOTES, fresh, there, stored)
+
+
+def _credit_columns(c: Any) -> tuple[Any, ...]:
+    return (c.updated_at, c.version, c.unapplied, c.state, c.customer_id)
+
+
+def _is_news(row: Any, record: Payment | CreditNote) -> bool:
+    if row is None:
+        return True
+    if is_older(record, row) or is_buried(record, row):
+        return False
+    return bool(
+        is_older(row, record)
+        or (record.amount if isinstance(record, Payment) else record.total) != row.amount
+        or record.unapplied != row.unapplied
+        or record.state != row.state
+        or record.customer_id != row.customer_id
+    )
+
+
+def _keep_allocations(
+    work: Work,
+    connection_id: int,
+    source: Resource,
+    fresh: Sequence[Payment | CreditNote],
+    there: dict[str, Any],
+    stored: Stored,
+) -> None:
+    rewritten = [record.remote_id for record in fresh if record.remote_id in there]
+    stored.arrived[source] += len(fresh) - len(rewritten)
+    stored.allocated |= allocated_by(work, connection_id, source, rewritten)
+    _ALLOCATIONS_OF(work, [(connection_id, source.value, remote_id) for remote_id in rewritten])
+    as_ = adapted(work)
+    rows: list[Row] = []
+    for record in fresh:
+        parts: tuple[Allocation, ...] = record.allocations
+        for place, part in enumerate(parts):
+            day = as_.day(part.allocated_on)
+            rows.append(
+                (connection_id, source.value, record.remote_id, place, part.invoice_id, to_units(part.amount), day)
+            )
+            stored.allocated.add(part.invoice_id)
+        for customer_id in (record.customer_id, getattr(there.get(record.remote_id), "customer_id", None)):
+            if customer_id is not None:
+                stored.customers.add(customer_id)
+    _ALLOCATION(work, rows)
+    stored.written += len(fresh)
+
+
+def allocated_by(work: Work, connection_id: int, source: Resource, source_ids: Collection[str]) -> set[str]:
+    """The invoices that these payments or credit notes are known to be put on."""
+    a = t.allocations.c
+    if not source_ids:
+        return set()
+    query = select(a.invoice_id).where(
+        a.connection_id == connection_id, a.source == source.value, among(work, a.source_id, source_ids)
+    )
+    return set(work.execute(query).scalars())
+
+
+def forget_allocations(work: Work, connection_id: int, source: Resource, source_id: str) -> None:
+    """That payment or credit note is on no invoice any more."""
+    _ALLOCATIONS_OF(work, [(connection_id, source.value, source_id)])
+
+
+def put_on(work: Work, connection_id: int, invoice_ids: Collection[str]) -> dict[Resource, set[str]]:
+    """The payments and credit notes that the cache knows to be put on these invoices."""
+    if not invoice_ids:
+        return {}
+    a = t.allocations.c
+    query = select(a.source, a.source_id).where(
+        a.connection_id == connection_id, among(work, a.invoice_id, invoice_ids)
+    )
+    found: dict[Resource, set[str]] = {}
+    for row in work.execute(query):
+        found.setdefault(Resource(row.source), set()).add(row.source_id)
+    return found
