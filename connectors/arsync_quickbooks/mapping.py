@@ -41,8 +41,11 @@ _NOTHING: Final = Decimal(0)
 #: The time of a tombstone that does not tell its own.
 BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _VOIDED: Final = "Voided"
-#: The custom fields that hold the customer's own reference; QuickBooks Online has no field of its own for it.
-_REFERENCE: Final = re.compile(r"p\.? ?o\.?\b|purchase order|(your|customer|client)\W+(ref|order)", re.IGNORECASE)
+#: The custom fields that hold what the customer calls it; QuickBooks Online has no field of its own for that.
+_PURCHASE_ORDER: Final = re.compile(r"p\.? ?o\.?\b|purchase order|(your|customer|client)\W+order", re.IGNORECASE)
+_REFERENCE: Final = re.compile(r"(your|customer|client)\W+ref", re.IGNORECASE)
+_SEPARATOR: Final = re.compile(r'[,;](?=(?:[^"]*"[^"]*")*[^"]*$)')  # but not inside quotes
+_IN_BRACKETS: Final = re.compile(r"<([^<>]*)>\s*$")
 
 
 class Unreadable(ValueError):
@@ -124,11 +127,15 @@ def _invoice(found: wire.Invoice, home: Home) -> Invoice | Deleted:
         balance=balance,
         issued_on=_date(found.txn_date, "TxnDate"),
         due_on=_day(found.due_date, "DueDate") if found.due_date else None,
-        reference=_reference(found),
+        reference=_custom(found, _REFERENCE),
         email=_first_address(found.bill_email),
         lines=tuple([_line(line) for line in found.line or () if _is_sold(line)]),
         updated_at=_updated_at(found),
         version=_text(found.sync_token) or "",
+        purchase_order=_text(found.po_number) or _custom(found, _PURCHASE_ORDER),
+        terms=_named(found.sales_term_ref),
+        copies=_copies(found),
+        exchange_rate=_rate(found.exchange_rate),
     )
 
 
@@ -161,13 +168,20 @@ def _line(line: wire.Line) -> InvoiceLine:
     return InvoiceLine(description or "", quantity, worth)
 
 
-def _reference(found: wire.Invoice) -> str | None:
-    if found.po_number:
-        return _text(found.po_number)
+def _custom(found: wire.Invoice, kind: re.Pattern[str]) -> str | None:
     for custom in found.custom_field or ():
-        if custom.string_value and custom.name and _REFERENCE.match(custom.name):
+        if custom.string_value and custom.name and kind.match(custom.name):
             return _text(custom.string_value)
     return None
+
+
+def _copies(found: wire.Invoice) -> tuple[str, ...]:
+    """Who else was sent the invoice, each once."""
+    first = _first_address(found.bill_email)
+    others = _addresses(found.bill_email) if _is_list(found.bill_email) else []
+    if found.bill_email_cc:
+        others = others + _addresses(found.bill_email_cc)
+    return tuple(dict.fromkeys(other for other in others if other != first)) if others else ()
 
 
 def _payment(found: wire.Payment, home: Home) -> Payment | Deleted:
@@ -193,6 +207,7 @@ def _payment(found: wire.Payment, home: Home) -> Payment | Deleted:
         allocations=allocations,
         updated_at=_updated_at(found),
         version=_text(found.sync_token) or "",
+        exchange_rate=_rate(found.exchange_rate),
     )
 
 
@@ -227,6 +242,7 @@ def _credit_note(found: wire.CreditMemo, home: Home) -> CreditNote | Deleted:
         allocations=(),
         updated_at=_updated_at(found),
         version=_text(found.sync_token) or "",
+        exchange_rate=_rate(found.exchange_rate),
     )
 
 
@@ -250,6 +266,8 @@ def _customer(found: wire.Customer, home: Home) -> Customer | Deleted:
         balance=None if found.balance is None else _amount(found.balance, "Balance"),
         updated_at=_updated_at(found),
         version=_text(found.sync_token) or "",
+        region=_text(address.country_sub_division_code) if isinstance(address, wire.Address) else None,
+        terms=_named(found.sales_term_ref),
     )
 
 
@@ -339,14 +357,35 @@ def _updated_at(found: wire.Entity) -> datetime:
 
 
 def _addresses(email: wire.Email | str | None) -> list[str]:
+    """The addresses of a list with commas or semicolons, each bare: `"Doe, Jane" <jane@x.example>` is one."""
     text = email.address if isinstance(email, wire.Email) else email
-    return [part.strip() for part in re.split(r"[,;]", text) if part.strip()] if text else []
+    found = [bare for part in _SEPARATOR.split(text) if (bare := _bare(part))] if text else []
+    return list(dict.fromkeys(found))
+
+
+def _bare(part: str) -> str:
+    inside = _IN_BRACKETS.search(part)
+    return (inside[1] if inside else part).strip()
+
+
+def _is_list(email: wire.Email | str | None) -> bool:
+    text = email.address if isinstance(email, wire.Email) else email
+    return text is not None and ("," in text or ";" in text)
 
 
 def _first_address(email: wire.Email | str | None) -> str | None:
-    if isinstance(email, wire.Email) and email.address and "," not in email.address and ";" not in email.address:
-        return email.address.strip() or None
+    if isinstance(email, wire.Email) and email.address and not _is_list(email):
+        return _bare(email.address) or None
     return next(iter(_addresses(email)), None)
+
+
+def _named(ref: wire.NamedRef | str | None) -> str | None:
+    return ref.name or None if isinstance(ref, wire.NamedRef) else None
+
+
+def _rate(rate: Decimal | None) -> Decimal | None:
+    """Of a document in another currency: QuickBooks, too, counts home units for one of it."""
+    return rate if rate is not None and rate.is_finite() and rate > 0 and rate != 1 else None
 
 
 def _phone(phone: wire.Phone | str | None) -> str | None:

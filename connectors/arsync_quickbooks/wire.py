@@ -44,6 +44,7 @@ class Phone(Wire):
 
 class Address(Wire):
     country: str | None = None
+    country_sub_division_code: Text = None
 
 
 class CustomField(Wire):
@@ -85,6 +86,7 @@ class Transaction(Entity):
     customer_ref: Ref | str | None = None
     private_note: str | None = None
     total_amt: Decimal | None = None
+    exchange_rate: Decimal | None = None
     line: list[Line] | None = None
 
 
@@ -92,6 +94,8 @@ class Invoice(Transaction):
     balance: Decimal | None = None
     due_date: str | None = None
     bill_email: Email | str | None = None
+    bill_email_cc: Email | str | None = None
+    sales_term_ref: NamedRef | str | None = None
     po_number: Text = msgspec.field(default=None, name="PONumber")
     custom_field: list[CustomField] | None = None
 
@@ -119,6 +123,7 @@ class Customer(Entity):
     primary_email_addr: Email | str | None = None
     primary_phone: Phone | str | None = None
     mobile: Phone | str | None = None
+    sales_term_ref: NamedRef | str | None = None
     balance: Decimal | None = None
 
 

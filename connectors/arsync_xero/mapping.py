@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -30,6 +30,13 @@ _State = TypeVar("_State", InvoiceState, CreditState)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP: Final = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _ZERO: Final = Decimal("0.00")
+_RATES: Final = Context(prec=10)
+_TERMS: Final = {
+    "DAYSAFTERBILLDATE": "{} days after the invoice date",
+    "DAYSAFTERBILLMONTH": "{} days after the end of the invoice's month",
+    "OFCURRENTMONTH": "day {} of the invoice's month",
+    "OFFOLLOWINGMONTH": "day {} of the month after the invoice's",
+}
 _ONE_MILLISECOND: Final = timedelta(milliseconds=1)
 
 _INVOICE_STATES: Final = {
@@ -107,7 +114,21 @@ def invoice(record: wire.Invoice, updated: datetime) -> Invoice | None:
         lines=tuple([_line(line, inclusive) for line in record.line_items or ()]),
         updated_at=updated,
         version=_version(updated),
+        exchange_rate=_rate(record.currency_rate),
+        expected_on=_expected_on(record),
+        sent=record.sent_to_contact,
     )
+
+
+def _expected_on(record: wire.Invoice) -> date | None:
+    """Nobody's money depends on it: what cannot be read is not there."""
+    text, stamp = record.expected_payment_date_string, record.expected_payment_date
+    if text is None and stamp is None:
+        return None
+    try:
+        return _optional_day(text, stamp, "ExpectedPaymentDate")
+    except Unreadable:
+        return None
 
 
 def payment(record: wire.Payment, updated: datetime) -> Payment | None:
@@ -137,6 +158,7 @@ def payment(record: wire.Payment, updated: datetime) -> Payment | None:
         allocations=allocations,
         updated_at=updated,
         version=_version(updated),
+        exchange_rate=_rate(record.currency_rate),
     )
 
 
@@ -172,6 +194,7 @@ def _advance(
         allocations=_allocations(record, state, issued_on),
         updated_at=updated,
         version=_version(updated),
+        exchange_rate=_rate(record.currency_rate),
     )
 
 
@@ -193,6 +216,7 @@ def credit_note(record: wire.CreditNote, updated: datetime) -> CreditNote | None
         allocations=_allocations(record, state, issued_on),
         updated_at=updated,
         version=_version(updated),
+        exchange_rate=_rate(record.currency_rate),
     )
 
 
@@ -217,6 +241,8 @@ def customer(record: wire.Contact, updated: datetime) -> Customer:
         balance=None if outstanding is None else _amount(outstanding, "Balances.AccountsReceivable.Outstanding"),
         updated_at=updated,
         version=_version(updated),
+        region=_region(record.addresses or ()),
+        terms=_terms(record.payment_terms.sales if record.payment_terms is not None else None),
     )
 
 
@@ -247,9 +273,32 @@ def _phone(phones: list[wire.Phone] | tuple[()]) -> str | None:
 
 
 def _country(addresses: list[wire.Address] | tuple[()]) -> str | None:
+    return next((found for address in _ranked(addresses) if (found := country_of(address.country))), None)
+
+
+def _region(addresses: list[wire.Address] | tuple[()]) -> str | None:
+    return next((found for address in _ranked(addresses) if (found := _text(address.region))), None)
+
+
+def _ranked(addresses: list[wire.Address] | tuple[()]) -> list[wire.Address]:
     """Bills go to the postal address, so it comes first."""
-    ranked = sorted(addresses, key=lambda address: address.address_type != "POBOX")
-    return next((found for address in ranked if (found := country_of(address.country))), None)
+    return sorted(addresses, key=lambda address: address.address_type != "POBOX")
+
+
+def _terms(agreed: wire.PaymentTerm | None) -> str | None:
+    """What Xero's four kinds of terms say, in words."""
+    if agreed is None or agreed.day is None:
+        return None
+    words = _TERMS.get(agreed.type or "")
+    return words.format(agreed.day) if words else None
+
+
+@lru_cache(maxsize=1024)
+def _rate(rate: Decimal | None) -> Decimal | None:
+    """Home units for one of the document's currency: Xero counts the other way round."""
+    if rate is None or not rate.is_finite() or rate <= 0 or rate == 1:
+        return None
+    return _RATES.divide(Decimal(1), rate)
 
 
 def _line(line: wire.Line, inclusive: bool) -> InvoiceLine:

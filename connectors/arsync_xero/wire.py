@@ -59,6 +59,10 @@ class Invoice(Stamped):
     due_date_string: str | None = None
     line_amount_types: str | None = None
     line_items: list[Line] | None = None
+    currency_rate: Decimal | None = None
+    expected_payment_date: str | None = None
+    expected_payment_date_string: str | None = None
+    sent_to_contact: bool | None = None
 
 
 class InvoiceReference(_Wire):
@@ -77,6 +81,7 @@ class Payment(Stamped):
     date_string: str | None = None
     reference: Text = None
     invoice: InvoiceReference | None = None
+    currency_rate: Decimal | None = None
 
 
 class Allocation(_Wire):
@@ -100,6 +105,7 @@ class Credit(Stamped):
     date_string: str | None = None
     reference: Text = None
     allocations: list[Allocation] | None = None
+    currency_rate: Decimal | None = None
 
 
 class CreditNote(Credit):
@@ -132,6 +138,7 @@ class Phone(_Wire):
 class Address(_Wire):
     address_type: str | None = None
     country: str | None = None
+    region: Text = None
 
 
 class Balance(_Wire):
@@ -140,6 +147,15 @@ class Balance(_Wire):
 
 class Balances(_Wire):
     accounts_receivable: Balance | None = None
+
+
+class PaymentTerm(_Wire):
+    day: int | None = None
+    type: str | None = None
+
+
+class PaymentTerms(_Wire):
+    sales: PaymentTerm | None = None
 
 
 class Contact(Stamped):
@@ -155,6 +171,7 @@ class Contact(Stamped):
     phones: list[Phone] | None = None
     addresses: list[Address] | None = None
     balances: Balances | None = None
+    payment_terms: PaymentTerms | None = None
 
 
 class Organisation(_Wire):

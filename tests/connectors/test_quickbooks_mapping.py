@@ -224,10 +224,52 @@ def test_several_addresses_in_one_field_are_several_contacts() -> None:
     )
 
 
-def test_the_customers_reference_is_in_a_custom_field() -> None:
-    fields = [{"Name": "Crew #", "StringValue": "101"}, {"Name": "P.O. Number", "StringValue": "PO-7"}]
-    assert read(Resource.INVOICES, {**INVOICE, "CustomField": fields}).reference == "PO-7"
-    assert read(Resource.INVOICES, {**INVOICE, "CustomField": fields[:1]}).reference is None
+def test_purchase_order_and_reference_are_in_custom_fields() -> None:
+    fields = [
+        {"Name": "Crew #", "StringValue": "101"},
+        {"Name": "P.O. Number", "StringValue": "PO-7"},
+        {"Name": "Your reference", "StringValue": "Annex B"},
+    ]
+    read_from = [read(Resource.INVOICES, {**INVOICE, "CustomField": fields[:count]}) for count in (1, 2, 3)]
+    assert [(one.purchase_order, one.reference) for one in read_from] == [
+        (None, None),
+        ("PO-7", None),
+        ("PO-7", "Annex B"),
+    ]
+
+
+def test_terms_rates_and_copies_of_a_recorded_and_a_foreign_invoice(recorded: Path) -> None:
+    there = json.loads((recorded / "sandbox_records.json").read_text())["Invoice"]
+    invoices = [read(Resource.INVOICES, one) for one in there]
+    assert {one.terms for one in invoices} <= {"Net 30", None} and invoices[0].terms == "Net 30"
+    assert {one.exchange_rate for one in invoices} == {None}
+    foreign = {
+        **INVOICE,
+        "CurrencyRef": {"value": "EUR"},
+        "ExchangeRate": 1.086957,
+        "SalesTermRef": {"value": "3"},
+        "BillEmail": {"Address": "ap@x.example;second@x.example"},
+        "BillEmailCc": {"Address": '"Doe, Jane" <jane@x.example>, ap@x.example'},
+    }
+    one = read(Resource.INVOICES, foreign)
+    assert one.exchange_rate == Decimal("1.086957")
+    assert one.terms is None, "a number says nothing to a reader"
+    assert (one.email, one.copies) == ("ap@x.example", ("second@x.example", "jane@x.example"))
+    assert read(Resource.INVOICES, {**INVOICE, "ExchangeRate": 1}).exchange_rate is None
+    assert read(Resource.PAYMENTS, {**PAYMENT, "ExchangeRate": "0.92"}).exchange_rate == Decimal("0.92")
+
+
+def test_a_customers_region_and_terms() -> None:
+    told = {
+        "Id": "7",
+        "SyncToken": "0",
+        "MetaData": INVOICE["MetaData"],
+        "DisplayName": "Amy",
+        "BillAddr": {"Country": "USA", "CountrySubDivisionCode": "CA"},
+        "SalesTermRef": {"value": "1", "name": "Due on receipt"},
+    }
+    customer = read(Resource.CUSTOMERS, told)
+    assert (customer.country, customer.region, customer.terms) == ("US", "CA", "Due on receipt")
 
 
 def test_a_memo_that_speaks_of_voiding_does_not_void_an_open_invoice() -> None:

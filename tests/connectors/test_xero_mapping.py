@@ -253,3 +253,38 @@ def test_every_timezone_we_translate_is_one_of_xeros_and_one_of_the_worlds() -> 
 )
 def test_a_country_is_told_from_what_people_type(typed: str | None, country: str | None) -> None:
     assert places.country_of(typed) == country
+
+
+def test_the_rate_of_a_foreign_invoice_is_told_in_home_units() -> None:
+    """Xero says 1 USD = 0.92 EUR of an invoice in euros; arsync, that a euro is 1.086956522 dollars."""
+    assert one(INVOICES, invoice(1, CurrencyRate=0.92)).exchange_rate == Decimal("1.086956522")
+    assert one(INVOICES, invoice(1, CurrencyRate=1)).exchange_rate is None
+    assert one(INVOICES, invoice(1, CurrencyRate=0)).exchange_rate is None
+    assert one(
+        CREDIT_NOTES, credit(1, key="CreditNoteID", kind="ACCRECCREDIT", CurrencyRate="0.5")
+    ).exchange_rate == Decimal("2")
+    assert one(PAYMENTS, payment(1, of=invoice(2), CurrencyRate=0.5)).exchange_rate == Decimal("2")
+
+
+def test_when_the_money_is_expected_and_whether_the_invoice_was_sent() -> None:
+    expecting = invoice(1, ExpectedPaymentDateString="2026-06-20T00:00:00", SentToContact="false")
+    assert (one(INVOICES, expecting).expected_on, one(INVOICES, expecting).sent) == (date(2026, 6, 20), False)
+    stamped = invoice(1, ExpectedPaymentDate="/Date(1781913600000+0000)/", SentToContact=True)
+    assert (one(INVOICES, stamped).expected_on, one(INVOICES, stamped).sent) == (date(2026, 6, 20), True)
+    hasty = invoice(1, ExpectedPaymentDateString="soon")
+    assert one(INVOICES, hasty).expected_on is None, "no invoice is lost for it"
+
+
+@pytest.mark.parametrize(
+    ("agreed", "words"),
+    [
+        ({"Day": 30, "Type": "DAYSAFTERBILLDATE"}, "30 days after the invoice date"),
+        ({"Day": 20, "Type": "OFFOLLOWINGMONTH"}, "day 20 of the month after the invoice's"),
+        ({"Day": 20, "Type": "OFTHEMOON"}, None),
+        ({}, None),
+    ],
+)
+def test_a_contacts_terms_and_region(agreed: dict[str, Any], words: str | None) -> None:
+    places_on_file = [{"AddressType": "STREET", "Region": "Otago"}, {"AddressType": "POBOX", "Region": ""}]
+    customer = one(CONTACTS, contact(1, PaymentTerms={"Sales": agreed}, Addresses=places_on_file))
+    assert (customer.terms, customer.region) == (words, "Otago")

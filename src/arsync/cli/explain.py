@@ -49,6 +49,8 @@ def explain(
     due = f"due {found.due_on}" if found.due_on else "no due date"
     owed = f"{found.state}, {found.balance} of {found.total}, {due}"
     say(flat(f"{found.number} of {found.customer} ({found.connection}): {owed}"), style="bold")
+    if told := _told(found):
+        say(flat(f"     {told}"))
     if since is not None:
         say(flat(f"now: {since}"))
         if standing is not None and found.state == "open":
@@ -61,6 +63,19 @@ def explain(
         say(f"     {following}")
     for on, line in story:
         say(f"  {on}  {flat(line)}")
+
+
+def _told(found: FoundInvoice) -> str:
+    """What else the source says of the invoice."""
+    said = {
+        "purchase order {}": found.purchase_order,
+        "reference {}": found.reference,
+        "terms: {}": found.terms,
+        f"1 {found.total.currency} booked at {{}}": found.exchange_rate,
+        "payment expected there on {}": found.expected_on,
+        "{}": None if found.sent is None else "marked as sent" if found.sent else "not marked as sent",
+    }
+    return ", ".join(words.format(value) for words, value in said.items() if value)
 
 
 def _since_the_run(app: App, found: FoundInvoice, standing: Interval | None) -> str | None:

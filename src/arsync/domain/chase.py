@@ -66,6 +66,10 @@ class Item:
     reference: str | None
     email: str | None
     lines: tuple[InvoiceLine, ...] = ()
+    purchase_order: str | None = None
+    terms: str | None = None  # of the invoice, else of the customer
+    copies: tuple[str, ...] = ()  # the further addresses that the invoice was sent to
+    pay_link: str | None = None  # where it can be paid online
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,8 @@ def _seen(item: Item) -> list[str | None]:
         item.issued_on.isoformat(),
         item.due_on.isoformat() if item.due_on else None,
         item.reference,
+        item.purchase_order,
+        item.terms,
     ]
 
 

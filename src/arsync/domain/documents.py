@@ -100,6 +100,8 @@ class Customer:
     balance: Decimal | None
     updated_at: datetime
     version: str
+    region: str | None = None  # state, county or the like, as the source writes it
+    terms: str | None = None  # what was agreed on payment, in the source's words or in English
 
 
 @record(frozen=True, slots=True)
@@ -124,13 +126,25 @@ class Invoice:
     balance: Decimal
     issued_on: date
     due_on: date | None
-    #: the customer's own reference: purchase order number or similar
+    #: the customer's own reference
     reference: str | None
     #: the address the invoice itself was sent to, where the source keeps one
     email: str | None
     lines: tuple[InvoiceLine, ...]
     updated_at: datetime
     version: str
+    #: the customer's purchase order number, where the source tells it from other references
+    purchase_order: str | None = None
+    #: what was agreed on payment, in the source's words
+    terms: str | None = None
+    #: the further addresses that the invoice was sent to
+    copies: tuple[str, ...] = ()
+    #: units of the company's own currency for one of this, as the source booked it; None in the own currency
+    exchange_rate: Decimal | None = None
+    #: when the source's people expect the money
+    expected_on: date | None = None
+    #: whether the source holds it for sent to the customer; None where it does not say
+    sent: bool | None = None
 
 
 @record(frozen=True, slots=True)
@@ -158,6 +172,7 @@ class Payment:
     allocations: tuple[Allocation, ...]
     updated_at: datetime
     version: str
+    exchange_rate: Decimal | None = None  # as an invoice's
 
 
 @record(frozen=True, slots=True)
@@ -175,6 +190,7 @@ class CreditNote:
     allocations: tuple[Allocation, ...]
     updated_at: datetime
     version: str
+    exchange_rate: Decimal | None = None  # as an invoice's
 
 
 @record(frozen=True, slots=True)

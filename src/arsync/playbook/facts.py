@@ -137,15 +137,19 @@ def _language(language: str | None, policy: Policy) -> str:
 
 
 def recipients(contacts: Iterable[Contact], items: Iterable[Item]) -> tuple[Contact, ...]:
-    """Who is written to: those who are sent the invoices, else the customer's own address, else the address that the
-    newest invoice went to. Only addresses that can be one; each once."""
+    """Who is written to: those who are sent the invoices, else the customer's own address, else the addresses that
+    the newest invoice went to. Only addresses that can be one; each once."""
     people = list(contacts)
     for role in (ContactRole.BILLING, ContactRole.PRIMARY):
         usable = _usable(person for person in people if person.role is role)
         if usable:
             return usable
     billed = sorted((item for item in items if item.email), key=lambda item: (item.issued_on, item.number))
-    sent_to = [Contact(item.customer_name, item.email, None, ContactRole.BILLING) for item in billed[-1:]]
+    sent_to = [
+        Contact(item.customer_name, address, None, ContactRole.BILLING)
+        for item in billed[-1:]
+        for address in (item.email, *item.copies)
+    ]
     if found := _usable(sent_to):
         return found
     # Nobody to write to, but perhaps somebody to ring.

@@ -50,7 +50,10 @@ class ItemView:
     """One invoice as a template sees it; amounts and days are text in the reader's locale."""
 
     number: str
-    reference: str | None
+    reference: str | None  # the customer's own; its purchase order number where it gave no other
+    purchase_order: str | None
+    terms: str | None  # as the source words them
+    pay_link: str | None
     customer: str | None  # whom it was billed to, where that is not the payer
     issued_on: str
     due_on: str | None
@@ -212,7 +215,10 @@ def _item(item: Item, letterhead: Letterhead, locale: Locale) -> ItemView:
     late = (letterhead.today - item.due_on).days if item.due_on else None
     return ItemView(
         number=one_line(item.number, 40),
-        reference=one_line(item.reference, 60) or None if item.reference else None,
+        reference=one_line(item.reference or item.purchase_order or "", 60) or None,
+        purchase_order=one_line(item.purchase_order or "", 60) or None,
+        terms=one_line(item.terms or "", 80) or None,
+        pay_link=item.pay_link,
         customer=one_line(item.customer_name) if item.customer_name != letterhead.payer_name else None,
         issued_on=day_text(item.issued_on, locale),
         due_on=day_text(item.due_on, locale) if item.due_on else None,

@@ -126,10 +126,16 @@ class Acts:
                     row.doc["DocNumber"] = str(value)
                 case "email":
                     row.doc["BillEmail"] = {"Address": str(value)}
+                case "cc":
+                    row.doc["BillEmailCc"] = {"Address": str(value)}
                 case "reference":
                     row.doc["CustomField"][0]["StringValue"] = str(value)
+                case "online_payment":
+                    row.doc["AllowOnlinePayment"] = row.doc["AllowOnlineCreditCardPayment"] = bool(value)
                 case _:
-                    raise ControlError(f"edit takes due_date, memo, number, email, reference, not {name}")
+                    raise ControlError(
+                        f"edit takes due_date, memo, number, email, cc, reference, online_payment, not {name}"
+                    )
         self._books.touch(row, self._now())
         return {"invoice": row.id}
 
@@ -147,8 +153,10 @@ class Acts:
                     row.doc["DisplayName"] = row.doc["FullyQualifiedName"] = str(value)
                 case "active":
                     row.doc["Active"] = bool(value)
+                case "notes":
+                    row.doc["Notes"] = str(value)
                 case _:
-                    raise ControlError(f"edit_customer takes email, name, active, not {name}")
+                    raise ControlError(f"edit_customer takes email, name, active, notes, not {name}")
         self._books.touch(row, self._now())
         return {"customer": row.id}
 

@@ -59,6 +59,8 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
                 None if customer.balance is None else to_units(customer.balance),
                 as_.instant(customer.updated_at),
                 customer.version,
+                customer.region,
+                customer.terms,
             )
             for customer in fresh
         ],

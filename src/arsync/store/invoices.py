@@ -70,6 +70,12 @@ def _invoice_row(connection_id: int, invoice: Invoice, as_: Adapted) -> Row:
         invoice.email,
         as_.instant(invoice.updated_at),
         invoice.version,
+        invoice.purchase_order,
+        invoice.terms,
+        ", ".join(invoice.copies) if invoice.copies else None,
+        None if invoice.exchange_rate is None else str(invoice.exchange_rate),
+        as_.day(invoice.expected_on),
+        invoice.sent,
     )
 
 

@@ -66,7 +66,8 @@ def _items(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None)
     query = (
         select(
             c.payer_id, c.name, i.remote_id, i.number, i.customer_id, i.currency, i.total, i.balance,
-            i.issued_on, i.due_on, i.reference, i.email,
+            i.issued_on, i.due_on, i.reference, i.email, i.purchase_order, i.copies,
+            func.coalesce(i.terms, c.terms).label("terms"),
         )
         .select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices)))
         .where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
@@ -88,6 +89,9 @@ def _items(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None)
                 due_on=row.due_on,
                 reference=row.reference,
                 email=row.email,
+                purchase_order=row.purchase_order,
+                terms=row.terms,
+                copies=tuple(row.copies.split(", ")) if row.copies else (),
             )
         )
 
@@ -218,6 +222,12 @@ class FoundInvoice:
     balance: Money
     due_on: date | None
     chase_id: int | None
+    reference: str | None
+    purchase_order: str | None
+    terms: str | None
+    exchange_rate: str | None  # exact: the company's own currency for one unit; None in the own currency
+    expected_on: date | None
+    sent: bool | None
 
 
 def find_invoices(work: Work, number: str, connection: str | None = None) -> list[FoundInvoice]:
@@ -231,7 +241,8 @@ def find_invoices(work: Work, number: str, connection: str | None = None) -> lis
     joined = t.invoices.join(t.connections, n.id == i.connection_id).outerjoin(t.customers, _billed(t.invoices))
     query = (
         select(i.connection_id, n.name, i.remote_id, i.number, i.customer_id, c.name, c.payer_id, i.state,
-               i.currency, i.total, i.balance, i.due_on, newest)
+               i.currency, i.total, i.balance, i.due_on, newest, i.reference, i.purchase_order,
+               func.coalesce(i.terms, c.terms), i.exchange_rate, i.expected_on, i.sent)
         .select_from(joined)
         .where(or_(i.number == number, i.remote_id == number))
         .order_by(n.name, i.remote_id)
@@ -243,6 +254,8 @@ def find_invoices(work: Work, number: str, connection: str | None = None) -> lis
             connection_id=row[0], connection=row[1], invoice_id=row[2], number=row[3], customer_id=row[4],
             customer=row[5] or row[4], payer_id=row[6] or row[4], state=InvoiceState(row[7]),
             total=Money(row[9], row[8]), balance=Money(row[10], row[8]), due_on=row[11], chase_id=row[12],
+            reference=row[13], purchase_order=row[14], terms=row[15], exchange_rate=row[16], expected_on=row[17],
+            sent=row[18],
         )
         for row in work.execute(query)
     ]  # fmt: skip

@@ -44,6 +44,7 @@ def keep_payments(work: Work, connection_id: int, latest: dict[str, Payment], st
                 payment.reference,
                 as_.instant(payment.updated_at),
                 payment.version,
+                None if payment.exchange_rate is None else str(payment.exchange_rate),
             )
             for payment in fresh
         ],
@@ -72,6 +73,7 @@ def keep_credit_notes(work: Work, connection_id: int, latest: dict[str, CreditNo
                 as_.day(note.issued_on),
                 as_.instant(note.updated_at),
                 note.version,
+                None if note.exchange_rate is None else str(note.exchange_rate),
             )
             for note in fresh
         ],

@@ -164,6 +164,8 @@ customers = Table(
     Column("balance", Amount),
     Column("updated_at", Instant, nullable=False),
     Column("version", String(32), nullable=False),
+    Column("region", Text),
+    Column("terms", Text),
     PrimaryKeyConstraint("connection_id", "remote_id"),
     Index("ix_customers_payer", "connection_id", "payer_id"),
     _only("state", CustomerState),
@@ -202,6 +204,12 @@ invoices = Table(
     Column("email", Text),
     Column("updated_at", Instant, nullable=False),
     Column("version", String(32), nullable=False),
+    Column("purchase_order", Text),
+    Column("terms", Text),
+    Column("copies", Text),  # comma-separated
+    Column("exchange_rate", Text),  # exact: the company's own currency for one unit
+    Column("expected_on", Date),
+    Column("sent", Boolean),
     PrimaryKeyConstraint("connection_id", "remote_id"),
     Index("ix_invoices_number", "number"),
     Index("ix_invoices_customer", "connection_id", "customer_id"),
@@ -238,6 +246,7 @@ payments = Table(
     Column("reference", Text),
     Column("updated_at", Instant, nullable=False),
     Column("version", String(32), nullable=False),
+    Column("exchange_rate", Text),  # exact: the company's own currency for one unit
     PrimaryKeyConstraint("connection_id", "remote_id"),
     Index("ix_payments_customer", "connection_id", "customer_id"),
     _partial("ix_payments_unapplied", "connection_id", "currency", where="unapplied <> 0"),
@@ -260,6 +269,7 @@ credit_notes = Table(
     Column("issued_on", Date, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("version", String(32), nullable=False),
+    Column("exchange_rate", Text),  # exact: the company's own currency for one unit
     PrimaryKeyConstraint("connection_id", "remote_id"),
     Index("ix_credit_notes_customer", "connection_id", "customer_id"),
     _partial("ix_credit_notes_unapplied", "connection_id", "currency", where="unapplied <> 0"),

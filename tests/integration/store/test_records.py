@@ -286,3 +286,26 @@ def test_an_older_page_does_not_undo_a_merge(books: Books) -> None:
     books.keep(customer("B"), customer("A", state=CustomerState.MERGED, merged_into="B", minutes=5))
     assert books.keep(customer("A")).written == 0
     assert payers(books)["A"] == "B"
+
+
+def test_what_else_the_source_says_of_an_invoice_is_kept_exactly(books: Books) -> None:
+    told = invoice(
+        currency="USD", purchase_order="PO 9", terms="Net 30", copies=("a@x.example", "b@x.example"),
+        exchange_rate=Decimal("1.086956522"), expected_on=date(2026, 8, 20), sent=False,
+    )  # fmt: skip
+    books.keep(customer(region="Berlin", terms="30 days after the invoice date"), told, invoice("I2"))
+    books.keep(payment(exchange_rate=Decimal("0.92")), credit(exchange_rate=Decimal("0.93")))
+    kept = "SELECT purchase_order, terms, copies, exchange_rate, sent FROM invoices ORDER BY remote_id"
+    assert books.rows(kept)[0][:4] == ("PO 9", "Net 30", "a@x.example, b@x.example", "1.086956522")
+    assert books.rows("SELECT exchange_rate FROM payments UNION SELECT exchange_rate FROM credit_notes ORDER BY 1") == [
+        ("0.92",),
+        ("0.93",),
+    ]
+    with books.store.reading() as work:
+        (found,) = ledger.find_invoices(work, "No I1")
+        (plain,) = ledger.find_invoices(work, "No I2")
+        items = ledger.read(work, books.id).items["C1", "USD"]
+    assert (found.expected_on, found.sent, found.terms) == (date(2026, 8, 20), False, "Net 30")
+    assert (plain.exchange_rate, plain.sent) == (None, None)
+    assert plain.terms == "30 days after the invoice date", "the customer's, where the invoice has none of its own"
+    assert [(one.purchase_order, one.copies) for one in items] == [("PO 9", ("a@x.example", "b@x.example"))]
