@@ -263,12 +263,20 @@ def _customer(found: wire.Customer, home: Home) -> Customer | Deleted:
         country=country_code(address.country) if isinstance(address, wire.Address) else None,
         language=None,
         contacts=_contacts(found, name),
-        balance=None if found.balance is None else _amount(found.balance, "Balance"),
+        balance=_owed(found, home),
         updated_at=_updated_at(found),
         version=_text(found.sync_token) or "",
         region=_text(address.country_sub_division_code) if isinstance(address, wire.Address) else None,
         terms=_named(found.sales_term_ref),
     )
+
+
+def _owed(found: wire.Customer, home: Home) -> Decimal | None:
+    """In the company's own currency only: whether a foreign customer's balance is converted is not documented."""
+    currency = _value(found.currency_ref)
+    if found.balance is None or (currency is not None and currency != home()):
+        return None
+    return _amount(found.balance, "Balance")
 
 
 def _contacts(found: wire.Customer, name: str) -> tuple[Contact, ...]:

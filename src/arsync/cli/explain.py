@@ -15,7 +15,7 @@ from arsync.domain.chase import Rule
 from arsync.domain.clock import local_date
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import HoldState
-from arsync.store import connections, holds, messages, notes, verdicts
+from arsync.store import connections, drift, holds, messages, notes, verdicts
 from arsync.store.ledger import FoundInvoice
 from arsync.store.verdicts import Interval
 
@@ -36,12 +36,15 @@ def explain(
         found = one_invoice(app, invoice, connection)
         story, standing = _story(app, found)
         since = _since_the_run(app, found, standing)
+        with app.store.reading() as work:
+            drifts = drift.drifting(work, found.connection_id, found.invoice_id)
     if as_json:
         dump(
             {
                 "invoice": found,
                 "now": standing,
                 "since": since,
+                "drift": drifts[0].difference if drifts else None,
                 "story": [{"on": on, "what": line} for on, line in story],
             }
         )
@@ -61,6 +64,8 @@ def explain(
         following = f"next on {standing.next_on}" if standing.next_on else "a person must act, or something must change"
         say(flat(f"now: {standing.decision} ({standing.rule}) since {standing.first_on}: {standing.reason}"))
         say(f"     {following}")
+    for one in drifts:
+        say(flat(f"     {one}"))
     for on, line in story:
         say(f"  {on}  {flat(line)}")
 

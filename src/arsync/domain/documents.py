@@ -96,7 +96,8 @@ class Customer:
     country: str | None  # ISO 3166-1 alpha-2 where it could be told
     language: str | None  # BCP 47
     contacts: tuple[Contact, ...]
-    #: the source's own idea of what the customer owes, in the customer's currency; sub-customers not included
+    #: the source's own idea of what the customer owes, less its credit; sub-customers not included. Where it trades in
+    #: several currencies they are added unconverted; None where the source converts, or nobody knows
     balance: Decimal | None
     updated_at: datetime
     version: str

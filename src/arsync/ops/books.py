@@ -11,7 +11,7 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings
-from arsync.store import connections, upgrade
+from arsync.store import balances, connections, drift, upgrade
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.vault import Vault, load_key
@@ -78,6 +78,7 @@ def _connections(settings: Settings, clock: Clock, work: Work) -> Iterator[Findi
         yield from _health(settings, clock, connection)
         yield from _tokens(settings, work, connection)
         yield from _quarantine(work, connection)
+        yield from _accounts(work, connection)
     names = {connection.name for connection in there}
     for name in settings.connections:
         if name not in names:
@@ -141,3 +142,21 @@ def _quarantine(work: Work, connection: Connection) -> Iterator[Finding]:
             f"{connection.name}: {len(broken)} in quarantine, first {first.resource} {first.remote_id}: {first.reason}"
         )
         yield warn("connections", said, "correct it in the source, then `arsync sync`")
+
+
+def _accounts(work: Work, connection: Connection) -> Iterator[Finding]:
+    """Where invoices, money and the source's own figures do not agree."""
+    drifts = drift.drifting(work, connection.id)
+    if drifts:
+        said = f"{connection.name}: {len(drifts)} open invoices with a balance that no known payment explains"
+        yield warn(
+            "balances", f"{said}, first {drifts[0]}", "nothing to do if a journal entry or write-off explains it"
+        )
+    short = [one for one in balances.accounts(work, connection.id).values() if one.falls_short]
+    if short:
+        first = short[0]
+        said = (
+            f"{connection.name}: {len(short)} payers are held, for the source says that they owe less than their "
+            f"invoices; first {first.payer_id}: {first.told} instead of {first.net}"
+        )
+        yield warn("balances", said, "put what lowered the balance on the invoices, in the source")

@@ -17,7 +17,8 @@ from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money
 from arsync.domain.policy import Playbook, StepMode
 from arsync.playbook.calendars import calendar_for
-from arsync.store import chases, connections, holds, ledger
+from arsync.store import balances, chases, connections, holds, ledger
+from arsync.store.balances import Account
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
@@ -74,9 +75,10 @@ def gather(
     of_connection = _connection(work, connection, policy, now)
     payer_id = chase.payer_id if chase is not None else None
     book = ledger.read(work, connection.id, payer_id, without_message=without_message)
+    known = balances.accounts(work, connection.id, payer_id)
     placed = [one.hold for one in holds.active(work, connection.id)]
     live = [chase] if chase is not None else chases.live_chases(work, connection.id)
-    facts = tuple(_chase(of_connection, one, book, placed, policy) for one in live)
+    facts = tuple(_chase(of_connection, one, book, known.get(one.payer_id), placed, policy) for one in live)
     return Gathered(facts, {payer_id: payer.country for payer_id, payer in book.payers.items()})
 
 
@@ -99,7 +101,12 @@ def _connection(work: Work, connection: Connection, policy: Policy, now: datetim
 
 
 def _chase(
-    of_connection: ConnectionFacts, chase: Chase, book: Ledger, placed: Iterable[Hold], policy: Policy
+    of_connection: ConnectionFacts,
+    chase: Chase,
+    book: Ledger,
+    account: Account | None,
+    placed: Iterable[Hold],
+    policy: Policy,
 ) -> ChaseFacts:
     name = (chase.payer_id, chase.currency)
     payer = book.payers.get(chase.payer_id)
@@ -117,10 +124,21 @@ def _chase(
         items=items,
         unapplied=Money(book.unapplied.get(name, Decimal("0.00")), chase.currency),
         quarantined=tuple(quarantined),
-        balance_mismatch=None,
+        balance_mismatch=_mismatch(account, payer.name if payer else chase.payer_id),
         holds=tuple(hold for hold in placed if _concerns(hold, chase.payer_id, items)),
         history=tuple(book.history.get(name, ())),
         opened_on=policy.today(chase.opened_at),
+    )
+
+
+def _mismatch(account: Account | None, payer_name: str) -> str | None:
+    """Why the source's own figure speaks against the items; None where it does not, or is not known."""
+    if account is None or not account.falls_short:
+        return None
+    added = " and ".join(account.currencies)
+    return (
+        f"the source says that {payer_name} owes {account.told} {added} in all, less than its open invoices less "
+        f"unapplied credit, {account.net}: perhaps a journal entry, a write-off or a deposit that is not put on them"
     )
 
 

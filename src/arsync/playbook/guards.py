@@ -96,7 +96,10 @@ def balance_mismatch(facts: ChaseFacts, today: date) -> Answer | None:
     """The source's own figure for the customer is lower than ours."""
     if facts.balance_mismatch is None:
         return None
-    return hold(Rule.BALANCE_MISMATCH, f"{facts.balance_mismatch}; a person must compare the customer's account")
+    return hold(
+        Rule.BALANCE_MISMATCH,
+        f"{facts.balance_mismatch}; a person must look at the customer's account there and put it on the invoices",
+    )
 
 
 WholeGuard = Callable[[ChaseFacts, date], Answer | None]

@@ -40,6 +40,7 @@ class Acts:
             "edit": self._edit,
             "edit_customer": self._edit_customer,
             "delete_payment": self._delete,
+            "journal": self._journal,
             "new_customer": self._new_customer,
             "new_invoice": self._new_invoice,
             "corrupt": self._corrupt,
@@ -72,6 +73,12 @@ class Acts:
         part = _money(fields.get("amount"))
         payment = self._books.add_payment(customer, part, paid_on=self._day(fields), now=self._now())
         return {"payment": payment.id, "customer": customer.id}
+
+    def _journal(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """A journal entry against receivables, as for a write-off: no invoice hears of it."""
+        customer = self._given(fields, "customer")
+        self._books.write_off(customer, _money(fields.get("amount")), self._now(), listed=not fields.get("silently"))
+        return {"customer": customer.id}
 
     def _apply(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         invoice = self._given(fields, "invoice")

@@ -118,6 +118,13 @@ class Books:
         row.deleted = True
         self.touch(row, now)
 
+    def write_off(self, customer: Row, part: Decimal, now: datetime, *, listed: bool) -> None:
+        """Lower what a customer owes without an invoice or payment; `listed` is off where no query shows the change."""
+        before = customer.updated
+        self._owes(customer, -part, now)
+        if not listed:
+            customer.backdate(before)
+
     def live(self, entity: str) -> Iterable[Row]:
         """Records that are not deleted, oldest first."""
         return (row for row in self.rows[entity].values() if not row.deleted)

@@ -65,6 +65,12 @@ class Row:
             self.doc["SyncToken"] = str(int(self.doc["SyncToken"]) + 1)
         self._json = None
 
+    def backdate(self, at: datetime) -> None:
+        """Put back the stamp of an earlier change, as where QuickBooks does not list a customer for its balance."""
+        self.updated = at
+        self.doc["MetaData"]["LastUpdatedTime"] = seconds(at)
+        self._json = None
+
     def changed(self) -> None:
         """The record changed without a time stamp."""
         self._json = None

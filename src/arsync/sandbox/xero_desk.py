@@ -26,6 +26,7 @@ class Desk:
             "pay": self._pay,
             "pay_unapplied": self._pay_unapplied,
             "apply": self._apply,
+            "journal": self._journal,
             "credit_note": self._credit_note,
             "void": self._void,
             "delete": self._void,
@@ -75,6 +76,15 @@ class Desk:
         _done(fields)
         credit = self.life.put_on_account(contact, amount, on, kind=kinds[word], currency=currency, reference=reference)
         return _touched(credit, contact)
+
+    def _journal(self, fields: Fields) -> dict[str, Any]:
+        """A bank rule or conversion balance that lowers what a contact owes: no invoice hears of it."""
+        contact = self._contact(fields)
+        contact.written_off += _money(fields, "amount", None)
+        fields.pop("silently", None)
+        _done(fields)
+        contact.rendered.clear()
+        return _touched(contact)
 
     def _apply(self, fields: Fields) -> dict[str, Any]:
         credit = self._credit(fields)

@@ -75,6 +75,7 @@ class Contact(Record):
     persons: tuple[ContactPerson, ...] = ()
     invoices: list[Invoice] = field(default_factory=list)
     credits: list[Credit] = field(default_factory=list)
+    written_off: Decimal = ZERO  # taken off its balance by a journal or bank rule, off no invoice
 
 
 @dataclass(frozen=True, slots=True)

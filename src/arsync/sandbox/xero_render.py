@@ -347,7 +347,8 @@ def _contact(contact: Contact, depth: Depth, today: date) -> Json:
 
 def receivable(contact: Contact) -> Decimal:
     """What a customer owes less what is open to its credit; currencies are added unconverted, as Xero does."""
-    return _owed(contact, "ACCREC") - sum((credit.remaining for credit in contact.credits), ZERO)
+    credit = sum((credit.remaining for credit in contact.credits), ZERO)
+    return _owed(contact, "ACCREC") - credit - contact.written_off
 
 
 def _owed(contact: Contact, invoice_type: str, *, before: date | None = None) -> Decimal:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from arsync.connector import Broken
 from arsync.domain.documents import Record, resource_of
+from arsync.store import events
 from arsync.store import tables as t
 from arsync.store.engine import Work
 
@@ -69,7 +70,7 @@ def forget_unnamed(work: Work, connection_id: int) -> None:
     )
 
 
-def release(work: Work, connection_id: int, records: Iterable[Record], broken: Iterable[Broken]) -> None:
+def release(work: Work, connection_id: int, records: Iterable[Record], broken: Iterable[Broken], now: datetime) -> None:
     """What could be read after all leaves quarantine."""
     q = t.quarantine.c
     query = select(q.resource, q.remote_id).where(q.connection_id == connection_id)
@@ -84,4 +85,8 @@ def release(work: Work, connection_id: int, records: Iterable[Record], broken: I
                 delete(t.quarantine).where(
                     q.connection_id == connection_id, q.resource == name[0], q.remote_id == name[1]
                 )
+            )
+            jailed.discard(name)
+            events.log(
+                work, "record_released", at=now, connection_id=connection_id, resource=name[0], remote_id=name[1]
             )

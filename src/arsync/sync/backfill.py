@@ -17,6 +17,7 @@ from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.sync import delta
 from arsync.sync.ahead import ahead
+from arsync.sync.balances import reread_balances
 from arsync.sync.pull import keep, reread
 
 #: Customers first, so that invoices find their payer; invoices before what was put on them.
@@ -72,6 +73,7 @@ def backfill(
         return backfill(store, connection, connector, clock, progress=progress)
     loaded.invoices |= closing.invoices
     _exorcise(store, connection, connector, clock, loaded)
+    reread_balances(store, connection.id, connector, clock)
     for resource in ORDER:
         loaded.seen[resource.value] += closing.arrived[resource]  # made while the others were read
         loaded.expected[resource.value] = connector.count(resource, since=since)

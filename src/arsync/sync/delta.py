@@ -11,6 +11,7 @@ from arsync.errors import ConnectorError, Reauthorise, Stale, UsageError
 from arsync.store import connections, events, records
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
+from arsync.sync.balances import reread_balances
 from arsync.sync.pull import keep_and_settle, retry_quarantined
 
 DELTA = "delta"
@@ -40,6 +41,7 @@ def sync(store: Store, connection: Connection, connector: Connector, clock: Cloc
     try:
         company = connector.company()
         stored = follow(store, connection.id, connector, clock, cursor=cursor)
+        stored.add(reread_balances(store, connection.id, connector, clock))
     except ConnectorError as error:
         _fail(store, connection, clock, error)
         raise

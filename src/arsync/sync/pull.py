@@ -12,6 +12,8 @@ from arsync.store import chases, connections, records, reductions
 from arsync.store.engine import Store, Work
 
 _UNSETTLED: Final = "unsettled"
+#: So many records of the quarantine are tried again in one sync: each costs a few requests at most.
+RETRIED: Final = 40
 
 
 def keep(work: Work, connection_id: int, page: Page, clock: Clock) -> records.Stored:
@@ -111,12 +113,14 @@ def reread(
 
 
 def retry_quarantined(store: Store, connection_id: int, connector: Connector, clock: Clock) -> records.Stored:
-    """Reads the quarantined records again by id; those that can be read by now are released."""
+    """Reads quarantined records again by id, those first that were tried longest ago and `RETRIED` at most; those that
+    can be read by now are released."""
     with store.reading() as work:
-        jailed = connections.quarantined(work, connection_id)
+        jailed = [one for one in connections.quarantined(work, connection_id) if one.has_id]
+    jailed = sorted(jailed, key=lambda one: (one.last_at, one.remote_id))[:RETRIED]
     total = records.Stored()
     for resource in Resource:
-        ids = [one.remote_id for one in jailed if one.resource == resource and one.has_id]
+        ids = [one.remote_id for one in jailed if one.resource == resource]
         if ids:
             total.add(keep_all(store, connection_id, connector.records(resource, ids), clock))
     return total
