@@ -29,8 +29,24 @@ def test_what_the_cap_holds_back_waits_though_it_was_planned_before(
     monkeypatch.setenv("ARSYNC_SAFETY__MAX_MESSAGES_PER_RUN", "0")
     shop.arsync("run")
     assert shop.states() == {"approved": 3}
-    assert "are enough for one run" in shop.arsync("explain", "H-3").out
+    assert "are enough for one day" in shop.arsync("explain", "H-3").out
     monkeypatch.delenv("ARSYNC_SAFETY__MAX_MESSAGES_PER_RUN")
+    shop.arsync("run")
+    assert shop.states() == {"accepted": 3}
+
+
+def test_a_run_every_hour_sends_no_more_than_the_day_may(shop: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    the cap is 1 for each company; Harbor has two messages due, Thames one
+    today, three runs      2, 0, 0
+    the next business day  1
+    """
+    monkeypatch.setenv("ARSYNC_SAFETY__MAX_MESSAGES_PER_RUN", "1")
+    _in_the_morning(shop)
+    for _ in range(3):
+        shop.arsync("run")
+        assert shop.states() == {"accepted": 2}
+    shop.sandbox.set_clock(MORNING + timedelta(days=1))
     shop.arsync("run")
     assert shop.states() == {"accepted": 3}
 

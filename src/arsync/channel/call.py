@@ -14,6 +14,7 @@ class CallChannel:
     """Accepts every task: the list is the store's own rows, so that the row is the delivery."""
 
     name: ClassVar[str] = "call"
+    place: Final = _LIST
 
     def send(self, envelope: Envelope) -> Receipt:
         """Always accepted, unless the last gate has closed."""

@@ -47,6 +47,11 @@ class Channel(Protocol):
 
     name: ClassVar[str]
 
+    @property
+    def place(self) -> str:
+        """Where its messages go: only a channel of the same place can say that a message certainly never left."""
+        ...
+
     def send(self, envelope: Envelope) -> Receipt:
         """Sends once.
 

@@ -21,12 +21,18 @@ _NO_HARD_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EML
 
 
 class FileChannel:
-    """Writes `<message id>.eml` into a folder: whole or not at all, and never a second time."""
+    """Writes `<message id>.eml` into a folder: whole or not at all, and never a second time, also where somebody has
+    meanwhile taken the file away."""
 
     name: ClassVar[str] = "file"
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return f"file {self._directory.absolute()}"
 
     def send(self, envelope: Envelope) -> Receipt:
         """The path as receipt, also where an earlier try had already written it."""
@@ -36,7 +42,8 @@ class FileChannel:
             with _draft(final, letter) as draft:
                 # The file's name is the first byte that anybody sees.
                 session.first_byte()
-                _publish(draft, final)
+                with self._only_once(envelope.message_id, final):
+                    _publish(draft, final)
         try:
             _flush_directory(self._directory)
         except OSError as error:
@@ -44,12 +51,40 @@ class FileChannel:
         return Receipt(str(final))
 
     def look_up(self, message_id: str) -> tuple[Evidence, str | None]:
-        """Not there is not sent: who still means to write the file takes its name once, or finds it taken."""
+        """Sent where the file is there. Not sent where it was never begun: who still means to write it begins once, or
+        finds it begun. Begun and not there, it may have been taken away, and nothing can be told."""
         final = self._path(message_id)
         try:
-            return (Evidence.SENT, str(final)) if _is_there(final) else (Evidence.NOT_SENT, None)
+            if _is_there(final):
+                return Evidence.SENT, str(final)
+            return (Evidence.NOTHING if _is_there(self._mark(message_id)) else Evidence.NOT_SENT), None
         except RetryLater:
             return Evidence.NOTHING, None
+
+    @contextlib.contextmanager
+    def _only_once(self, message_id: str, final: Path) -> Iterator[None]:
+        """Marks the message as begun, for good unless the block says that nothing was written."""
+        mark = self._mark(message_id)
+        try:
+            mark.parent.mkdir(exist_ok=True)
+            mark.touch(exist_ok=False)
+            _flush_directory(mark.parent)
+        except FileExistsError:
+            if _is_there(final):
+                yield  # another try was faster: its file is this message
+                return
+            raise OutcomeUnknown(f"{final.name} was begun before, and may have been taken away") from None
+        except OSError as error:
+            raise RetryLater(f"cannot write into {mark.parent}: {error.strerror}") from error
+        try:
+            yield
+        except (Rejected, RetryLater):
+            with contextlib.suppress(OSError):
+                mark.unlink()
+            raise
+
+    def _mark(self, message_id: str) -> Path:
+        return self._directory / ".begun" / identity(message_id)
 
     def _path(self, message_id: str) -> Path:
         return self._directory / f"{identity(message_id)}.eml"

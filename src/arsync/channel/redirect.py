@@ -22,6 +22,11 @@ class Redirected:
         self._redirect_to = redirect_to
         self._bcc = bcc
 
+    @property
+    def place(self) -> str:
+        """As of the wrapped channel."""
+        return self.channel.place
+
     def send(self, envelope: Envelope) -> Receipt:
         """As the wrapped channel does, with its errors."""
         return self.channel.send(self.divert(envelope))

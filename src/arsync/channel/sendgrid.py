@@ -81,6 +81,11 @@ class SendGridChannel:
         self._clock = clock
         self._activity_lookup = activity_lookup
 
+    @property
+    def place(self) -> str:
+        """SendGrid's address; the account behind the key cannot be told."""
+        return f"sendgrid {self._host}"
+
     def send(self, envelope: Envelope) -> Receipt:
         """SendGrid's X-Message-Id as receipt."""
         body = payload(envelope)

@@ -209,10 +209,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one run may send, and what is usual."""
+    """What the runs of one day may send, and what is usual."""
 
     max_per_run: int
-    usual_per_run: Decimal | None  # mean of the last runs that sent anything; None with too little history
+    usual_per_run: Decimal | None  # mean of the last days that sent anything; None with too little history
     breaker_factor: Decimal
     handful: int = 20  # so few are never far above the usual, whatever the usual is
 

@@ -58,9 +58,13 @@ def send(store: Store, message: Message, post: Post, clock: Clock, how: Acceptan
     """Sends a claimed and confirmed message, at most once; what became of it and why."""
     token = message.claim_token
     assert token is not None, "only a claimed message is sent"
+    channel = post.channels[StepChannel(message.channel)]
     deadline = clock.elapsed() + FIRST_BYTE  # counted from before the gate's commit: never too late
     with store.working() as work:
-        refusal = messages.pass_gate(work, message.id, token=token, now=clock.now(), today=how.today)
+        refusal = messages.pass_gate(
+            work, message.id, token=token, now=clock.now(), today=how.today, way_out=channel.place,
+            diverted_to=how.diverted_to,
+        )  # fmt: skip
         if refusal is not None:
             work.commit()
             return _step_back(store, message, token, refusal, clock)
@@ -74,7 +78,6 @@ def send(store: Store, message: Message, post: Post, clock: Clock, how: Acceptan
             raise Refused("the worker was suspended after the gate; nothing left")
         begun = True
 
-    channel = post.channels[StepChannel(message.channel)]
     try:
         with before_first_byte(in_time):
             receipt = channel.send(_envelope(message, post, clock))
@@ -140,21 +143,16 @@ def give_back(
     if not messages.move(work, message.id, origin, MessageState.FAILED, reason=str(error), now=now, token=token):
         return None
     attempts = messages.get(work, message.id).attempts
-    if isinstance(error, Barred):
-        # Not this message's fault: it waits as it was, untried, until a person has let us in again.
-        messages.move(
-            work, message.id, MessageState.FAILED, MessageState.APPROVED, reason=f"to be tried again: {error}",
-            now=now, claim_token=None, claimed_until=None, attempts=attempts - 1,
-        )  # fmt: skip
-        return Sent.LATER
-    if isinstance(error, Rejected) or attempts >= TRIES:
+    not_its_fault = isinstance(error, Barred | RetryLater)  # the channel takes nothing, or nothing more for now
+    if not not_its_fault and (isinstance(error, Rejected) or attempts >= TRIES):
         return Sent.FAILED
     pause = error.after if isinstance(error, RetryLater) else 0.0
     messages.move(
         work, message.id, MessageState.FAILED, MessageState.APPROVED, reason=f"to be tried again: {error}", now=now,
-        claim_token=None, claimed_until=None, not_before=now + timedelta(seconds=pause * 2 ** (attempts - 1)),
+        claim_token=None, claimed_until=None, not_before=now + timedelta(seconds=pause),
+        attempts=attempts - 1 if not_its_fault else attempts,
     )  # fmt: skip
-    return Sent.LATER if isinstance(error, RetryLater) else Sent.RETRY
+    return Sent.LATER if not_its_fault else Sent.RETRY
 
 
 def _unknown(store: Store, message: Message, token: str, error: Exception, clock: Clock) -> tuple[Sent, str]:

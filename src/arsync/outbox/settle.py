@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -70,6 +70,7 @@ def _ask(store: Store, clock: Clock, message: Message, post: Post, how: Acceptan
     except ConnectorError:
         evidence, reference = Evidence.NOTHING, None
     now = clock.now()
+    how = replace(how, diverted_to=message.diverted_to)  # as it was when it left
     with store.working() as work:
         if evidence is Evidence.SENT:
             settled.accepted += accept(
@@ -81,7 +82,7 @@ def _ask(store: Store, clock: Clock, message: Message, post: Post, how: Acceptan
                 how=how,
                 now=now,
             )
-        elif evidence is Evidence.NOT_SENT:
+        elif evidence is Evidence.NOT_SENT and message.way_out == channel.place:
             error = Refused(f"{channel.name} never had it")
             settled.given_back += give_back(work, message, MessageState.UNKNOWN, error, clock) is not None
         elif message.sending_at is not None and now - message.sending_at >= PRESUMED_AFTER:

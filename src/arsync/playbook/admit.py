@@ -15,7 +15,7 @@ from arsync.domain.states import Decision
 def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]:
     """The same plans in the same order; some lose their intent: over the cap they wait, far above the usual they hold.
 
-    `sent_before` counts the messages that went out, or were planned, earlier in what counts as this run. What a person
+    `sent_before` counts the messages that went out earlier this day, which counts as one run. What a person
     lets go, and calls, which reach only our own staff, are neither capped nor counted; but a tripped breaker holds them
     too: the facts are in doubt.
     """
@@ -24,14 +24,14 @@ def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]
     limit = None if budget.usual_per_run is None else budget.usual_per_run * budget.breaker_factor
     if limit is not None and volume > limit and volume > budget.handful:
         reason = (
-            f"{volume} messages in one run where {budget.usual_per_run} are usual "
+            f"{volume} messages in one day where {budget.usual_per_run} are usual "
             f"(more than {budget.breaker_factor} times as many); a person must look before any goes out, "
             "and may then raise safety.breaker_factor for a run"
         )
         return [_held_back(plan, Decision.HOLD, Rule.BREAKER, reason) if plan.intent else plan for plan in plans]
     room = max(0, budget.max_per_run - sent_before)
     beyond = {id(plan) for plan in ranked[room:]}
-    reason = f"{budget.max_per_run} messages are enough for one run; larger amounts go first"
+    reason = f"{budget.max_per_run} messages are enough for one day; larger amounts go first"
     return [_held_back(plan, Decision.WAIT, Rule.CAP, reason) if id(plan) in beyond else plan for plan in plans]
 
 

@@ -22,7 +22,7 @@ from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, gather
 from arsync.playbook.plan import plan
 from arsync.render.message import render
-from arsync.store import chases, events, holds, ledger, messages, verdicts
+from arsync.store import chases, events, holds, ledger, messages, verdicts, volume
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft, Message
@@ -63,8 +63,8 @@ def consider(
         history = tuple(past for past in facts.history if past.state not in _PENDING)
         calendar = policy.calendar(on, gathered.countries.get(facts.payer_id))
         plans.append(_planned(replace(facts, history=history), policy, calendar, on))
-    budget = Budget(policy.max_per_run, verdicts.usual_volume(work), policy.breaker_factor)
-    return tuple(admit(plans, budget, sent_before=0))
+    budget = Budget(policy.max_per_run, volume.usual(work, connection.id, before=on), policy.breaker_factor)
+    return tuple(admit(plans, budget, sent_before=volume.gone(work, connection.id, on=on)))
 
 
 def _planned(facts: ChaseFacts, policy: Policy, calendar: Calendar, today: date) -> Plan:
@@ -132,9 +132,12 @@ class Confirmation(StrEnum):
 
 
 def confirm(
-    store: Store, connection: Connection, policy: Policy, message: Message, *, now: datetime
+    store: Store, connection: Connection, policy: Policy, message: Message, *, now: datetime, run_id: int
 ) -> tuple[Confirmation, str]:
-    """Plans a claimed message's chase once more on what the source has just said: the answer and its reason."""
+    """Plans a claimed message's chase once more on what the source has just said: the answer and its reason.
+
+    Where that is not what the run had said, the chase's verdicts are amended.
+    """
     today = policy.today(now)
     assert message.claim_token is not None, "only a claimed message is confirmed"
     with store.working() as work:
@@ -143,6 +146,10 @@ def confirm(
         (facts,) = gathered.facts
         answer = _planned(facts, policy, policy.calendar(today, gathered.countries.get(facts.payer_id)), today)
         intent = answer.intent
+
+        def amend(told: Plan) -> None:
+            verdicts.amend(work, connection.id, chase.id, told.verdicts, run_id=run_id, today=today)
+
         if intent is not None and _still_holds(message, answer, intent, policy):
             if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
                 return _LOST
@@ -151,10 +158,12 @@ def confirm(
                 try:
                     rendered = _rendered(policy, answer, _with_lines(intent, described), today)
                 except ConfigurationError as error:
+                    amend(_unwritable(answer, str(error)))
                     return _stop(work, message, f"it cannot be written any more: {error}", now)
                 messages.rewrite(work, message.id, rendered, token=message.claim_token)
             work.commit()
             return Confirmation.HOLDS, ""
+        amend(answer)
         if intent is None and _not_now(work, message, answer):
             messages.move(
                 work, message.id, MessageState.CLAIMED, MessageState.APPROVED, reason=_why_not(answer), now=now,
@@ -172,7 +181,9 @@ def confirm(
         if intent is not None:
             described = _describe(work, connection.id, (answer,))
             wrong = _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
-            reason += f"; it cannot be written: {wrong}" if wrong else ""
+            if wrong is not None:
+                reason += f"; it cannot be written: {wrong}"
+                amend(_unwritable(answer, wrong))
         work.commit()
     return Confirmation.WITHDRAWN, reason
 

@@ -82,6 +82,8 @@ class Message:
     sending_at: datetime | None
     accepted_at: datetime | None
     sent_on: date | None
+    way_out: str | None
+    diverted_to: str | None
     reference: str | None
     attempts: int
     not_before: datetime | None
@@ -248,8 +250,18 @@ def confirm(work: Work, message_id: int, *, token: str, chase_version: int) -> b
     return bool(work.execute(statement).rowcount)
 
 
-def pass_gate(work: Work, message_id: int, *, token: str, now: datetime, today: date) -> str | None:
-    """The last gate: moves a claimed message to `sending`, or says why not. Commit, and send within seconds.
+def pass_gate(
+    work: Work,
+    message_id: int,
+    *,
+    token: str,
+    now: datetime,
+    today: date,
+    way_out: str,
+    diverted_to: str | None = None,
+) -> str | None:
+    """The last gate: moves a claimed message to `sending` by this way out, or says why not. Commit, and send within
+    seconds.
 
     It compares the claim's token, the chase's version as confirmed, the holds, the stop switch and the connection's
     health, all under locks on the installation, the connection and the chase (in this order, everywhere): whatever
@@ -274,7 +286,7 @@ def pass_gate(work: Work, message_id: int, *, token: str, now: datetime, today: 
         return "something about the payer changed since the message was confirmed"
     moved = move(
         work, message_id, MessageState.CLAIMED, MessageState.SENDING, reason="past the last gate", now=now, token=token,
-        sending_at=now, attempts=_M.attempts + 1,
+        sending_at=now, attempts=_M.attempts + 1, way_out=way_out, diverted_to=diverted_to,
     )  # fmt: skip
     return None if moved else "the claim was lost to another worker"
 

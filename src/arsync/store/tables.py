@@ -428,6 +428,8 @@ messages = Table(
     Column("sending_at", Instant),
     Column("accepted_at", Instant),
     Column("sent_on", Date),
+    Column("way_out", Text),  # the place of the channel it was last given to
+    Column("diverted_to", Text),  # our own address that it went to instead of the customer's
     Column("reference", Text),  # the provider's id, or a path
     Column("attempts", Integer, nullable=False),
     Column("not_before", Instant),

@@ -7,9 +7,8 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from arsync.domain.chase import Verdict
 from arsync.domain.states import Decision
@@ -39,7 +38,28 @@ def record(work: Work, connection_id: int, answers: Iterable[tuple[int, Verdict]
 
     An invoice that got no verdict any more (paid, void) has its interval closed.
     """
-    query = select(_V.id, _V.invoice_id, _V.inputs).where(_V.connection_id == connection_id, _V.last_run.is_(None))
+    return _keep(work, connection_id, list(answers), _V.last_run.is_(None), run_id, today)
+
+
+def amend(
+    work: Work, connection_id: int, chase_id: int, answers: Iterable[Verdict], *, run_id: int, today: date
+) -> int:
+    """Keeps what one chase was told after its run had planned it: right before dispatch. As `record` else."""
+    given = [(chase_id, verdict) for verdict in answers]
+    # An invoice may have come from another chase meanwhile.
+    moved = _V.invoice_id.in_([verdict.invoice_id for _, verdict in given])
+    return _keep(work, connection_id, given, _V.last_run.is_(None) & ((_V.chase_id == chase_id) | moved), run_id, today)
+
+
+def _keep(
+    work: Work,
+    connection_id: int,
+    answers: list[tuple[int, Verdict]],
+    replaced: ColumnElement[bool],
+    run_id: int,
+    today: date,
+) -> int:
+    query = select(_V.id, _V.invoice_id, _V.inputs).where(_V.connection_id == connection_id, replaced)
     standing = {row.invoice_id: row for row in work.execute(query)}
     fresh = []
     ended: list[int] = []
@@ -106,16 +126,3 @@ def _end(work: Work, ids: Collection[int], run_id: int, today: date) -> None:
 def _hash(verdict: Verdict) -> str:
     said = [verdict.decision, verdict.rule, verdict.reason, verdict.next_on, verdict.step_id]
     return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
-
-
-def usual_volume(work: Work, *, of_last: int = 10, at_least: int = 5) -> Decimal | None:
-    """The mean number of messages sent by the last runs that sent any; None with too little history to tell."""
-    r = t.runs.c
-    query = (
-        select(r.summary).where(r.kind == "run", r.finished_at.is_not(None)).order_by(r.id.desc()).limit(4 * of_last)
-    )
-    sent = [count for text in work.execute(query).scalars() if (count := json.loads(text or "{}").get("accepted", 0))]
-    if len(sent) < at_least:
-        return None
-    recent = sent[:of_last]
-    return Decimal(sum(recent)) / len(recent)

@@ -73,10 +73,10 @@ class Dispatched:
 
 
 def dispatch(
-    store: Store, desk: Desk, clock: Clock, *, beat: Callable[[], None], but: Collection[int] = ()
+    store: Store, desk: Desk, clock: Clock, *, run_id: int, beat: Callable[[], None], but: Collection[int] = ()
 ) -> Dispatched:
     """Sends what is approved, if the send window is open, `but` these messages; `beat` is called now and again and may
-    raise Locked."""
+    raise Locked. Verdicts that change on the way are kept as the run's."""
     done = Dispatched(waiting=set(but), opens_at=next_opening(desk.policy, clock.now()))
     if done.opens_at is not None:
         return done
@@ -96,7 +96,7 @@ def dispatch(
         silent = 0
         for place, message in enumerate(fresh):
             beat()
-            sent = _dispatch_one(store, desk, message, clock, done)
+            sent = _dispatch_one(store, desk, message, clock, done, run_id)
             silent = silent + 1 if sent is Sent.UNKNOWN else 0
             if sent is Sent.LATER or silent == _SILENT:
                 # What holds for one message holds for all: the channel is closed, full, asks to slow down or is down.
@@ -131,11 +131,13 @@ def _refreshed(store: Store, desk: Desk, batch: list[Message], clock: Clock, don
     return batch
 
 
-def _dispatch_one(store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched) -> Sent | None:
+def _dispatch_one(
+    store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched, run_id: int
+) -> Sent | None:
     now = clock.now()
     with store.reading() as work:
         connection = connections.connection_by_id(work, desk.connection.id)
-    answer, reason = confirm(store, connection, desk.policy, message, now=now)
+    answer, reason = confirm(store, connection, desk.policy, message, now=now, run_id=run_id)
     if answer is not Confirmation.HOLDS:
         filed = done.withdrawn if answer is Confirmation.WITHDRAWN else done.postponed
         filed.append((message, reason))

@@ -159,7 +159,7 @@ def _work_one(
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
     shift.errors += shift.decided.unwritten
     told(f"{shift.connection}: dispatch")
-    shift.dispatched = dispatch(store, fresh, clock, beat=lock.renew, but=shift.decided.waiting)
+    shift.dispatched = dispatch(store, fresh, clock, run_id=run_id, beat=lock.renew, but=shift.decided.waiting)
     shift.errors += shift.dispatched.unread
     if shift.dispatched.error:
         shift.errors.append(f"dispatch: {shift.dispatched.error}")

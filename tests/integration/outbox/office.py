@@ -281,7 +281,10 @@ class Office:
     def dispatch(self, app: App) -> Dispatched:
         """The rest of the night but for the notes, for an office with one company."""
         (connection,) = app.linked()
-        return dispatch(app.store, app.desk(connection), app.clock, beat=lambda: None)
+        with app.store.working() as work:
+            run_id = verdicts.begin_run(work, "dispatch", now=app.clock.now())
+            work.commit()
+        return dispatch(app.store, app.desk(connection), app.clock, run_id=run_id, beat=lambda: None)
 
     def messages(self, app: App) -> list[Message]:
         """Every message with every revision, oldest first."""

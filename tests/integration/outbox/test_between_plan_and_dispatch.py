@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from tests.integration.outbox.office import MORNING, TODAY, Books, Office
 
 from arsync.bootstrap import App
@@ -72,10 +73,17 @@ def test_what_is_not_owed_any_more_is_not_chased(
     assert [reason for _, reason in done.withdrawn], "the reason is told"
     assert not done.accepted
     assert office.states(app) == ["superseded"]
+    assert "act" not in standing(app), "the verdict that stands is not the plan's any more"
     office.pass_time(days=1)
     assert office.night(app).accepted == 0
     assert office.sent() == []
     assert books.notes() == []
+
+
+def standing(app: App) -> list[str]:
+    """The decisions that stand."""
+    with app.store.reading() as work:
+        return list(work.execute(text("SELECT decision FROM verdicts WHERE last_run IS NULL")).scalars())
 
 
 @pytest.mark.parametrize("switch", [True, False], ids=["payments touch invoices", "payments touch no invoice"])

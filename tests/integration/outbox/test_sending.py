@@ -83,6 +83,24 @@ def test_a_message_without_an_answer_is_never_sent_again(open_office: Opened, fa
     assert office.books[0].notes() == [], "nobody knows, so nothing is written"
 
 
+def test_only_the_way_out_that_had_it_can_say_that_a_message_never_left(open_office: Opened) -> None:
+    """
+    06-09 SendGrid takes the message and the line is cut      unknown
+    06-10 the settings say `file` by now, and no file is there   unknown all the same: nobody is chased twice
+    """
+    office, _, _ = debtors(open_office, "900.00")
+    app = office.load()
+    office.sandbox.fault("disconnect_after", MAIL)
+    office.night(app)
+    assert office.states(app) == ["unknown"]
+    office.configure(channel="file")
+    office.pass_time(days=1)
+    elsewhere = office.app()
+    assert office.night(elsewhere).accepted == 0
+    assert office.states(elsewhere) == ["unknown"]
+    assert list((office.folder / "outbox").glob("*.eml")) == []
+
+
 def test_evidence_from_the_activity_feed_settles_an_unknown_message_and_writes_its_note(open_office: Opened) -> None:
     """
     06-09 friendly: taken, the answer is lost    unknown
@@ -183,10 +201,10 @@ def test_a_throttled_provider_is_left_alone_until_it_says(open_office: Opened) -
     mails = [one for one in office.sandbox.requests()[before:] if "mail/send" in one["path"]]
     assert len(mails) == 1
     assert [(message.state, message.attempts) for message in office.messages(app)] == [
-        ("approved", 1),
         ("approved", 0),
         ("approved", 0),
-    ]
+        ("approved", 0),
+    ], "to be asked for patience is no try"
     office.pass_time(minutes=1)
     assert office.night(app).accepted == 2, "the first is not tried before its time"
     office.pass_time(minutes=1)
@@ -213,17 +231,43 @@ def test_a_key_that_the_provider_does_not_take_spoils_no_message(open_office: Op
     assert len(set(sent_here(office, app))) == len(sent_here(office, app)) == 2
 
 
-def test_tries_are_bounded(open_office: Opened) -> None:
+def test_a_week_of_throttling_costs_a_message_no_try(open_office: Opened) -> None:
+    """
+    06-09 to 06-15 429 each day    approved, untried
+    06-16                          sent, once
+    """
     office, _, _ = debtors(open_office, "900.00")
     app = office.load()
     office.sandbox.fault("throttle", MAIL, times=None)
-    for _ in range(2 * sending.TRIES):
+    for _ in range(7):
         office.night(app)
+        assert [(message.state.value, message.attempts) for message in office.messages(app)] == [("approved", 0)]
+        office.pass_time(days=1)
+    office.sandbox.clear_faults()
+    assert office.night(app).accepted == 1
+    assert len(sent_here(office, app)) == 1
+
+
+def test_tries_are_bounded(open_office: Opened) -> None:
+    """A worker that sleeps after every gate finds out before its first byte; the fifth time is a person's task."""
+    app: App
+
+    def sleep_before_the_mail(moment: str, what: str) -> None:
+        if moment == "before" and what.endswith("mail/send"):
+            clock_of(app).machine += sending.FIRST_BYTE + 1
+
+    office, _, _ = debtors(open_office, "900.00")
+    office.load()
+    app = office.app(sleep_before_the_mail)
+    for _ in range(2 * sending.TRIES):
+        night = office.night(app)
         office.pass_time(hours=1)
         if office.states(app) != ["approved"]:
             break
     (message,) = office.messages(app)
     assert (message.state, message.attempts) == ("failed", sending.TRIES)
+    assert any("could not be sent" in task for task in night.tasks)
+    assert sent_here(office, app) == []
 
 
 # --- the source right before ---------------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ class Books:
 
 def ask_gate(work: Work, message: Message, *, today: date = TODAY) -> str | None:
     assert message.claim_token is not None
-    return messages.pass_gate(work, message.id, token=message.claim_token, now=NOW, today=today)
+    return messages.pass_gate(work, message.id, token=message.claim_token, now=NOW, today=today, way_out="a folder")
 
 
 def a_draft(

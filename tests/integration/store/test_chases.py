@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
@@ -276,15 +275,6 @@ def test_two_standing_verdicts_of_one_invoice_are_impossible(books: Books) -> No
     copy = f"INSERT INTO verdicts ({columns}) SELECT {columns} FROM verdicts"
     with books.store.working() as work, pytest.raises(IntegrityError):
         work.execute(text(copy))
-
-
-def test_the_usual_volume_is_told_once_there_is_a_history(books: Books) -> None:
-    with books.store.working() as work:
-        for accepted in (4, 0, 6, 5, 0, 5):
-            verdicts.end_run(work, verdicts.begin_run(work, "run", now=NOW), {"accepted": accepted}, now=NOW)
-        assert verdicts.usual_volume(work) is None, "four runs that sent anything"
-        verdicts.end_run(work, verdicts.begin_run(work, "run", now=NOW), {"accepted": 10}, now=NOW)
-        assert verdicts.usual_volume(work) == Decimal(6)
 
 
 def test_a_message_of_a_closed_chase_keeps_its_state(books: Books) -> None:

@@ -25,7 +25,7 @@ from arsync.channel.mail import mailbox
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel, payload
 from arsync.domain.clock import SystemClock
-from arsync.errors import Refused, Rejected, RetryLater
+from arsync.errors import OutcomeUnknown, Refused, Rejected, RetryLater
 from arsync.session import before_first_byte, pooled_session
 
 ENVELOPE = Envelope(
@@ -92,7 +92,7 @@ def test_a_second_try_finds_the_file_and_leaves_it_as_it_is(tmp_path: Path) -> N
     before = Path(first.reference).read_bytes(), Path(first.reference).stat().st_mtime_ns
     assert channel.send(replace(ENVELOPE, text="another")) == first
     assert (Path(first.reference).read_bytes(), Path(first.reference).stat().st_mtime_ns) == before
-    assert [path.name for path in tmp_path.iterdir()] == [f"{ENVELOPE.message_id}.eml"]
+    assert [path.name for path in tmp_path.glob("*.eml")] == [f"{ENVELOPE.message_id}.eml"]
 
 
 def test_of_two_at_the_same_time_one_file_remains_and_both_have_its_receipt(tmp_path: Path) -> None:
@@ -106,7 +106,8 @@ def test_of_two_at_the_same_time_one_file_remains_and_both_have_its_receipt(tmp_
         mine = channel.send(ENVELOPE)
     assert other == [mine]
     assert part(opened(mine.reference), "plain") == "the other's\n"
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*.eml"))) == 1
+    assert list(tmp_path.glob(".*.tmp")) == []
 
 
 def test_a_file_is_looked_up_by_its_id(tmp_path: Path) -> None:
@@ -114,6 +115,23 @@ def test_a_file_is_looked_up_by_its_id(tmp_path: Path) -> None:
     assert channel.look_up(ENVELOPE.message_id) == (Evidence.NOT_SENT, None)
     receipt = channel.send(ENVELOPE)
     assert channel.look_up(ENVELOPE.message_id) == (Evidence.SENT, receipt.reference)
+
+
+def test_a_file_that_a_pickup_has_taken_away_is_not_written_again(tmp_path: Path) -> None:
+    """A mail program that empties the folder is no reason to chase anybody twice."""
+    channel = FileChannel(tmp_path)
+    Path(channel.send(ENVELOPE).reference).unlink()
+    assert channel.look_up(ENVELOPE.message_id) == (Evidence.NOTHING, None)
+    with pytest.raises(OutcomeUnknown, match="taken away"):
+        channel.send(ENVELOPE)
+    assert list(tmp_path.glob("*.eml")) == []
+
+
+def test_channels_of_one_place_answer_for_one_another_and_no_others(tmp_path: Path) -> None:
+    place = FileChannel(tmp_path).place
+    assert Redirected(FileChannel(tmp_path), redirect_to="us@harbour.example").place == place
+    assert FileChannel(tmp_path / "elsewhere").place != place
+    assert CallChannel().place != place
 
 
 def test_a_closed_gate_leaves_no_file(tmp_path: Path) -> None:
@@ -135,7 +153,8 @@ def test_a_file_system_without_hard_links_is_a_clear_refusal(tmp_path: Path, mon
     monkeypatch.setattr(os, "link", no_links)
     with pytest.raises(Rejected, match="no hard links"):
         FileChannel(tmp_path).send(ENVELOPE)
-    assert list(tmp_path.iterdir()) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert FileChannel(tmp_path).look_up(ENVELOPE.message_id) == (Evidence.NOT_SENT, None)
 
 
 # --- headers --------------------------------------------------------------------------------------------
@@ -217,6 +236,7 @@ class Kept:
     """A channel that keeps what it is given."""
 
     name: ClassVar[str] = "kept"
+    place = "a drawer"
 
     def __init__(self) -> None:
         self.sent: list[Envelope] = []

@@ -1,0 +1,52 @@
+"""How many messages leave by themselves: what the cap and the breaker of a connection compare with.
+
+Counted by the company's day, however often it runs; what a person approved and calls are not counted.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, func, select
+
+from arsync.domain.policy import StepChannel
+from arsync.domain.states import MessageState
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+_M = t.messages.c
+#: Left, or perhaps left.
+_GONE: Final = (
+    MessageState.SENDING,
+    MessageState.ACCEPTED,
+    MessageState.DELIVERED,
+    MessageState.BOUNCED,
+    MessageState.UNKNOWN,
+    MessageState.PRESUMED_SENT,
+)
+_DAY: Final[Any] = func.coalesce(_M.sent_on, _M.planned_on)
+
+
+def gone(work: Work, connection_id: int, *, on: date) -> int:
+    """The messages that left that day, or may have."""
+    query = select(func.count()).where(*_by_themselves(connection_id), on == _DAY)
+    return int(work.execute(query).scalar_one())
+
+
+def usual(work: Work, connection_id: int, *, before: date, of_last: int = 10, at_least: int = 5) -> Decimal | None:
+    """The mean of the last days on which any left; None with too few of them to tell."""
+    count = func.count().label("count")
+    query = select(count).where(*_by_themselves(connection_id), before > _DAY).group_by(_DAY).order_by(_DAY.desc())
+    recent = list(work.execute(query.limit(of_last)).scalars())
+    return Decimal(sum(recent)) / len(recent) if len(recent) >= at_least else None
+
+
+def _by_themselves(connection_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        _M.connection_id == connection_id,
+        _M.channel == StepChannel.EMAIL.value,
+        _M.approved_by.is_(None),
+        _M.state.in_([state.value for state in _GONE]),
+    )
