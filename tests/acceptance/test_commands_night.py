@@ -141,7 +141,9 @@ def test_outside_the_send_window_a_run_plans_says_when_and_sends_nothing(shop: I
     assert "harbor: the send window is closed; messages go at 2026-09-16 09:00 EDT" in told.out
     assert shop.letters() == []
     assert shop.states() == {"approved": 2}
-    assert shop.json("run", "harbor")["connections"][0]["opens_at"] == "2026-09-16T09:00:00-04:00"
+    (harbor,) = shop.json("run", "harbor")["connections"]
+    assert harbor["opens_at"] == "2026-09-16T09:00:00-04:00"
+    assert (harbor["planned"], harbor["superseded"], harbor["held"], harbor["waiting"]) == (0, 0, 0, 0)
 
     shop.sandbox.set_clock(datetime(2026, 9, 16, 13, 1, tzinfo=UTC))  # a minute past nine
     shop.arsync("run", "harbor")

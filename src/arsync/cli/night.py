@@ -14,6 +14,7 @@ from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.chase import Plan, Verdict
 from arsync.domain.states import Decision, MessageState
+from arsync.playbook.decide import Decided
 from arsync.store import connections, messages
 from arsync.store.connections import Connection
 from arsync.worker import jobs
@@ -145,11 +146,10 @@ def tell_night(app: App, night: Night) -> None:
     rows = []
     for shift in night.shifts:
         decided, sent, written = shift.decided, shift.dispatched, shift.written
-        stopped = sum(v.decision is Decision.HOLD for p in decided.plans for v in p.verdicts) if decided else 0
-        waiting = sum(v.decision is Decision.WAIT for p in decided.plans for v in p.verdicts) if decided else 0
+        said = _said_of(decided)
         rows.append(
             (shift.connection, shift.synced, len(sent.accepted), len(sent.withdrawn), len(sent.postponed),
-             len(sent.unknown), stopped, waiting, written.written + written.found)
+             len(sent.unknown), said[Decision.HOLD], said[Decision.WAIT], written.written + written.found)
         )  # fmt: skip
     columns = ("connection", "changed", "sent", "withdrawn", "postponed", "unknown", "held", "waiting", "notes")
     table(columns, rows, right=columns[1:])
@@ -161,6 +161,8 @@ def tell_night(app: App, night: Night) -> None:
             say(f"{shift.connection}: {error}", style="red")
         for reason, count in _reasons(shift):
             say(f"{shift.connection}: {count} {reason}")
+        if shift.decided is not None and shift.decided.superseded:
+            say(f"{shift.connection}: {shift.decided.superseded} of an earlier run no longer hold (arsync explain)")
     with app.store.reading() as work:
         waiting_for = len(messages.in_states(work, (MessageState.PLANNED,)))
         own = connections.installation(work)
@@ -174,6 +176,12 @@ def tell_night(app: App, night: Night) -> None:
         say(f"{waiting_for} messages wait for approval: arsync approve")
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
+
+
+def _said_of(decided: Decided | None) -> Counter[Decision]:
+    """How many invoices were told to act, to wait or to hold."""
+    plans = () if decided is None else decided.plans
+    return Counter(verdict.decision for answer in plans for verdict in answer.verdicts)
 
 
 def _reasons(shift: Shift) -> list[tuple[str, int]]:
@@ -198,6 +206,10 @@ def _night_as_json(app: App, night: Night) -> dict[str, object]:
             {
                 "connection": shift.connection,
                 "synced": shift.synced,
+                "planned": shift.decided.planned if shift.decided else 0,
+                "superseded": shift.decided.superseded if shift.decided else 0,
+                "held": _said_of(shift.decided)[Decision.HOLD],
+                "waiting": _said_of(shift.decided)[Decision.WAIT],
                 "accepted": [message.key for message in shift.dispatched.accepted],
                 "withdrawn": [[message.key, reason] for message, reason in shift.dispatched.withdrawn],
                 "postponed": [[message.key, reason] for message, reason in shift.dispatched.postponed],

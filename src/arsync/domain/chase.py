@@ -194,6 +194,8 @@ def _seen(item: Item) -> list[str | None]:
         item.reference,
         item.purchase_order,
         item.terms,
+        item.customer_name,
+        *(f"{line.description} {line.quantity} {line.amount}" for line in item.lines),
     ]
 
 

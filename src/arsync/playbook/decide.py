@@ -6,7 +6,7 @@ Decisions are the planner's (`plan`, `admit`: pure); this reads their facts and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -83,9 +83,8 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
     with store.working() as work:
         opened, closed = chases.follow(work, connection.id, now=now)
         holds.expire(work, connection.id, today=today, now=now)
-        plans = consider(work, connection, policy, now=now)
+        plans = _described(work, connection.id, consider(work, connection, policy, now=now))
         pending = {message.chase_id: message for message in messages.in_states(work, _PENDING, connection.id)}
-        described = _describe(work, connection.id, plans)
         planned = kept = superseded = 0
         told: list[Plan] = []
         unwritten: list[str] = []
@@ -105,7 +104,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
                 _withdraw(work, message, "the facts changed since it was planned" if intent else _why_not(answer), now)
                 superseded += 1
             if intent is not None:
-                wrong = _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
+                wrong = _save(work, connection, policy, answer, intent, now=now, today=today)
                 if wrong is None:
                     planned += 1
                 else:
@@ -144,7 +143,8 @@ def confirm(
         chase = chases.lock(work, message.chase_id)
         gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
         (facts,) = gathered.facts
-        answer = _planned(facts, policy, policy.calendar(today, gathered.countries.get(facts.payer_id)), today)
+        calendar = policy.calendar(today, gathered.countries.get(facts.payer_id))
+        (answer,) = _described(work, connection.id, (_planned(facts, policy, calendar, today),))
         intent = answer.intent
 
         def amend(told: Plan) -> None:
@@ -154,9 +154,8 @@ def confirm(
             if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
                 return _LOST
             if message.planned_on != today:
-                described = _describe(work, connection.id, (answer,))
                 try:
-                    rendered = _rendered(policy, answer, _with_lines(intent, described), today)
+                    rendered = _rendered(policy, answer, intent, today)
                 except ConfigurationError as error:
                     amend(_unwritable(answer, str(error)))
                     return _stop(work, message, f"it cannot be written any more: {error}", now)
@@ -179,8 +178,7 @@ def confirm(
         if not moved:
             return _LOST
         if intent is not None:
-            described = _describe(work, connection.id, (answer,))
-            wrong = _save(work, connection, policy, answer, _with_lines(intent, described), now=now, today=today)
+            wrong = _save(work, connection, policy, answer, intent, now=now, today=today)
             if wrong is not None:
                 reason += f"; it cannot be written: {wrong}"
                 amend(_unwritable(answer, wrong))
@@ -315,21 +313,22 @@ def _why_not(answer: Plan) -> str:
     return answer.verdicts[0].reason if answer.verdicts else "nothing is owed any more"
 
 
-def _describe(work: Work, connection_id: int, plans: tuple[Plan, ...]) -> Mapping[str, Item]:
-    """The items of every intent with what they were for, by invoice id."""
-    items = {
-        item.invoice_id: item
+def _described(work: Work, connection_id: int, plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """The same plans; the items of every intent say what they were for."""
+    named = [
+        item.invoice_id
         for answer in plans
         if answer.intent is not None
         for item in (*answer.intent.demanded, *answer.intent.listed)
-    }
-    lines = ledger.lines(work, connection_id, items.keys())
-    return {invoice_id: replace(item, lines=lines.get(invoice_id, ())) for invoice_id, item in items.items()}
+    ]
+    lines = ledger.lines(work, connection_id, named)
 
+    def with_lines(items: tuple[Item, ...]) -> tuple[Item, ...]:
+        return tuple(replace(item, lines=lines.get(item.invoice_id, ())) for item in items)
 
-def _with_lines(intent: Intent, described: Mapping[str, Item]) -> Intent:
-    return replace(
-        intent,
-        demanded=tuple(described[item.invoice_id] for item in intent.demanded),
-        listed=tuple(described[item.invoice_id] for item in intent.listed),
+    return tuple(
+        replace(answer, intent=replace(intent, demanded=with_lines(intent.demanded), listed=with_lines(intent.listed)))
+        if (intent := answer.intent) is not None
+        else answer
+        for answer in plans
     )

@@ -1,0 +1,52 @@
+"""Equal fingerprints, equal message: whatever a reader would see differs in the fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from arsync.domain.chase import Intent, Item
+from arsync.domain.documents import InvoiceLine
+from arsync.domain.money import Money
+from arsync.playbook.plan import plan
+from arsync.testing.builders import WORKDAYS, a_playbook, an_item, day, some_facts
+
+CHAIRS = InvoiceLine(description="Two chairs", quantity=Decimal(2), amount=Decimal("90.00"))
+CHANGES = {
+    "its number": {"number": "INV-9"},
+    "what is due": {"balance": Money(Decimal("80.00"), "EUR")},
+    "its due date": {"due_on": day("06-29")},
+    "the customer's reference": {"reference": "PO 7"},
+    "what it was for": {"lines": (CHAIRS,)},
+    "who was billed": {"customer_name": "Harbour Tools, Dock 2"},
+}
+
+
+def an_intent() -> Intent:
+    intent = plan(some_facts(an_item("INV-1", "06-30", "90.00")), a_playbook(), WORKDAYS, day("07-03")).intent
+    assert intent is not None
+    return intent
+
+
+def said(intent: Intent, item: Item) -> str:
+    return replace(intent, demanded=(item,)).fingerprint("1", "en")
+
+
+def test_the_same_again_is_the_same_message() -> None:
+    assert an_intent().fingerprint("1", "en") == an_intent().fingerprint("1", "en")
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_a_reader_sees_of_an_invoice_differs_in_the_fingerprint(change: dict[str, object]) -> None:
+    intent = an_intent()
+    (item,) = intent.demanded
+    assert said(intent, item) != said(intent, replace(item, **change))  # type: ignore[arg-type]
+
+
+def test_of_two_descriptions_the_other_one_is_another_message() -> None:
+    intent = an_intent()
+    (item,) = intent.demanded
+    stools = replace(CHAIRS, description="Two stools")
+    assert said(intent, replace(item, lines=(CHAIRS,))) != said(intent, replace(item, lines=(stools,)))
