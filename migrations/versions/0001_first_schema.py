@@ -451,6 +451,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index("ix_events_chase", ["chase_id"], unique=False)
+        batch_op.create_index(
+            "ix_events_payer_changed",
+            ["connection_id"],
+            unique=False,
+            sqlite_where=sa.text("kind = 'payer_changed'"),
+            postgresql_where=sa.text("kind = 'payer_changed'"),
+        )
 
     op.create_table(
         "message_items",
@@ -504,6 +511,17 @@ def upgrade() -> None:
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.create_index("ix_notes_state", ["state", "connection_id"], unique=False)
 
+    op.create_table(
+        "shared_messages",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.String(length=64), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_shared_messages_connection_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_shared_messages_message_id")),
+        sa.PrimaryKeyConstraint("connection_id", "payer_id", "message_id", name=op.f("pk_shared_messages")),
+        sqlite_with_rowid=False,
+    )
+
     _append_only("events")
 
 
@@ -527,6 +545,7 @@ def _append_only(table: str) -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("shared_messages")
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.drop_index("ix_notes_state")
 
@@ -536,6 +555,11 @@ def downgrade() -> None:
 
     op.drop_table("message_items")
     with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_events_payer_changed",
+            sqlite_where=sa.text("kind = 'payer_changed'"),
+            postgresql_where=sa.text("kind = 'payer_changed'"),
+        )
         batch_op.drop_index("ix_events_chase")
 
     op.drop_table("events")

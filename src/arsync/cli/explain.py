@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,9 +15,15 @@ from arsync.domain.chase import Rule
 from arsync.domain.clock import local_date
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import HoldState
-from arsync.store import connections, drift, holds, messages, notes, verdicts
+from arsync.store import connections, drift, holds, ledger, messages, notes, succession, verdicts
 from arsync.store.ledger import FoundInvoice
 from arsync.store.verdicts import Interval
+
+_CHANGE: Final = {
+    "joined": "{now} pays for all that was {before}'s",
+    "left": "{now} pays for it, and not {before} any more: what stopped {before} stops {now} as well",
+    "rebilled": "it was billed to another customer: {now} pays, and not {before}",
+}
 
 
 def register(program: typer.Typer) -> None:
@@ -119,6 +125,12 @@ def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Inter
                 mine = note.target.remote_id in (found.invoice_id, found.payer_id)
                 if mine and note.written_at is not None:
                     lines.append((note.written_at, f"note of message {message.id} on the {note.target.kind}: written"))
+        for change in succession.changes_of(work, found.connection_id, found.customer_id, found.invoice_id):
+            now, before = (
+                ledger.customer_name(work, found.connection_id, who) for who in (change.payer, change.former)
+            )
+            along = f"; with it went {change.followed}" if change.followed else ""
+            lines.append((change.at, f"{_CHANGE[change.how].format(now=now, before=before)}{along}"))
         for placed in holds.of_payer(work, found.connection_id, found.payer_id):
             hold = placed.hold
             if hold.invoice_id in (None, found.invoice_id):

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, update
 
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import ChaseState
@@ -18,6 +18,7 @@ from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 _LIVE = (ChaseState.OPEN.value, ChaseState.REOPENED.value)
+_GIVEN_AWAY = (ChaseState.HANDED_OFF.value, ChaseState.WRITTEN_OFF.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +34,38 @@ class Chase:
     opened_at: datetime
 
 
-def bump(work: Work, connection_id: int, customer_ids: Collection[str]) -> None:
-    """Raises the version of every live chase whose payer pays for one of these customers."""
+def bump(work: Work, connection_id: int, customer_ids: Collection[str], *, whole: Collection[str] = ()) -> None:
+    """Raises the version of every live chase whose payer pays for one of these customers.
+
+    Whoever locks chases locks all it needs at once and by id, so that no two wait for each other; of the payers in
+    `whole` the closed ones are locked, too.
+    """
     h, c = t.chases.c, t.customers.c
     live = select(h.id).where(h.connection_id == connection_id, h.state.in_(_LIVE)).limit(1)
     if work.execute(live).first() is None:
         return  # the first load brings customers by the thousand, and nobody is chased yet
     payers = select(c.payer_id).where(c.connection_id == connection_id, among(work, c.remote_id, customer_ids))
-    work.execute(
-        update(t.chases)
-        .where(
-            h.connection_id == connection_id,
-            h.state.in_(_LIVE),
-            h.payer_id.in_(payers) | among(work, h.payer_id, customer_ids),
-        )
-        .values(version=h.version + 1)
-    )
+    concerned = h.payer_id.in_(payers) | among(work, h.payer_id, customer_ids)
+    live_ones = and_(h.connection_id == connection_id, h.state.in_(_LIVE), concerned)
+    every = live_ones
+    if whole:
+        every = or_(live_ones, and_(h.connection_id == connection_id, among(work, h.payer_id, whole)))
+    _lock(work, every)
+    work.execute(update(t.chases).where(live_ones).values(version=h.version + 1))
+
+
+def bump_all(work: Work, connection_id: int) -> None:
+    """Raises the version of every live chase of the connection."""
+    h = t.chases.c
+    live_ones = and_(h.connection_id == connection_id, h.state.in_(_LIVE))
+    _lock(work, live_ones)
+    work.execute(update(t.chases).where(live_ones).values(version=h.version + 1))
+
+
+def _lock(work: Work, which: ColumnElement[bool]) -> None:
+    """Locks these chases by id; SQLite has one lock for all."""
+    if work.dialect != "sqlite":
+        work.execute(select(t.chases.c.id).where(which).order_by(t.chases.c.id).with_for_update()).all()
 
 
 def follow(work: Work, connection_id: int, *, now: datetime) -> tuple[int, int]:
@@ -67,8 +84,12 @@ def follow(work: Work, connection_id: int, *, now: datetime) -> tuple[int, int]:
     query = select(h.id, h.payer_id, h.currency, h.state).where(h.connection_id == connection_id).order_by(h.id)
     rows = work.execute(query).all()
     live = {(row.payer_id, row.currency): row.id for row in rows if row.state in _LIVE}
-    last = {(row.payer_id, row.currency): row for row in rows}  # the newest: rows come by id
+    # The newest, for rows come by id; where one was given away, also by a payer merged into this, that one.
+    last = {(row.payer_id, row.currency): row for row in rows}
+    last |= {(row.payer_id, row.currency): row for row in rows if row.state in _GIVEN_AWAY}
     opened = closed = 0
+    reopened = [last[name].id for name in owed - live.keys() if name in last]
+    _lock(work, h.id.in_(reopened + [live[name] for name in live.keys() - owed]))
     for payer_id, currency in sorted(owed - live.keys()):
         before = last.get((payer_id, currency))
         if before is not None and before.state == ChaseState.CLEAR.value and _chased_before(work, before.id):

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import exists, or_, select
 
 from arsync.connector import Resource
-from arsync.domain.documents import Customer
+from arsync.domain.documents import Customer, CustomerState
 from arsync.domain.money import to_units
 from arsync.store import tables as t
 from arsync.store.bulk import DeleteWhere, Insert, Upsert, adapted, among
@@ -26,7 +26,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
     c = t.customers.c
     there = known(
         work, connection_id, t.customers, latest,
-        c.updated_at, c.version, c.parent_id, c.merged_into, c.state, c.balance,
+        c.updated_at, c.version, c.parent_id, c.merged_into, c.state, c.balance, c.payer_id,
     )  # fmt: skip
     fresh = []
     arrived = []
@@ -36,10 +36,13 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
             arrived.append(remote_id)
         elif not _is_news_of_customer(row, customer):
             continue
+        elif row.state == CustomerState.ACTIVE and customer.state is not CustomerState.ACTIVE:
+            stored.left.add(remote_id)
         fresh.append(customer)
         if customer.parent_id or customer.merged_into or (row is not None and _relinked(row, customer)):
             stored.relinked = True
     stored.arrived[Resource.CUSTOMERS] += len(arrived)
+    stored.newcomers.update(arrived)
     stored.relinked = stored.relinked or _is_awaited(work, connection_id, arrived)
     as_ = adapted(work)
     _CUSTOMER(
@@ -52,7 +55,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
                 customer.state.value,
                 customer.parent_id,
                 customer.merged_into,
-                customer.merged_into or customer.parent_id or customer.remote_id,
+                _payer(customer, there.get(customer.remote_id)),
                 customer.currency,
                 customer.country,
                 customer.language,
@@ -76,6 +79,13 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
     )
     stored.written += len(fresh)
     stored.customers |= {customer.remote_id for customer in fresh}
+
+
+def _payer(customer: Customer, row: Any) -> str:
+    """Who paid so far; of a newcomer the next above it. Whatever is linked anew is followed to its end afterwards."""
+    if row is not None:
+        return str(row.payer_id)
+    return customer.merged_into or customer.parent_id or customer.remote_id
 
 
 def _is_news_of_customer(row: Any, customer: Customer) -> bool:

@@ -49,6 +49,13 @@ def log(
     )
 
 
+def of_kind(work: Work, connection_id: int, kind: str) -> list[Event]:
+    """The connection's lines of one kind, oldest first."""
+    c = t.events.c
+    query = select(c.at, c.kind, c.author, c.data).where(c.connection_id == connection_id, c.kind == kind)
+    return [Event(row.at, row.kind, row.author, json.loads(row.data)) for row in work.execute(query.order_by(c.id))]
+
+
 def of_chase(work: Work, chase_id: int) -> list[Event]:
     """The chase's own lines, oldest first."""
     c = t.events.c

@@ -119,6 +119,4 @@ def _bump(work: Work, connection_id: int, payer_id: str | None) -> None:
     if payer_id is not None:
         chases.bump(work, connection_id, [payer_id])
         return
-    work.execute(
-        update(t.chases).where(t.chases.c.connection_id == connection_id).values(version=t.chases.c.version + 1)
-    )
+    chases.bump_all(work, connection_id)

@@ -39,6 +39,8 @@ def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Sto
             if invoice.balance > row.balance or (invoice.state != row.state and invoice.state in _ENDED):
                 stored.reopened.add(remote_id)
             stored.customers.add(row.customer_id)
+            if row.customer_id != invoice.customer_id:
+                stored.rebilled[remote_id] = row.customer_id
         stored.customers.add(invoice.customer_id)
         rows.append(_invoice_row(connection_id, invoice, as_))
         for place, line in enumerate(invoice.lines):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -18,6 +18,7 @@ from arsync.domain.money import Money
 from arsync.domain.states import MessageState
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.messages import LEFT_US
 
 _CHUNK = 500
 
@@ -188,13 +189,15 @@ def _history(work: Work, ledger: Ledger, connection_id: int, payer_id: str | Non
         select(k.message_id, k.invoice_id).select_from(joined).where(*where, k.demanded)
     ):
         demanded[message_id].add(invoice_id)
-    query = (
-        select(m.id, h.payer_id, h.currency, m.step_id, m.occurrence, m.state, m.sent_on, m.planned_on)
-        .join(t.chases, h.id == m.chase_id)
-        .where(*where)
-        .order_by(m.id)
-    )
-    for row in work.execute(query):
+    columns = (h.currency, m.step_id, m.occurrence, m.state, m.sent_on, m.planned_on)
+    query = select(m.id, h.payer_id, *columns).join(t.chases, h.id == m.chase_id).where(*where)
+    rows = {(row.id, row.payer_id): row for row in work.execute(query)}
+    for row in work.execute(_shared(connection_id, payer_id, columns)):
+        if row.id != without_message and (row.id, row.payer_id) not in rows:
+            rows[row.id, row.payer_id] = row
+            named = select(k.invoice_id).where(k.message_id == row.id, k.demanded)
+            demanded[row.id] = set(work.execute(named).scalars())
+    for row in sorted(rows.values(), key=lambda row: row.id):
         ledger.history[row.payer_id, row.currency].append(
             PastMessage(
                 step_id=row.step_id,
@@ -204,6 +207,15 @@ def _history(work: Work, ledger: Ledger, connection_id: int, payer_id: str | Non
                 invoice_ids=frozenset(demanded[row.id]),
             )
         )
+
+
+def _shared(connection_id: int, payer_id: str | None, columns: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    """Messages to other payers that count for this one, as a customer has moved; only what left us, or may have."""
+    m, h, s = t.messages.c, t.chases.c, t.shared_messages.c
+    joined = t.shared_messages.join(t.messages, m.id == s.message_id).join(t.chases, h.id == m.chase_id)
+    query = select(m.id, s.payer_id, *columns).select_from(joined)
+    query = query.where(s.connection_id == connection_id, m.state.in_([state.value for state in LEFT_US]))
+    return query if payer_id is None else query.where(s.payer_id == payer_id)
 
 
 @dataclass(frozen=True, slots=True)

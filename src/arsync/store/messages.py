@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 
@@ -88,6 +88,9 @@ class Message:
     attempts: int
     not_before: datetime | None
 
+
+#: In these states something has left us, or may have.
+LEFT_US: Final = EFFECTIVE | {MessageState.SENDING, MessageState.UNKNOWN, MessageState.BOUNCED}
 
 _M = t.messages.c
 

@@ -55,7 +55,8 @@ def store_page(work: Work, connection_id: int, page: Page, *, now: datetime) -> 
     stored.quarantined = len(broken)
     stored.customers |= {record.customer_id for record in broken if record.customer_id}
     if stored.relinked:
-        stored.customers |= payers.resolve(work, connection_id)
+        stored.moves = payers.resolve(work, connection_id, stored.newcomers)
+        stored.customers |= {name for move in stored.moves for name in (move.customer_id, move.former, move.payer_id)}
     return stored
 
 
@@ -113,6 +114,8 @@ def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: St
         )
         for customer_id in work.execute(statement).scalars().all():
             stored.written += 1
+            if record.resource is Resource.CUSTOMERS:
+                stored.left.add(remote_id)
             if customer_id is not None:
                 stored.customers.add(customer_id)
         if record.resource is Resource.INVOICES:

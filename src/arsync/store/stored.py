@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from arsync.connector import Resource
+from arsync.store.payers import Move
 
 
 @dataclass(slots=True)
@@ -19,6 +20,10 @@ class Stored:
     allocated: set[str] = field(default_factory=set)  # named by a changed allocation, old or new
     reopened: set[str] = field(default_factory=set)  # invoices that owe more than before, or are no invoices any more
     relinked: bool = False  # who pays for whom may have changed
+    moves: list[Move] = field(default_factory=list)  # customers for whom somebody else pays from now on
+    rebilled: dict[str, str] = field(default_factory=dict)  # invoice -> the customer that it was billed to before
+    newcomers: set[str] = field(default_factory=set)  # customers not met before
+    left: set[str] = field(default_factory=set)  # customers that are archived, merged or deleted since
     arrived: Counter[Resource] = field(default_factory=Counter)  # records not met before
 
     def add(self, other: Stored) -> None:
@@ -30,4 +35,8 @@ class Stored:
         self.allocated |= other.allocated
         self.reopened |= other.reopened
         self.relinked |= other.relinked
+        self.moves += other.moves
+        self.rebilled |= other.rebilled
+        self.newcomers |= other.newcomers
+        self.left |= other.left
         self.arrived += other.arrived

@@ -454,6 +454,17 @@ message_items = Table(
     sqlite_with_rowid=False,
 )
 
+#: Messages that count for a payer though another got them: a customer of it moved away, or came.
+shared_messages = Table(
+    "shared_messages",
+    metadata,
+    _connection(),
+    Column("payer_id", String(64), nullable=False),
+    Column("message_id", Integer, ForeignKey("messages.id"), nullable=False),
+    PrimaryKeyConstraint("connection_id", "payer_id", "message_id"),
+    sqlite_with_rowid=False,
+)
+
 notes = Table(
     "notes",
     metadata,
@@ -493,6 +504,7 @@ events = Table(
     Column("author", Text, nullable=False),
     Column("data", Text, nullable=False),  # JSON; no secrets, no message bodies
     Index("ix_events_chase", "chase_id"),
+    _partial("ix_events_payer_changed", "connection_id", where="kind = 'payer_changed'"),
 )
 
 #: Rows of these are never changed or deleted; the migration adds triggers that refuse it.

@@ -12,7 +12,7 @@ from typing import Final
 from arsync.connector import Clock, Connector, Resource
 from arsync.domain.states import Health
 from arsync.errors import Stale
-from arsync.store import connections, events, ledger, payers, quarantine
+from arsync.store import connections, events, ledger, quarantine
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.sync import delta
@@ -182,7 +182,6 @@ def _exorcise(store: Store, connection: Connection, connector: Connector, clock:
 def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) -> None:
     with store.working() as work:
         now = clock.now()
-        payers.resolve(work, connection.id)
         began = connections.cursor(work, connection.id, "backfill")
         # What does not add up is loaded again from the beginning by whatever pulls next; until then nothing is sent.
         whole = not loaded.differences

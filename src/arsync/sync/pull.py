@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
-from arsync.store import chases, connections, records, reductions
+from arsync.store import connections, records, reductions, succession
 from arsync.store.engine import Store, Work
 
 _UNSETTLED: Final = "unsettled"
@@ -20,7 +20,7 @@ def keep(work: Work, connection_id: int, page: Page, clock: Clock) -> records.St
     """Stores one page and wakes the chases it concerns; the caller commits."""
     stored = records.store_page(work, connection_id, page, now=clock.now())
     if stored.customers:
-        chases.bump(work, connection_id, stored.customers)
+        succession.follow(work, connection_id, stored, now=clock.now())
     return stored
 
 

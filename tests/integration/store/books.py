@@ -31,7 +31,7 @@ from arsync.domain.documents import (
 from arsync.domain.money import Money
 from arsync.domain.policy import Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Health, HoldKind, MessageState
-from arsync.store import chases, connections, messages, records
+from arsync.store import chases, connections, messages, records, succession
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft, Message
@@ -150,7 +150,7 @@ class Books:
         with self.store.working(durable=False) as work:
             stored = records.store_page(work, self.id, page(*found, broken=broken), now=now)
             if stored.customers:
-                chases.bump(work, self.id, stored.customers)
+                succession.follow(work, self.id, stored, now=now)
             work.commit()
         return stored
 

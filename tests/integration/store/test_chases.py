@@ -12,7 +12,6 @@ from tests.integration.store.books import NOW, TODAY, Books, a_hold, at, custome
 
 from arsync.connector import NoteTarget, Resource, TargetKind
 from arsync.domain.chase import Rule, Verdict
-from arsync.domain.documents import CustomerState
 from arsync.domain.states import NOTE_ARROWS, ChaseState, Decision, HoldState, MessageState, NoteState
 from arsync.store import chases, holds, messages, notes, verdicts
 from arsync.store.engine import Store
@@ -90,14 +89,6 @@ def test_two_live_chases_of_one_payer_are_impossible(books: Books) -> None:
     )
     with books.store.working() as work, pytest.raises(IntegrityError):
         work.execute(text(copy))
-
-
-def test_a_merge_closes_one_chase_and_opens_the_survivors(books: Books) -> None:
-    books.keep(customer("A"), customer("B"), invoice(customer="A"))
-    books.follow()
-    books.keep(customer("A", state=CustomerState.MERGED, merged_into="B", minutes=1))
-    assert books.follow() == (1, 1)
-    assert states(books) == [("A", "EUR", "clear"), ("B", "EUR", "open")]
 
 
 def test_a_bump_reaches_the_payer_of_a_branch_and_nobody_else(books: Books) -> None:
