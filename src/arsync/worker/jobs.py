@@ -20,8 +20,10 @@ from arsync.playbook.decide import Decided, consider, decide
 from arsync.store import chases, connections, leases, messages, notes, verdicts
 from arsync.store.engine import Store
 from arsync.store.messages import Message
+from arsync.sync import reconcile as truth
 from arsync.sync.backfill import Loaded, Progress, backfill
 from arsync.sync.delta import sync
+from arsync.sync.reconcile import Reconciled
 from arsync.worker.dispatch import Desk, Dispatched, dispatch
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
@@ -80,6 +82,14 @@ def update(store: Store, desk: Desk, clock: Clock) -> int:
         except Stale:
             pass  # the source has forgotten; load it whole
     return backfill(store, desk.connection, desk.connector, clock).stored
+
+
+def reconcile(store: Store, desk: Desk, clock: Clock) -> Reconciled:
+    """Compares the open items of source and cache completely and repairs the cache; raises as `update` does."""
+    update(store, desk, clock)
+    with store.reading() as work:
+        connection = connections.connection_by_id(work, desk.connection.id)
+    return truth.reconcile(store, connection, desk.connector, clock)
 
 
 def preview(store: Store, desk: Desk, clock: Clock, *, today: date | None = None) -> tuple[Plan, ...]:

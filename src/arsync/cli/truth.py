@@ -1,0 +1,67 @@
+"""Looking twice at what was pulled: reconcile, trust, recover."""
+
+from __future__ import annotations
+
+import typer
+
+from arsync.cli.context import Connections, Json, linked, locked, opened
+from arsync.cli.output import complain, dump, say, table
+from arsync.errors import ConnectorError
+from arsync.store import drift
+from arsync.worker import jobs
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(reconcile)
+
+
+def reconcile(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
+    """Compares the open items of source and cache completely, repairs the cache, and says what the delta had missed."""
+    with opened(context) as app, locked(app) as lock:
+        results: dict[str, object] = {}
+        failed = False
+        for connection in linked(app, names):
+            lock.renew()
+            try:
+                found = jobs.reconcile(app.store, app.desk(connection), app.clock)
+            except ConnectorError as error:
+                complain(f"{connection.name}: {error}")
+                results[connection.name] = {"error": str(error)}
+                failed = True
+                continue
+            with app.store.reading() as work:
+                drifts = drift.drifting(work, connection.id)
+            failed = failed or bool(found.missed) or found.quarantined > 0
+            results[connection.name] = {
+                "compared": found.compared,
+                "missed": found.missed,
+                "unlisted": found.unlisted,
+                "quarantined": found.quarantined,
+                "drift": [
+                    {"invoice": one.number, "id": one.invoice_id, "difference": one.difference, "said": str(one)}
+                    for one in drifts
+                ],
+            }
+            if as_json:
+                continue
+            counted = ", ".join(f"{count} {resource.replace('_', ' ')}" for resource, count in found.compared.items())
+            missed = f"{len(found.missed)} missed and repaired" if found.missed else "nothing missed"
+            say(f"{connection.name}: {counted} open in the source; {missed}")
+            if found.missed:
+                table(
+                    ("record", "number", "id", "here"),
+                    [(one.resource, one.number, one.remote_id, one.what) for one in found.missed],
+                )
+            if found.quarantined:
+                say(f"{connection.name}: {found.quarantined} records could not be read: arsync quarantine")
+            if drifts:
+                say(f"{connection.name}: {len(drifts)} balances that no known payment explains; the source's rule")
+                table(
+                    ("invoice", "difference", "currency", "open", "total", "allocated"),
+                    [(d.number, d.difference, d.currency, d.balance, d.total, d.allocated) for d in drifts],
+                )
+        if as_json:
+            dump(results)
+    if failed:
+        raise typer.Exit(1)
