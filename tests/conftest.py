@@ -4,17 +4,67 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.exchanges import Broken, Referee
 from tests.postgres import Server, running_server
 
 from arsync.sandbox.launch import SandboxControl, running_sandbox
+from arsync.sandbox.recording import VARIABLE, recorded
 from arsync.store.engine import Store
 from arsync.store.upgrade import upgrade
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "material"
+
+
+_records = pytest.StashKey[tuple[Path, Referee]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """From here on every sandbox that is started, by whichever process, keeps what goes over the wire."""
+    documents = Path(os.environ.get("ARSYNC_MATERIAL") or _BESIDE)
+    if documents.is_dir():
+        folder = Path(tempfile.mkdtemp(prefix="exchanges-"))
+        os.environ[VARIABLE] = str(folder)
+        config.stash[_records] = folder, Referee(documents)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nothing is left behind."""
+    if held := config.stash.get(_records, None):
+        shutil.rmtree(held[0], ignore_errors=True)
+        del os.environ[VARIABLE]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A test fails whose exchanges, or those of its fixtures, are not as the vendors' documents have them."""
+    yield
+    _hold_exchanges(item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """As in the call, for what its fixtures did on their way out."""
+    yield
+    _hold_exchanges(item.config)
+
+
+def _hold_exchanges(config: pytest.Config) -> None:
+    if held := config.stash.get(_records, None):
+        folder, referee = held
+        if problems := [problem for exchange in recorded(folder) for problem in referee.judge(exchange)]:
+            raise Broken("\n".join([f"{len(problems)} problems with exchanges", *problems[:10]]))
+
+
+@pytest.fixture
+def referee(request: pytest.FixtureRequest) -> Referee:
+    """Judges what the test exchanges with a sandbox; skips the test where there is nothing to judge by."""
+    material()
+    return request.config.stash[_records][1]
 
 
 def material() -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from arsync.sandbox.recording import VARIABLE, Recorder
 from arsync.sandbox.server import SandboxServer, build_world
 
 
@@ -20,9 +21,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m arsync.sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--scenario", type=Path, help='JSON: {"companies": [...]} or a list of companies')
+    parser.add_argument(
+        "--record", metavar="FOLDER", default=os.environ.get(VARIABLE), help="keep every vendor exchange, a file each"
+    )
     arguments = parser.parse_args()
     gc.set_threshold(100_000, 20, 100)  # a company is many long-lived records: collecting them again and again is slow
-    server = SandboxServer(build_world(), arguments.port)
+    world = build_world()
+    if arguments.record:
+        world.recorder = Recorder(Path(arguments.record))
+    server = SandboxServer(world, arguments.port)
     scenario = msgspec.json.decode(arguments.scenario.read_bytes()) if arguments.scenario else []
     orders = scenario["companies"] if isinstance(scenario, dict) else scenario
     cards = [server.control.create_company(order) for order in orders]

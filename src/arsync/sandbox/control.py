@@ -82,10 +82,18 @@ class Control:
                 return company.grant()
             case "POST", "act":
                 fields = dict(_object(request))
-                return company.act(str(fields.pop("do", "")), fields)
+                do = str(fields.pop("do", ""))
+                touched = company.act(do, fields)
+                if do in ("corrupt", "restore"):
+                    self._spoil(company_id, set(map(str, touched.values())), spoilt=do == "corrupt")
+                return touched
             case "POST", "live":
                 return company.live(self.world.today())
         raise ControlError(f"no control {request.method} companies/{company_id}/{verb}")
+
+    def _spoil(self, company_id: str, ids: set[str], *, spoilt: bool) -> None:
+        known = self.world.spoilt.setdefault(company_id, set())
+        known.update(ids) if spoilt else known.difference_update(ids)
 
     def _clock(self) -> dict[str, Any]:
         now = self.world.clock.now()

@@ -133,6 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
                 world.limits.enter(provider.name, company or "")
         try:
             if fault is not None and fault.fault in _BEFORE:
+                self._record(request, None, entry)
                 self._go_silent(fault)
                 return
             with world.lock:
@@ -142,6 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
                     "effect": answer.effect,
                     "idempotency_key": answer.idempotency_key,
                 }
+            self._record(request, answer, entry)
             if world.latency:
                 time.sleep(world.latency)
         finally:
@@ -152,6 +154,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._go_silent(fault)
         else:
             self._send(answer, request, truncated=fault is not None and fault.fault is FaultKind.TRUNCATE)
+
+    def _record(self, request: Request, answer: Answer | None, entry: dict[str, Any]) -> None:
+        if self.server.world.recorder is not None:
+            self.server.world.recorder.keep(
+                request,
+                answer,
+                number=entry["n"],
+                provider=entry["provider"],
+                company=entry["company"],
+                resource=entry["resource"],
+                fault=entry["fault"],
+                secret=entry["resource"] in _SECRET,
+                spoilt=self.server.world.spoilt.get(entry["company"] or "", ()),
+            )
 
     def _answer(
         self, provider: Provider, request: Request, company: str, fault: Fault | None, *, limited: bool

@@ -13,6 +13,7 @@ from arsync.sandbox.clock import SandboxClock
 from arsync.sandbox.company import Company, ControlError, Provider
 from arsync.sandbox.faults import Faults, Limits
 from arsync.sandbox.http import Answer
+from arsync.sandbox.recording import Recorder
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class World:
     messages: list[dict[str, Any]] = field(default_factory=list)
     edit_after_page: int = 0
     latency: float = 0.0  # machine seconds added to each vendor answer
+    recorder: Recorder | None = None
+    spoilt: dict[str, set[str]] = field(default_factory=dict)  # company -> ids that `corrupt` touched and not `restore`
     _switches: dict[str, Any] = field(default_factory=dict)
     _choices: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _served: dict[str, list[str]] = field(default_factory=dict)
