@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import ClassVar, Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ import requests
 from babel.numbers import get_territory_currencies
 
 from arsync.connector import (
+    Changed,
     Clock,
     Company,
     Linked,
@@ -25,8 +26,8 @@ from arsync.connector import (
     Transport,
 )
 from arsync.domain.documents import CreditNote, Payment, Record
-from arsync.errors import Malformed, Rejected
-from arsync_quickbooks import mapping, wire
+from arsync.errors import Malformed, Rejected, Unverified
+from arsync_quickbooks import mapping, webhook, wire
 from arsync_quickbooks.auth import Settings, tokens
 from arsync_quickbooks.changes import ChangeLog, cursor_at
 from arsync_quickbooks.client import Books
@@ -65,6 +66,14 @@ class Connector:
         self._books = Books(transport=transport, base_url=settings.base_url, realm=self._realm, clock=clock)
         self._pull = Pull(self._books, self._home)
         self._changes = ChangeLog(self._books, self._pull, clock)
+
+    @staticmethod
+    def webhook(body: bytes, headers: Mapping[str, str], *, settings: Settings) -> tuple[Changed, ...]:
+        """What changed, by one of Intuit's webhooks; Unverified where its signature is wrong."""
+        if settings.webhook_verifier_token is None:
+            raise Unverified("quickbooks.webhook_verifier_token is not configured")
+        webhook.verify(body, headers, settings.webhook_verifier_token.get_secret_value())
+        return webhook.read(body)
 
     # --- the company ----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -11,6 +11,7 @@ import msgspec
 import requests
 
 from arsync.connector import (
+    Changed,
     Clock,
     Company,
     Linked,
@@ -23,7 +24,8 @@ from arsync.connector import (
     Transport,
 )
 from arsync.domain.documents import CreditNote, Customer, Deleted, Payment, Record
-from arsync.errors import Gone, Malformed, Reauthorise, Rejected, Stale
+from arsync.errors import Gone, Malformed, Reauthorise, Rejected, Stale, Unverified
+from arsync_xero import webhook
 from arsync_xero.auth import Settings, identity_base, tokens_of
 from arsync_xero.client import Client
 from arsync_xero.paging import Anchor, Stretch, walk
@@ -88,6 +90,14 @@ class Connector:
             client_id=settings.client_id,
             clock=clock,
         )
+
+    @staticmethod
+    def webhook(body: bytes, headers: Mapping[str, str], *, settings: Settings) -> tuple[Changed, ...]:
+        """What changed, by one of Xero's webhooks; Unverified where its signature is wrong."""
+        if settings.webhook_key is None:
+            raise Unverified("xero.webhook_key is not configured")
+        webhook.verify(body, headers, settings.webhook_key.get_secret_value())
+        return webhook.read(body)
 
     # --- the company --------------------------------------------------------------------------------------
 

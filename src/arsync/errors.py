@@ -89,6 +89,10 @@ class Malformed(ConnectorError):
     """The answer is not what the service documents."""
 
 
+class Unverified(ConnectorError):
+    """The message does not carry its vendor's signature."""
+
+
 class SkipRecord(ConnectorError):
     """One record cannot be read: quarantine it and go on."""
 

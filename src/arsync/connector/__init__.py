@@ -22,21 +22,25 @@ from arsync.connector.contract import (
 )
 from arsync.connector.tokens import Tokens
 from arsync.connector.transport import Transport
+from arsync.connector.webhooks import Changed, Gathering, ReadsWebhooks
 from arsync.domain.clock import Clock
 from arsync.domain.documents import Resource
 
 __all__ = [
     "Broken",
+    "Changed",
     "Clock",
     "Company",
     "Connector",
     "ConnectorFactory",
+    "Gathering",
     "Linked",
     "NoteDraft",
     "NoteTarget",
     "PacedBudget",
     "Page",
     "RateBudget",
+    "ReadsWebhooks",
     "Resource",
     "TargetKind",
     "TokenPair",
