@@ -27,6 +27,13 @@ _API_URLS: Final = {
 }
 
 
+class NotePlace(StrEnum):
+    """Where notes go."""
+
+    ATTACHABLE = "attachable"  # beside the document, each a note of its own
+    CUSTOMER = "customer"  # into the customer's free text, of 2,000 characters
+
+
 class Settings(BaseModel):
     """The keys of `[quickbooks]`; `api_url` follows `environment` unless it is given."""
 
@@ -39,6 +46,7 @@ class Settings(BaseModel):
     token_url: str = _TOKEN_URL
     authorize_url: str = _AUTHORIZE_URL
     webhook_verifier_token: SecretStr | None = None
+    note_target: NotePlace = NotePlace.ATTACHABLE
 
     @model_validator(mode="before")
     @classmethod

@@ -17,10 +17,11 @@ import requests
 from quickbooks.client import QuickBooks
 
 from arsync.connector import Clock, Transport
-from arsync.errors import Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater
+from arsync.errors import Barred, Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater, Stale
 from arsync_quickbooks import wire
 
 _THROTTLED: Final = "3001"
+_STALE: Final = "5010"
 _NOT_ALLOWED: Final = frozenset({"3100", "3200", "3202"})
 _OK: Final = 200
 _REFUSED: Final = 403
@@ -150,16 +151,26 @@ class Books:
             entity, msgspec.json.encode(body).decode(), request_id=key
         )
         if answer.status_code != _OK:
-            raise _refusal(answer.status_code, answer.content)
+            raise _of_a_write(_refusal(answer.status_code, answer.content))
         try:
             told = wire.CREATED_NOTE.decode(answer.content)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise OutcomeUnknown("the answer cannot be read") from None
         if told.fault != wire.NO_FAULT:
-            raise _refusal(answer.status_code, bytes(told.fault))
+            raise _of_a_write(_refusal(answer.status_code, bytes(told.fault)))
         if told.attachable is None or told.attachable.id is None:
             raise OutcomeUnknown("the answer does not name what was created")
         return told.attachable
+
+    def update(self, entity: str, body: Mapping[str, object], *, key: str) -> None:
+        """A sparse update, sent once; Stale where the record has changed since its SyncToken was read."""
+        sparse = msgspec.json.encode({**body, "sparse": True}).decode()
+        answer: requests.Response = self._writes.update_object(entity, sparse, request_id=key)
+        if answer.status_code != _OK:
+            code, message = _fault(answer.content)
+            if code == _STALE:
+                raise Stale(f"{code} {message}")
+            raise _of_a_write(_refusal(answer.status_code, answer.content))
 
     def _query(self, text: str) -> tuple[wire.Rows, datetime]:
         return self._opened(self._ask(text))
@@ -233,6 +244,11 @@ def _refusal(status: int, body: bytes) -> Rejected | RetryLater | Reauthorise:
     if status == _REFUSED and code in _NOT_ALLOWED:
         return Reauthorise(text)
     return Rejected(text)
+
+
+def _of_a_write(refusal: Rejected | RetryLater | Reauthorise) -> Rejected | RetryLater:
+    """What may be read and not written says nothing of the consent as a whole; the next read does."""
+    return Barred(refusal.detail) if isinstance(refusal, Reauthorise) else refusal
 
 
 def _fault(body: bytes) -> tuple[str, str]:

@@ -28,9 +28,10 @@ from arsync.connector import (
 from arsync.domain.documents import CreditNote, Payment, Record
 from arsync.errors import Malformed, Rejected, Unverified
 from arsync_quickbooks import mapping, webhook, wire
-from arsync_quickbooks.auth import Settings, tokens
+from arsync_quickbooks.auth import NotePlace, Settings, tokens
 from arsync_quickbooks.changes import ChangeLog, cursor_at
 from arsync_quickbooks.client import Books
+from arsync_quickbooks.customer_notes import CustomerNotes
 from arsync_quickbooks.paging import PAGE_SIZE, Position
 from arsync_quickbooks.pull import Pull, escaped
 
@@ -66,6 +67,8 @@ class Connector:
         self._books = Books(transport=transport, base_url=settings.base_url, realm=self._realm, clock=clock)
         self._pull = Pull(self._books, self._home)
         self._changes = ChangeLog(self._books, self._pull, clock)
+        self._customer_notes = CustomerNotes(self._books)
+        self._on_customers = settings.note_target is NotePlace.CUSTOMER
 
     @staticmethod
     def webhook(body: bytes, headers: Mapping[str, str], *, settings: Settings) -> tuple[Changed, ...]:
@@ -145,7 +148,10 @@ class Connector:
     # --- notes ----------------------------------------------------------------------------------------
 
     def write_note(self, note: NoteDraft) -> str:
-        """Adds a note (an Attachable without a file) that customers do not see; returns its id."""
+        """Adds a note that customers do not see (an Attachable without a file, or a part of the customer's own notes);
+        returns the id of the one or the other."""
+        if self._on_customers:
+            return self._customer_notes.write(note)
         if len(note.text) > _NOTE_LIMIT:
             raise Rejected(f"a note of {len(note.text)} characters; QuickBooks takes {_NOTE_LIMIT}")
         reference = {"type": _TARGET[note.target.kind], "value": note.target.remote_id}
@@ -153,7 +159,9 @@ class Connector:
         return str(self._books.create("Attachable", body, key=note.key).id)
 
     def find_note(self, target: NoteTarget, marker: str) -> str | None:
-        """The id of the note at that document whose text holds the marker."""
+        """The id of the note at that document whose text holds the marker; or of the customer whose notes do."""
+        if self._on_customers and (found := self._customer_notes.find(target, marker)):
+            return found
         conditions = (
             f"AttachableRef.EntityRef.Type = '{_TARGET[target.kind]}'",
             f"AttachableRef.EntityRef.value = '{escaped(target.remote_id)}'",

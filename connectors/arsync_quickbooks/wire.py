@@ -132,6 +132,12 @@ class Attachable(Wire):
     note: str | None = None
 
 
+class Annotated(Entity):
+    """A customer, as far as its free text goes."""
+
+    notes: str | None = None
+
+
 class CompanyInfo(Wire):
     company_name: str | None = None
     legal_name: str | None = None
@@ -219,6 +225,7 @@ INVOICE: Final = reader(Invoice)
 PAYMENT: Final = reader(Payment)
 CREDIT_MEMO: Final = reader(CreditMemo)
 CUSTOMER: Final = reader(Customer)
+ANNOTATED: Final = reader(Annotated)
 ATTACHABLE: Final = reader(Attachable)
 COMPANY_INFO: Final = reader(CompanyInfo)
 PREFERENCES: Final = reader(Preferences)

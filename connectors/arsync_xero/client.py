@@ -21,7 +21,7 @@ from xero_python.api_client.oauth2 import OAuth2Token
 from xero_python.identity import IdentityApi
 
 from arsync.connector import Clock, NoteTarget, TargetKind, Transport
-from arsync.errors import Gone, Malformed, OutcomeUnknown, Reauthorise, Rejected
+from arsync.errors import Barred, Gone, Malformed, OutcomeUnknown, Reauthorise, Rejected
 from arsync_xero import rows, wire
 from arsync_xero.rows import Answer, Source
 
@@ -143,6 +143,24 @@ class Client:
         if any(one.validation_errors for one in written):
             raise Rejected(_reason(answered.data, "the note was not accepted"))
 
+    def set_on_invoice(self, invoice_id: str, fields: Mapping[str, Any], key: str) -> wire.Invoice:
+        """Sets these fields of an invoice, sent once; the invoice as Xero then has it."""
+        body = {"Invoices": [{"InvoiceID": invoice_id, **fields}]}
+        try:
+            answered = self._accounting.update_invoice(
+                self._tenant, invoice_id, body, idempotency_key=key, _preload_content=False
+            )
+        except Gone as error:
+            raise Rejected(error.detail) from None
+        try:
+            (found,) = _records(rows.open_envelope(answered.data).invoices, wire.invoice)
+        except (Malformed, ValueError):
+            raise OutcomeUnknown("the answer to the update cannot be read") from None
+        if found.validation_errors:
+            raise Rejected(_reason(answered.data, "the update was not accepted"))
+        updated: wire.Invoice = found
+        return updated
+
     # --- how it is asked ----------------------------------------------------------------------------------
 
     def _read(self, call: Callable[..., _Answered], *place: str) -> _Answered:
@@ -192,6 +210,9 @@ class _Bridge:
     def PUT(self, url: str, **options: Any) -> _Answered:  # noqa: N802 - the SDK's name
         return self._send("PUT", url, **options)
 
+    def POST(self, url: str, **options: Any) -> _Answered:  # noqa: N802 - the SDK's name
+        return self._send("POST", url, **options)
+
     def _send(
         self,
         method: str,
@@ -214,7 +235,8 @@ class _Bridge:
             return _Answered(answer.status_code, answer.headers, answer.content)
         reason = _reason(answer.content, f"HTTP {answer.status_code}")
         if answer.status_code == 403:
-            raise Reauthorise(reason)
+            # What may be read and not written says nothing of the consent as a whole; the next read does.
+            raise Reauthorise(reason) if method == "GET" else Barred(reason)
         if answer.status_code == 404:
             raise Gone(reason)
         raise Rejected(reason)

@@ -14,6 +14,7 @@ from arsync.connector import (
     Changed,
     Clock,
     Company,
+    InvoiceFact,
     Linked,
     NoteDraft,
     NoteTarget,
@@ -24,10 +25,12 @@ from arsync.connector import (
     Transport,
 )
 from arsync.domain.documents import CreditNote, Customer, Deleted, Payment, Record
+from arsync.domain.states import WriteKind
 from arsync.errors import Gone, Malformed, Reauthorise, Rejected, Stale, Unverified
 from arsync_xero import webhook
 from arsync_xero.auth import Settings, identity_base, tokens_of
 from arsync_xero.client import Client
+from arsync_xero.mapping import expected_on
 from arsync_xero.paging import Anchor, Stretch, walk
 from arsync_xero.places import timezone_of
 from arsync_xero.rows import CONTACTS, CREDIT_NOTES, INVOICES, MONEY, OVERPAYMENTS, PAYMENTS, PREPAYMENTS, Row, Source
@@ -68,6 +71,7 @@ class Connector:
     """Reads and annotates one organisation."""
 
     provider: ClassVar[str] = "xero"
+    facts: ClassVar[frozenset[WriteKind]] = frozenset({WriteKind.EXPECTED_ON, WriteKind.SENT})
 
     def __init__(
         self,
@@ -278,6 +282,23 @@ class Connector:
     def find_note(self, target: NoteTarget, marker: str) -> str | None:
         """The marker, where the target's history holds it."""
         return marker if any(marker in text for text in self._client.history(target)) else None
+
+    # --- facts on invoices --------------------------------------------------------------------------------------
+
+    def write_fact(self, fact: InvoiceFact) -> None:
+        """Sets ExpectedPaymentDate or SentToContact; Rejected also where Xero takes the request and leaves the invoice
+        as it is."""
+        if fact.kind is WriteKind.SENT:
+            updated = self._client.set_on_invoice(fact.invoice_id, {"SentToContact": True}, fact.key)
+            stands = updated.sent_to_contact is True
+        else:
+            if fact.expected_on is None:
+                raise Rejected("Xero cannot forget an expected date")
+            day = {"ExpectedPaymentDate": fact.expected_on.isoformat()}
+            updated = self._client.set_on_invoice(fact.invoice_id, day, fact.key)
+            stands = expected_on(updated) == fact.expected_on
+        if not stands:
+            raise Rejected("Xero took the request and left the invoice as it was")
 
 
 def _shortened(note: NoteDraft) -> str:

@@ -115,13 +115,13 @@ def invoice(record: wire.Invoice, updated: datetime) -> Invoice | None:
         updated_at=updated,
         version=_version(updated),
         exchange_rate=_rate(record.currency_rate),
-        expected_on=_expected_on(record),
+        expected_on=expected_on(record),
         sent=record.sent_to_contact,
     )
 
 
-def _expected_on(record: wire.Invoice) -> date | None:
-    """Nobody's money depends on it: what cannot be read is not there."""
+def expected_on(record: wire.Invoice) -> date | None:
+    """When the money is expected; nobody's debt depends on it: what cannot be read is not there."""
     text, stamp = record.expected_payment_date_string, record.expected_payment_date
     if text is None and stamp is None:
         return None

@@ -63,6 +63,7 @@ class Invoice(Stamped):
     expected_payment_date: str | None = None
     expected_payment_date_string: str | None = None
     sent_to_contact: bool | None = None
+    validation_errors: list[Raw] | None = None
 
 
 class InvoiceReference(_Wire):

@@ -479,7 +479,9 @@ def upgrade() -> None:
         "notes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
-        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("value", sa.Text(), nullable=True),
         sa.Column("target_kind", sa.String(length=16), nullable=False),
         sa.Column("target_id", sa.String(length=64), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
@@ -496,8 +498,9 @@ def upgrade() -> None:
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("remote_id", sa.String(length=64), nullable=True),
+        sa.CheckConstraint("kind IN ('note', 'expected_on', 'sent')", name=op.f("ck_notes_kind")),
         sa.CheckConstraint(
-            "state IN ('pending', 'claimed', 'written', 'failed', 'unknown')", name=op.f("ck_notes_state")
+            "state IN ('pending', 'claimed', 'written', 'failed', 'unknown', 'superseded')", name=op.f("ck_notes_state")
         ),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_notes_connection_id")),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_notes_message_id")),
@@ -505,11 +508,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_notes_key")),
         sa.UniqueConstraint("marker", name=op.f("uq_notes_marker")),
         sa.UniqueConstraint(
-            "message_id", "target_kind", "target_id", name=op.f("uq_notes_message_id_target_kind_target_id")
+            "message_id",
+            "kind",
+            "target_kind",
+            "target_id",
+            name=op.f("uq_notes_message_id_kind_target_kind_target_id"),
         ),
     )
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.create_index("ix_notes_state", ["state", "connection_id"], unique=False)
+        batch_op.create_index("ix_notes_target", ["connection_id", "target_id"], unique=False)
 
     op.create_table(
         "shared_messages",
@@ -547,6 +555,7 @@ def _append_only(table: str) -> None:
 def downgrade() -> None:
     op.drop_table("shared_messages")
     with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.drop_index("ix_notes_target")
         batch_op.drop_index("ix_notes_state")
 
     op.drop_table("notes")

@@ -21,6 +21,7 @@ from arsync.connector import Clock, Connector, ConnectorFactory, Linked, PacedBu
 from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.policy import Playbook, StepChannel, StepMode
+from arsync.domain.states import WriteKind
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
 from arsync.playbook.facts import Policy
@@ -236,9 +237,18 @@ class App:
             reply_to=policy.seller.reply_to,
             connection=connection.name,
         )
-        writes = self.settings.company(connection.name).writes == "on"
+        company = self.settings.company(connection.name)
+        marks_sent = company.mark_sent == "on" and WriteKind.SENT in self.keeps(connection)
         diverted_to = self.settings.delivery.redirect_to
-        return Desk(connection, self.connector(connection), policy, post, writes, diverted_to)
+        connector = self.connector(connection)
+        return Desk(connection, connector, policy, post, company.writes == "on", diverted_to, marks_sent)
+
+    def keeps(self, connection: Connection) -> frozenset[WriteKind]:
+        """The facts that may be written onto that company's invoices; none where nothing may be written."""
+        if self.settings.company(connection.name).writes != "on":
+            return frozenset()
+        kinds: frozenset[WriteKind] = getattr(self._provider(connection.provider).load(), "facts", frozenset())
+        return kinds
 
     def linked(self, names: Sequence[str] = ()) -> list[Connection]:
         """The connections of these names, or all; NotFound where one is unknown."""

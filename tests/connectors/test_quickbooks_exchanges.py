@@ -16,7 +16,7 @@ from tests.conftest import material
 
 from arsync.connector import Linked, NoteDraft, NoteTarget, Resource, TargetKind, contract
 from arsync.domain.documents import Deleted, Invoice, Payment
-from arsync.errors import Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater, Stale
+from arsync.errors import Barred, Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater, Stale
 from arsync.testing.ports import FixedClock, MemoryVault, UnlimitedBudget
 from arsync_quickbooks import Connector, Settings
 
@@ -307,6 +307,14 @@ def test_a_company_that_is_not_ours_any_more_asks_for_a_person(wire: responses.R
     wire.post(f"{API}/query", status=403, json=fault)
     with pytest.raises(Reauthorise):
         desk.quickbooks.watermark()
+
+
+def test_a_write_that_is_not_allowed_says_nothing_of_the_consent(wire: responses.RequestsMock, desk: Desk) -> None:
+    fault = {"Fault": {"Error": [{"Message": "ApplicationAuthorizationFailed", "code": "3100"}]}}
+    wire.post(f"{API}/attachable", status=403, json=fault)
+    marker = "[arsync:7f3a91c2-000000000001]"
+    with pytest.raises(Barred, match="3100"):
+        desk.quickbooks.write_note(NoteDraft(NoteTarget(TargetKind.INVOICE, "95"), marker, marker, "key"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from arsync.cli.people import one_invoice
 from arsync.domain.chase import Rule
 from arsync.domain.clock import local_date
 from arsync.domain.documents import InvoiceState
-from arsync.domain.states import HoldState
+from arsync.domain.states import HoldState, WriteKind
 from arsync.store import connections, drift, holds, ledger, messages, notes, succession, verdicts
 from arsync.store.ledger import FoundInvoice
 from arsync.store.verdicts import Interval
@@ -122,7 +122,7 @@ def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Inter
             happened = message.accepted_at or message.sending_at or message.planned_at
             lines.append((happened, f"{what} to {to}: {message.state}, {message.reason}"))
             for note in notes.of_message(work, message.id):
-                mine = note.target.remote_id in (found.invoice_id, found.payer_id)
+                mine = note.kind is WriteKind.NOTE and note.target.remote_id in (found.invoice_id, found.payer_id)
                 if mine and note.written_at is not None:
                     lines.append((note.written_at, f"note of message {message.id} on the {note.target.kind}: written"))
         for change in succession.changes_of(work, found.connection_id, found.customer_id, found.invoice_id):
@@ -131,6 +131,9 @@ def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Inter
             )
             along = f"; with it went {change.followed}" if change.followed else ""
             lines.append((change.at, f"{_CHANGE[change.how].format(now=now, before=before)}{along}"))
+        for fact in notes.facts_on(work, found.connection_id, found.invoice_id):
+            at = fact.written_at or fact.tried_at or app.clock.now()
+            lines.append((at, f"written back: {fact.text}: {fact.state}, {fact.reason}"))
         for placed in holds.of_payer(work, found.connection_id, found.payer_id):
             hold = placed.hold
             if hold.invoice_id in (None, found.invoice_id):

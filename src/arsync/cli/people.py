@@ -11,9 +11,11 @@ from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.output import complain, dump, flat, say, table
 from arsync.domain.chase import Hold
-from arsync.domain.states import HoldKind, MessageState
-from arsync.errors import Ambiguous, NotFound, UsageError
+from arsync.domain.states import HoldKind, MessageState, WriteKind
+from arsync.errors import Ambiguous, ConfigurationError, NotFound, UsageError
+from arsync.outbox import facts
 from arsync.store import connections, events, holds, ledger, messages
+from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.ledger import FoundInvoice
 
@@ -128,7 +130,7 @@ def _place(
     author: str | None,
     what: str,
 ) -> int:
-    who = author_or_me(author)
+    who, told = author_or_me(author), ""
     with app.store.working() as work:
         connection = connections.connection_by_id(work, connection_id)
         now = app.clock.now()
@@ -137,13 +139,24 @@ def _place(
             raise UsageError(f"--until {until} has passed; today is {today}")
         placed = Hold(kind, reason, who, payer_id, invoice_id, begins=today, until=until)
         hold_id = holds.place(work, connection_id, placed, now=now)
+        promised = kind is HoldKind.PROMISE and WriteKind.EXPECTED_ON in _kept(app, connection)
+        if promised and invoice_id is not None and until is not None:
+            facts.expect(work, connection_id, invoice_id, until, now=now)
+            told = "; the accounting system is told with the next run"
         events.log(
             work, "hold_placed", at=now, author=who, connection_id=connection_id, hold=hold_id, hold_kind=kind.value,
             payer=payer_id, invoice=invoice_id, reason=reason,
         )  # fmt: skip
         work.commit()
-    say(flat(f"{kind} on {what}{f' until {until}' if until else ''} (lift it by: arsync lift {hold_id})"))
+    say(flat(f"{kind} on {what}{f' until {until}' if until else ''} (lift it by: arsync lift {hold_id}){told}"))
     return hold_id
+
+
+def _kept(app: App, connection: Connection) -> frozenset[WriteKind]:
+    try:
+        return app.keeps(connection)
+    except ConfigurationError:
+        return frozenset()  # a hold is placed whatever is wrong with the connector
 
 
 def list_holds(context: typer.Context, as_json: Json = False) -> None:

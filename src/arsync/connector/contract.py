@@ -18,12 +18,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import requests
 
 from arsync.domain.clock import Clock
 from arsync.domain.documents import Record, Resource
+from arsync.domain.states import WriteKind
 
 # --- ports: what a connector is given -----------------------------------------------------------------
 
@@ -137,6 +138,16 @@ class NoteDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoiceFact:
+    """What is to stand on an invoice in the source; to set it twice is as good as once. `key` as a note's."""
+
+    kind: WriteKind  # never a note
+    invoice_id: str
+    expected_on: date | None  # of `expected_on` only
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Linked:
     """One connection as its connector sees it."""
 
@@ -190,6 +201,20 @@ class Connector(Protocol):
 
     def find_note(self, target: NoteTarget, marker: str) -> str | None:
         """The id of the note with that marker at the target, or None where there is none."""
+        ...
+
+
+# --- what a connector may give besides: asked for by isinstance, and not offered where a connector lacks it ----
+
+
+@runtime_checkable
+class KeepsFacts(Protocol):
+    """The source has places on an invoice for some of the `WriteKind`s."""
+
+    facts: ClassVar[frozenset[WriteKind]]
+
+    def write_fact(self, fact: InvoiceFact) -> None:
+        """Sets it; Rejected where the source will not have it there (a closed period, a paid invoice)."""
         ...
 
 

@@ -48,6 +48,14 @@ LIVE: Final = frozenset({M.PLANNED, M.APPROVED, M.CLAIMED, M.SENDING, M.UNKNOWN}
 EFFECTIVE: Final = frozenset({M.ACCEPTED, M.DELIVERED, M.PRESUMED_SENT})
 
 
+class WriteKind(StrEnum):
+    """What is written into the source."""
+
+    NOTE = "note"  # what was sent or agreed, as a text at its target
+    EXPECTED_ON = "expected_on"  # on an invoice: the day for which the money is promised
+    SENT = "sent"  # on an invoice: that it was sent to the customer
+
+
 class NoteState(StrEnum):
     """Where a note stands."""
 
@@ -56,15 +64,17 @@ class NoteState(StrEnum):
     WRITTEN = "written"  # the source has it
     FAILED = "failed"  # the source refused it; tried again a bounded number of times
     UNKNOWN = "unknown"  # the answer never came: the source is read back before anything is written again
+    SUPERSEDED = "superseded"  # of an invoice's fact: a newer one is to stand in its place
 
 
 N = NoteState
 NOTE_ARROWS: Final[Mapping[NoteState, frozenset[NoteState]]] = {
-    N.PENDING: frozenset({N.CLAIMED}),
+    N.PENDING: frozenset({N.CLAIMED, N.SUPERSEDED}),
     N.CLAIMED: frozenset({N.WRITTEN, N.FAILED, N.UNKNOWN, N.PENDING}),
-    N.FAILED: frozenset({N.PENDING}),
+    N.FAILED: frozenset({N.PENDING, N.SUPERSEDED}),
     N.UNKNOWN: frozenset({N.WRITTEN, N.PENDING}),
     N.WRITTEN: frozenset(),
+    N.SUPERSEDED: frozenset(),
 }
 
 

@@ -11,6 +11,7 @@ from arsync.domain.documents import InvoiceState
 from arsync.domain.money import Money
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
+from arsync.outbox import facts
 from arsync.render.note import customer_note, invoice_note, oldest_note
 from arsync.store import connections, messages, notes
 from arsync.store.engine import Work
@@ -27,6 +28,7 @@ class Acceptance:
     today: date
     writes: bool  # notes are written into the source
     diverted_to: str | None = None  # where every message goes instead of to the customer, and the notes say so
+    marks_sent: bool = False  # an invoice that is demanded is marked as sent in the source
 
 
 def accept(
@@ -47,6 +49,8 @@ def accept(
     )  # fmt: skip
     if moved and how.writes:
         _owe_notes(work, message, how, now)
+        if how.marks_sent and message.channel == StepChannel.EMAIL and not how.diverted_to:
+            facts.mark_sent(work, message, now=now)
     return moved
 
 

@@ -7,14 +7,15 @@ the first later than the vendor could still be working on the lost request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Final
 
-from arsync.connector import Connector, NoteDraft
+from arsync.connector import Connector, InvoiceFact, KeepsFacts, NoteDraft, Resource
 from arsync.domain.clock import Clock
-from arsync.domain.states import NoteState
-from arsync.errors import ConnectorError, Reauthorise, Refused, Rejected, RetryLater
+from arsync.domain.documents import Invoice
+from arsync.domain.states import NoteState, WriteKind
+from arsync.errors import Barred, ConnectorError, Reauthorise, Refused, Rejected, RetryLater
 from arsync.session import before_first_byte
 from arsync.store import notes
 from arsync.store.engine import Store
@@ -31,6 +32,8 @@ _BETWEEN: Final = timedelta(seconds=30)
 #: After so many refusals a note is a task for a person.
 TRIES: Final = 5
 _BACKOFF: Final = timedelta(minutes=5)
+#: So many writes in a row that we are not let do, and the rest is left to the next run.
+_BARRED: Final = 3
 #: A throttled source is waited for this long before the rest is left to the next run.
 _PATIENCE: Final = 120.0
 
@@ -45,6 +48,8 @@ class Written:
     failed: int = 0
     unknown: int = 0
     unread: int = 0  # the source could not be read for them: waiting would not help
+    barred: int = 0  # not let do: they wait for a person to mend the consent
+    errors: list[str] = field(default_factory=list)  # what a person should read today
 
 
 def write_back(
@@ -88,6 +93,7 @@ def wait_for_unknown(
         result.postponed += again.postponed
         result.failed += again.failed
         result.unknown, result.unread = again.unknown, again.unread
+        result.errors += [error for error in again.errors if error not in result.errors]
 
 
 def _next_reading(note: Note) -> datetime:
@@ -123,7 +129,7 @@ def settle_unknown(store: Store, connection_id: int, connector: Connector, clock
         if note.absent_at is not None and now < _next_reading(note):
             continue
         try:
-            remote_id = connector.find_note(note.target, note.marker)
+            remote_id = _found(connector, note)
         except ConnectorError:
             result.unread += 1  # still unknown; the next run reads again
             continue
@@ -135,11 +141,11 @@ def settle_unknown(store: Store, connection_id: int, connector: Connector, clock
                 )  # fmt: skip
             elif now - note.tried_at < READABLE_AFTER:
                 pass  # too early to tell
-            elif note.absent_at is None:
+            elif note.absent_at is None and note.kind is WriteKind.NOTE:
                 notes.seen_absent(work, note, now=now)
             else:
                 notes.move(
-                    work, note, NoteState.UNKNOWN, NoteState.PENDING, reason="twice not found in the source", now=now,
+                    work, note, NoteState.UNKNOWN, NoteState.PENDING, reason="not found in the source", now=now,
                     claim_token=None, claimed_until=None, not_before=None,
                 )  # fmt: skip
             work.commit()
@@ -147,7 +153,6 @@ def settle_unknown(store: Store, connection_id: int, connector: Connector, clock
 
 def _write(store: Store, connector: Connector, note: Note, clock: Clock, result: Written) -> bool:
     """Writes one claimed note; False where the source wants to be left alone for longer."""
-    draft = NoteDraft(target=note.target, text=note.text, marker=note.marker, key=note.key)
     deadline = clock.elapsed() + FIRST_BYTE
 
     def in_time() -> None:
@@ -157,7 +162,7 @@ def _write(store: Store, connector: Connector, note: Note, clock: Clock, result:
     go_on = True
     try:
         with before_first_byte(in_time, of_each=True):
-            remote_id = connector.write_note(draft)
+            remote_id = _put(connector, note)
     except RetryLater as error:
         _postpone(store, note, error, error.after, clock)
         result.postponed += 1
@@ -167,10 +172,18 @@ def _write(store: Store, connector: Connector, note: Note, clock: Clock, result:
     except Reauthorise as error:
         _postpone(store, note, error, 0.0, clock)
         result.postponed += 1
+        result.errors.append(f"write-back: {error}")
         go_on = False
+    except Barred as error:
+        _postpone(store, note, error, 3600.0, clock)
+        result.barred += 1
+        result.errors.append(f"write-back: {_what(note)}: {error}")
+        go_on = result.barred < _BARRED
     except Rejected as error:
         _refuse(store, note, error, clock)
         result.failed += 1
+        if note.kind is WriteKind.EXPECTED_ON:
+            result.errors.append(f"write-back: {_what(note)} is refused: {error}")
     except Exception as error:  # noqa: BLE001 - one note never stops the others; what it did is read in the source
         _lose(store, note, error, clock)
     else:
@@ -182,6 +195,38 @@ def _write(store: Store, connector: Connector, note: Note, clock: Clock, result:
             )  # fmt: skip
             work.commit()
     return go_on
+
+
+def _put(connector: Connector, note: Note) -> str | None:
+    if note.kind is WriteKind.NOTE:
+        return connector.write_note(NoteDraft(target=note.target, text=note.text, marker=note.marker, key=note.key))
+    if not isinstance(connector, KeepsFacts) or note.kind not in connector.facts:
+        raise Rejected(f"{connector.provider} has no place for it")
+    connector.write_fact(InvoiceFact(note.kind, note.target.remote_id, _day_of(note), note.key))
+    return None
+
+
+def _found(connector: Connector, note: Note) -> str | None:
+    """What the source has of it: the note's id, or the invoice's where the fact stands on it."""
+    if note.kind is WriteKind.NOTE:
+        return connector.find_note(note.target, note.marker)
+    for page in connector.records(Resource.INVOICES, [note.target.remote_id]):
+        for record in page.records:
+            if isinstance(record, Invoice) and _stands_on(record, note):
+                return record.remote_id
+    return None
+
+
+def _stands_on(invoice: Invoice, note: Note) -> bool:
+    return invoice.sent is True if note.kind is WriteKind.SENT else invoice.expected_on == _day_of(note)
+
+
+def _day_of(note: Note) -> date | None:
+    return date.fromisoformat(note.value) if note.kind is WriteKind.EXPECTED_ON and note.value else None
+
+
+def _what(note: Note) -> str:
+    return "a note" if note.kind is WriteKind.NOTE else note.text
 
 
 def _postpone(store: Store, note: Note, error: ConnectorError, after: float, clock: Clock) -> None:
@@ -200,6 +245,7 @@ def _refuse(store: Store, note: Note, error: ConnectorError, clock: Clock) -> No
         now = clock.now()
         if (
             notes.move(work, note, NoteState.CLAIMED, NoteState.FAILED, reason=str(error), now=now)
+            and note.kind is WriteKind.NOTE  # a fact is no promise of ours to keep: what is refused stays so
             and note.attempts < TRIES
         ):
             notes.move(

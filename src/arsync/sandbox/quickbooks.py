@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from arsync.sandbox.company import CompanyOrder, ControlError
 from arsync.sandbox.http import Answer, Request, encode
+from arsync.sandbox.pdf import pdf_of
 from arsync.sandbox.quickbooks_company import QuickBooksCompany
 from arsync.sandbox.quickbooks_tokens import Tokens
 from arsync.sandbox.quickbooks_wire import (
@@ -128,8 +129,11 @@ class QuickBooksProvider:
                 return envelope("CDCResponse", changes, self._world.now())
             case "POST", "batch":
                 return self._batch(company, request)
+            case "GET", "invoice" if len(rest) == 2 and rest[1] == "pdf":
+                return self._pdf(company, rest[0])
             case "GET", _ if resource in _ENTITY and len(rest) <= 1:
-                return self._read(company, _ENTITY[resource], rest[0] if rest else "")
+                link = request.param("include") == "invoiceLink"
+                return self._read(company, _ENTITY[resource], rest[0] if rest else "", link=link)
             case "POST", _ if resource in _ENTITY and not rest:
                 return self._write(company, _ENTITY[resource], request)
         raise unsupported_operation(request.path)
@@ -145,7 +149,13 @@ class QuickBooksProvider:
         answer.served = served
         return answer
 
-    def _read(self, company: QuickBooksCompany, entity: str, record_id: str) -> Answer:
+    def _pdf(self, company: QuickBooksCompany, record_id: str) -> Answer:
+        row = company.books.rows["Invoice"].get(record_id)
+        if row is None or row.deleted:
+            raise not_found()
+        return Answer(200, pdf_of(row.doc["DocNumber"], self._world.now()), content_type="application/pdf")
+
+    def _read(self, company: QuickBooksCompany, entity: str, record_id: str, *, link: bool = False) -> Answer:
         if entity == "Preferences" and not record_id:
             record_id = "1"
         if entity == "CompanyInfo" and record_id == company.id:
@@ -157,7 +167,12 @@ class QuickBooksProvider:
         row = company.books.rows[entity].get(record_id)
         if row is None or row.deleted:
             raise not_found()
-        return envelope(entity, row.json(), self._world.now())
+        body = row.json()
+        online = row.doc.get("AllowOnlineCreditCardPayment") or row.doc.get("AllowOnlineACHPayment")
+        if link and entity == "Invoice" and online and row.doc.get("BillEmail"):
+            url = f"https://connect.intuit.com/portal/app/CommerceNetwork/view/scs-v1-{company.id}{row.id}"
+            body = encode({**row.doc, "InvoiceLink": url})
+        return envelope(entity, body, self._world.now())
 
     def _write(self, company: QuickBooksCompany, entity: str, request: Request) -> Answer:
         key = request.param("requestid") or None

@@ -232,6 +232,7 @@ class QuickBooksCompany:
                     "name": row.doc["DisplayName"],
                     "email": row.doc.get("PrimaryEmailAddr", {}).get("Address"),
                     "active": row.doc["Active"],
+                    "notes": row.doc.get("Notes", ""),
                     "parent": row.doc.get("ParentRef", {}).get("value"),
                     "balance": _text(row.doc["Balance"]),
                     "currency": row.doc["CurrencyRef"]["value"],

@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 
 from arsync.sandbox.company import CompanyOrder, ControlError
 from arsync.sandbox.http import Answer, Request
+from arsync.sandbox.pdf import pdf_of
 from arsync.sandbox.world import World
 from arsync.sandbox.xero_company import TIMEZONES, XeroCompany, seeded_id
 from arsync.sandbox.xero_grants import Grant, GrantError, Grants
 from arsync.sandbox.xero_history import read_history, write_history
 from arsync.sandbox.xero_nouns import NOUNS, Noun, record_of
 from arsync.sandbox.xero_render import Depth
+from arsync.sandbox.xero_updating import update_invoice
 from arsync.sandbox.xero_wire import (
     Refusal,
     encode,
@@ -51,6 +53,7 @@ class XeroProvider:
         "xero.merge_bumps_invoices": (False, True),
         "xero.note_bumps_record": (False, True),
         "xero.longest_note": (2500, 250),
+        "xero.part_paid_expected_date": ("refused", "ignored", "taken"),
     }
     limits: ClassVar[Mapping[str, int | None]] = {
         "minute": 60,
@@ -221,11 +224,14 @@ class XeroProvider:
         raise not_found()
 
     def _accounting(self, request: Request, company: XeroCompany) -> Answer:
+        parts = request.path.removeprefix(ACCOUNTING).strip("/").split("/")
+        as_pdf = request.header("accept").startswith("application/pdf")
+        if as_pdf and request.method == "GET" and len(parts) == 2 and parts[0] == "Invoices":
+            return self._pdf(company, NOUNS["Invoices"], parts[1])
         if "json" not in request.header("accept"):
             # The vendor would answer XML, which no client of this sandbox wants.
             raise Refusal(406, b"This sandbox answers application/json only", "text/plain; charset=utf-8")
-        parts = request.path.removeprefix(ACCOUNTING).strip("/").split("/")
-        if request.method == "PUT":
+        if request.method in ("PUT", "POST"):
             return self._write(request, company, parts)
         if request.method != "GET":
             raise Refusal(405, b"The method is not offered here", "text/plain; charset=utf-8")
@@ -258,14 +264,27 @@ class XeroProvider:
         url = f"https://in.xero.com/{record.id.replace('-', '')}"
         return Answer(200, envelope(self.world.now(), "OnlineInvoices", [encode({"OnlineInvoiceUrl": url})]))
 
+    def _pdf(self, company: XeroCompany, noun: Noun, key: str) -> Answer:
+        record = record_of(noun, company.books, key)
+        if record is None:
+            raise not_found()
+        # A name as a careless client would write it to disk.
+        headers = {"Content-Disposition": "attachment; filename=../../../invoice.pdf"}
+        body = pdf_of(str(getattr(record, "number", "")), self.world.now())
+        return Answer(200, body, headers, content_type="application/pdf")
+
     def _write(self, request: Request, company: XeroCompany, parts: list[str]) -> Answer:
-        match parts:
-            case [name, key, "History"] if name in NOUNS:
-                idempotency_key = request.header("idempotency-key") or None
-                if idempotency_key is not None and len(idempotency_key) > _LONGEST_KEY:
-                    raise Refusal(400, encode({"Title": "Bad Request", "Status": 400, "Detail": "Idempotency-Key"}))
+        idempotency_key = request.header("idempotency-key") or None
+        if idempotency_key is not None and len(idempotency_key) > _LONGEST_KEY:
+            raise Refusal(400, encode({"Title": "Bad Request", "Status": 400, "Detail": "Idempotency-Key"}))
+        match request.method, parts:
+            case "PUT", [name, key, "History"] if name in NOUNS:
                 return self._once(
                     request, company, idempotency_key, lambda: write_history(NOUNS[name], company.books, key, request)
+                )
+            case "POST", ["Invoices", key]:
+                return self._once(
+                    request, company, idempotency_key, lambda: update_invoice(company.books, key, request)
                 )
         raise not_found()
 

@@ -32,6 +32,7 @@ class Books:
         self.new_id = new_id
         self.switch = switch
         self.revision = 0
+        self.locked_until: date | None = None  # the period lock: documents up to that day stay as they are
         self.contacts: dict[str, Contact] = {}
         self.invoices: dict[str, Invoice] = {}
         self.payments: dict[str, Payment] = {}

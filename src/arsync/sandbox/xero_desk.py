@@ -39,6 +39,7 @@ class Desk:
             "note": self._note,
             "corrupt": self._corrupt,
             "restore": self._restore,
+            "lock_period": self._lock_period,
         }
 
     def act(self, do: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -291,6 +292,12 @@ class Desk:
         record.junk, record.dropped = None, ()
         self.books.touch(record)
         return _touched(record)
+
+    def _lock_period(self, fields: Fields) -> dict[str, Any]:
+        until = fields.pop("until", None)
+        _done(fields)
+        self.books.locked_until = None if until is None else date.fromisoformat(str(until))
+        return {"until": until}
 
     # -- finding ---------------------------------------------------------------------------------
 

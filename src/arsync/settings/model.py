@@ -51,6 +51,8 @@ class CompanySettings(Section):
     mode: Literal["approve", "auto"] = "approve"
     #: whether notes are written into the source
     writes: Literal["on", "off"] = "on"
+    #: whether an invoice that a message demands is marked as sent in a source that keeps such a mark
+    mark_sent: Literal["on", "off"] = "off"
     #: the last day whose receipts are booked in the source; None: the books are taken as they are
     banked_through: date | None = None
     #: "off" asserts that the source's own reminders are off, where it cannot be asked

@@ -312,6 +312,18 @@ def invoice_number(work: Work, connection_id: int, invoice_id: str) -> str:
     return work.execute(query).scalar_one_or_none() or invoice_id
 
 
+def unsent(work: Work, connection_id: int, invoice_ids: Collection[str]) -> list[str]:
+    """Those of these open invoices of which the source says that they were not sent to the customer."""
+    i = t.invoices.c
+    query = select(i.remote_id).where(
+        i.connection_id == connection_id,
+        i.remote_id.in_(list(invoice_ids)),
+        i.state == InvoiceState.OPEN.value,
+        i.sent.is_(False),
+    )
+    return sorted(work.execute(query).scalars())
+
+
 def customers_of(work: Work, connection_id: int, payer_ids: Collection[str]) -> set[str]:
     """The customers for whom these payers pay, themselves included."""
     c = t.customers.c

@@ -1,4 +1,5 @@
-"""Notes to be written back: one for each message and target, and no second one whatever happens."""
+"""What is to be written back: one note for each message and target, and no second one whatever happens; and facts on
+invoices, of which only the newest counts."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, and_, func, insert, or_, select, update
 
 from arsync.connector import NoteTarget, TargetKind
-from arsync.domain.states import NOTE_ARROWS, NoteState
+from arsync.domain.states import NOTE_ARROWS, NoteState, WriteKind
 from arsync.store import events
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -24,7 +25,9 @@ class Note:
 
     id: int
     connection_id: int
-    message_id: int
+    message_id: int | None
+    kind: WriteKind
+    value: str | None
     target: NoteTarget
     text: str
     marker: str
@@ -43,11 +46,12 @@ _N = t.notes.c
 
 
 def _note(row: Row[*tuple[Any, ...]]) -> Note:
-    named = [name for name in Note.__slots__ if name not in ("target", "state")]
+    named = [name for name in Note.__slots__ if name not in ("target", "state", "kind")]
     return Note(
         **{name: getattr(row, name) for name in named},
         target=NoteTarget(TargetKind(row.target_kind), row.target_id),
         state=NoteState(row.state),
+        kind=WriteKind(row.kind),
     )
 
 
@@ -64,6 +68,7 @@ def plan(
         insert(t.notes).values(
             connection_id=connection_id,
             message_id=message_id,
+            kind=WriteKind.NOTE.value,
             target_kind=target.kind.value,
             target_id=target.remote_id,
             text=text,
@@ -76,8 +81,78 @@ def plan(
     )
 
 
+def plan_fact(
+    work: Work,
+    *,
+    connection_id: int,
+    kind: WriteKind,
+    invoice_id: str,
+    value: str,
+    text: str,
+    marker: str,
+    message_id: int | None,
+    now: datetime,
+) -> None:
+    """Plans a fact on an invoice; older ones of its kind that were not written yet never will be."""
+    assert kind is not WriteKind.NOTE, "a note is no fact"
+    work.execute(
+        update(t.notes)
+        .where(
+            _N.connection_id == connection_id,
+            _N.kind == kind.value,
+            _N.target_id == invoice_id,
+            _N.state.in_((NoteState.PENDING.value, NoteState.FAILED.value)),
+        )
+        .values(state=NoteState.SUPERSEDED.value, reason=f"a newer one was planned {now:%Y-%m-%d}")
+    )
+    work.execute(
+        insert(t.notes).values(
+            connection_id=connection_id,
+            message_id=message_id,
+            kind=kind.value,
+            value=value,
+            target_kind=TargetKind.INVOICE.value,
+            target_id=invoice_id,
+            text=text,
+            marker=marker,
+            key=secrets.token_hex(16),
+            state=NoteState.PENDING.value,
+            reason=f"planned {now:%Y-%m-%d}",
+            attempts=0,
+        )
+    )
+
+
+def _retire_outdated(work: Work, connection_id: int) -> None:
+    """A fact that waits once more (its answer was lost, say) while a newer one was planned is not written again."""
+    newer = t.notes.alias()
+    outdated = (
+        select(1)
+        .where(
+            and_(
+                newer.c.connection_id == _N.connection_id,
+                newer.c.kind == _N.kind,
+                newer.c.target_id == _N.target_id,
+                newer.c.id > _N.id,
+            )
+        )
+        .exists()
+    )
+    work.execute(
+        update(t.notes)
+        .where(
+            _N.connection_id == connection_id,
+            _N.kind != WriteKind.NOTE.value,
+            _N.state == NoteState.PENDING.value,
+            outdated,
+        )
+        .values(state=NoteState.SUPERSEDED.value, reason="a newer one stands in its place")
+    )
+
+
 def claim(work: Work, connection_id: int, *, term: timedelta, now: datetime) -> Note | None:
     """Claims the next note that is due. From its commit on the note may have been written."""
+    _retire_outdated(work, connection_id)
     due = (
         select(_N.id)
         .where(
@@ -155,6 +230,14 @@ def in_states(work: Work, states: Collection[NoteState], connection_id: int | No
 def of_message(work: Work, message_id: int) -> list[Note]:
     """The notes of one message."""
     return [_note(row) for row in work.execute(select(t.notes).where(_N.message_id == message_id).order_by(_N.id))]
+
+
+def facts_on(work: Work, connection_id: int, invoice_id: str) -> list[Note]:
+    """What was to be set on an invoice, oldest first."""
+    query = select(t.notes).where(
+        _N.connection_id == connection_id, _N.target_id == invoice_id, _N.kind != WriteKind.NOTE.value
+    )
+    return [_note(row) for row in work.execute(query.order_by(_N.id))]
 
 
 def counts(work: Work) -> dict[str, int]:

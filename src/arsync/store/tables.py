@@ -32,6 +32,7 @@ from arsync.domain.states import (
     MessageState,
     NoteState,
     PromiseState,
+    WriteKind,
 )
 from arsync.store.types import Amount, Instant
 
@@ -470,7 +471,9 @@ notes = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     _connection(),
-    Column("message_id", Integer, ForeignKey("messages.id"), nullable=False),
+    Column("message_id", Integer, ForeignKey("messages.id")),  # null: a person's doing, no message's
+    _one_of("kind", WriteKind),
+    Column("value", Text),  # of an invoice's fact: what is to stand there
     Column("target_kind", String(16), nullable=False),
     Column("target_id", String(64), nullable=False),
     Column("text", Text, nullable=False),
@@ -487,8 +490,10 @@ notes = Table(
     Column("not_before", Instant),
     Column("written_at", Instant),
     Column("remote_id", String(64)),
-    UniqueConstraint("message_id", "target_kind", "target_id"),
+    UniqueConstraint("message_id", "kind", "target_kind", "target_id"),
     Index("ix_notes_state", "state", "connection_id"),
+    Index("ix_notes_target", "connection_id", "target_id"),
+    _only("kind", WriteKind),
     _only("state", NoteState),
 )
 

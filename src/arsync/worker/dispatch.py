@@ -39,10 +39,11 @@ class Desk:
     post: Post
     writes: bool
     diverted_to: str | None = None
+    marks_sent: bool = False
 
     def acceptance(self, now: datetime) -> Acceptance:
         """How a message is accepted today."""
-        return Acceptance(self.policy.today(now), self.writes, self.diverted_to)
+        return Acceptance(self.policy.today(now), self.writes, self.diverted_to, self.marks_sent)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from arsync.connector import Clock, NoteTarget
 from arsync.domain.chase import Plan
-from arsync.domain.states import Health, MessageState, NoteState
+from arsync.domain.states import Health, MessageState, NoteState, WriteKind
 from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Stale
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post
@@ -177,6 +177,7 @@ def _work_one(
     if desk.writes:
         shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
         wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=lock.renew)
+        shift.errors += shift.written.errors
 
 
 def tasks(store: Store) -> list[str]:
@@ -193,8 +194,9 @@ def tasks(store: Store) -> list[str]:
         *(f"message {one.id} ({one.subject}): nobody knows whether it went out: {one.reason}" for one in unknown),
         *(f"message {one.id} ({one.subject}) could not be sent: {one.reason}" for one in failed),
         *(
-            f"note {one.id} on {one.target.kind} {one.target.remote_id} is {one.state}: {one.reason}"
+            f"{one.kind} {one.id} on {one.target.kind} {one.target.remote_id} is {one.state}: {one.reason}"
             for one in open_notes
+            if one.kind is WriteKind.NOTE or one.state is not NoteState.FAILED
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
     ]

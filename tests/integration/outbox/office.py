@@ -117,6 +117,8 @@ class Office:
     writes: str = "on"
     activity: bool = False
     playbook: str = "standard"
+    defaults: str = ""  # further lines of [defaults]
+    client: str = ""  # further lines of the vendor's own section
     _apps: list[App] = field(default_factory=list)
 
     # --- set-up ---------------------------------------------------------------------------------------
@@ -173,6 +175,7 @@ class Office:
         clients = "".join(
             f'[{provider}]\nclient_id = "{card["client_id"]}"\nclient_secret = "{card["client_secret"]}"\n'
             + "".join(f'{key} = "{url}"\n' for key, url in self._urls(provider).items())
+            + self.client
             for provider, card in cards.items()
         )
         companies = "".join(
@@ -182,7 +185,7 @@ class Office:
         self.config.write_text(
             f'[defaults]\ncompany_name = "Harbour Tools"\ntimezone = "America/New_York"\ncountry = "US"\n'
             f'reply_to = "credit@harbour.example"\nmode = "auto"\nwrites = "{self.writes}"\n'
-            f'bank_details.USD = "Bank of Harbour, 12345678"\nplaybook = "{self.playbook}"\n'
+            f'bank_details.USD = "Bank of Harbour, 12345678"\nplaybook = "{self.playbook}"\n{self.defaults}\n'
             f'[delivery]\nchannel = "{self.channel}"\nfrom = "Harbour Tools <credit@harbour.example>"\n'
             f'[sendgrid]\napi_key = "SG.sandbox"\nhost = "{self.sandbox.sendgrid_host}"\n'
             f"activity_lookup = {str(self.activity).lower()}\n"
