@@ -44,6 +44,8 @@ class QuickBooksProvider:
         "quickbooks.cdc_cap": ("total", "per_entity"),
         "quickbooks.retry_after_on_429": (False, True),
         "quickbooks.id_order": ("numeric", "text"),
+        "quickbooks.merge_bumps_documents": (False, True),
+        "quickbooks.merged_customer": ("inactive", "deleted"),
         "quickbooks.old_refresh_token": ("dies", "24h"),
     }
     limits: ClassVar[Mapping[str, int | None]] = {"second": 10, "minute": 500}

@@ -39,6 +39,8 @@ class Acts:
             "delete": self._delete,
             "edit": self._edit,
             "edit_customer": self._edit_customer,
+            "merge": self._merge,
+            "unapply": self._unapply,
             "delete_payment": self._delete,
             "journal": self._journal,
             "new_customer": self._new_customer,
@@ -162,10 +164,24 @@ class Acts:
                     row.doc["Active"] = bool(value)
                 case "notes":
                     row.doc["Notes"] = str(value)
+                case "parent":
+                    self._books.put_under(row, self._books.row("Customer", str(value)) if value else None, self._now())
                 case _:
-                    raise ControlError(f"edit_customer takes email, name, active, notes, not {name}")
+                    raise ControlError(f"edit_customer takes email, name, active, notes, parent, not {name}")
         self._books.touch(row, self._now())
         return {"customer": row.id}
+
+    def _merge(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        gone = self._given(fields, "customer")
+        survivor = self._books.row("Customer", str(fields.get("into")))
+        self._books.merge(gone, survivor, self._now())
+        return {"customer": survivor.id, "merged": gone.id}
+
+    def _unapply(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        payment = self._given(fields, "payment")
+        invoice = self._given(fields, "invoice")
+        self._books.unapply(payment, invoice, self._now())
+        return {"payment": payment.id, "invoice": invoice.id}
 
     def _new_customer(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         self._number += 1

@@ -27,8 +27,17 @@ ENTITIES = ("Customer", "Invoice", "Payment", "CreditMemo", "Attachable", "Compa
 class Books:
     """Rows by entity and id. Every change takes the instant that it is stamped with (whole seconds)."""
 
-    def __init__(self, home: str, *, payment_bumps_invoice: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        home: str,
+        *,
+        payment_bumps_invoice: Callable[[], bool],
+        merge_bumps_documents: Callable[[], bool],
+        merged_are_deleted: Callable[[], bool],
+    ) -> None:
         self.home = home
+        self._merge_bumps_documents = merge_bumps_documents
+        self._merged_are_deleted = merged_are_deleted
         self.rows: dict[str, dict[str, Row]] = {entity: {} for entity in ENTITIES}
         self.revision = dict.fromkeys(ENTITIES, 0)  # rises with each change of an entity: for caches of reads
         self._payment_bumps_invoice = payment_bumps_invoice
@@ -102,6 +111,64 @@ class Books:
         self._reduce(invoice, payment, part, now)
         self._reduce(credit, payment, part, now)
         return payment
+
+    def unapply(self, payment: Row, invoice: Row, now: datetime) -> None:
+        """Take a payment's money off an invoice again."""
+        parts = [link for link in payment.links if link.kind == "Invoice" and link.id == invoice.id]
+        if not parts or not payment.doc["TotalAmt"]:
+            raise ControlError(f"payment {payment.id} has no money on invoice {invoice.id}")
+        self._free(payment, parts, now)
+        self.touch(payment, now)
+
+    def merge(self, gone: Row, survivor: Row, now: datetime) -> None:
+        """Two customers become one. QuickBooks moves the documents and branches, and leaves the other inactive or
+        deleted; it does not say into whom."""
+        if gone is survivor or not gone.doc["Active"] or not survivor.doc["Active"] or self._is_above(gone, survivor):
+            raise ControlError("a customer is merged into another active one that is not under it")
+        self.put_under(gone, None, now)
+        for entity in ("Invoice", "CreditMemo", "Payment"):
+            for row in list(self.live(entity)):
+                if row.doc["CustomerRef"]["value"] != gone.id:
+                    continue
+                weight = self._weight(row)
+                self._owes(gone, -weight, now)
+                row.doc["CustomerRef"] = {"value": survivor.id, "name": survivor.doc["DisplayName"]}
+                self._owes(survivor, weight, now)
+                row.changed()
+                self.revision[entity] += 1
+                if self._merge_bumps_documents():
+                    self.touch(row, now)
+        for branch in list(self.live("Customer")):
+            if branch.doc.get("ParentRef", {}).get("value") == gone.id:
+                self.put_under(branch, survivor, now)
+        gone.doc["Active"] = False
+        gone.doc["DisplayName"] = f"{gone.doc['DisplayName']} (deleted)"
+        gone.deleted = self._merged_are_deleted()
+        self.touch(gone, now)
+
+    def put_under(self, customer: Row, parent: Row | None, now: datetime) -> None:
+        """Makes a customer a branch of that parent, or its own master."""
+        if parent is not None and (parent is customer or self._is_above(customer, parent)):
+            raise ControlError(f"{customer.id} cannot be under {parent.id}")
+        owed = customer.doc["BalanceWithJobs"]
+        for above, change in ((self._parent_of(customer), -owed), (parent, owed)):
+            if above is not None:
+                above.doc["BalanceWithJobs"] = amount(above.doc["BalanceWithJobs"] + change)
+                self.touch(above, now, token=False)
+        if parent is None:
+            customer.doc.pop("ParentRef", None)
+        else:
+            customer.doc["ParentRef"] = {"value": parent.id}
+        customer.doc["Job"] = customer.doc["BillWithParent"] = parent is not None
+        self.touch(customer, now)
+
+    def _parent_of(self, customer: Row) -> Row | None:
+        parent = customer.doc.get("ParentRef")
+        return self.rows["Customer"][parent["value"]] if parent else None
+
+    def _is_above(self, one: Row, other: Row) -> bool:
+        above = self._parent_of(other)
+        return above is not None and (above is one or self._is_above(one, above))
 
     def void(self, row: Row, now: datetime) -> None:
         """Void an invoice, credit memo or payment; what was applied to it is free again."""

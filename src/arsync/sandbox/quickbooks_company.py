@@ -38,7 +38,10 @@ class QuickBooksCompany:
         self._world = world
         self._tokens = tokens
         self.books = Books(
-            order.currency, payment_bumps_invoice=lambda: world.switch("quickbooks.payment_bumps_invoice") is True
+            order.currency,
+            payment_bumps_invoice=lambda: world.switch("quickbooks.payment_bumps_invoice") is True,
+            merge_bumps_documents=lambda: world.switch("quickbooks.merge_bumps_documents") is True,
+            merged_are_deleted=lambda: world.switch("quickbooks.merged_customer") == "deleted",
         )
         self.reader = Reader(
             self.books,

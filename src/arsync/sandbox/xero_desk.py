@@ -27,6 +27,7 @@ class Desk:
             "pay_unapplied": self._pay_unapplied,
             "apply": self._apply,
             "journal": self._journal,
+            "unapply": self._unapply,
             "credit_note": self._credit_note,
             "void": self._void,
             "delete": self._void,
@@ -95,6 +96,16 @@ class Desk:
         _done(fields)
         allocation = self.books.allocate(credit, invoice, amount, on)
         return _touched(credit, invoice) | {"allocation": allocation.id}
+
+    def _unapply(self, fields: Fields) -> dict[str, Any]:
+        credit = self._credit(fields)
+        invoice = self._invoice(fields)
+        _done(fields)
+        allocation = next((one for one in credit.allocations if one.invoice is invoice), None)
+        if allocation is None:
+            raise ControlError(f"{credit.id} has nothing on invoice {invoice.id}")
+        self.books.remove_allocation(allocation)
+        return _touched(credit, invoice)
 
     def _credit_note(self, fields: Fields) -> dict[str, Any]:
         apply_to = fields.pop("apply_to", None)

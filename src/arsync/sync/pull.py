@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
-from arsync.store import connections, records, reductions, succession
+from arsync.store import connections, ledger, records, reductions, succession
 from arsync.store.engine import Store, Work
 
 _UNSETTLED: Final = "unsettled"
+_NAMES: Final = ("invoices", "money_on", "gone_from")
 #: So many records of the quarantine are tried again in one sync: each costs a few requests at most.
 RETRIED: Final = 40
 
@@ -44,8 +45,10 @@ def keep_and_settle(
     held_open: Collection[str] = (),
 ) -> records.Stored:
     """Stores pages, then reads again what they leave in doubt and what did not come along by itself: the invoices that
-    changed money was put on or taken off, those of `held_open`, and the money on invoices that owe more than before. A
-    source is trusted neither to touch an invoice when money is put on it, nor to list money that was taken back.
+    changed money was put on or taken off, those of `held_open`, the money on invoices that owe more than before, and
+    what customers who are gone (archived, merged, deleted) still owe or have paid too much. A source is trusted neither
+    to touch an invoice when money is put on it, nor to list money that was taken back, nor to touch what moves in a
+    merge.
 
     What is in doubt is saved with each page, so that a killed pull still reads it when it is run again.
     """
@@ -58,17 +61,24 @@ def keep_and_settle(
                 stored = keep(work, connection_id, page, clock)
                 doubts.invoices |= stored.allocated - total.invoices
                 doubts.money_on |= stored.reopened
+                doubts.gone_from |= stored.left
                 total.add(stored)
                 doubts.save(work, connection_id, clock)
                 work.commit()
 
     take(pages)
-    missing = (doubts.invoices | set(held_open)) - total.invoices
+    with store.reading() as work:
+        left_open = ledger.open_invoice_ids(work, connection_id, doubts.gone_from)
+        left_over = reductions.unapplied_of(work, connection_id, doubts.gone_from)
+    missing = (doubts.invoices | set(held_open) | left_open) - total.invoices
     if missing:
         take(connector.records(Resource.INVOICES, sorted(missing)))
     with store.reading() as work:
         put = reductions.put_on(work, connection_id, doubts.money_on)
-    for resource, ids in put.items():
+    for resource in (Resource.PAYMENTS, Resource.CREDIT_NOTES):
+        ids = put.get(resource, set()) | left_over.get(resource, set())
+        if not ids:
+            continue
         total.add(keep_all(store, connection_id, connector.records(resource, sorted(ids)), clock))
     if doubts.kept:
         with store.working(durable=False) as work:
@@ -83,6 +93,7 @@ class _Doubts:
 
     invoices: set[str] = field(default_factory=set)
     money_on: set[str] = field(default_factory=set)  # invoices whose payments and credits are to be read again
+    gone_from: set[str] = field(default_factory=set)  # customers whose open items may be another's by now
     kept: str | None = None  # as it stands in the database
 
     @classmethod
@@ -90,13 +101,14 @@ class _Doubts:
         with store.reading() as work:
             kept = connections.cursor(work, connection_id, _UNSETTLED).position
         left = json.loads(kept) if kept else {}
-        return cls(set(left.get("invoices", ())), set(left.get("money_on", ())), kept)
+        invoices, money_on, gone_from = (set(left.get(name, ())) for name in _NAMES)
+        return cls(invoices, money_on, gone_from, kept)
 
     def save(self, work: Work, connection_id: int, clock: Clock, *, kept: str | None = None) -> None:
-        left = {"invoices": sorted(self.invoices), "money_on": sorted(self.money_on)}
-        position = json.dumps(left) if self.invoices or self.money_on else None
+        left = {name: sorted(getattr(self, name)) for name in _NAMES}
+        position = json.dumps(left) if any(left.values()) else None
         if position != (self.kept or kept):
-            seen = len(self.invoices) + len(self.money_on)
+            seen = sum(map(len, left.values()))
             now = clock.now()
             connections.move_cursor(work, connection_id, _UNSETTLED, position=position, done=False, seen=seen, now=now)
             self.kept = position
