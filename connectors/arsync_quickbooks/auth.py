@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 import requests
-from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, SecretStr, model_validator
 
-from arsync.connector import Clock, Tokens, TokenVault
+from arsync.connector import Clock, Limits, Tokens, TokenVault
 
 _TOKEN_URL: Final = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa: S105 - an address
 _AUTHORIZE_URL: Final = "https://appcenter.intuit.com/connect/oauth2"
@@ -47,6 +47,14 @@ class Settings(BaseModel):
     authorize_url: str = _AUTHORIZE_URL
     webhook_verifier_token: SecretStr | None = None
     note_target: NotePlace = NotePlace.ATTACHABLE
+    #: requests that Intuit allows a company at one app, and all companies of the app together
+    per_second: PositiveInt = 10
+    per_minute: PositiveInt = 500
+    app_per_minute: PositiveInt = 800
+    #: of a minute's requests, so many are kept from pulls in bulk
+    reserve_per_minute: NonNegativeInt = 20
+    #: pages on their way at a time in a first load
+    pages_in_flight: PositiveInt = 4
 
     @model_validator(mode="before")
     @classmethod
@@ -56,6 +64,16 @@ class Settings(BaseModel):
             if environment in list(Environment):
                 return {**given, "api_url": _API_URLS[Environment(environment)]}
         return given
+
+    @property
+    def limits(self) -> Limits:
+        """What Intuit allows. A 429 does not say how long to wait: a minute, by its documents."""
+        return Limits(
+            per_second=self.per_second,
+            per_minute=self.per_minute,
+            app_per_minute=self.app_per_minute,
+            reserve_per_minute=self.reserve_per_minute,
+        )
 
     @property
     def base_url(self) -> str:

@@ -13,6 +13,12 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "budgets",
+        sa.Column("scope", sa.String(length=128), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_budgets")),
+    )
+    op.create_table(
         "grants",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("provider", sa.String(length=32), nullable=False),
@@ -649,3 +655,4 @@ def downgrade() -> None:
     op.drop_table("grants")
     if op.get_bind().dialect.name != "sqlite":
         op.execute("DROP FUNCTION refuse_change()")
+    op.drop_table("budgets")

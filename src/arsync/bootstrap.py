@@ -17,7 +17,7 @@ from arsync.channel.contract import Channel
 from arsync.channel.file import FileChannel
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
-from arsync.connector import Clock, Connector, ConnectorFactory, Linked, PacedBudget
+from arsync.connector import Clock, Connector, ConnectorFactory, Limits, Linked
 from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.policy import Playbook, StepChannel, StepMode
@@ -32,6 +32,7 @@ from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
 from arsync.settings import Settings, check_rehearsal, vendor_urls
 from arsync.store import connections, upgrade
+from arsync.store.budgets import SharedBudget
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.vault import StoredVault
@@ -39,8 +40,8 @@ from arsync.vault import Vault, load_key
 from arsync.worker.dispatch import Desk
 
 _GROUP: Final = "arsync.connectors"
-#: QuickBooks allows ten requests a second, Xero sixty a minute: one short of the smaller.
-_PER_SECOND: Final = 9
+#: of a connector that does not say what its vendor allows
+_MODEST: Final = Limits(per_second=5, per_minute=60)
 
 
 def _unobserved(moment: str, what: str) -> None:
@@ -48,19 +49,11 @@ def _unobserved(moment: str, what: str) -> None:
 
 
 class App:
-    """One installation, wired. `observe` is told before and after every commit and outbound request; each connection
-    sends at most `per_second` requests."""
+    """One installation, wired. `observe` is told before and after every commit and outbound request."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        observe: Callable[[str, str], None] = _unobserved,
-        per_second: int = _PER_SECOND,
-    ) -> None:
+    def __init__(self, settings: Settings, *, observe: Callable[[str, str], None] = _unobserved) -> None:
         self.settings = settings
         self._observe = observe
-        self._per_second = per_second
         self._playbooks: dict[str, tuple[Playbook, Path]] = {}
 
     @cached_property
@@ -138,11 +131,13 @@ class App:
         """The way to a company file by a grant, linked or not yet."""
         factory: ConnectorFactory = self._provider(provider).load()
         vault = StoredVault(self.store, self.clock, grant_id, seal=self.vault.seal, unseal=self.vault.open)
+        section = self.connector_settings(provider)
+        limits: Limits = getattr(section, "limits", _MODEST)
         return factory(
-            settings=self.connector_settings(provider),
+            settings=section,
             linked=Linked(external_id),
             vault=vault,
-            budget=PacedBudget(self.clock, per_second=self._per_second),
+            budget=SharedBudget(self.store, self.clock, limits, app=provider, company=external_id),
             clock=self.clock,
             session=self._session,
         )

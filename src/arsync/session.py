@@ -7,6 +7,7 @@ also when the process was suspended in between.
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.models import CONTENT_CHUNK_SIZE
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 _TIMEOUT: Final = (5.0, 130.0)
 _POOL: Final = 16
@@ -125,3 +127,16 @@ def pooled_session(*, observe: Callable[[str, str], None] = _unobserved) -> requ
     session.headers["Accept-Encoding"] = "gzip"
     session.headers["User-Agent"] = "arsync"
     return session
+
+
+def never_left(error: requests.RequestException) -> bool:
+    """Whether the request certainly failed before its first byte: no connection, or no trust in the server."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause: object = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+        return True
+    inner = cause.args[0] if isinstance(cause, Exception) and cause.args else None
+    return isinstance(inner, ssl.SSLCertVerificationError) or isinstance(cause, ssl.SSLCertVerificationError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -290,6 +291,23 @@ def test_a_note_that_never_left_may_go_later(wire: responses.RequestsMock) -> No
     wire.put(HISTORY, body=requests.ConnectTimeout("no route"))
     with pytest.raises(RetryLater):
         connector().write_note(NOTE)
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (ssl.SSLError("decryption failed or bad record mac"), OutcomeUnknown),  # in mid-answer
+        (ssl.SSLEOFError("EOF occurred in violation of protocol"), OutcomeUnknown),
+        (ssl.SSLCertVerificationError("self-signed certificate"), RetryLater),  # before the first byte
+    ],
+)
+def test_a_note_cut_off_by_tls_is_unknown_unless_the_server_was_not_trusted(
+    wire: responses.RequestsMock, failure: ssl.SSLError, outcome: type[Exception]
+) -> None:
+    wire.put(HISTORY, body=requests.exceptions.SSLError(failure))
+    with pytest.raises(outcome):
+        connector().write_note(NOTE)
+    assert len(wire.calls) == 1
 
 
 def test_a_throttled_note_is_left_to_the_outbox(wire: responses.RequestsMock) -> None:

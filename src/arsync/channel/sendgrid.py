@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import ssl
 from collections.abc import Mapping
 from datetime import UTC
 from email.header import Header as EncodedWords
@@ -39,12 +38,12 @@ from sendgrid.helpers.mail import (
     TrackingSettings,
 )
 from sendgrid.helpers.mail.exceptions import ApiKeyIncludedException
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from arsync.channel.contract import Envelope, Evidence, Receipt
 from arsync.channel.mail import addressed, identity
 from arsync.domain.clock import Clock
 from arsync.errors import Barred, OutcomeUnknown, Rejected, RetryLater
+from arsync.session import never_left
 
 # At DEBUG it prints the key.
 logging.getLogger("python_http_client.client").setLevel(logging.WARNING)
@@ -100,7 +99,7 @@ class SendGridChannel:
                 stream=True,
             )
         except requests.RequestException as error:
-            if _never_left(error):
+            if never_left(error):
                 raise RetryLater("SendGrid cannot be reached") from error
             raise OutcomeUnknown(f"SendGrid did not answer ({type(error).__name__})") from error
         with answer:
@@ -227,16 +226,3 @@ def _named(kind: type[Email], address: Address) -> Email:
     email.email = address.addr_spec
     email.name = name or None
     return email
-
-
-def _never_left(error: requests.RequestException) -> bool:
-    """Whether the request certainly failed before its first byte: no connection, or no trust in the server."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    cause: object = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    if isinstance(cause, NewConnectionError | ConnectTimeoutError):
-        return True
-    inner = cause.args[0] if isinstance(cause, Exception) and cause.args else None
-    return isinstance(inner, ssl.SSLCertVerificationError) or isinstance(cause, ssl.SSLCertVerificationError)

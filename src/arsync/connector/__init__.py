@@ -5,7 +5,8 @@ A connector package imports from here, from `arsync.domain` and from `arsync.err
 
 from __future__ import annotations
 
-from arsync.connector.budget import PacedBudget
+from arsync.connector.allowance import Limits
+from arsync.connector.budget import in_bulk, is_bulk
 from arsync.connector.contract import (
     Broken,
     Company,
@@ -38,10 +39,10 @@ __all__ = [
     "Gathering",
     "InvoiceFact",
     "KeepsFacts",
+    "Limits",
     "Linked",
     "NoteDraft",
     "NoteTarget",
-    "PacedBudget",
     "Page",
     "RateBudget",
     "ReadsWebhooks",
@@ -51,4 +52,6 @@ __all__ = [
     "TokenVault",
     "Tokens",
     "Transport",
+    "in_bulk",
+    "is_bulk",
 ]

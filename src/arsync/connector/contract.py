@@ -58,14 +58,21 @@ class TokenVault(Protocol):
 
 
 class RateBudget(Protocol):
-    """The allowance of one connection at its vendor."""
+    """The allowance of one connection at its vendor, shared by all threads and processes.
+
+    `Transport` keeps to it: a connector hands it on. Each `spend` is followed by `observe` or `lose`.
+    """
 
     def spend(self) -> None:
-        """Waits until one more request may go out."""
+        """Waits until one more request may go out; RetryLater where that is too far away."""
         ...
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Learns from an answer's status and headers."""
+        ...
+
+    def lose(self) -> None:
+        """The request has ended without an answer."""
         ...
 
 

@@ -7,16 +7,17 @@ before an SDK can mistake it for something else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 
 import requests
 import tenacity
 
+from arsync.connector.allowance import retry_after
 from arsync.connector.contract import RateBudget
 from arsync.connector.tokens import Tokens
 from arsync.domain.clock import Clock
 from arsync.errors import OutcomeUnknown, Reauthorise, RetryLater
+from arsync.session import never_left
 
 T = TypeVar("T")
 
@@ -99,12 +100,13 @@ class Transport:
             answer = self._session.request(
                 method, url, **{**options, "headers": headers, "timeout": self._timeout, "allow_redirects": False}
             )
-        except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise RetryLater(f"no connection ({type(error).__name__})", after=_BLIP) from None
-        except requests.RequestException as error:
-            if effect:
+        except BaseException as error:
+            self._budget.lose()
+            if not isinstance(error, requests.RequestException):
+                raise
+            if effect and not never_left(error):
                 raise OutcomeUnknown(type(error).__name__) from None
-            raise RetryLater(f"the answer did not arrive ({type(error).__name__})", after=_BLIP) from None
+            raise RetryLater(f"no answer ({type(error).__name__})", after=_BLIP) from None
         self._budget.observe(answer.status_code, answer.headers)
         if answer.status_code == 429:
             raise RetryLater("the vendor throttles", after=self._pause(answer))
@@ -115,15 +117,5 @@ class Transport:
         return answer
 
     def _pause(self, answer: requests.Response, default: float = _PAUSE) -> float:
-        """Retry-After in seconds, given as seconds or as a date (RFC 9110 section 10.2.3)."""
-        text = answer.headers.get("Retry-After", "").strip()
-        if not text:
-            return default
-        try:
-            return max(1.0, float(text))
-        except ValueError:
-            pass
-        try:
-            return max(1.0, (parsedate_to_datetime(text) - self._clock.now()).total_seconds())
-        except (ValueError, TypeError):
-            return default
+        asked = retry_after(answer.headers, self._clock.now())
+        return default if asked is None else asked

@@ -84,6 +84,12 @@ class Store:
             connection = plain.execution_options(arsync_write="durable" if durable else "bulk")
             yield Work(connection, self._observe)
 
+    @contextmanager
+    def aside(self) -> Iterator[Work]:
+        """A short transaction beside the others, for what may be lost: nobody observes it."""
+        with self._engine.connect() as plain:
+            yield Work(plain.execution_options(arsync_write="bulk"), _unobserved)
+
     def close(self) -> None:
         """Lets go of every connection."""
         self._engine.dispose()

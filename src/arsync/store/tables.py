@@ -89,6 +89,13 @@ leases = Table(
     Column("until", Instant, nullable=False),
 )
 
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("scope", String(128), primary_key=True),  # a company at its vendor, or the app over all its companies
+    Column("account", Text, nullable=False),  # what was spent of the vendor's allowance: JSON, of the last day only
+)
+
 grants = Table(
     "grants",
     metadata,

@@ -92,3 +92,6 @@ class UnlimitedBudget:
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         self.statuses.append(status)
+
+    def lose(self) -> None:
+        pass

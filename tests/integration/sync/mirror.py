@@ -90,9 +90,8 @@ class Mirror:
         with self.store.reading() as work:
             return connections.connection(work, "mirror")
 
-    def connector(self) -> Connector:
-        """A fresh one, as a new process would make it."""
-        package = import_module(f"arsync_{self.provider}")
+    def settings(self) -> dict[str, Any]:
+        """The connector's section."""
         urls = {
             "quickbooks": {"api_url": self.sandbox.quickbooks_api, "token_url": self.sandbox.quickbooks_token},
             "xero": {
@@ -101,9 +100,13 @@ class Mirror:
                 "connections_url": self.sandbox.xero_connections,
             },
         }[self.provider]
-        names = {"client_id": self.card["client_id"], "client_secret": self.card["client_secret"]}
+        return {"client_id": self.card["client_id"], "client_secret": self.card["client_secret"], **urls}
+
+    def connector(self) -> Connector:
+        """A fresh one, as a new process would make it."""
+        package = import_module(f"arsync_{self.provider}")
         connector: Connector = package.Connector(
-            settings=package.Settings.model_validate({**names, **urls}),
+            settings=package.Settings.model_validate(self.settings()),
             linked=Linked(external_id=self.id),
             vault=StoredVault(self.store, self.clock, self.connection.grant_id, seal=str, unseal=str),
             budget=UnlimitedBudget(),

@@ -1,0 +1,213 @@
+"""What a vendor allows, and how much of it is spent: arithmetic over sliding windows, for whoever keeps the account.
+
+An account is one company's, or one app's over all its companies. Instants are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import msgspec
+
+#: A window is counted in so many parts.
+_PARTS: Final = 60
+#: What the vendor said of a day is believed for so long: when its day begins anew is not told.
+_BELIEVED: Final = 3600.0
+#: A booking further ahead was made before the clock was set back.
+_FARTHEST: Final = 600.0
+#: Whoever refuses everything for longer than this does not count minutes.
+_SPENT_FOR_GOOD: Final = 120.0
+_LONG_PAUSE: Final = 3600.0
+_SECONDS: Final = {"second": 1.0, "minute": 60.0, "day": 86_400.0, "app_minute": 60.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """So many requests in any stretch of that length; pulls in bulk leave `reserve` of them to others."""
+
+    name: str
+    seconds: float
+    limit: int
+    reserve: int = 0
+
+    @property
+    def _width(self) -> float:
+        return self.seconds / _PARTS
+
+    @property
+    def _late(self) -> float:
+        """Seconds between our counting and the vendor's: a request is on its way, clocks differ."""
+        return 0.2 + self.seconds / 40
+
+    def part(self, at: float) -> int:
+        """The part of the window's scale in which that instant lies."""
+        return int(at / self._width)
+
+    def left(self, part: int) -> float:
+        """When what was spent in that part counts no more."""
+        return (part + 1) * self._width + self.seconds + self._late
+
+    def allowed(self, *, bulk: bool) -> int:
+        """How many requests there may be in it."""
+        return max(1, self.limit - self.reserve) if bulk else self.limit
+
+    @property
+    def believed(self) -> float:
+        """For how long the vendor's own word on what remains is taken."""
+        return min(self.seconds + self._late, _BELIEVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a vendor allows, by its documents and the settings; None: not limited, or not known.
+
+    A reserve is what pulls in bulk leave of a window for reading again before a message goes out, and for notes.
+    """
+
+    per_second: int | None = None
+    per_minute: int | None = None
+    per_day: int | None = None
+    app_per_minute: int | None = None
+    concurrent: int | None = None
+    reserve_per_minute: int = 0
+    reserve_per_day: int = 0
+    #: seconds to wait after a 429 that does not say how long
+    pause: float = 60.0
+    #: header -> the window ("minute", "day", "app_minute") of which it says how many requests remain
+    remaining: Mapping[str, str] = field(default_factory=dict)
+    #: the header of a 429 that names the limit, and what its words mean ("minute", "day", "app_minute", "concurrent")
+    problem: str | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def of_connection(self) -> tuple[Window, ...]:
+        """The windows that each company has for itself."""
+        return tuple(
+            Window(name, _SECONDS[name], limit, reserve)
+            for name, limit, reserve in (
+                ("second", self.per_second, 0),
+                ("minute", self.per_minute, self.reserve_per_minute),
+                ("day", self.per_day, self.reserve_per_day),
+            )
+            if limit is not None
+        )
+
+    def of_app(self) -> tuple[Window, ...]:
+        """The windows that all companies of an app share."""
+        return () if self.app_per_minute is None else (Window("app_minute", 60.0, self.app_per_minute),)
+
+
+class Account(msgspec.Struct):
+    """What was spent of some windows, and what the vendor said about them."""
+
+    #: window -> part -> requests
+    spent: dict[str, dict[int, int]] = {}
+    #: window -> how many remain by the vendor's word, and when it said so
+    told: dict[str, tuple[int, float]] = {}
+    #: requests on their way: who sent them, and when they are over at the latest
+    flights: list[tuple[str, float]] = []
+    not_before: float = 0.0
+    reason: str = ""
+    refused_since: float | None = None  # nothing but refusals since then
+
+    def ready(self, windows: tuple[Window, ...], now: float, *, bulk: bool) -> tuple[float, str]:
+        """When one more request may go out (at `now` or later), and what it waits for."""
+        ready, reason = now, ""
+        if self.not_before > ready:
+            ready, reason = self.not_before, self.reason
+        for at, why in self._opens(windows, now, bulk=bulk):
+            if at > ready:
+                ready, reason = at, why
+        return ready, reason
+
+    def _opens(self, windows: tuple[Window, ...], now: float, *, bulk: bool) -> Iterator[tuple[float, str]]:
+        for window in windows:
+            told = self.told.get(window.name)
+            if told is not None and told[0] <= (window.reserve if bulk else 0):
+                kept = f", but for {window.reserve} kept for messages and notes" if bulk and window.reserve else ""
+                why = f"the vendor's allowance of the {_said(window)} is used up{kept}"
+                yield told[1] + window.believed, why
+            count, allowed = 0, window.allowed(bulk=bulk)
+            parts = self.spent.get(window.name, {})
+            for part in sorted(parts, reverse=True):
+                count += parts[part]
+                if count >= allowed:
+                    yield window.left(part), f"the allowance of the {_said(window)} is used up"
+                    break
+
+    def spend(self, windows: tuple[Window, ...], at: float) -> None:
+        """Books one request at that instant."""
+        for window in windows:
+            parts = self.spent.setdefault(window.name, {})
+            part = window.part(at)
+            parts[part] = parts.get(part, 0) + 1
+            told = self.told.get(window.name)
+            if told is not None:
+                self.told[window.name] = (told[0] - 1, told[1])
+
+    def forget(self, windows: tuple[Window, ...], now: float) -> None:
+        """Drops what counts no more."""
+        for window in windows:
+            parts = self.spent.get(window.name)
+            if parts:
+                last = window.part(now + _FARTHEST)
+                self.spent[window.name] = {
+                    part: count for part, count in parts.items() if window.left(part) > now and part <= last
+                }
+            told = self.told.get(window.name)
+            if told is not None and not told[1] <= now < told[1] + window.believed:
+                del self.told[window.name]
+        self.flights = [flight for flight in self.flights if flight[1] > now]
+
+    def hear(self, windows: tuple[Window, ...], remaining: Mapping[str, int], now: float) -> None:
+        """Takes the vendor's word on what remains: it counts what others send, too, and knows the tier."""
+        for window in windows:
+            if window.name in remaining:
+                self.told[window.name] = (remaining[window.name], now)
+
+    def refuse(self, now: float, pause: float, reason: str) -> None:
+        """Nothing goes out before the pause is over."""
+        if self.refused_since is None or now - self.not_before > _SPENT_FOR_GOOD:
+            self.refused_since = now  # the first, or the last one was long ago
+        if now + pause > self.not_before:
+            self.not_before, self.reason = now + pause, reason
+
+    def close_for_long(self, now: float, reason: str) -> None:
+        """Nothing goes out for an hour."""
+        self.not_before, self.reason = max(self.not_before, now + _LONG_PAUSE), reason
+
+    def is_spent_for_good(self, now: float) -> bool:
+        """Whether the vendor has refused everything for so long that it cannot be the minute's allowance."""
+        return self.refused_since is not None and now - self.refused_since > _SPENT_FOR_GOOD
+
+
+def _said(window: Window) -> str:
+    return "app's minute" if window.name == "app_minute" else window.name
+
+
+def remaining(limits: Limits, headers: Mapping[str, str]) -> dict[str, int]:
+    """What the vendor's headers say remains, by window."""
+    told = {window: headers.get(header, "") for header, window in limits.remaining.items()}
+    return {window: int(text) for window, text in told.items() if text.strip().isdigit()}
+
+
+def problem(limits: Limits, headers: Mapping[str, str]) -> str | None:
+    """The limit that a 429 names; None where it names none."""
+    word = headers.get(limits.problem, "") if limits.problem else ""
+    return limits.problems.get(word.strip().lower())
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Retry-After in seconds, given as seconds or as a date (RFC 9110 section 10.2.3); None where it is not said."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        return max(1.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(1.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
