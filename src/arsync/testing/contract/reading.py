@@ -52,7 +52,7 @@ class Reading:
 
     def test_a_backfill_goes_on_after_any_of_its_pages(self, large: Source) -> None:
         pages = list(large.connector().backfill(Resource.INVOICES, since=large.since, cursor=None))
-        assert len(pages) > 2, f"only {len(pages)} pages: `page_size` is wrong, or a page holds everything"
+        assert len(pages) > 1, "a single page: `page_size` is wrong, or a page holds everything"
         every = _ids(pages)
         for number, page in enumerate(pages, start=1):
             rest = list(large.connector().backfill(Resource.INVOICES, since=large.since, cursor=page.cursor))
@@ -62,7 +62,7 @@ class Reading:
             assert again <= large.page_size, f"after page {number}, {again} records come again"
 
     def test_a_backfill_loses_nothing_under_edits(self, large: Source) -> None:
-        """Every page: an invoice already read is edited, one not yet read is paid."""
+        """After every page invoices already read are edited, and one of them and one not yet read is paid."""
         connector, held = large.connector(), Held()
         cursor = connector.watermark()
         owed = large.owed()
@@ -71,12 +71,13 @@ class Reading:
         for page in connector.backfill(Resource.INVOICES, since=large.since, cursor=None):
             held.take([page])
             served |= {record.remote_id for record in page.records}
-            for bill in [bill for bill in owed if bill.remote_id in served][:3]:
+            for bill in [bill for bill in owed if bill.remote_id in open_ids & served][:3]:
                 large.edit(bill.remote_id, due_on=large.today + timedelta(days=len(served) % 90))
-            unread = next((bill for bill in owed if bill.remote_id in open_ids - served), None)
-            if unread is not None:
-                large.pay(unread.remote_id, unread.balance)
-                open_ids.discard(unread.remote_id)
+            for some in (open_ids & served, open_ids - served):
+                paid = next((bill for bill in owed if bill.remote_id in some), None)
+                if paid is not None:
+                    large.pay(paid.remote_id, paid.balance)
+                    open_ids.discard(paid.remote_id)
         lost = open_ids - held.ids(Resource.INVOICES)
         assert not lost, f"{len(lost)} open invoices never came: {sorted(lost)[:5]}"
         for kind in (Resource.CUSTOMERS, Resource.PAYMENTS, Resource.CREDIT_NOTES):
