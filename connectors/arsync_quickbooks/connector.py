@@ -82,7 +82,8 @@ class Connector:
 
     def company(self) -> Company:
         """The company's facts; QuickBooks does not tell whether it reminds customers itself."""
-        info = self._info()
+        found = self._books.find("CompanyInfo")
+        info = _first(wire.COMPANY_INFO, found.raws) or wire.CompanyInfo()
         return Company(
             external_id=self._realm,
             name=info.company_name or info.legal_name or self._realm,
@@ -90,6 +91,7 @@ class Connector:
             country=mapping.country_code(info.country),
             timezone=_zone(info.default_time_zone),
             reminders_on=None,
+            told_at=found.at,
         )
 
     def _info(self) -> wire.CompanyInfo:

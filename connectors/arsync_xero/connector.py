@@ -108,18 +108,19 @@ class Connector:
     def company(self) -> Company:
         """The organisation's own facts; Reauthorise where the consent does not cover it (any more)."""
         try:
-            organisation, _ = self._client.organisation()
+            organisation, told_at = self._client.organisation()
         except Reauthorise as refused:
             raise self._explained(refused) from None
         if not organisation.base_currency:
             raise Malformed("the organisation has no base currency")
         return Company(
-            external_id=self._external_id,
+            external_id=organisation.organisation_id or self._external_id,
             name=str(organisation.name or ""),
             base_currency=organisation.base_currency.upper(),
             country=organisation.country_code or None,
             timezone=timezone_of(organisation.timezone),
             reminders_on=self._reminders(),
+            told_at=told_at,
         )
 
     def tenants(self) -> dict[str, str]:

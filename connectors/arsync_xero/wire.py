@@ -180,6 +180,7 @@ class Organisation(_Wire):
     base_currency: str | None = None
     country_code: str | None = None
     timezone: str | None = None
+    organisation_id: str | None = None
 
 
 class InvoiceReminder(_Wire):

@@ -330,6 +330,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_promises")),
     )
     op.create_table(
+        "pulse",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("invoices", sa.Integer(), nullable=False),
+        sa.Column("payments", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_pulse_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "day", name=op.f("pk_pulse")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "quarantine",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("resource", sa.String(length=16), nullable=False),
@@ -597,6 +607,7 @@ def downgrade() -> None:
 
     op.drop_table("messages")
     op.drop_table("quarantine")
+    op.drop_table("pulse")
     op.drop_table("promises")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index(

@@ -73,6 +73,10 @@ class Barred(Rejected):
     """The service does not let us in: a person must correct the key or the account; nothing was done."""
 
 
+class Abnormal(ConnectorError):
+    """The data look abnormal: a person must look before anything is believed."""
+
+
 class Stale(ConnectorError):
     """The document changed in the source since it was read."""
 

@@ -275,6 +275,7 @@ def test_a_refresh_sees_money_that_came_a_moment_ago(small: Shop, bumps: bool) -
         paid, other = small.open_invoice(0), small.open_invoice(1)
         small.act("pay", invoice=paid["id"])
         small.act("pay_unapplied", customer=other["customer"], amount="5.00")
+        small.quickbooks.company()  # each sync asks it, and the company's own currency with it
         before = small.budget.spent
         found = records(small.quickbooks.refresh([paid["customer"], other["customer"]], cursor=watermark))
         assert small.budget.spent - before <= 4

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from arsync.cli.context import Connections, Json, linked, locked, opened
-from arsync.cli.output import complain, dump, say, table
+from arsync.cli.context import Author, Connections, Json, author_or_me, linked, locked, opened
+from arsync.cli.output import complain, dump, flat, say, table
 from arsync.errors import ConnectorError
 from arsync.store import drift
+from arsync.sync.trust import trust as believe
 from arsync.worker import jobs
 
 
 def register(program: typer.Typer) -> None:
     """Adds this group's commands."""
     program.command()(reconcile)
+    program.command()(trust)
 
 
 def reconcile(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
@@ -32,12 +36,13 @@ def reconcile(context: typer.Context, names: Connections = None, as_json: Json =
                 continue
             with app.store.reading() as work:
                 drifts = drift.drifting(work, connection.id)
-            failed = failed or bool(found.missed) or found.quarantined > 0
+            failed = failed or bool(found.missed) or found.quarantined > 0 or found.suspicion is not None
             results[connection.name] = {
                 "compared": found.compared,
                 "missed": found.missed,
                 "unlisted": found.unlisted,
                 "quarantined": found.quarantined,
+                "suspect": found.suspicion.reason if found.suspicion else None,
                 "drift": [
                     {"invoice": one.number, "id": one.invoice_id, "difference": one.difference, "said": str(one)}
                     for one in drifts
@@ -53,6 +58,8 @@ def reconcile(context: typer.Context, names: Connections = None, as_json: Json =
                     ("record", "number", "id", "here"),
                     [(one.resource, one.number, one.remote_id, one.what) for one in found.missed],
                 )
+            if found.suspicion:
+                say(flat(f"{connection.name} is suspect: {found.suspicion.reason}"), style="red")
             if found.quarantined:
                 say(f"{connection.name}: {found.quarantined} records could not be read: arsync quarantine")
             if drifts:
@@ -65,3 +72,18 @@ def reconcile(context: typer.Context, names: Connections = None, as_json: Json =
             dump(results)
     if failed:
         raise typer.Exit(1)
+
+
+def trust(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="CONNECTION", help="A connection that is suspect.")],
+    reason: Annotated[str, typer.Option(help="What was looked at, and why it is right.")],
+    author: Author = None,
+) -> None:
+    """Says that the data of a suspect connection are right after all: messages go out again after the next sync."""
+    with opened(context) as app, locked(app):
+        (connection,) = app.linked([name])
+        by = author_or_me(author)
+        was = believe(app.store, connection, app.connector(connection), app.clock, author=by, reason=reason)
+        say(flat(f"{name}: no longer suspect for {was.trouble} ({was.reason})"))
+        say(f"next: arsync sync {name}")

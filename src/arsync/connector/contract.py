@@ -90,6 +90,8 @@ class Company:
     timezone: str | None  # IANA, where the source tells one
     #: the source itself reminds customers of overdue invoices; None where it cannot be asked
     reminders_on: bool | None
+    #: the source's time when it said so; None where it does not tell
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _health(settings: Settings, clock: Clock, connection: Connection) -> Iterato
             yield fail(
                 "connections",
                 f"{name}: the data look abnormal ({reason})",
-                f"look at it, then `arsync backfill {name}`",
+                f"look at it; if it is right, `arsync trust {name} --reason TEXT`",
             )
             return
         case Health.RECOVERING:

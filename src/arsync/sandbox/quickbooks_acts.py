@@ -9,7 +9,7 @@ from typing import Any
 
 from arsync.sandbox.company import ControlError
 from arsync.sandbox.quickbooks_books import Books
-from arsync.sandbox.quickbooks_records import Row
+from arsync.sandbox.quickbooks_records import Row, set_balance
 from arsync.sandbox.story import CENT, Address, ContactPerson, Habit, Person, Sale, SaleLine
 
 _KINDS = {"invoice": "Invoice", "payment": "Payment", "credit": "CreditMemo", "customer": "Customer"}
@@ -43,6 +43,11 @@ class Acts:
             "unapply": self._unapply,
             "delete_payment": self._delete,
             "journal": self._journal,
+            "become": self._become,
+            "settle_all": self._settle_all,
+            "reopen_all": self._reopen_all,
+            "hide": self._hide,
+            "halve": self._halve,
             "new_customer": self._new_customer,
             "new_invoice": self._new_invoice,
             "corrupt": self._corrupt,
@@ -81,6 +86,51 @@ class Acts:
         customer = self._given(fields, "customer")
         self._books.write_off(customer, _money(fields.get("amount")), self._now(), listed=not fields.get("silently"))
         return {"customer": customer.id}
+
+    def _become(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Another company behind the same realm (its customers are others, too), or only its new name."""
+        info, preferences = self._books.row("CompanyInfo", "1"), self._books.row("Preferences", "1")
+        info.doc["CompanyName"] = info.doc["LegalName"] = str(fields["name"])
+        if fields.get("currency"):
+            preferences.doc["CurrencyPrefs"]["HomeCurrency"]["value"] = str(fields["currency"])
+        others = list(self._books.live("Customer")) if fields.get("strangers") else []
+        for place, customer in enumerate(others):
+            customer.doc["DisplayName"] = f"Stranger {place}"
+        for row in (info, preferences, *others):
+            self._books.touch(row, self._now())
+        return {}
+
+    def _settle_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Every balance is zero, and no money came: what a broken source tells."""
+        return {"invoices": self._balances(lambda total: Decimal(0), fields)}
+
+    def _reopen_all(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Every invoice is open to its full total."""
+        return {"invoices": self._balances(lambda total: total, fields)}
+
+    def _balances(self, of: Callable[[Decimal], Decimal], fields: Mapping[str, Any]) -> list[str]:
+        touched = []
+        for row in self._books.live("Invoice"):
+            balance = of(Decimal(row.doc["TotalAmt"]))
+            if balance != Decimal(row.doc["Balance"]):
+                set_balance(row, balance)
+                self._books.touch(row, self._now())
+                touched.append(row.id)
+        return touched
+
+    def _hide(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Nothing of that kind is told any more, or again (`on` false)."""
+        return self._flag(self._books.hidden, fields)
+
+    def _halve(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Lists of that kind leave out every second record, or none (`on` false)."""
+        return self._flag(self._books.halved, fields)
+
+    def _flag(self, flags: set[str], fields: Mapping[str, Any]) -> dict[str, Any]:
+        entity = _KINDS[str(fields["kind"])]
+        (flags.add if fields.get("on", True) else flags.discard)(entity)
+        self._books.revision[entity] += 1
+        return {}
 
     def _apply(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         invoice = self._given(fields, "invoice")

@@ -41,6 +41,8 @@ class Books:
         self.rows: dict[str, dict[str, Row]] = {entity: {} for entity in ENTITIES}
         self.revision = dict.fromkeys(ENTITIES, 0)  # rises with each change of an entity: for caches of reads
         self._payment_bumps_invoice = payment_bumps_invoice
+        self.hidden: set[str] = set()  # entities of which nothing is told any more
+        self.halved: set[str] = set()  # entities of which lists leave out every second record
         self._last_id = {"name": 0, "transaction": 0, "Attachable": 5_000_000_000_000_000_000}
 
     def row(self, entity: str, record_id: str) -> Row:
@@ -194,6 +196,8 @@ class Books:
 
     def live(self, entity: str) -> Iterable[Row]:
         """Records that are not deleted, oldest first."""
+        if entity in self.hidden:
+            return ()
         return (row for row in self.rows[entity].values() if not row.deleted)
 
     def _customer_of(self, row: Row) -> Row:

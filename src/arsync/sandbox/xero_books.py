@@ -39,6 +39,8 @@ class Books:
         self.credits: dict[str, Credit] = {}
         self.notes: list[Note] = []
         self.notes_of: dict[str, list[Note]] = {}
+        self.hidden: set[str] = set()  # kinds of which nothing is listed any more
+        self.halved: set[str] = set()  # kinds of which lists leave out every second record
 
     # -- bookkeeping of changes ------------------------------------------------------------------
 

@@ -137,6 +137,13 @@ class XeroCompany:
         if do == "reminders":
             self.reminders = bool(fields.get("enabled", True))
             return {"id": self.id, "ids": [], "enabled": self.reminders}
+        if do == "become":
+            self.name = str(fields["name"])
+            self.books.currency = str(fields.get("currency") or self.books.currency)
+            for place, contact in enumerate(self.books.contacts.values() if fields.get("strangers") else ()):
+                contact.name = f"Stranger {place}"
+                self.books.contact_changed(contact)
+            return {"id": self.id, "ids": []}
         if do == "disconnect":
             self.consent.connections[:] = [one for one in self.consent.connections if one.tenant != self.id]
             return {"id": self.id, "ids": []}

@@ -28,6 +28,10 @@ class Desk:
             "apply": self._apply,
             "journal": self._journal,
             "unapply": self._unapply,
+            "settle_all": self._settle_all,
+            "reopen_all": self._reopen_all,
+            "hide": self._hide,
+            "halve": self._halve,
             "credit_note": self._credit_note,
             "void": self._void,
             "delete": self._void,
@@ -87,6 +91,40 @@ class Desk:
         _done(fields)
         contact.rendered.clear()
         return _touched(contact)
+
+    def _settle_all(self, fields: Fields) -> dict[str, Any]:
+        """Every balance is zero, and no money came: what a broken source tells."""
+        _done(fields)
+        return self._balances(settled=True)
+
+    def _reopen_all(self, fields: Fields) -> dict[str, Any]:
+        """Every invoice is open to its full total."""
+        _done(fields)
+        return self._balances(settled=False)
+
+    def _balances(self, *, settled: bool) -> dict[str, Any]:
+        for invoice in self.books.invoices.values():
+            if invoice.type == "ACCREC" and invoice.status in (Status.AUTHORISED, Status.PAID):
+                invoice.paid = invoice.total - invoice.credited if settled else -invoice.credited
+                invoice.status = Status.PAID if settled else Status.AUTHORISED
+                invoice.contact.rendered.clear()
+                self.books.touch(invoice)
+        return {"ids": []}
+
+    def _hide(self, fields: Fields) -> dict[str, Any]:
+        """Nothing of that kind is listed any more, or again (`on` false)."""
+        return self._flag(self.books.hidden, fields)
+
+    def _halve(self, fields: Fields) -> dict[str, Any]:
+        """Lists of that kind leave out every second record, or none (`on` false)."""
+        return self._flag(self.books.halved, fields)
+
+    def _flag(self, flags: set[str], fields: Fields) -> dict[str, Any]:
+        kind = {"invoice": "Invoices", "payment": "Payments", "customer": "Contacts"}[str(fields.pop("kind"))]
+        (flags.add if fields.pop("on", True) else flags.discard)(kind)
+        _done(fields)
+        self.books.revision += 1
+        return {"ids": []}
 
     def _apply(self, fields: Fields) -> dict[str, Any]:
         credit = self._credit(fields)

@@ -79,13 +79,15 @@ class Lists:
         tests = _tests(noun, query)
         if modified_since:
             tests.append(_modified(modified_since, inclusive=inclusive))
-        records = list(noun.records(self.books))
+        records = [] if noun.name in self.books.hidden else list(noun.records(self.books))
         for test in tests:
             records = list(filter(test, records))
         if "order" in query:
             records = parse_order(query["order"], noun.properties, noun.one)(records)
         else:
             records.sort(key=lambda record: (record.updated, record.id))
+        if noun.name in self.books.halved and "IDs" not in query and not modified_since:
+            records = records[::2]
         while len(self._kept) >= _REMEMBERED:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = (self.books.revision, records)

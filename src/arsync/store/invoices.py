@@ -38,6 +38,10 @@ def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Sto
             rewritten.append((connection_id, remote_id))
             if invoice.balance > row.balance or (invoice.state != row.state and invoice.state in _ENDED):
                 stored.reopened.add(remote_id)
+            if row.state == InvoiceState.OPEN and invoice.state is not InvoiceState.OPEN:
+                stored.closed.add(remote_id)
+            elif row.state == InvoiceState.PAID and invoice.state is InvoiceState.OPEN:
+                stored.revived.add(remote_id)
             stored.customers.add(row.customer_id)
             if row.customer_id != invoice.customer_id:
                 stored.rebilled[remote_id] = row.customer_id

@@ -121,6 +121,7 @@ def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: St
         if record.resource is Resource.INVOICES:
             stored.invoices.add(remote_id)
             stored.reopened.add(remote_id)  # the money on it is free again
+            stored.closed.add(remote_id)
         if record.resource in (Resource.PAYMENTS, Resource.CREDIT_NOTES):
             stored.allocated |= reductions.allocated_by(work, connection_id, record.resource, [remote_id])
             reductions.forget_allocations(work, connection_id, record.resource, remote_id)

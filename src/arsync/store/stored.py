@@ -19,6 +19,8 @@ class Stored:
     invoices: set[str] = field(default_factory=set)  # stored, changed or not
     allocated: set[str] = field(default_factory=set)  # named by a changed allocation, old or new
     reopened: set[str] = field(default_factory=set)  # invoices that owe more than before, or are no invoices any more
+    closed: set[str] = field(default_factory=set)  # invoices known to be open that are so no more
+    revived: set[str] = field(default_factory=set)  # invoices known to be paid that are open again
     relinked: bool = False  # who pays for whom may have changed
     moves: list[Move] = field(default_factory=list)  # customers for whom somebody else pays from now on
     rebilled: dict[str, str] = field(default_factory=dict)  # invoice -> the customer that it was billed to before
@@ -34,6 +36,8 @@ class Stored:
         self.invoices |= other.invoices
         self.allocated |= other.allocated
         self.reopened |= other.reopened
+        self.closed = (self.closed | other.closed) - other.revived
+        self.revived = (self.revived | other.revived) - other.closed
         self.relinked |= other.relinked
         self.moves += other.moves
         self.rebilled |= other.rebilled

@@ -139,6 +139,17 @@ cursors = Table(
     sqlite_with_rowid=False,
 )
 
+pulse = Table(
+    "pulse",
+    metadata,
+    _connection(),
+    Column("day", Date, nullable=False),
+    Column("invoices", Integer, nullable=False),  # new in the source that day
+    Column("payments", Integer, nullable=False),
+    PrimaryKeyConstraint("connection_id", "day"),
+    sqlite_with_rowid=False,
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

@@ -12,10 +12,11 @@ from typing import Final
 from arsync.connector import Clock, Connector, Resource
 from arsync.domain.states import Health
 from arsync.errors import Stale
-from arsync.store import connections, events, ledger, quarantine
+from arsync.store import connections, events, ledger, pulse, quarantine, suspicion
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
-from arsync.sync import delta
+from arsync.store.suspicion import Trouble
+from arsync.sync import delta, watch
 from arsync.sync.ahead import ahead
 from arsync.sync.balances import reread_balances
 from arsync.sync.pull import keep, reread
@@ -40,6 +41,7 @@ class Loaded:
     stored: int = 0
     resumed: bool = False
     invoices: set[str] = field(default_factory=set)  # ids read in this try
+    unlisted: int = 0  # open before this load and by id, yet in none of its lists
 
     @property
     def differences(self) -> list[str]:
@@ -72,7 +74,7 @@ def backfill(
         _forget(store, connection, clock)
         return backfill(store, connection, connector, clock, progress=progress)
     loaded.invoices |= closing.invoices
-    _exorcise(store, connection, connector, clock, loaded)
+    loaded.unlisted = _exorcise(store, connection, connector, clock, loaded)
     reread_balances(store, connection.id, connector, clock)
     for resource in ORDER:
         loaded.seen[resource.value] += closing.arrived[resource]  # made while the others were read
@@ -108,6 +110,7 @@ def _begin(store: Store, connection: Connection, connector: Connector, clock: Cl
     if began.position is not None and first_day is not None and not began.done:
         return began.position, date.fromisoformat(first_day), True
     company = connector.company()
+    delta.check_company(store, connection, connector, company, clock)
     position = connector.watermark()
     since = history_start(clock.now().date())
     with store.working() as work:
@@ -170,13 +173,16 @@ def _pull(
     loaded.seen[resource.value] = seen
 
 
-def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> None:
-    """What an earlier load left open and this one did not meet is read by id: paid, void or gone meanwhile."""
+def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> int:
+    """What an earlier load left open and this one did not meet is read by id: paid, void or gone meanwhile. How many
+    are open all the same."""
     with store.reading() as work:
         if connections.cursor(work, connection.id, _GHOSTS).done:
-            return  # nothing was held open before this load, so that a resumed one need not read all again
+            return 0  # nothing was held open before this load, so that a resumed one need not read all again
         ghosts = ledger.open_invoice_ids(work, connection.id) - loaded.invoices
     reread(store, connection.id, connector, ghosts, clock)
+    with store.reading() as work:
+        return len(ghosts & ledger.open_invoice_ids(work, connection.id))
 
 
 def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) -> None:
@@ -193,6 +199,12 @@ def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) 
             connections.set_health(work, connection.id, Health.PARTIAL, "; ".join(loaded.differences))
         else:
             connections.set_health(work, connection.id, Health.OK, "complete", synced_at=now)
+            pulse.measure(work, connection.id)
+            kept = suspicion.standing(work, connection.id)
+            found = watch.incomplete(loaded.unlisted, len(ledger.open_invoice_ids(work, connection.id)))
+            if found is None and kept is not None and kept.trouble is Trouble.UPHEAVAL:
+                found = kept  # a person must look, however often it is loaded
+            delta.conclude(work, connection.id, found, now=now)
         events.log(work, "backfill_finished", at=now, connection_id=connection.id, seen=loaded.seen,
                    cached=ledger.totals(work, connection.id))  # fmt: skip
         work.commit()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from arsync.connector import Clock, Connector, Page
+from arsync.connector import Clock, Company, Connector, Page
 from arsync.domain.states import Health
-from arsync.errors import ConnectorError, Reauthorise, Stale, UsageError
-from arsync.store import connections, events, records
+from arsync.errors import Abnormal, ConnectorError, Reauthorise, Stale, UsageError
+from arsync.store import connections, events, records, suspicion
 from arsync.store.connections import Connection
-from arsync.store.engine import Store
+from arsync.store.engine import Store, Work
+from arsync.store.suspicion import Suspicion
+from arsync.sync import watch
 from arsync.sync.balances import reread_balances
 from arsync.sync.pull import keep_and_settle, retry_quarantined
 
@@ -40,16 +43,39 @@ def sync(store: Store, connection: Connection, connector: Connector, clock: Cloc
     started = clock.now()
     try:
         company = connector.company()
+        asked = (started, clock.now())
+        check_company(store, connection, connector, company, clock)
         stored = follow(store, connection.id, connector, clock, cursor=cursor)
         stored.add(reread_balances(store, connection.id, connector, clock))
     except ConnectorError as error:
         _fail(store, connection, clock, error)
         raise
+    found = watch.judge(store, connection, company, stored, asked, started.date())
     with store.working() as work:
         connections.describe(work, connection.id, company)
         connections.set_health(work, connection.id, Health.OK, "complete", synced_at=started)
+        conclude(work, connection.id, found, now=clock.now())
         work.commit()
     return Changed(stored.written, len(stored.customers), stored.quarantined)
+
+
+def check_company(store: Store, connection: Connection, connector: Connector, company: Company, clock: Clock) -> None:
+    """Raises Abnormal, and marks the connection, where another company answers: nothing of it may be stored."""
+    stranger = watch.another_company(store, connection, connector, company)
+    if stranger is None:
+        return
+    with store.working() as work:
+        suspicion.raise_(work, connection.id, stranger, now=clock.now())
+        work.commit()
+    raise Abnormal(stranger.reason)
+
+
+def conclude(work: Work, connection_id: int, found: Suspicion | None, *, now: datetime) -> None:
+    """Marks the connection, or ends an earlier suspicion that this pull has shown to be over."""
+    if found is not None:
+        suspicion.raise_(work, connection_id, found, now=now)
+    else:
+        suspicion.clear(work, connection_id, author="arsync", reason="the next pull was normal again", now=now)
 
 
 def follow(store: Store, connection_id: int, connector: Connector, clock: Clock, *, cursor: str) -> records.Stored:
@@ -74,6 +100,8 @@ def follow(store: Store, connection_id: int, connector: Connector, clock: Clock,
 
 def _fail(store: Store, connection: Connection, clock: Clock, error: ConnectorError) -> None:
     """A sync that did not come through leaves the connection unfit to send from."""
+    if isinstance(error, Abnormal):
+        return  # marked already
     health = Health.REAUTHORISE if isinstance(error, Reauthorise) else Health.PARTIAL
     with store.working() as work:
         connections.set_health(work, connection.id, health, str(error))

@@ -9,10 +9,14 @@ from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
 from arsync.domain.documents import Record
-from arsync.store import connections, events, open_items
+from arsync.domain.states import Health
+from arsync.store import connections, events, open_items, suspicion
 from arsync.store.connections import Connection
-from arsync.store.engine import Store
+from arsync.store.engine import Store, Work
 from arsync.store.open_items import Standing
+from arsync.store.records import Stored
+from arsync.store.suspicion import Suspicion, Trouble
+from arsync.sync import watch
 from arsync.sync.delta import DELTA, follow
 from arsync.sync.pull import keep, keep_all
 
@@ -40,6 +44,13 @@ class Reconciled:
     #: open here and in the source when asked by id, yet not in the source's list
     unlisted: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
+    stored: Stored = field(default_factory=Stored)
+    suspicion: Suspicion | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Source and cache agreed, and the source with itself."""
+        return not (self.missed or self.quarantined or any(self.unlisted.values()) or self.suspicion)
 
 
 def reconcile(store: Store, connection: Connection, connector: Connector, clock: Clock) -> Reconciled:
@@ -59,12 +70,28 @@ def reconcile(store: Store, connection: Connection, connector: Connector, clock:
         for resource, remote_ids in doubtful.items():
             _settle(store, connection.id, connector, clock, resource, remote_ids, found)
     with store.working() as work:
+        found.suspicion = watch.upheaval(work, connection.id, found.stored) or watch.incomplete(
+            sum(found.unlisted.values()), sum(found.compared.values())
+        )
+        _conclude(work, connection.id, found, clock)
         events.log(
             work, "reconciled", at=clock.now(), connection_id=connection.id, compared=found.compared,
             missed=[f"{one.resource} {one.remote_id}: {one.what}" for one in found.missed[:200]],
         )  # fmt: skip
         work.commit()
     return found
+
+
+def _conclude(work: Work, connection_id: int, found: Reconciled, clock: Clock) -> None:
+    """Marks the connection, or ends the suspicion that its lists are incomplete: this time they were not."""
+    now = clock.now()
+    if found.suspicion is not None:
+        suspicion.raise_(work, connection_id, found.suspicion, now=now)
+        return
+    kept = suspicion.standing(work, connection_id)
+    if found.is_whole and kept is not None and kept.trouble is Trouble.INCOMPLETE:
+        suspicion.clear(work, connection_id, author="arsync", reason="reconciled: the lists were complete", now=now)
+        connections.set_health(work, connection_id, Health.OK, "complete")
 
 
 def _compare(
@@ -119,7 +146,9 @@ def _settle(
             if same:
                 found.unlisted[resource.value] = found.unlisted.get(resource.value, 0) + len(same)
             open_items.doubt(work, connection_id, resource, wrong)
-            found.quarantined += keep(work, connection_id, page, clock).quarantined
+            stored = keep(work, connection_id, page, clock)
+            found.quarantined += stored.quarantined
+            found.stored.add(stored)
             work.commit()
         found.missed += [
             Missed(resource, one, getattr(told[one], "number", None) or numbers.get(one), what)

@@ -1,0 +1,74 @@
+"""How a connection's feed usually beats: new invoices and payments by the day on which they came into the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import delete, func, insert, select, update
+
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One day."""
+
+    on: date
+    invoices: int
+    payments: int
+
+
+def measure(work: Work, connection_id: int) -> None:
+    """Takes the whole history from the cache: invoices by their day of issue, payments by their last change, which is
+    when somebody entered them, however early the money had come."""
+    p, i, x = t.payments.c, t.invoices.c, t.pulse.c
+    days: dict[date, list[int]] = {}
+    for place, query in enumerate(
+        (
+            select(i.issued_on, func.count()).where(i.connection_id == connection_id).group_by(i.issued_on),
+            select(func.date(p.updated_at), func.count())
+            .where(p.connection_id == connection_id)
+            .group_by(func.date(p.updated_at)),
+        )
+    ):
+        for day, count in work.execute(query):
+            on = date.fromisoformat(day) if isinstance(day, str) else day
+            days.setdefault(on, [0, 0])[place] += int(count)
+    work.execute(delete(t.pulse).where(x.connection_id == connection_id))
+    rows = [
+        {"connection_id": connection_id, "day": day, "invoices": counts[0], "payments": counts[1]}
+        for day, counts in days.items()
+    ]
+    if rows:
+        work.execute(insert(t.pulse), rows)
+
+
+def add(work: Work, connection_id: int, beat: Beat) -> None:
+    """Counts what a delta brought that was not known before."""
+    x = t.pulse.c
+    if not (beat.invoices or beat.payments):
+        return
+    more = (
+        update(t.pulse)
+        .where(x.connection_id == connection_id, x.day == beat.on)
+        .values(invoices=x.invoices + beat.invoices, payments=x.payments + beat.payments)
+    )
+    if not work.execute(more).rowcount:
+        work.execute(
+            insert(t.pulse).values(
+                connection_id=connection_id, day=beat.on, invoices=beat.invoices, payments=beat.payments
+            )
+        )
+
+
+def beats(work: Work, connection_id: int, until: date) -> list[Beat]:
+    """The last two years to that day, oldest first; days on which nothing came are left out."""
+    x = t.pulse.c
+    query = (
+        select(x.day, x.invoices, x.payments)
+        .where(x.connection_id == connection_id, x.day > until - timedelta(days=731), x.day <= until)
+        .order_by(x.day)
+    )
+    return [Beat(row.day, row.invoices, row.payments) for row in work.execute(query)]

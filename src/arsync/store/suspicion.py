@@ -1,0 +1,118 @@
+"""Why a connection's data may not be believed, until it clears by itself or a person has looked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import func, select
+
+from arsync.domain.documents import InvoiceState
+from arsync.domain.states import Health
+from arsync.store import connections, events
+from arsync.store import tables as t
+from arsync.store.bulk import among
+from arsync.store.engine import Work
+
+_SUSPECT = "suspect"
+_TRUSTED = "trusted"
+
+
+class Trouble(StrEnum):
+    """What looks abnormal."""
+
+    COMPANY = "company"  # another company answers; clears when the right one does again
+    CLOCK = "clock"  # the source's time is not ours; clears when it is again
+    SILENCE = "silence"  # invoices flow and no payments come; clears with the first payment
+    UPHEAVAL = "upheaval"  # many invoices closed without money, or open again, at once; a person must look
+    INCOMPLETE = "incomplete"  # the source's lists leave out what it knows by id; clears with a whole reconcile
+
+
+#: What does not clear by itself at the next sync.
+STANDING = frozenset({Trouble.UPHEAVAL, Trouble.INCOMPLETE})
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """One reason, in a sentence."""
+
+    trouble: Trouble
+    reason: str
+
+
+def standing(work: Work, connection_id: int) -> Suspicion | None:
+    """The suspicion that stands."""
+    position = connections.cursor(work, connection_id, _SUSPECT).position
+    if position is None:
+        return None
+    kept = json.loads(position)
+    return Suspicion(Trouble(kept["trouble"]), kept["reason"])
+
+
+def raise_(work: Work, connection_id: int, found: Suspicion, *, now: datetime) -> None:
+    """Marks the connection: nothing is sent from it."""
+    known = standing(work, connection_id)
+    connections.set_health(work, connection_id, Health.SUSPECT, found.reason)
+    position = json.dumps({"trouble": found.trouble, "reason": found.reason})
+    connections.move_cursor(work, connection_id, _SUSPECT, position=position, done=False, seen=0, now=now)
+    if known is None or known.trouble is not found.trouble:
+        events.log(
+            work, "connection_suspected", at=now, connection_id=connection_id, trouble=found.trouble,
+            reason=found.reason,
+        )  # fmt: skip
+
+
+def clear(work: Work, connection_id: int, *, author: str, reason: str, now: datetime) -> Suspicion | None:
+    """Ends the suspicion that stands, and returns it; the health is the caller's to set."""
+    known = standing(work, connection_id)
+    if known is not None:
+        connections.move_cursor(work, connection_id, _SUSPECT, position=None, done=True, seen=0, now=now)
+        events.log(
+            work, "connection_trusted", at=now, author=author, connection_id=connection_id, trouble=known.trouble,
+            reason=reason,
+        )  # fmt: skip
+    return known
+
+
+def trust_silence(work: Work, connection_id: int, on: date, *, now: datetime) -> None:
+    """A person has looked: silence is counted from that day."""
+    connections.move_cursor(work, connection_id, _TRUSTED, position=on.isoformat(), done=True, seen=0, now=now)
+
+
+def trusted_since(work: Work, connection_id: int) -> date | None:
+    """The day on which a person last said that silence is right."""
+    position = connections.cursor(work, connection_id, _TRUSTED).position
+    return None if position is None else date.fromisoformat(position)
+
+
+def open_count(work: Work, connection_id: int) -> int:
+    """How many invoices are open."""
+    i = t.invoices.c
+    query = select(func.count()).select_from(t.invoices)
+    return int(
+        work.execute(query.where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value)).scalar_one()
+    )
+
+
+def closed_without_money(work: Work, connection_id: int, invoice_ids: Collection[str]) -> int:
+    """How many of these invoices are closed by less than half their total in payments and credits that are known."""
+    i, a = t.invoices.c, t.allocations.c
+    put: dict[str, Decimal] = {}
+    parts = select(a.invoice_id, a.amount).where(
+        a.connection_id == connection_id, among(work, a.invoice_id, invoice_ids)
+    )
+    for row in work.execute(parts):
+        put[row.invoice_id] = put.get(row.invoice_id, Decimal(0)) + row.amount
+    query = select(i.remote_id, i.total).where(i.connection_id == connection_id, among(work, i.remote_id, invoice_ids))
+    return sum(put.get(row.remote_id, Decimal(0)) * 2 < row.total for row in work.execute(query))
+
+
+def customer_names(work: Work, connection_id: int, most: int) -> dict[str, str]:
+    """Some of the customers that the cache knows, by id."""
+    c = t.customers.c
+    query = select(c.remote_id, c.name).where(c.connection_id == connection_id, c.state == "active")
+    return {row.remote_id: row.name for row in work.execute(query.order_by(c.remote_id).limit(most))}
