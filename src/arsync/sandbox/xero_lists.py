@@ -50,6 +50,7 @@ class Lists:
             raise invalid(["page starts at 1"])
         if not 1 <= size <= LARGEST_PAGE:
             raise invalid([f"pageSize is from 1 to {LARGEST_PAGE}"])
+        size = min(size, int(str(self.books.switch("xero.largest_page"))))
         if _whole(query, "unitdp", 4) not in (2, 4):
             raise invalid(["unitdp is 2 or 4"])
         records = self._records(noun, query, request.header("if-modified-since"))

@@ -237,6 +237,23 @@ def write_all(app: App, connection_id: int, connector: Any) -> None:
     assert written.unknown == 0
 
 
+@pytest.mark.parametrize("bumps", [False, True])
+def test_our_own_notes_are_no_reason_to_chase_again(open_office: Opened, bumps: bool) -> None:
+    """
+    06-09 friendly, a note on each invoice, which are changed invoices for Xero by then, or not
+    06-09 again: nothing; 06-10: nothing
+    """
+    office, books = two_invoices(open_office, "xero")
+    office.sandbox.switches({"xero.note_bumps_record": bumps})
+    app = office.load()
+    assert office.night(app).accepted == 1
+    assert office.night(app).accepted == 0
+    office.pass_time(days=1)
+    assert office.night(app).accepted == 0
+    assert office.states(app) == ["accepted"]
+    assert per_target(books) == [1, 1]
+
+
 def test_writes_off_writes_nothing(open_office: Opened, vendor: str) -> None:
     office, books = two_invoices(open_office, vendor, writes="off")
     app = office.load()
