@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -22,8 +22,10 @@ from tests.integration.sync.mirror import Mirror, SandboxClock
 
 from arsync.channel.contract import Envelope, Evidence
 from arsync.channel.sendgrid import SendGridChannel
-from arsync.connector import NoteDraft, NoteTarget, Resource, TargetKind
-from arsync.errors import OutcomeUnknown
+from arsync.connector import InvoiceFact, KeepsFacts, NoteDraft, NoteTarget, Resource, TargetKind
+from arsync.domain.documents import Invoice
+from arsync.domain.states import WriteKind
+from arsync.errors import OutcomeUnknown, Rejected
 from arsync.sandbox.launch import SandboxControl
 from arsync.sandbox.server import build_world
 from arsync.store.engine import Store
@@ -124,19 +126,31 @@ def a_deleted_payment(scene: Scene) -> object:
     return modified
 
 
-@story("xero.merge_bumps_invoices")
-def a_merge_of_contacts(scene: Scene) -> object:
-    mirror = scene.mirror("xero")
-    owed = mirror.open_invoices()[0]
-    gone = owed["customer"]
+@story("quickbooks.merge_bumps_documents", "xero.merge_bumps_invoices")
+def a_merge_of_customers(scene: Scene, vendor: str) -> object:
+    mirror = scene.mirror(vendor)
+    owed = mirror.open_invoices()[0]["id"]
+    return touched(mirror, Resource.INVOICES, owed, lambda: merge_the_payer_of(mirror, owed))
+
+
+@story("quickbooks.merged_customer")
+def the_customer_that_is_no_more(scene: Scene) -> object:
+    mirror = scene.mirror("quickbooks")
+    gone = merge_the_payer_of(mirror, mirror.open_invoices()[0]["id"])
+    (page,) = mirror.connector().records(Resource.CUSTOMERS, [gone])
+    return [type(record).__name__ for record in page.records]
+
+
+def merge_the_payer_of(mirror: Mirror, invoice: str) -> str:
+    """The debt moves, and nobody is asked for it twice; the id of who is gone."""
+    gone = str(mirror.truth()["invoices"][invoice]["customer"])
     survivor = next(name for name in mirror.truth()["customers"] if name != gone)
-    bumped = touched(mirror, Resource.INVOICES, owed["id"], lambda: mirror.act("merge", customer=gone, into=survivor))
+    mirror.act("merge", customer=gone, into=survivor)
     mirror.sync()
-    payers = {
-        payer for (payer, _), items in mirror.ledger().items.items() for item in items if item.invoice_id == owed["id"]
-    }
-    assert payers == {survivor}, "the debt moved, and nobody is asked for it twice"
-    return bumped
+    ledger = mirror.ledger().items
+    payers = [payer for (payer, _), items in ledger.items() if invoice in {item.invoice_id for item in items}]
+    assert payers == [survivor]
+    return gone
 
 
 @story("xero.note_bumps_record")
@@ -203,6 +217,23 @@ def a_note_whose_answer_was_lost(scene: Scene, vendor: str) -> object:
         mirror.connector().write_note(draft)
         counts.append(len(written(mirror)))
     return counts
+
+
+@story("xero.part_paid_expected_date")
+def a_promise_for_the_rest(scene: Scene) -> object:
+    mirror = scene.mirror("xero")
+    invoice = mirror.open_invoices()[0]["id"]
+    mirror.act("pay", invoice=invoice, amount="1.00")
+    day = date(2031, 1, 31)
+    try:
+        cast(KeepsFacts, mirror.connector()).write_fact(InvoiceFact(WriteKind.EXPECTED_ON, invoice, day, "0b1f9c2e"))
+        told = "done"
+    except Rejected as error:
+        told = str(error)
+    (page,) = mirror.connector().records(Resource.INVOICES, [invoice])
+    stands = [one.expected_on == day for one in page.records if isinstance(one, Invoice)]
+    assert stands == [told == "done"], "what is said of it is so"
+    return told
 
 
 @story("xero.longest_note")
