@@ -28,6 +28,7 @@ _ERROR_KEYS = ({"ErrorNumber", "Type", "Message", "Elements"}, {"Title", "Status
 NO_DOCUMENT = {
     ("xero", "token"): "the token endpoint",
     ("xero", "revoke"): "the token endpoint",
+    ("xero", "authorize"): "the consent page, which people see",
     ("sendgrid", "messages"): "the e-mail activity feed",
 }
 NO_ANSWER = {

@@ -33,6 +33,8 @@ class QuickBooksFields:
 
     def problems(self, exchange: Exchange) -> list[str]:
         """What is wrong with one exchange, in words."""
+        if exchange.resource == "authorize":
+            return []  # the consent page, which people see
         found = [] if exchange.authorized else ["the request carries no credential"]
         if exchange.resource in ("token", "revoke"):
             return found

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import requests
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, SecretStr, model_validator
 
-from arsync.connector import Clock, Limits, Tokens, TokenVault
+from arsync.connector import Clock, Lifetimes, Limits, Tokens, TokenVault
 
 _TOKEN_URL: Final = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa: S105 - an address
+_REVOKE_URL: Final = "https://developer.api.intuit.com/v2/oauth2/tokens/revoke"
 _AUTHORIZE_URL: Final = "https://appcenter.intuit.com/connect/oauth2"
+#: Answers say when an unused refresh token ends; since November 2025 no consent lives longer than five years.
+LIFETIMES: Final = Lifetimes(idle_field="x_refresh_token_expires_in", hard=timedelta(days=5 * 365))
 
 
 class Environment(StrEnum):
@@ -44,7 +48,12 @@ class Settings(BaseModel):
     environment: Environment = Environment.PRODUCTION
     api_url: str = _API_URLS[Environment.PRODUCTION]
     token_url: str = _TOKEN_URL
+    #: follows `token_url` unless it is given
+    revoke_url: str = _REVOKE_URL
     authorize_url: str = _AUTHORIZE_URL
+    #: one that is registered with the app; where it is not on this machine, `connect` asks for the address by hand
+    redirect_uri: str = "http://localhost:8974/callback"
+    scopes: str = "com.intuit.quickbooks.accounting"
     webhook_verifier_token: SecretStr | None = None
     note_target: NotePlace = NotePlace.ATTACHABLE
     #: requests that Intuit allows a company at one app, and all companies of the app together
@@ -55,6 +64,14 @@ class Settings(BaseModel):
     reserve_per_minute: NonNegativeInt = 20
     #: pages on their way at a time in a first load
     pages_in_flight: PositiveInt = 4
+
+    @model_validator(mode="before")
+    @classmethod
+    def _revoked_where_tokens_are_given(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("token_url") and not given.get("revoke_url"):
+            address = str(given["token_url"]).rstrip("/")
+            return {**given, "revoke_url": address.removesuffix("/bearer") + "/revoke"}
+        return given
 
     @model_validator(mode="before")
     @classmethod
@@ -91,4 +108,5 @@ def tokens(settings: Settings, *, vault: TokenVault, session: requests.Session, 
         client_id=settings.client_id,
         client_secret=settings.client_secret.get_secret_value(),
         clock=clock,
+        lifetimes=LIFETIMES,
     )

@@ -31,6 +31,7 @@ from arsync_quickbooks import mapping, webhook, wire
 from arsync_quickbooks.auth import NotePlace, Settings, tokens
 from arsync_quickbooks.changes import ChangeLog, cursor_at
 from arsync_quickbooks.client import Books
+from arsync_quickbooks.consent import Consent
 from arsync_quickbooks.customer_notes import CustomerNotes
 from arsync_quickbooks.paging import PAGE_SIZE, Position
 from arsync_quickbooks.pull import Pull, escaped
@@ -77,6 +78,11 @@ class Connector:
             raise Unverified("quickbooks.webhook_verifier_token is not configured")
         webhook.verify(body, headers, settings.webhook_verifier_token.get_secret_value())
         return webhook.read(body)
+
+    @staticmethod
+    def consent(*, settings: Settings, session: requests.Session, clock: Clock) -> Consent:
+        """How people let the app in those settings into their companies."""
+        return Consent(settings=settings, session=session, clock=clock)
 
     # --- the company ----------------------------------------------------------------------------------
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 import requests
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, SecretStr
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, SecretStr, model_validator
 
-from arsync.connector import Clock, Limits, Tokens, TokenVault
+from arsync.connector import Clock, Lifetimes, Limits, Tokens, TokenVault
 
 _CONNECTIONS: Final = "/connections"
+_TOKEN_URL: Final = "https://identity.xero.com/connect/token"  # noqa: S105 - an address
+_REVOKE_URL: Final = "https://identity.xero.com/connect/revocation"
+_OFFLINE: Final = "offline_access"
+#: A consent lives as long as somebody uses it every sixty days; Xero's answers do not say so.
+LIFETIMES: Final = Lifetimes(idle=timedelta(days=60))
 
 
 class Settings(BaseModel):
@@ -20,9 +26,16 @@ class Settings(BaseModel):
     client_id: str
     client_secret: SecretStr
     api_url: str = "https://api.xero.com/api.xro/2.0"
-    token_url: str = "https://identity.xero.com/connect/token"  # noqa: S105 - an address
+    token_url: str = _TOKEN_URL
+    #: follows `token_url` unless it is given
+    revoke_url: str = _REVOKE_URL
     authorize_url: str = "https://login.xero.com/identity/connect/authorize"
     connections_url: str = "https://api.xero.com/connections"
+    redirect_uri: str = "http://localhost:8974/callback"
+    #: notes need to write invoices (their history) and contacts; everything else is for reading only
+    scopes: str = (
+        "offline_access accounting.invoices accounting.payments.read accounting.contacts accounting.settings.read"
+    )
     webhook_key: SecretStr | None = None
     #: requests that Xero allows an organisation, and all organisations of the app together; a smaller tier's day shows
     #: in the answers
@@ -55,9 +68,25 @@ class Settings(BaseModel):
             problems={"minute": "minute", "day": "day", "appminute": "app_minute", "concurrent": "concurrent"},
         )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _revoked_where_tokens_are_given(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("token_url") and not given.get("revoke_url"):
+            address = str(given["token_url"]).rstrip("/")
+            return {**given, "revoke_url": address.removesuffix("/token") + "/revocation"}
+        return given
+
+    @property
+    def client_scopes(self) -> str:
+        """What an app asks for that is its own consent: the same, but for staying without its people."""
+        return " ".join(scope for scope in self.scopes.split() if scope != _OFFLINE)
+
 
 def tokens_of(settings: Settings, *, vault: TokenVault, session: requests.Session, clock: Clock) -> Tokens:
-    """The grant's tokens, refreshed at Xero's token endpoint (access 30 minutes, refresh 60 days, rotating)."""
+    """The grant's tokens, refreshed at Xero's token endpoint (access 30 minutes, refresh 60 days, rotating).
+
+    A custom connection has no refresh token: the app itself asks for another access token.
+    """
     return Tokens(
         vault=vault,
         session=session,
@@ -65,6 +94,8 @@ def tokens_of(settings: Settings, *, vault: TokenVault, session: requests.Sessio
         client_id=settings.client_id,
         client_secret=settings.client_secret.get_secret_value(),
         clock=clock,
+        lifetimes=LIFETIMES,
+        client_scopes=settings.client_scopes,
     )
 
 

@@ -30,6 +30,7 @@ from arsync.errors import Gone, Malformed, Reauthorise, Rejected, Stale, Unverif
 from arsync_xero import webhook
 from arsync_xero.auth import Settings, identity_base, tokens_of
 from arsync_xero.client import Client
+from arsync_xero.consent import Consent
 from arsync_xero.mapping import expected_on
 from arsync_xero.paging import Anchor, Stretch, walk
 from arsync_xero.places import timezone_of
@@ -102,6 +103,11 @@ class Connector:
             raise Unverified("xero.webhook_key is not configured")
         webhook.verify(body, headers, settings.webhook_key.get_secret_value())
         return webhook.read(body)
+
+    @staticmethod
+    def consent(*, settings: Settings, session: requests.Session, clock: Clock) -> Consent:
+        """How people let the app in those settings into their companies."""
+        return Consent(settings=settings, session=session, clock=clock)
 
     # --- the company --------------------------------------------------------------------------------------
 

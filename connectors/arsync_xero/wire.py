@@ -193,6 +193,7 @@ class HistoryRecord(_Wire):
 
 
 class Tenant(msgspec.Struct, rename="camel"):
+    id: str | None = None
     tenant_id: str | None = None
     tenant_name: str | None = None
 

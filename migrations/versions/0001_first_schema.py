@@ -24,6 +24,11 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=32), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("consented_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("idle_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("hard_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
     )
     op.create_table(
@@ -71,7 +76,8 @@ def upgrade() -> None:
         sa.Column("synced_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "health IN ('ok', 'recovering', 'partial', 'suspect', 'reauthorise')", name=op.f("ck_connections_health")
+            "health IN ('ok', 'recovering', 'partial', 'suspect', 'reauthorise', 'disconnected')",
+            name=op.f("ck_connections_health"),
         ),
         sa.ForeignKeyConstraint(["grant_id"], ["grants.id"], name=op.f("fk_connections_grant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_connections")),

@@ -17,11 +17,11 @@ from arsync.channel.contract import Channel
 from arsync.channel.file import FileChannel
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
-from arsync.connector import Clock, Connector, ConnectorFactory, Limits, Linked
+from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consenting, Limits, Linked
 from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.policy import Playbook, StepChannel, StepMode
-from arsync.domain.states import WriteKind
+from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
 from arsync.playbook.facts import Policy
@@ -130,17 +130,27 @@ class App:
     def reach(self, provider: str, external_id: str, grant_id: int) -> Connector:
         """The way to a company file by a grant, linked or not yet."""
         factory: ConnectorFactory = self._provider(provider).load()
-        vault = StoredVault(self.store, self.clock, grant_id, seal=self.vault.seal, unseal=self.vault.open)
         section = self.connector_settings(provider)
         limits: Limits = getattr(section, "limits", _MODEST)
         return factory(
             settings=section,
             linked=Linked(external_id),
-            vault=vault,
+            vault=self.tokens(grant_id),
             budget=SharedBudget(self.store, self.clock, limits, app=provider, company=external_id),
             clock=self.clock,
             session=self._session,
         )
+
+    def tokens(self, grant_id: int) -> StoredVault:
+        """The durable tokens of a grant."""
+        return StoredVault(self.store, self.clock, grant_id, seal=self.vault.seal, unseal=self.vault.open)
+
+    def consent(self, provider: str) -> Consent | None:
+        """How people let the provider's app into their companies; None where its connector needs no consent."""
+        factory = self._provider(provider).load()
+        if not isinstance(factory, Consenting):
+            return None
+        return factory.consent(settings=self.connector_settings(provider), session=self._session, clock=self.clock)
 
     # --- policy and delivery --------------------------------------------------------------------------------
 
@@ -246,9 +256,11 @@ class App:
         return kinds
 
     def linked(self, names: Sequence[str] = ()) -> list[Connection]:
-        """The connections of these names, or all; NotFound where one is unknown."""
+        """The connections of these names, or all that are not disconnected; NotFound where one is unknown."""
         with self.store.reading() as work:
-            return [connections.connection(work, name) for name in names] or connections.connections(work)
+            return [connections.connection(work, name) for name in names] or [
+                one for one in connections.connections(work) if one.health is not Health.DISCONNECTED
+            ]
 
     def close(self) -> None:
         """Lets go of the database and of every HTTP connection."""

@@ -134,6 +134,9 @@ def mentioned(text: str) -> Iterator[str]:
     yield from (code for code in in_code(text) if re.match(r"arsync [a-z-]", code))
 
 
+FLAGS = ("--all", "--json", "--help", "--version", "--yes", "--paste")
+
+
 def wrong_with(line: str) -> str | None:
     """Why that command line could not be given."""
     words = [word for word in shlex.split(line)[1:] if word not in ("...", "…") and ">>" not in word]
@@ -144,7 +147,7 @@ def wrong_with(line: str) -> str | None:
         if word.startswith("--"):
             if word not in command.options | ARSYNC.options:
                 return f"{command.name} has no {word}"
-            if words and word not in ("--all", "--json", "--help", "--version") and not words[0].startswith("--"):
+            if words and word not in FLAGS and not words[0].startswith("--"):
                 words.pop(0)
         elif word in command.subcommands and arguments == 0:
             command = command.subcommands[word]

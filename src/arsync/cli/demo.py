@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from arsync.bootstrap import App
+from arsync.cli.linking import link_by_token
 from arsync.cli.night import tell_night, tell_plans, work_night
 from arsync.cli.output import say, table
 from arsync.cli.people import approve_messages, place
 from arsync.cli.pull import load_one, tell_loaded
-from arsync.cli.setup import link
 from arsync.domain.states import HoldKind, MessageState, NoteState
 from arsync.errors import UsageError
 from arsync.sandbox.launch import SandboxControl, running_sandbox
@@ -133,7 +133,7 @@ clock_url = "{sandbox.url}/_sandbox/clock"
 
 def _tell(app: App, sandbox: SandboxControl, companies: list[dict[str, Any]], folder: Path) -> int:
     for company in companies:
-        link(app, company["provider"], refresh_token=company["refresh_token"], external_id=company["id"])
+        link_by_token(app, company["provider"], refresh_token=company["refresh_token"], external_id=company["id"])
     say("\n2. Backfill: every open item and two years of history.", style="bold")
     for connection in app.linked():
         tell_loaded(connection, load_one(app, connection, quiet=False))

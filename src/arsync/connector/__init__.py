@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from arsync.connector.allowance import Limits
 from arsync.connector.budget import in_bulk, is_bulk
+from arsync.connector.consent import Consent, Consenting, Reachable
 from arsync.connector.contract import (
     Broken,
     Company,
@@ -23,6 +24,7 @@ from arsync.connector.contract import (
     TokenPair,
     TokenVault,
 )
+from arsync.connector.oauth import GrantEnded, Lifetimes, TokenEndpoint, consent_address
 from arsync.connector.tokens import Tokens
 from arsync.connector.transport import Transport
 from arsync.connector.webhooks import Changed, Gathering, ReadsWebhooks
@@ -36,22 +38,29 @@ __all__ = [
     "Company",
     "Connector",
     "ConnectorFactory",
+    "Consent",
+    "Consenting",
     "Gathering",
+    "GrantEnded",
     "InvoiceFact",
     "KeepsFacts",
+    "Lifetimes",
     "Limits",
     "Linked",
     "NoteDraft",
     "NoteTarget",
     "Page",
     "RateBudget",
+    "Reachable",
     "ReadsWebhooks",
     "Resource",
     "TargetKind",
+    "TokenEndpoint",
     "TokenPair",
     "TokenVault",
     "Tokens",
     "Transport",
+    "consent_address",
     "in_bulk",
     "is_bulk",
 ]

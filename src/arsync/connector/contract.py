@@ -39,13 +39,15 @@ class TokenPair:
     expires_at: datetime
     #: when the refresh token ends if nobody uses it
     refresh_expires_at: datetime | None = None
+    #: when the consent ends however often it is used; None where that is not known, or never
+    consent_expires_at: datetime | None = None
 
 
 class TokenVault(Protocol):
     """The durable tokens of one grant, shared by all threads and processes."""
 
     def current(self) -> TokenPair:
-        """The stored pair, read anew."""
+        """The stored pair, read anew; Reauthorise where the grant is known to have ended."""
         ...
 
     def refreshing(self) -> AbstractContextManager[TokenPair]:
@@ -54,6 +56,11 @@ class TokenVault(Protocol):
 
     def replace(self, pair: TokenPair) -> None:
         """Stores a new pair; durable when it returns. Only under `refreshing()`."""
+        ...
+
+    def ended(self, reason: str) -> None:
+        """The vendor takes the stored pair no more: nobody asks with it again until a person has connected anew. Only
+        under `refreshing()`."""
         ...
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import requests
 
 from arsync.connector.contract import TokenPair, TokenVault
+from arsync.connector.oauth import GrantEnded, Lifetimes, TokenEndpoint
 from arsync.domain.clock import Clock
-from arsync.errors import Malformed, Reauthorise, RetryLater
+from arsync.errors import Reauthorise
 
 #: A token that ends within this time is renewed before use.
 _MARGIN: Final = timedelta(seconds=60)
-_TIMEOUT: Final = (5, 30)
 
 
 class Tokens:
-    """The access token of one grant (OAuth 2.0, RFC 6749 section 6; client authenticated by HTTP Basic)."""
+    """The access token of one grant (OAuth 2.0, RFC 6749 sections 6 and 4.4).
+
+    `client_scopes` are what an app asks for that is its own consent: a pair without a refresh token is then renewed by
+    the app's own credentials.
+    """
 
     def __init__(
         self,
@@ -30,13 +32,20 @@ class Tokens:
         client_id: str,
         client_secret: str,
         clock: Clock,
+        lifetimes: Lifetimes = Lifetimes(),  # noqa: B008 - frozen
+        client_scopes: str | None = None,
     ) -> None:
         self._vault = vault
-        self._session = session
-        self._token_url = token_url
-        secret = f"{client_id}:{client_secret}".encode()
-        self._basic = "Basic " + base64.b64encode(secret).decode()
         self._clock = clock
+        self._client_scopes = client_scopes
+        self._endpoint = TokenEndpoint(
+            session=session,
+            token_url=token_url,
+            client_id=client_id,
+            client_secret=client_secret,
+            clock=clock,
+            lifetimes=lifetimes,
+        )
         self._known: TokenPair | None = None
 
     def access(self) -> str:
@@ -62,43 +71,28 @@ class Tokens:
             return self._exchange(stored)
 
     def _exchange(self, stored: TokenPair) -> TokenPair:
-        started = self._clock.now()
+        """The successor, durable. A refusal is believed the second time only.
+
+        Between the two the pair is read again: this process may have been suspended past its lease, and another one
+        may have refreshed meanwhile.
+        """
         try:
-            answer = self._session.post(
-                self._token_url,
-                data={"grant_type": "refresh_token", "refresh_token": stored.refresh_token},
-                headers={"Authorization": self._basic, "Accept": "application/json"},
-                timeout=_TIMEOUT,
-                allow_redirects=False,  # the refresh token goes to this address and no other
-            )
-        except requests.RequestException as error:
-            # The text of the error may hold the request; its class is enough.
-            raise RetryLater(f"the token endpoint did not answer ({type(error).__name__})") from None
-        if answer.status_code in (429,) or answer.status_code >= 500:
-            raise RetryLater(f"the token endpoint answered {answer.status_code}")
-        body = _json(answer)
-        if answer.status_code != 200:
+            pair = self._successor(stored)
+        except GrantEnded:
             newer = self._vault.current()
             if newer.refresh_token != stored.refresh_token and self._fresh(newer):
-                return newer  # this process was suspended past its lease, and another one refreshed meanwhile
-            raise Reauthorise(str(body.get("error", f"HTTP {answer.status_code}"))[:80])
-        try:
-            idle = body.get("x_refresh_token_expires_in")
-            pair = TokenPair(
-                access_token=str(body["access_token"]),
-                refresh_token=str(body.get("refresh_token") or stored.refresh_token),
-                expires_at=started + timedelta(seconds=int(body["expires_in"])),
-                refresh_expires_at=started + timedelta(seconds=int(idle)) if idle else stored.refresh_expires_at,
-            )
-        except (KeyError, TypeError, ValueError):
-            raise Malformed("the token endpoint's answer lacks a token") from None
+                return newer
+            try:
+                pair = self._successor(newer)
+            except GrantEnded as refusal:
+                self._vault.ended(refusal.detail)
+                raise Reauthorise(refusal.detail) from None
         self._vault.replace(pair)
         return pair
 
-
-def _json(answer: requests.Response) -> Mapping[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+    def _successor(self, pair: TokenPair) -> TokenPair:
+        if pair.refresh_token:
+            return self._endpoint.by_refresh(pair)
+        if self._client_scopes is not None:
+            return self._endpoint.by_client(self._client_scopes)
+        raise GrantEnded("there is no refresh token")

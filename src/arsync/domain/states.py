@@ -124,6 +124,7 @@ class Health(StrEnum):
     PARTIAL = "partial"  # the last sync did not come through
     SUSPECT = "suspect"  # the feed looks abnormal: a person must look
     REAUTHORISE = "reauthorise"  # the consent has ended: a person must connect again
+    DISCONNECTED = "disconnected"  # a person ended it: nothing is read, written or sent until connected again
 
 
 class Decision(StrEnum):

@@ -95,6 +95,9 @@ def _health(settings: Settings, clock: Clock, connection: Connection) -> Iterato
                 f"run `arsync connect {connection.provider}`",
             )
             return
+        case Health.DISCONNECTED:
+            yield warn("connections", f"{name}: {reason}", f"`arsync connect {connection.provider}` resumes it")
+            return
         case Health.SUSPECT:
             yield fail(
                 "connections",

@@ -64,6 +64,8 @@ def connection(facts: ChaseFacts, today: date) -> Answer | None:
             return hold(Rule.CONNECTION, f"the data of {name} looks abnormal: {why}; a person must look at it")
         case Health.REAUTHORISE:
             return hold(Rule.CONNECTION, f"the consent for {name} has ended: {why}; a person must connect it again")
+        case Health.DISCONNECTED:
+            return hold(Rule.CONNECTION, f"{name} is disconnected: {why}; a person must connect it again")
 
 
 def stale(facts: ChaseFacts, today: date) -> Answer | None:

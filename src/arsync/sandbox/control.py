@@ -39,6 +39,8 @@ class Control:
             ("GET", "limits"): lambda _: world.limits.rules,
             ("POST", "limits"): self._limits,
             ("POST", "keys"): self._keys,
+            ("GET", "redirects"): lambda _: sorted(world.redirects),
+            ("POST", "redirects"): lambda request: world.redirects.add(str(_object(request)["add"])),
         }
 
     def handle(self, request: Request) -> Answer:

@@ -49,6 +49,16 @@ class SandboxControl:
         return f"{self.url}/xero/connect/token"
 
     @property
+    def quickbooks_authorize(self) -> str:
+        """Intuit's consent page."""
+        return f"{self.url}/quickbooks/connect/oauth2"
+
+    @property
+    def xero_authorize(self) -> str:
+        """Xero's consent page."""
+        return f"{self.url}/xero/identity/connect/authorize"
+
+    @property
     def sendgrid_host(self) -> str:
         """The host to give to a SendGrid client."""
         return f"{self.url}/sendgrid"
@@ -144,6 +154,10 @@ class SandboxControl:
     def limits(self, provider: str, **windows: int | None) -> None:
         """Set limits of a provider: second, minute, day, app_minute, concurrent; None lifts one."""
         self.call("POST", "limits", {provider: windows})
+
+    def register_redirect(self, address: str) -> None:
+        """Puts an address into the list of those to which the consent pages send the browser back."""
+        self.call("POST", "redirects", {"add": address})
 
     def close(self) -> None:
         """Close the connection to the sandbox."""

@@ -72,13 +72,15 @@ class QuickBooksProvider:
                 return realm, resource.lower()
             case [*_, "revoke"]:
                 return None, "revoke"
+            case ["connect", "oauth2"]:
+                return None, "authorize"
             case ["oauth2", *_]:
                 return None, "token"
         return None, ""
 
     def limited(self, request: Request) -> bool:
-        """Token requests are free."""
-        return self.place(request)[1] not in ("token", "revoke")
+        """Token requests are free, and people are not counted."""
+        return self.place(request)[1] not in ("token", "revoke", "authorize")
 
     def throttled(self, request: Request, problem: str, retry_after: int) -> Answer:
         """429; Retry-After only where the switch says so."""
@@ -97,6 +99,9 @@ class QuickBooksProvider:
         """Answer one request."""
         now = self._world.now()
         realm, resource = self.place(request)
+        if resource == "authorize":
+            names = {company.id: company.name for company in self._companies.values()}
+            return self._tokens.authorize(request, names, self._world.redirects, now)
         if resource in ("token", "revoke"):
             if request.method != "POST":
                 return Answer.json({"error": "invalid_request"}, 405)

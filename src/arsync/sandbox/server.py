@@ -21,7 +21,7 @@ from arsync.sandbox.world import World
 
 _BEFORE = (FaultKind.TIMEOUT_BEFORE, FaultKind.DISCONNECT_BEFORE)
 _AFTER = (FaultKind.TIMEOUT_AFTER, FaultKind.DISCONNECT_AFTER)
-_SECRET = ("token", "revoke")  # resources whose bodies hold credentials
+_SECRET = ("token", "revoke", "authorize")  # resources whose bodies hold credentials
 _COMPRESS_FROM = 1_000  # bytes
 _SILENCE = 30.0  # machine seconds, of a time-out that says nothing else
 

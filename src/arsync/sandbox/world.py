@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from arsync.sandbox.authorize import REDIRECT
 from arsync.sandbox.clock import SandboxClock
 from arsync.sandbox.company import Company, ControlError, Provider
 from arsync.sandbox.faults import Faults, Limits
@@ -30,6 +31,7 @@ class World:
     messages: list[dict[str, Any]] = field(default_factory=list)
     edit_after_page: int = 0
     latency: float = 0.0  # machine seconds added to each vendor answer
+    redirects: set[str] = field(default_factory=lambda: {REDIRECT})  # registered with every app
     recorder: Recorder | None = None
     spoilt: dict[str, set[str]] = field(default_factory=dict)  # company -> ids that `corrupt` touched and not `restore`
     _switches: dict[str, Any] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from arsync.sandbox.http import Answer, Request
 from arsync.sandbox.pdf import pdf_of
 from arsync.sandbox.world import World
 from arsync.sandbox.xero_company import TIMEZONES, XeroCompany, seeded_id
-from arsync.sandbox.xero_grants import Grant, GrantError, Grants
+from arsync.sandbox.xero_grants import Grant, GrantError, Grants, opens
 from arsync.sandbox.xero_history import read_history, write_history
 from arsync.sandbox.xero_nouns import NOUNS, Noun, record_of
 from arsync.sandbox.xero_render import Depth
@@ -104,6 +104,8 @@ class XeroProvider:
         tenant = request.header("xero-tenant-id").lower()
         parts = request.path.strip("/").split("/")
         match parts:
+            case ["identity", "connect", "authorize"]:
+                return None, "authorize"
             case ["connect", "token"]:
                 return None, "token"
             case ["connect", "revocation"]:
@@ -138,17 +140,35 @@ class XeroProvider:
         """Do it as Xero would."""
         if request.path in ("/connect/token", "/connect/revocation"):
             return self._identity(request)
+        if request.path == "/identity/connect/authorize":
+            return self.grants.authorize(
+                request,
+                lambda grant: {
+                    key: self.companies[key].name for key, owner in self._consents.items() if owner is grant
+                },
+                lambda key: self.companies[key].connect(),
+                self.world.redirects,
+                self.world.now(),
+            )
         try:
-            grant, custom = self._bearer(request)
+            grant, custom, scope = self._bearer(request)
             if request.path.lower().startswith("/connections"):
                 return self._connections(request, grant)
             if not request.path.startswith(ACCOUNTING):
                 raise not_found()
-            answer = self._accounting(request, self._organisation(request, grant, custom=custom))
+            company = self._organisation(request, grant, custom=custom)
+            noun = request.path.removeprefix(ACCOUNTING).strip("/").partition("/")[0]
+            if not opens(scope, noun, writing=request.method != "GET"):
+                raise unauthorised("AuthorizationUnsuccessful")
+            answer = self._accounting(request, company)
         except Refusal as refusal:
             return self._refuse(request, refusal)
         answer.headers |= self._limits_left(request)
         return answer
+
+    def _offered(self, grant: Grant) -> dict[str, str]:
+        """The organisations of whoever gives that consent."""
+        return {key: self.companies[key].name for key, owner in self._consents.items() if owner is grant}
 
     def _refuse(self, request: Request, refusal: Refusal, *, full: str = "") -> Answer:
         headers = dict(refusal.headers) | (self._limits_left(request, full) if self.limited(request) else {})
@@ -168,7 +188,7 @@ class XeroProvider:
             if rules.get(window) is not None
         }
 
-    def _bearer(self, request: Request) -> tuple[Grant, bool]:
+    def _bearer(self, request: Request) -> tuple[Grant, bool, str]:
         token = request.bearer()
         if not token:
             raise unauthorised("AuthenticationUnsuccessful")

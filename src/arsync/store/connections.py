@@ -143,15 +143,24 @@ def connection_by_id(work: Work, connection_id: int) -> Connection:
     return _connection(work.execute(select(*_COLUMNS).where(_C.id == connection_id)).one())
 
 
-def add_grant(work: Work, *, provider: str, sealed: str, now: datetime) -> int:
-    """Stores a new grant's sealed tokens."""
-    statement = insert(t.grants).values(provider=provider, sealed=sealed, updated_at=now).returning(t.grants.c.id)
+def add_grant(
+    work: Work,
+    *,
+    provider: str,
+    sealed: str,
+    now: datetime,
+    idle_until: datetime | None = None,
+    hard_until: datetime | None = None,
+) -> int:
+    """Stores a new grant's sealed tokens, and when they end."""
+    values = {"provider": provider, "sealed": sealed, "updated_at": now, "consented_at": now}
+    statement = insert(t.grants).values(**values, idle_until=idle_until, hard_until=hard_until).returning(t.grants.c.id)
     return int(work.execute(statement).scalar_one())
 
 
 def has_grants(work: Work) -> bool:
     """Whether any token is kept."""
-    return work.execute(select(t.grants.c.id).limit(1)).first() is not None
+    return work.execute(select(t.grants.c.id).where(t.grants.c.sealed != "").limit(1)).first() is not None
 
 
 def drop_grant(work: Work, grant_id: int) -> None:
@@ -165,11 +174,20 @@ def sealed_tokens(work: Work, grant_id: int) -> str:
     return str(work.execute(select(t.grants.c.sealed).where(t.grants.c.id == grant_id)).scalar_one())
 
 
-def replace_tokens(work: Work, grant_id: int, sealed: str, *, now: datetime, instead_of: str | None = None) -> None:
-    """Stores the grant's rotated tokens; with `instead_of` only in place of those."""
+def replace_tokens(
+    work: Work,
+    grant_id: int,
+    sealed: str,
+    *,
+    now: datetime,
+    instead_of: str | None = None,
+    **ends: datetime | None,
+) -> bool:
+    """Stores the grant's rotated tokens, with `instead_of` only in place of those, and their `idle_until` and
+    `hard_until`; whether it did."""
     g = t.grants.c
-    statement = update(t.grants).where(g.id == grant_id).values(sealed=sealed, updated_at=now)
-    work.execute(statement if instead_of is None else statement.where(g.sealed == instead_of))
+    statement = update(t.grants).where(g.id == grant_id).values(sealed=sealed, updated_at=now, **ends)
+    return bool(work.execute(statement if instead_of is None else statement.where(g.sealed == instead_of)).rowcount)
 
 
 def link(work: Work, *, name: str, provider: str, external_id: str, grant_id: int, now: datetime) -> Connection:

@@ -10,8 +10,8 @@ from typing import Final
 
 from arsync.connector import TokenPair
 from arsync.domain.clock import Clock
-from arsync.errors import Locked, RetryLater
-from arsync.store import connections, leases
+from arsync.errors import Locked, Reauthorise, RetryLater
+from arsync.store import connections, grants, leases
 from arsync.store.engine import Store
 
 _TERM: Final = timedelta(seconds=90)  # longer than a refresh can take
@@ -36,15 +36,21 @@ class StoredVault:
         return load_pair(self._unseal(self._sealed()))
 
     def _sealed(self) -> str:
+        """The tokens as sealed; Reauthorise where the vendor takes them no more, so that it is not even asked."""
         with self._store.reading() as work:
-            return connections.sealed_tokens(work, self._grant_id)
+            found = grants.sealed(work, self._grant_id)
+        if found is None:
+            raise RetryLater("the company was connected anew meanwhile", after=1)
+        sealed, ended = found
+        if ended is not None:
+            raise Reauthorise(ended)
+        return sealed
 
     @contextmanager
     def refreshing(self) -> Iterator[TokenPair]:
         """The pair as stored, under the grant's lease; RetryLater where another process refreshes for too long."""
-        name = f"grant {self._grant_id}"
         try:
-            with leases.held(self._store, self._clock, name, _TERM, patience=_PATIENCE):
+            with leases.held(self._store, self._clock, lease_name(self._grant_id), _TERM, patience=_PATIENCE):
                 self._given = self._sealed()
                 yield load_pair(self._unseal(self._given))
         except Locked:
@@ -55,22 +61,43 @@ class StoredVault:
 
         A refresher that was suspended past its lease changes nothing where another has stored a newer pair meanwhile.
         """
+        now = self._clock.now()
         with self._store.working() as work:
-            connections.replace_tokens(
-                work, self._grant_id, self._seal(dump_pair(pair)), instead_of=self._given, now=self._clock.now()
+            stored = connections.replace_tokens(
+                work,
+                self._grant_id,
+                self._seal(dump_pair(pair)),
+                instead_of=self._given,
+                now=now,
+                idle_until=pair.refresh_expires_at,
+                hard_until=pair.consent_expires_at,
             )
+            if stored:
+                grants.revive(work, self._grant_id, now=now)
             work.commit()
+
+    def ended(self, reason: str) -> None:
+        """Commits that the consent has ended, for every connection of the grant."""
+        with self._store.working() as work:
+            grants.end(work, self._grant_id, reason, instead_of=self._given, now=self._clock.now())
+            work.commit()
+
+
+def lease_name(grant_id: int) -> str:
+    """What whoever changes a grant's tokens holds."""
+    return f"grant {grant_id}"
 
 
 def dump_pair(pair: TokenPair) -> str:
     """The pair as text, to be sealed."""
-    idle = pair.refresh_expires_at
+    idle, hard = pair.refresh_expires_at, pair.consent_expires_at
     return json.dumps(
         {
             "access": pair.access_token,
             "refresh": pair.refresh_token,
             "expires_at": pair.expires_at.isoformat(),
             "refresh_expires_at": idle.isoformat() if idle else None,
+            "consent_expires_at": hard.isoformat() if hard else None,
         }
     )
 
@@ -78,10 +105,11 @@ def dump_pair(pair: TokenPair) -> str:
 def load_pair(text: str) -> TokenPair:
     """The pair that `dump_pair` wrote."""
     kept = json.loads(text)
-    idle = kept["refresh_expires_at"]
+    idle, hard = kept["refresh_expires_at"], kept.get("consent_expires_at")
     return TokenPair(
         access_token=kept["access"],
         refresh_token=kept["refresh"],
         expires_at=datetime.fromisoformat(kept["expires_at"]),
         refresh_expires_at=datetime.fromisoformat(idle) if idle else None,
+        consent_expires_at=datetime.fromisoformat(hard) if hard else None,
     )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from arsync.connector.contract import TokenPair
+from arsync.errors import Reauthorise
 
 #: The instant that a FixedClock shows unless told another.
 NOON = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
@@ -45,6 +46,7 @@ class MemoryVault:
         self._lock = threading.RLock()
         self._held = False
         self.replaced: list[TokenPair] = []
+        self.ended_by: str | None = None
 
     @classmethod
     def with_access(cls, access_token: str = "access-1", refresh_token: str = "refresh-1") -> MemoryVault:  # noqa: S107
@@ -63,6 +65,8 @@ class MemoryVault:
         return cls(TokenPair(access_token="", refresh_token=refresh_token, expires_at=datetime(2000, 1, 1, tzinfo=UTC)))
 
     def current(self) -> TokenPair:
+        if self.ended_by is not None:
+            raise Reauthorise(self.ended_by)
         return self._pair
 
     @contextmanager
@@ -70,14 +74,19 @@ class MemoryVault:
         with self._lock:
             self._held = True
             try:
-                yield self._pair
+                yield self.current()
             finally:
                 self._held = False
 
     def replace(self, pair: TokenPair) -> None:
         assert self._held, "a pair is replaced only under refreshing()"
         self._pair = pair
+        self.ended_by = None
         self.replaced.append(pair)
+
+    def ended(self, reason: str) -> None:
+        assert self._held, "a grant is ended only under refreshing()"
+        self.ended_by = reason
 
 
 class UnlimitedBudget:

@@ -11,13 +11,14 @@ from typing import Final
 from arsync.connector import Clock, NoteTarget
 from arsync.domain.chase import Plan
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
-from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Stale
+from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Reauthorise, Stale
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
 from arsync.playbook.decide import Decided, consider, decide
 from arsync.store import chases, connections, leases, messages, notes, verdicts
+from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
 from arsync.sync import reconcile as truth
@@ -31,6 +32,8 @@ LOCK: Final = "run"
 _TERM: Final = timedelta(minutes=3)
 _log: Final = logging.getLogger(__name__)
 _UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
+#: Without consent the vendor is not asked at all, run after run, until a person has connected again.
+_UNASKED: Final = (Health.REAUTHORISE, Health.DISCONNECTED)
 
 
 @dataclass(slots=True)
@@ -69,11 +72,13 @@ def held_lock(store: Store, clock: Clock) -> leases.Lease:
 
 def load(store: Store, desk: Desk, clock: Clock, *, progress: Progress | None = None) -> Loaded:
     """The one-off backfill of a connection."""
+    _check_consent(store, desk)
     return backfill(store, desk.connection, desk.connector, clock, progress=progress)
 
 
 def update(store: Store, desk: Desk, clock: Clock) -> int:
     """The delta of a connection, or a backfill where none came through or its cursor is too old: records written."""
+    _check_consent(store, desk)
     with store.reading() as work:
         loaded = connections.cursor(work, desk.connection.id, "backfill").done
     if loaded:
@@ -90,6 +95,14 @@ def reconcile(store: Store, desk: Desk, clock: Clock) -> Reconciled:
     with store.reading() as work:
         connection = connections.connection_by_id(work, desk.connection.id)
     return truth.reconcile(store, connection, desk.connector, clock)
+
+
+def _check_consent(store: Store, desk: Desk) -> None:
+    """Reauthorise, without asking the vendor, where a person must connect first."""
+    with store.reading() as work:
+        known = connections.connection_by_id(work, desk.connection.id)
+    if known.health in _UNASKED:
+        raise Reauthorise(known.health_reason.removeprefix(str(Reauthorise()).rstrip(".") + ": "))
 
 
 def preview(store: Store, desk: Desk, clock: Clock, *, today: date | None = None) -> tuple[Plan, ...]:
@@ -168,6 +181,8 @@ def _work_one(
     fresh = replace(desk, connection=now_known)
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
     shift.errors += shift.decided.unwritten
+    if now_known.health in _UNASKED:
+        return  # nothing could be read again or written: not even asked
     told(f"{shift.connection}: dispatch")
     shift.dispatched = dispatch(store, fresh, clock, run_id=run_id, beat=lock.renew, but=shift.decided.waiting)
     shift.errors += shift.dispatched.unread
@@ -190,7 +205,7 @@ def tasks(store: Store) -> list[str]:
         open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.attempts]
         jailed = connections.quarantined(work)
     return [
-        *(f"{one.name} is {one.health}: {one.health_reason}" for one in every if one.health in _UNFIT),
+        *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
         *(f"message {one.id} ({one.subject}): nobody knows whether it went out: {one.reason}" for one in unknown),
         *(f"message {one.id} ({one.subject}) could not be sent: {one.reason}" for one in failed),
         *(
@@ -200,6 +215,10 @@ def tasks(store: Store) -> list[str]:
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
     ]
+
+
+def _mend(connection: Connection) -> str:
+    return f" (arsync connect {connection.provider})" if connection.health is Health.REAUTHORISE else ""
 
 
 def _name(target: NoteTarget) -> str:

@@ -18,7 +18,7 @@ from arsync.domain.states import MessageState, NoteState
 from arsync.playbook.decide import decide
 from arsync.sandbox.launch import SandboxControl
 from arsync.settings import load
-from arsync.store import connections, messages, notes, verdicts
+from arsync.store import connections, grants, messages, notes, verdicts
 from arsync.store.messages import Message
 from arsync.store.notes import Note
 from arsync.store.upgrade import upgrade
@@ -258,6 +258,7 @@ class Office:
                 connection = connections.connection(work, book.name)
                 sealed = app.vault.seal(dump_pair(TokenPair("", fresh, _NEVER)))
                 connections.replace_tokens(work, connection.grant_id, sealed, now=app.clock.now())
+                grants.revive(work, connection.grant_id, now=app.clock.now())
             work.commit()
 
     def close(self) -> None:
