@@ -16,6 +16,7 @@ from typing import ClassVar
 import pytest
 
 from arsync.testing.contract.changes import Changes
+from arsync.testing.contract.extras import Extras
 from arsync.testing.contract.failures import Failures
 from arsync.testing.contract.held import Held, check_form
 from arsync.testing.contract.notes import Notes
@@ -27,7 +28,7 @@ __all__ = ["Ability", "Bill", "ConnectorContract", "Fault", "Held", "Source", "c
 _SMALL = 30
 
 
-class ConnectorContract(Reading, Changes, Failures, Notes):
+class ConnectorContract(Reading, Changes, Failures, Notes, Extras):
     """Every clause of the contract, each as a test; subclass it and say `source`."""
 
     source: ClassVar[type[Source]]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from arsync.connector import Page, Resource
 from arsync.domain.documents import Customer, Deleted, Invoice, InvoiceState, Payment, Record
 from arsync.testing.contract.held import Held, check_form
 from arsync.testing.contract.source import Ability, Source
+
+#: A connector may have some pages on their way while one is worked on.
+_AHEAD: Final = 5
 
 
 class Reading:
@@ -98,7 +102,7 @@ class Reading:
         next(pages)
         first = large.asked() - before
         list(pages)
-        assert first < large.asked() - before, "the first page asks for all of them"
+        assert first < max(large.asked() - before, _AHEAD), f"{first} requests before the first page"
 
     def test_amounts_are_exact_to_the_cent(self, source: Source) -> None:
         customer = source.new_customer("Cent & Sons")
