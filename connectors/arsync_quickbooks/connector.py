@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -12,9 +12,11 @@ import requests
 from babel.numbers import get_territory_currencies
 
 from arsync.connector import (
+    MARKED,
     Changed,
     Clock,
     Company,
+    FoundNote,
     Linked,
     NoteDraft,
     NoteTarget,
@@ -183,6 +185,26 @@ class Connector:
                     return str(note.id)
             if len(raws) < PAGE_SIZE:
                 return None
+            start += len(raws)
+
+    def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
+        """Every note of arsync changed since then, wherever it stands: one request for a thousand attachments."""
+        kinds = {name: kind for kind, name in _TARGET.items()}
+        conditions = (f"MetaData.LastUpdatedTime >= '{since.isoformat(timespec='seconds')}'",)
+        start = 1
+        while True:
+            ending = f"ORDERBY MetaData.LastUpdatedTime STARTPOSITION {start} MAXRESULTS {PAGE_SIZE}"
+            raws = self._books.find("Attachable", conditions, ending).raws
+            for raw in raws:
+                note = _first(wire.ATTACHABLE, [raw])
+                if note is None or not note.note or MARKED not in note.note:
+                    continue
+                for reference in note.attachable_ref or ():
+                    at = reference.entity_ref
+                    if isinstance(at, wire.TypedRef) and at.value and at.type in kinds:
+                        yield FoundNote(NoteTarget(kinds[at.type], str(at.value)), note.note)
+            if len(raws) < PAGE_SIZE:
+                return
             start += len(raws)
 
 

@@ -127,9 +127,19 @@ class Customer(Entity):
     balance: Decimal | None = None
 
 
+class TypedRef(Wire):
+    type: str | None = msgspec.field(default=None, name="type")
+    value: Text = msgspec.field(default=None, name="value")
+
+
+class AttachableRef(Wire):
+    entity_ref: TypedRef | str | None = None
+
+
 class Attachable(Wire):
     id: Text = None
     note: str | None = None
+    attachable_ref: list[AttachableRef] | None = None
 
 
 class Annotated(Entity):

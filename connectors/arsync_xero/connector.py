@@ -11,9 +11,11 @@ import msgspec
 import requests
 
 from arsync.connector import (
+    MARKED,
     Changed,
     Clock,
     Company,
+    FoundNote,
     InvoiceFact,
     Linked,
     NoteDraft,
@@ -120,13 +122,14 @@ class Connector:
         if not organisation.base_currency:
             raise Malformed("the organisation has no base currency")
         return Company(
-            external_id=organisation.organisation_id or self._external_id,
+            external_id=self._external_id,
             name=str(organisation.name or ""),
             base_currency=organisation.base_currency.upper(),
             country=organisation.country_code or None,
             timezone=timezone_of(organisation.timezone),
             reminders_on=self._reminders(),
             told_at=told_at,
+            source_id=organisation.organisation_id,
         )
 
     def tenants(self) -> dict[str, str]:
@@ -289,6 +292,17 @@ class Connector:
     def find_note(self, target: NoteTarget, marker: str) -> str | None:
         """The marker, where the target's history holds it."""
         return marker if any(marker in text for text in self._client.history(target)) else None
+
+    def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
+        """The notes of arsync at each of these, of any age: one request for each."""
+        for target in targets:
+            try:
+                texts = self._client.history(target)
+            except Gone:
+                continue
+            for text in texts:
+                if MARKED in text:
+                    yield FoundNote(target, text)
 
     # --- facts on invoices --------------------------------------------------------------------------------------
 

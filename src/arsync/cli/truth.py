@@ -10,6 +10,7 @@ from arsync.cli.context import Author, Connections, Json, author_or_me, linked, 
 from arsync.cli.output import complain, dump, flat, say, table
 from arsync.errors import ConnectorError
 from arsync.store import drift
+from arsync.sync.recover import declare
 from arsync.sync.trust import trust as believe
 from arsync.worker import jobs
 
@@ -18,6 +19,7 @@ def register(program: typer.Typer) -> None:
     """Adds this group's commands."""
     program.command()(reconcile)
     program.command()(trust)
+    program.command()(recover)
 
 
 def reconcile(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
@@ -87,3 +89,42 @@ def trust(
         was = believe(app.store, connection, app.connector(connection), app.clock, author=by, reason=reason)
         say(flat(f"{name}: no longer suspect for {was.trouble} ({was.reason})"))
         say(f"next: arsync sync {name}")
+
+
+def recover(
+    context: typer.Context,
+    names: Connections = None,
+    reason: Annotated[str, typer.Option(help="Restored, copied, made anew.")] = "declared by hand",
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Reads back what stands in the sources as sent, after a restore or a copy; nothing goes out before it is done."""
+    with opened(context) as app, locked(app) as lock:
+        results: dict[str, object] = {}
+        failed = False
+        every = linked(app, names)
+        for connection in every:  # all of them are held before the first is read
+            declare(app.store, connection, app.clock, author=author_or_me(author), reason=reason)
+        for connection in every:
+            lock.renew()
+            desk = app.desk(connection)
+            try:
+                jobs.pull(app.store, desk, app.clock)
+                found = jobs.read_back(app.store, desk, app.clock)
+            except ConnectorError as error:
+                complain(f"{connection.name}: {error}")
+                results[connection.name] = {"error": str(error)}
+                failed = True
+                continue
+            documents, adopted = (found.targets, found.adopted) if found else (0, 0)
+            foreign = sorted(found.foreign) if found else []
+            results[connection.name] = {"documents": documents, "adopted": adopted, "foreign": foreign}
+            failed = failed or bool(foreign)
+            if not as_json:
+                say(f"{connection.name}: the notes of {documents} invoices read, {adopted} messages taken for sent")
+                if foreign:
+                    say(f"{connection.name}: another arsync wrote some of them: arsync connections", style="red")
+        if as_json:
+            dump(results)
+    if failed:
+        raise typer.Exit(1)

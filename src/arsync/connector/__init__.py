@@ -9,10 +9,12 @@ from arsync.connector.allowance import Limits
 from arsync.connector.budget import in_bulk, is_bulk
 from arsync.connector.consent import Consent, Consenting, Reachable
 from arsync.connector.contract import (
+    MARKED,
     Broken,
     Company,
     Connector,
     ConnectorFactory,
+    FoundNote,
     InvoiceFact,
     KeepsFacts,
     Linked,
@@ -20,6 +22,7 @@ from arsync.connector.contract import (
     NoteTarget,
     Page,
     RateBudget,
+    ReadsNotes,
     TargetKind,
     TokenPair,
     TokenVault,
@@ -32,6 +35,7 @@ from arsync.domain.clock import Clock
 from arsync.domain.documents import Resource
 
 __all__ = [
+    "MARKED",
     "Broken",
     "Changed",
     "Clock",
@@ -40,6 +44,7 @@ __all__ = [
     "ConnectorFactory",
     "Consent",
     "Consenting",
+    "FoundNote",
     "Gathering",
     "GrantEnded",
     "InvoiceFact",
@@ -52,6 +57,7 @@ __all__ = [
     "Page",
     "RateBudget",
     "Reachable",
+    "ReadsNotes",
     "ReadsWebhooks",
     "Resource",
     "TargetKind",

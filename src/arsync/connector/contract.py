@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
 import requests
 
@@ -99,6 +99,8 @@ class Company:
     reminders_on: bool | None
     #: the source's time when it said so; None where it does not tell
     told_at: datetime | None = None
+    #: the source's own id of the company, where it is another than the connection's; it never changes
+    source_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,10 @@ class Page:
     broken: tuple[Broken, ...]
     cursor: str
     seen: int
+
+
+#: How the marker at the end of each note begins.
+MARKED: Final = "[arsync:"
 
 
 class TargetKind(StrEnum):
@@ -231,6 +237,23 @@ class KeepsFacts(Protocol):
 
     def write_fact(self, fact: InvoiceFact) -> None:
         """Sets it; Rejected where the source will not have it there (a closed period, a paid invoice)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoundNote:
+    """A note as it stands in the source."""
+
+    target: NoteTarget
+    text: str
+
+
+@runtime_checkable
+class ReadsNotes(Protocol):
+    """The source's notes can be listed, so that a database that was restored, copied or lost learns what was sent."""
+
+    def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
+        """Every note with an arsync marker that was written at these targets since then; others may come as well."""
         ...
 
 

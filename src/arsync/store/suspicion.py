@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from sqlalchemy import func, select
 
+from arsync.connector import Company
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import Health
 from arsync.store import connections, events
@@ -20,6 +21,9 @@ from arsync.store.engine import Work
 
 _SUSPECT = "suspect"
 _TRUSTED = "trusted"
+_INSTALLATIONS = "installations"
+_FOREIGN = "foreign"
+_COMPANY = "company"
 
 
 class Trouble(StrEnum):
@@ -30,10 +34,11 @@ class Trouble(StrEnum):
     SILENCE = "silence"  # invoices flow and no payments come; clears with the first payment
     UPHEAVAL = "upheaval"  # many invoices closed without money, or open again, at once; a person must look
     INCOMPLETE = "incomplete"  # the source's lists leave out what it knows by id; clears with a whole reconcile
+    FOREIGN = "foreign"  # another installation writes notes into this company; a person must look
 
 
 #: What does not clear by itself at the next sync.
-STANDING = frozenset({Trouble.UPHEAVAL, Trouble.INCOMPLETE})
+STANDING = frozenset({Trouble.UPHEAVAL, Trouble.INCOMPLETE, Trouble.FOREIGN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +121,33 @@ def customer_names(work: Work, connection_id: int, most: int) -> dict[str, str]:
     c = t.customers.c
     query = select(c.remote_id, c.name).where(c.connection_id == connection_id, c.state == "active")
     return {row.remote_id: row.name for row in work.execute(query.order_by(c.remote_id).limit(most))}
+
+
+def known_installations(work: Work, connection_id: int) -> set[str]:
+    """Other installations of which a person has said that they are no more, or may be."""
+    position = connections.cursor(work, connection_id, _INSTALLATIONS).position
+    return set(json.loads(position)) if position else set()
+
+
+def remember_foreign(work: Work, connection_id: int, keys: Collection[str], *, now: datetime) -> None:
+    """Keeps whose notes made the connection suspect, for a person to judge."""
+    position = json.dumps(sorted(keys))
+    connections.move_cursor(work, connection_id, _FOREIGN, position=position, done=False, seen=0, now=now)
+
+
+def trust_foreign(work: Work, connection_id: int, *, now: datetime) -> None:
+    """A person has looked at what these installations wrote: they are no more, or may be."""
+    position = connections.cursor(work, connection_id, _FOREIGN).position
+    every = sorted(known_installations(work, connection_id) | set(json.loads(position or "[]")))
+    connections.move_cursor(work, connection_id, _INSTALLATIONS, position=json.dumps(every), done=True, seen=0, now=now)
+
+
+def source_id(work: Work, connection_id: int) -> str | None:
+    """The source's own id of the company, as first met."""
+    return connections.cursor(work, connection_id, _COMPANY).position
+
+
+def remember_company(work: Work, connection_id: int, company: Company, *, now: datetime) -> None:
+    """Keeps the id by which the company is known again."""
+    if company.source_id is not None and company.source_id != source_id(work, connection_id):
+        connections.move_cursor(work, connection_id, _COMPANY, position=company.source_id, done=True, seen=0, now=now)

@@ -28,8 +28,11 @@ def trust(
         now = clock.now()
         if company is not None:
             connections.describe(work, connection.id, company)
+            suspicion.remember_company(work, connection.id, company, now=now)
         if standing.trouble is Trouble.SILENCE:
             suspicion.trust_silence(work, connection.id, now.date(), now=now)
+        if standing.trouble is Trouble.FOREIGN:
+            suspicion.trust_foreign(work, connection.id, now=now)
         suspicion.clear(work, connection.id, author=author, reason=reason, now=now)
         said = f"trusted by {author} ({reason}), not synced since"
         connections.set_health(work, connection.id, Health.PARTIAL, said)

@@ -41,7 +41,9 @@ def another_company(store: Store, connection: Connection, connector: Connector, 
     was = f"{connection.company_name} ({connection.external_id}, {connection.base_currency})"
     now = f"{company.name} ({company.external_id}, {company.base_currency})"
     found = Suspicion(Trouble.COMPANY, f"another company answers: {now} instead of {was}; nothing of it was stored")
-    if company.external_id.casefold() != connection.external_id.casefold():
+    with store.reading() as work:
+        source_id = suspicion.source_id(work, connection.id)
+    if company.external_id != connection.external_id or source_id not in (None, company.source_id):
         return found
     if company.base_currency != connection.base_currency:
         return found

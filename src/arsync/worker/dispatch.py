@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from arsync.store import connections, messages
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
+from arsync.sync.recover import is_behind
 from arsync.sync.refresh import refresh
 
 _TERM: Final = timedelta(minutes=10)
@@ -93,7 +94,7 @@ def dispatch(
             work.commit()
         if not batch:
             break
-        fresh = _refreshed(store, desk, batch, clock, done)
+        fresh = _known(store, desk, _refreshed(store, desk, batch, clock, done), clock, done)
         silent = 0
         for place, message in enumerate(fresh):
             beat()
@@ -130,6 +131,24 @@ def _refreshed(store: Store, desk: Desk, batch: list[Message], clock: Clock, don
             done.unread.append(reason)
         return []
     return batch
+
+
+def _known(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: Dispatched) -> list[Message]:
+    """The messages, unless the source holds notes that this database does not know: then none of them, and they wait
+    until those are read back."""
+    with store.reading() as work:
+        items = [messages.items(work, message.id) for message in batch]
+    oldest = [min(some, key=lambda item: (item.due_on or date.max, item.number)).invoice_id for some in items if some]
+    try:
+        behind = is_behind(store, desk.connection, desk.connector, clock, oldest) if oldest else None
+    except ConnectorError as error:
+        behind = f"the notes in the source could not be read: {error}"
+    if behind is None:
+        return batch
+    _put_back(store, batch, behind, clock)
+    done.postponed += [(message, behind) for message in batch]
+    done.error = behind
+    return []
 
 
 def _dispatch_one(

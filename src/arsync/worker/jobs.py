@@ -25,6 +25,7 @@ from arsync.sync import reconcile as truth
 from arsync.sync.backfill import Loaded, Progress, backfill
 from arsync.sync.delta import sync
 from arsync.sync.reconcile import Reconciled
+from arsync.sync.recover import Recovered, recover
 from arsync.worker.dispatch import Desk, Dispatched, dispatch
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
@@ -73,11 +74,20 @@ def held_lock(store: Store, clock: Clock) -> leases.Lease:
 def load(store: Store, desk: Desk, clock: Clock, *, progress: Progress | None = None) -> Loaded:
     """The one-off backfill of a connection."""
     _check_consent(store, desk)
-    return backfill(store, desk.connection, desk.connector, clock, progress=progress)
+    loaded = backfill(store, desk.connection, desk.connector, clock, progress=progress)
+    read_back(store, desk, clock)
+    return loaded
 
 
 def update(store: Store, desk: Desk, clock: Clock) -> int:
     """The delta of a connection, or a backfill where none came through or its cursor is too old: records written."""
+    written = pull(store, desk, clock)
+    read_back(store, desk, clock)
+    return written
+
+
+def pull(store: Store, desk: Desk, clock: Clock) -> int:
+    """As `update`, without what is then read back of notes."""
     _check_consent(store, desk)
     with store.reading() as work:
         loaded = connections.cursor(work, desk.connection.id, "backfill").done
@@ -87,6 +97,11 @@ def update(store: Store, desk: Desk, clock: Clock) -> int:
         except Stale:
             pass  # the source has forgotten; load it whole
     return backfill(store, desk.connection, desk.connector, clock).stored
+
+
+def read_back(store: Store, desk: Desk, clock: Clock) -> Recovered | None:
+    """What the source knows of messages and this database does not, where that is still to be read; else None."""
+    return recover(store, desk.connection, desk.connector, clock, desk.policy.today(clock.now()))
 
 
 def reconcile(store: Store, desk: Desk, clock: Clock) -> Reconciled:
@@ -189,7 +204,9 @@ def _work_one(
     if shift.dispatched.error:
         shift.errors.append(f"dispatch: {shift.dispatched.error}")
     told(f"{shift.connection}: write back")
-    if desk.writes:
+    with store.reading() as work:
+        recovering = connections.connection_by_id(work, desk.connection.id).health is Health.RECOVERING
+    if desk.writes and not recovering:  # what is pending may stand in the source already
         shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
         wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=lock.renew)
         shift.errors += shift.written.errors

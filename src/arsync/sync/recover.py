@@ -1,0 +1,218 @@
+"""After a first connect, a restore or a copy: what stands in the source as sent is known before anything goes out.
+
+Each note ends with a marker that names the installation. A note that this database does not know is a message that went
+out without it: it is adopted as sent, on its day, at its step. How much is read is bounded: first a look at a few
+invoices that would bear notes; only where one does, everything that may have been chased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final
+
+from arsync.connector import Clock, Connector, FoundNote, NoteTarget, ReadsNotes, TargetKind
+from arsync.domain.states import Health
+from arsync.render.note_reading import Told, read
+from arsync.store import adoption, chases, connections, events, suspicion
+from arsync.store.adoption import Sent
+from arsync.store.connections import Connection
+from arsync.store.engine import Store, Work
+from arsync.store.suspicion import Suspicion, Trouble
+
+_CURSOR: Final = "notes"
+#: Position of a reading that must be complete; none: a first look is enough where it finds nothing.
+_ALL: Final = "all"
+#: So many invoices are looked at first: at Xero a request each.
+LOOK: Final = 10
+#: So many at a time in a complete reading, each batch kept before the next.
+_BATCH: Final = 50
+#: Notes older than this change no decision: gaps are days, ladders are weeks.
+_HORIZON: Final = timedelta(days=200)
+#: Messages may go out so long before the due date.
+_EARLY: Final = timedelta(days=14)
+#: Another installation that has written since then is taken to be alive.
+_ALIVE: Final = timedelta(days=30)
+#: Of a batch that is about to go out so many messages are checked against the source.
+CANARIES: Final = 3
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What was read back."""
+
+    targets: int = 0  # documents whose notes were read
+    adopted: int = 0  # messages taken for sent
+    complete: bool = False  # all that may have been chased, not only a look
+    foreign: set[str] = field(default_factory=set)
+
+
+def declare(store: Store, connection: Connection, clock: Clock, *, author: str, reason: str) -> None:
+    """A person says that this database was restored, copied or made anew: nothing goes out until all is read back."""
+    with store.working() as work:
+        _begin_all(work, connection, clock, reason)
+        events.log(work, "recovery_declared", at=clock.now(), author=author, connection_id=connection.id, reason=reason)
+        work.commit()
+
+
+def recover(store: Store, connection: Connection, connector: Connector, clock: Clock, today: date) -> Recovered | None:
+    """Reads back what is still to be read of a connection that has just been pulled; None where nothing is.
+
+    Raises what the connector raises; the connection is `recovering` until this has come through. What was read stays.
+    """
+    with store.reading() as work:
+        cursor = connections.cursor(work, connection.id, _CURSOR)
+        health = connections.connection_by_id(work, connection.id).health
+    if cursor.done:
+        return None
+    if not isinstance(connector, ReadsNotes):
+        _finish(store, connection, clock, Recovered(), health)
+        return None
+    with store.working() as work:
+        chases.follow(work, connection.id, now=clock.now())
+        due = adoption.chased(work, connection.id, today + _EARLY)
+        if health is Health.OK:
+            said = "the notes in the source have not all been read back"
+            connections.set_health(work, connection.id, Health.RECOVERING, said)
+        work.commit()
+    found = Recovered()
+    if cursor.position is None and not _look(store, connection, connector, clock, _spread(due), found):
+        _finish(store, connection, clock, found, health)
+        return found
+    found.complete = True
+    for start in range(cursor.seen, len(due), _BATCH):
+        batch = due[start : start + _BATCH]
+        _read(store, connection, connector, clock, batch, found)
+        with store.working() as work:
+            connections.move_cursor(
+                work, connection.id, _CURSOR, position=_ALL, done=False, seen=start + len(batch), now=clock.now()
+            )
+            work.commit()
+    _finish(store, connection, clock, found, health)
+    return found
+
+
+def is_behind(
+    store: Store, connection: Connection, connector: Connector, clock: Clock, invoice_ids: Iterable[str]
+) -> str | None:
+    """Right before something goes out: whether the source holds notes on these invoices that we do not know, and why
+    nothing may go out then. One request at QuickBooks, one for each invoice at Xero, `CANARIES` at most."""
+    if not isinstance(connector, ReadsNotes):
+        return None
+    chosen = list(dict.fromkeys(invoice_ids))[:CANARIES]
+    with store.reading() as work:
+        newest = adoption.newest_note(work, connection.id)
+    since = clock.now() - _HORIZON if newest is None else newest - timedelta(days=1)
+    targets = [NoteTarget(TargetKind.INVOICE, one) for one in chosen]
+    notes = _untold(store, connection, list(connector.notes(targets, since=since)))
+    if not notes:
+        return None
+    reason = f"{len(notes)} notes of messages that this database does not know stand in the source; they are read back"
+    with store.working() as work:
+        _begin_all(work, connection, clock, reason)
+        events.log(work, "recovery_noticed", at=clock.now(), connection_id=connection.id, reason=reason)
+        work.commit()
+    return reason
+
+
+def _begin_all(work: Work, connection: Connection, clock: Clock, reason: str) -> None:
+    connections.move_cursor(work, connection.id, _CURSOR, position=_ALL, done=False, seen=0, now=clock.now())
+    connections.set_health(work, connection.id, Health.RECOVERING, reason)
+
+
+def _spread(due: list[str]) -> list[str]:
+    """A few of them over the whole range of ages: an arsync that was here has left its notes on most."""
+    if len(due) <= LOOK:
+        return due
+    return [due[place * (len(due) - 1) // (LOOK - 1)] for place in range(LOOK)]
+
+
+def _look(
+    store: Store, connection: Connection, connector: ReadsNotes, clock: Clock, chosen: list[str], found: Recovered
+) -> bool:
+    """Whether an arsync has been here whose messages are not known."""
+    found.targets += len(chosen)
+    return bool(chosen) and bool(_unknown(store, connection, connector, clock, chosen))
+
+
+def _unknown(
+    store: Store, connection: Connection, connector: ReadsNotes, clock: Clock, invoice_ids: list[str]
+) -> list[tuple[Told, FoundNote]]:
+    targets = [NoteTarget(TargetKind.INVOICE, one) for one in invoice_ids]
+    return _untold(store, connection, list(connector.notes(targets, since=clock.now() - _HORIZON)))
+
+
+def _untold(store: Store, connection: Connection, notes: Collection[FoundNote]) -> list[tuple[Told, FoundNote]]:
+    told = [(what, note) for note in notes if (what := read(note.text)) is not None]
+    with store.reading() as work:
+        known = adoption.known_markers(work, connection.id, [what.marker for what, _ in told])
+    return [(what, note) for what, note in told if what.marker not in known]
+
+
+def _read(
+    store: Store, connection: Connection, connector: ReadsNotes, clock: Clock, batch: list[str], found: Recovered
+) -> None:
+    """Adopts what these invoices tell, and what the notes on their customers tell where a message had many."""
+    unknown = _unknown(store, connection, connector, clock, batch)
+    with store.reading() as work:
+        payers = adoption.payers(work, connection.id, batch)
+    whole = [what for what, note in unknown if "see the note on the customer" in note.text]
+    if whole:
+        targets = [NoteTarget(TargetKind.CUSTOMER, payer) for payer in payers]
+        unknown += _untold(store, connection, list(connector.notes(targets, since=clock.now() - _HORIZON)))
+    found.targets += len(batch)
+    _adopt(store, connection, clock, unknown, found)
+
+
+def _adopt(
+    store: Store, connection: Connection, clock: Clock, unknown: list[tuple[Told, FoundNote]], found: Recovered
+) -> None:
+    now = clock.now()
+    messages: dict[str, list[tuple[Told, FoundNote]]] = {}
+    for what, note in unknown:
+        mates = messages.setdefault(what.message_key or what.marker, [])
+        if all(one.marker != what.marker for one, _ in mates):
+            mates.append((what, note))
+    with store.working() as work:
+        own = connections.installation(work).key
+        believed = suspicion.known_installations(work, connection.id)
+        for mates in messages.values():
+            first = mates[0][0]
+            sent = Sent(
+                key=first.message_key,
+                step_id=first.step_id,
+                playbook=first.playbook,
+                channel=first.channel,
+                sent_on=first.sent_on,
+                notes=tuple((what.marker, note.target, note.text) for what, note in mates),
+                numbers=tuple(number for what, _ in mates for number in what.numbers),
+                is_cut=any(what.is_cut for what, _ in mates),
+            )
+            found.adopted += adoption.adopt(work, connection.id, sent, now=now) is not None
+            alive = first.sent_on >= (now - _ALIVE).date()
+            if alive and first.installation != own and first.installation not in believed:
+                found.foreign.add(first.installation)
+        work.commit()
+
+
+def _finish(store: Store, connection: Connection, clock: Clock, found: Recovered, health: Health) -> None:
+    with store.working() as work:
+        now = clock.now()
+        connections.move_cursor(work, connection.id, _CURSOR, position=None, done=True, seen=found.targets, now=now)
+        if health in (Health.OK, Health.RECOVERING):
+            connections.set_health(work, connection.id, Health.OK, "complete")
+        if found.foreign:
+            names = ", ".join(sorted(found.foreign))
+            said = (
+                f"another arsync ({names}) wrote notes here in the last {_ALIVE.days} days: two installations on one "
+                "company chase its customers twice"
+            )
+            suspicion.raise_(work, connection.id, Suspicion(Trouble.FOREIGN, said), now=now)
+            suspicion.remember_foreign(work, connection.id, found.foreign, now=now)
+        if found.complete:
+            events.log(
+                work, "notes_read_back", at=now, connection_id=connection.id, targets=found.targets,
+                adopted=found.adopted,
+            )  # fmt: skip
+        work.commit()
