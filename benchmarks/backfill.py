@@ -151,7 +151,7 @@ def _companies(providers: list[str], invoices: int) -> Iterator[tuple[Any, dict[
             provider: sandbox.create_company(provider, invoices=invoices, customers=max(40, invoices // 50), seed=7)
             for provider in providers
         }
-        sandbox.limits("quickbooks", second=None, minute=None)
+        sandbox.limits("quickbooks", second=None, minute=None, batch_minute=None)
         sandbox.limits("xero", minute=None, day=None, app_minute=None, concurrent=None)
         sandbox.advance(days=1)
         yield sandbox, cards

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from tests.exchanges import Broken, Referee
 from tests.postgres import Server, running_server
@@ -16,6 +17,10 @@ from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.sandbox.recording import VARIABLE, recorded
 from arsync.store.engine import Store
 from arsync.store.upgrade import upgrade
+
+# A busy machine is no failure: an example takes as long as it takes.
+hypothesis.settings.register_profile("arsync", deadline=None)
+hypothesis.settings.load_profile("arsync")
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "material"
 

@@ -90,16 +90,17 @@ class Connector:
 
     def company(self) -> Company:
         """The company's facts; QuickBooks does not tell whether it reminds customers itself."""
-        found = self._books.find("CompanyInfo")
-        info = _first(wire.COMPANY_INFO, found.raws) or wire.CompanyInfo()
+        told, preferred = self._books.together(("CompanyInfo", (), ""), ("Preferences", (), ""))
+        info = _first(wire.COMPANY_INFO, told.raws) or wire.CompanyInfo()
+        self._home_currency = _home_of(preferred.raws) or _currency_of(mapping.country_code(info.country))
         return Company(
             external_id=self._realm,
             name=info.company_name or info.legal_name or self._realm,
-            base_currency=self._home(),
+            base_currency=self._home_currency,
             country=mapping.country_code(info.country),
             timezone=_zone(info.default_time_zone),
             reminders_on=None,
-            told_at=found.at,
+            told_at=told.at,
         )
 
     def _info(self) -> wire.CompanyInfo:
@@ -108,10 +109,7 @@ class Connector:
     def _home(self) -> str:
         """The company's own currency, asked once: without multicurrency its records may leave it out."""
         if self._home_currency is None:
-            found = _first(wire.PREFERENCES, self._books.find("Preferences").raws)
-            prefs = found.currency_prefs if found else None
-            home = prefs.home_currency if isinstance(prefs, wire.CurrencyPrefs) else None
-            told = str(home.value) if isinstance(home, wire.Ref) and home.value else None
+            told = _home_of(self._books.find("Preferences").raws)
             self._home_currency = told or _currency_of(mapping.country_code(self._info().country))
         return self._home_currency
 
@@ -250,6 +248,14 @@ def _zone(name: str | None) -> str | None:
         return ZoneInfo(name).key if name else None
     except (KeyError, OSError, ValueError):
         return None
+
+
+def _home_of(raws: Sequence[msgspec.Raw]) -> str | None:
+    """The company's own currency by its preferences, where they tell it."""
+    found = _first(wire.PREFERENCES, raws)
+    prefs = found.currency_prefs if found else None
+    home = prefs.home_currency if isinstance(prefs, wire.CurrencyPrefs) else None
+    return str(home.value) if isinstance(home, wire.Ref) and home.value else None
 
 
 def _currency_of(country: str | None) -> str:

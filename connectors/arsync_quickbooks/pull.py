@@ -9,7 +9,7 @@ from typing import Final
 from arsync.connector import Broken, Page, Resource
 from arsync.domain.documents import Deleted, Record
 from arsync_quickbooks import mapping
-from arsync_quickbooks.client import Books
+from arsync_quickbooks.client import Books, Found
 from arsync_quickbooks.paging import PAGE_SIZE, Item, Position, mark
 
 ENTITY: Final[Mapping[Resource, str]] = {
@@ -21,6 +21,7 @@ ENTITY: Final[Mapping[Resource, str]] = {
 #: A query for customers leaves out the inactive ones unless they are asked for.
 _ALWAYS: Final[Mapping[Resource, tuple[str, ...]]] = {Resource.CUSTOMERS: ("Active IN (true, false)",)}
 _IDS_PER_QUERY: Final = 100
+_WHOLE: Final = f"MAXRESULTS {PAGE_SIZE}"
 
 
 class Pull:
@@ -61,12 +62,30 @@ class Pull:
         """These records, a hundred to a request; one that is not found comes as `Deleted`, as of the answer."""
         for ids in batches(remote_ids):
             conditions = [*_ALWAYS.get(resource, ()), f"Id IN ({listed(ids)})"]
-            found = self._books.find(ENTITY[resource], conditions, f"MAXRESULTS {PAGE_SIZE}")
-            items = mapping.read(resource, found.raws, self.home)
-            there = {item.remote_id for item in items}
-            if None not in there:  # else it may be one of those asked for
-                items += [Deleted(resource, remote_id, found.at) for remote_id in ids if remote_id not in there]
-            yield page(resource, items, cursor)
+            found = self._books.find(ENTITY[resource], conditions, _WHOLE)
+            yield self._those(resource, ids, found, cursor)
+
+    def owed_by(self, customer_ids: Collection[str], cursor: str) -> Iterator[Page]:
+        """These customers and their open invoices, in one request for up to a hundred of them."""
+        for ids in batches(customer_ids):
+            known = [*_ALWAYS[Resource.CUSTOMERS], f"Id IN ({listed(ids)})"]
+            owed = (f"CustomerRef IN ({listed(ids)})", "Balance > '0'")
+            people, invoices = self._books.together(
+                (ENTITY[Resource.CUSTOMERS], known, _WHOLE),
+                (ENTITY[Resource.INVOICES], owed, f"ORDERBY MetaData.LastUpdatedTime STARTPOSITION 1 {_WHOLE}"),
+            )
+            yield self._those(Resource.CUSTOMERS, ids, people, cursor)
+            items = mapping.read(Resource.INVOICES, invoices.raws, self.home)
+            yield page(Resource.INVOICES, items, cursor)
+            if following := Position().after(items):
+                yield from self.all(Resource.INVOICES, owed, following, cursor)
+
+    def _those(self, resource: Resource, ids: Collection[str], found: Found, cursor: str) -> Page:
+        items = mapping.read(resource, found.raws, self.home)
+        there = {item.remote_id for item in items}
+        if None not in there:  # else it may be one of those asked for
+            items += [Deleted(resource, remote_id, found.at) for remote_id in ids if remote_id not in there]
+        return page(resource, items, cursor)
 
 
 def page(resource: Resource, items: Sequence[Item], cursor: str = "") -> Page:

@@ -214,6 +214,18 @@ class RecordsAnswer(Wire):
     time: Text = msgspec.field(default=None, name="time")
 
 
+class Batched(QueryAnswer):
+    """One query's answer in a batch."""
+
+    b_id: Text = msgspec.field(default=None, name="bId")
+
+
+class BatchAnswer(Wire):
+    items: list[Batched] | None = msgspec.field(default=None, name="BatchItemResponse")
+    fault: msgspec.Raw = NO_FAULT
+    time: Text = msgspec.field(default=None, name="time")
+
+
 class CreatedNote(Wire):
     attachable: Attachable | None = None
     fault: msgspec.Raw = NO_FAULT
@@ -230,6 +242,7 @@ def reader(kind: type[T]) -> msgspec.json.Decoder[T]:
 QUERY: Final = reader(QueryAnswer)
 RECORDS: Final = reader(RecordsAnswer)
 CHANGES: Final = reader(ChangesAnswer)
+BATCH: Final = reader(BatchAnswer)
 CREATED_NOTE: Final = reader(CreatedNote)
 INVOICE: Final = reader(Invoice)
 PAYMENT: Final = reader(Payment)

@@ -16,7 +16,7 @@ def town() -> Iterator[SandboxControl]:
     """One sandbox process for the session; a minute of its clock is a second."""
     with running_sandbox() as control:
         for provider in ("quickbooks", "xero"):
-            control.limits(provider, minute=None, second=None)
+            control.limits(provider, minute=None, second=None, batch_minute=None)
         control.speed(60)
         yield control
 

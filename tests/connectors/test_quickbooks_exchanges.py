@@ -93,6 +93,12 @@ def rows(entity: str, *found: dict[str, Any]) -> dict[str, Any]:
     return {"QueryResponse": inside, "time": "2026-09-01T05:00:00.123-07:00"}
 
 
+def together(*answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers of a batch of queries."""
+    items = [{"QueryResponse": one["QueryResponse"], "bId": str(number)} for number, one in enumerate(answers)]
+    return {"BatchItemResponse": items[::-1], "time": "2026-09-01T05:00:00.123-07:00"}
+
+
 def changes(**found: list[dict[str, Any]]) -> dict[str, Any]:
     blocks = [{entity: records} if records else {} for entity, records in found.items()]
     return {"CDCResponse": [{"QueryResponse": blocks}], "time": "2026-09-01T05:00:00.123-07:00"}
@@ -100,8 +106,14 @@ def changes(**found: list[dict[str, Any]]) -> dict[str, Any]:
 
 def asked(wire: responses.RequestsMock) -> list[str]:
     """The queries posted, in order."""
-    bodies = [call.request.body for call in wire.calls if "/query" in str(call.request.url)]
-    return [body.decode() if isinstance(body, bytes) else str(body) for body in bodies]
+    found: list[str] = []
+    for call in wire.calls:
+        text = call.request.body.decode() if isinstance(call.request.body, bytes) else str(call.request.body)
+        if "/query" in str(call.request.url):
+            found.append(text)
+        elif "/batch" in str(call.request.url):
+            found += [item["Query"] for item in json.loads(text)["BatchItemRequest"]]
+    return found
 
 
 def parameters(wire: responses.RequestsMock, number: int) -> dict[str, list[str]]:
@@ -215,19 +227,16 @@ def test_the_watermark_is_the_sources_time_less_five_minutes(wire: responses.Req
 
 def test_the_company_is_read_from_its_info_and_preferences(wire: responses.RequestsMock, desk: Desk) -> None:
     info = {"CompanyName": "Craig's Design", "Country": "USA", "DefaultTimeZone": "America/Los_Angeles", "New": 1}
-    wire.post(f"{API}/query", json=rows("CompanyInfo", info))
-    wire.post(f"{API}/query", json=rows("Preferences", {"CurrencyPrefs": {"HomeCurrency": {"value": "USD"}}}))
+    preferences = {"CurrencyPrefs": {"HomeCurrency": {"value": "USD"}}}
+    wire.post(f"{API}/batch", json=together(rows("CompanyInfo", info), rows("Preferences", preferences)))
     company = desk.quickbooks.company()
     assert (company.external_id, company.name, company.base_currency) == (REALM, "Craig's Design", "USD")
     assert (company.country, company.timezone, company.reminders_on) == ("US", "America/Los_Angeles", None)
 
 
 def test_a_company_that_hides_its_currency_has_its_countrys(wire: responses.RequestsMock, desk: Desk) -> None:
-    wire.post(
-        f"{API}/query", json=rows("CompanyInfo", {"CompanyName": "C", "Country": "GB", "DefaultTimeZone": "Moon/A"})
-    )
-    wire.post(f"{API}/query", json=rows("Preferences", {"CurrencyPrefs": None}))
-    wire.post(f"{API}/query", json=rows("CompanyInfo", {"CompanyName": "C", "Country": "GB"}))
+    info = {"CompanyName": "C", "Country": "GB", "DefaultTimeZone": "Moon/A"}
+    wire.post(f"{API}/batch", json=together(rows("CompanyInfo", info), rows("Preferences", {"CurrencyPrefs": None})))
     company = desk.quickbooks.company()
     assert (company.base_currency, company.timezone) == ("GBP", None)
 
@@ -440,22 +449,37 @@ def test_a_flood_whose_oldest_changes_are_cut_off_is_stale(wire: responses.Reque
         list(desk.quickbooks.delta(cursor(NOW - timedelta(days=6))))
 
 
-def test_forty_customers_are_refreshed_in_three_requests(wire: responses.RequestsMock, desk: Desk) -> None:
-    wire.post(f"{API}/query", json=rows("Customer"))
-    wire.post(f"{API}/query", json=rows("Invoice", invoice(1)))
+def test_forty_customers_are_refreshed_in_two_requests(wire: responses.RequestsMock, desk: Desk) -> None:
+    wire.post(f"{API}/batch", json=together(rows("Customer"), rows("Invoice", invoice(1))))
     wire.get(f"{API}/cdc", json=changes(Invoice=[], Payment=[payment(8, "1")]))
     customers = [str(number) for number in range(40)]
     pages = list(desk.quickbooks.refresh(customers, cursor=cursor(NOW - timedelta(hours=1))))
-    assert len(wire.calls) == 3
+    assert len(wire.calls) == 2
     assert "Active IN (true, false) AND Id IN ('0', '1', " in asked(wire)[0]
     assert "WHERE CustomerRef IN ('0', '1', " in asked(wire)[1]
     assert "AND Balance > '0' ORDERBY" in asked(wire)[1]
     assert {record.remote_id for page in pages for record in page.records} >= {"1", "8"}
 
 
+def test_a_batch_of_which_one_is_throttled_is_asked_again(wire: responses.RequestsMock, desk: Desk) -> None:
+    whole = together(rows("Customer"), rows("Invoice", invoice(1)))
+    refused = {"Fault": {"Error": [{"Message": "ThrottleExceeded", "code": "3001"}], "type": "SERVICE"}}
+    wire.post(f"{API}/batch", json={**whole, "BatchItemResponse": [{**refused, "bId": "0"}, {"bId": "1"}]})
+    wire.post(f"{API}/batch", json=whole)
+    wire.get(f"{API}/cdc", json=changes(Invoice=[]))
+    pages = list(desk.quickbooks.refresh(["24"], cursor=cursor(NOW - timedelta(hours=1))))
+    assert [record.remote_id for page in pages for record in page.records if isinstance(record, Invoice)] == ["1"]
+    assert desk.clock.slept
+
+
+def test_a_batch_without_one_of_its_answers_is_no_answer(wire: responses.RequestsMock, desk: Desk) -> None:
+    wire.post(f"{API}/batch", json=together(rows("CompanyInfo")))
+    with pytest.raises(Malformed, match="one of its queries"):
+        desk.quickbooks.company()
+
+
 def test_a_refresh_where_changes_are_cut_off_asks_for_these_customers(wire: responses.RequestsMock, desk: Desk) -> None:
-    wire.post(f"{API}/query", json=rows("Customer"))
-    wire.post(f"{API}/query", json=rows("Invoice"))
+    wire.post(f"{API}/batch", json=together(rows("Customer"), rows("Invoice")))
     wire.get(f"{API}/cdc", json=changes(Invoice=[stamped(number) for number in range(1000)]))
     wire.post(f"{API}/query", json=rows("Invoice"))
     wire.post(f"{API}/query", json=rows("Payment", payment(8, "3")))

@@ -84,7 +84,7 @@ class Provider(Protocol):
     name: ClassVar[str]
     # name -> allowed values, the first is the default
     switches: ClassVar[Mapping[str, tuple[Any, ...]]]
-    # window ("second", "minute", "day", "concurrent", "app_minute") -> requests, None = unlimited
+    # window ("second", "minute", "day", "concurrent", "app_minute", "batch_minute") -> requests, None = unlimited
     limits: ClassVar[Mapping[str, int | None]]
 
     def create_company(self, order: CompanyOrder) -> Company:

@@ -102,7 +102,7 @@ def _count(value: object, name: str, *, least: int) -> int:
     return value
 
 
-_WINDOWS = {"second": 1, "minute": 60, "day": 86_400, "app_minute": 60}
+_WINDOWS = {"second": 1, "minute": 60, "day": 86_400, "app_minute": 60, "batch_minute": 60}
 
 
 @dataclass(slots=True)
@@ -119,12 +119,16 @@ class Limits:
             raise ControlError(f"unknown limits: {', '.join(sorted(unknown))}")
         self.rules.setdefault(provider, {}).update(rules)
 
-    def admit(self, provider: str, company: str, now: datetime) -> tuple[dict[str, int], str, int]:
+    def admit(
+        self, provider: str, company: str, now: datetime, *, batch: bool = False
+    ) -> tuple[dict[str, int], str, int]:
         """(requests left per window, the full window or "", seconds to wait). A refused request is not counted;
         the request itself has entered already."""
         left: dict[str, int] = {}
         windows: list[deque[datetime]] = []
         for window, length in _WINDOWS.items():
+            if window == "batch_minute" and not batch:
+                continue
             allowed = self.rules.get(provider, {}).get(window)
             if allowed is None:
                 continue

@@ -152,7 +152,7 @@ class SandboxControl:
         return state
 
     def limits(self, provider: str, **windows: int | None) -> None:
-        """Set limits of a provider: second, minute, day, app_minute, concurrent; None lifts one."""
+        """Set limits of a provider: second, minute, day, app_minute, batch_minute, concurrent; None lifts one."""
         self.call("POST", "limits", {provider: windows})
 
     def register_redirect(self, address: str) -> None:

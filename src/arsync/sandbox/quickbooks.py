@@ -48,7 +48,7 @@ class QuickBooksProvider:
         "quickbooks.merged_customer": ("inactive", "deleted"),
         "quickbooks.old_refresh_token": ("dies", "24h"),
     }
-    limits: ClassVar[Mapping[str, int | None]] = {"second": 10, "minute": 500}
+    limits: ClassVar[Mapping[str, int | None]] = {"second": 10, "minute": 500, "batch_minute": 40}
 
     def __init__(self, world: World) -> None:
         self._world = world

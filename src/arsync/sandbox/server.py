@@ -181,7 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.fault is FaultKind.EXPIRED_TOKEN:
                 return provider.expired(request)
         if limited:
-            request.remaining, problem, wait = world.limits.admit(provider.name, company, world.now())
+            batch = provider.place(request)[1] == "batch"
+            request.remaining, problem, wait = world.limits.admit(provider.name, company, world.now(), batch=batch)
             if problem:
                 return provider.throttled(request, problem, wait)
         answer = provider.handle(request)

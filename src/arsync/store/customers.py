@@ -13,7 +13,7 @@ from arsync.domain.money import to_units
 from arsync.store import tables as t
 from arsync.store.bulk import DeleteWhere, Insert, Upsert, adapted, among
 from arsync.store.engine import Work
-from arsync.store.newest import is_buried, is_older, known
+from arsync.store.newest import is_buried, is_older, known, unchanged
 from arsync.store.stored import Stored
 
 _CUSTOMER: Final = Upsert(t.customers)
@@ -45,40 +45,38 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
     stored.newcomers.update(arrived)
     stored.relinked = stored.relinked or _is_awaited(work, connection_id, arrived)
     as_ = adapted(work)
-    _CUSTOMER(
-        work,
-        [
-            (
-                connection_id,
-                customer.remote_id,
-                customer.name,
-                customer.state.value,
-                customer.parent_id,
-                customer.merged_into,
-                _payer(customer, there.get(customer.remote_id)),
-                customer.currency,
-                customer.country,
-                customer.language,
-                None if customer.balance is None else to_units(customer.balance),
-                as_.instant(customer.updated_at),
-                customer.version,
-                customer.region,
-                customer.terms,
-            )
-            for customer in fresh
-        ],
-    )
+    rows = [
+        (
+            connection_id,
+            customer.remote_id,
+            customer.name,
+            customer.state.value,
+            customer.parent_id,
+            customer.merged_into,
+            _payer(customer, there.get(customer.remote_id)),
+            customer.currency,
+            customer.country,
+            customer.language,
+            None if customer.balance is None else to_units(customer.balance),
+            as_.instant(customer.updated_at),
+            customer.version,
+            customer.region,
+            customer.terms,
+        )
+        for customer in fresh
+    ]
+    contacts = [
+        (connection_id, customer.remote_id, place, contact.name, contact.email, contact.phone, contact.role.value)
+        for customer in fresh
+        for place, contact in enumerate(customer.contacts)
+    ]
+    old_rows = [row for row in rows if row[1] in there]
+    same = unchanged(work, connection_id, t.customers, old_rows, t.contacts, contacts)
+    _CUSTOMER(work, rows)
     _CONTACTS_OF(work, [(connection_id, customer.remote_id) for customer in fresh if customer.remote_id in there])
-    _CONTACT(
-        work,
-        [
-            (connection_id, customer.remote_id, place, contact.name, contact.email, contact.phone, contact.role.value)
-            for customer in fresh
-            for place, contact in enumerate(customer.contacts)
-        ],
-    )
+    _CONTACT(work, contacts)
     stored.written += len(fresh)
-    stored.customers |= {customer.remote_id for customer in fresh}
+    stored.customers |= {customer.remote_id for customer in fresh} - same
 
 
 def _payer(customer: Customer, row: Any) -> str:

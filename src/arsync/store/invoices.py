@@ -10,7 +10,7 @@ from arsync.domain.money import to_units
 from arsync.store import tables as t
 from arsync.store.bulk import Adapted, DeleteWhere, Insert, Row, Upsert, adapted
 from arsync.store.engine import Work
-from arsync.store.newest import is_buried, is_older, known
+from arsync.store.newest import is_buried, is_older, known, unchanged
 from arsync.store.stored import Stored
 
 _INVOICE: Final = Upsert(t.invoices)
@@ -29,6 +29,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Sto
     rows: list[Row] = []
     lines: list[Row] = []
     rewritten: list[Row] = []
+    concerned: dict[str, set[str]] = {}
     stored.invoices |= latest.keys()
     for remote_id, invoice in latest.items():
         row = there.get(remote_id)
@@ -42,15 +43,19 @@ def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Sto
                 stored.closed.add(remote_id)
             elif row.state == InvoiceState.PAID and invoice.state is InvoiceState.OPEN:
                 stored.revived.add(remote_id)
-            stored.customers.add(row.customer_id)
+            concerned[remote_id] = {row.customer_id}
             if row.customer_id != invoice.customer_id:
                 stored.rebilled[remote_id] = row.customer_id
-        stored.customers.add(invoice.customer_id)
+        concerned.setdefault(remote_id, set()).add(invoice.customer_id)
         rows.append(_invoice_row(connection_id, invoice, as_))
         for place, line in enumerate(invoice.lines):
             quantity = None if line.quantity is None else str(line.quantity)
             lines.append((connection_id, remote_id, place, line.description, quantity, to_units(line.amount)))
     stored.arrived[Resource.INVOICES] += len(rows) - len(rewritten)
+    known_ones = {remote_id for _, remote_id in rewritten}
+    old_rows = [row for row in rows if row[1] in known_ones]
+    same = unchanged(work, connection_id, t.invoices, old_rows, t.invoice_lines, lines)
+    stored.customers.update(*(names for remote_id, names in concerned.items() if remote_id not in same))
     _INVOICE(work, rows)
     _LINES_OF(work, rewritten)
     _LINE(work, lines)

@@ -336,6 +336,13 @@ def customers_of(work: Work, connection_id: int, payer_ids: Collection[str]) -> 
     return found
 
 
+def customer_ids(work: Work, connection_id: int) -> set[str]:
+    """The customers that the cache does not hold for deleted."""
+    c = t.customers.c
+    query = select(c.remote_id).where(c.connection_id == connection_id, c.state != CustomerState.DELETED.value)
+    return set(work.execute(query).scalars())
+
+
 def open_invoice_ids(work: Work, connection_id: int, customer_ids: Collection[str] | None = None) -> set[str]:
     """The invoices (of these customers) that the cache holds for open."""
     i = t.invoices.c

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Table, select
+from sqlalchemy import Select, Table, literal_column, select
 
-from arsync.store.bulk import among
+from arsync.store.bulk import Row, among
 from arsync.store.engine import Work
 
 
@@ -33,3 +34,40 @@ def known(work: Work, connection_id: int, table: Table, ids: Collection[str], *c
     c = table.c
     query = select(c.remote_id, *columns).where(c.connection_id == connection_id, among(work, c.remote_id, ids))
     return {row.remote_id: row for row in work.execute(query)}
+
+
+#: Columns that tell how a record was come by, and nothing of the debt. That an invoice is marked as sent, or when its
+#: payment is expected, may be our own doing, and no plan looks at it.
+_NO_FACTS: Final = frozenset({"updated_at", "version", "sent", "expected_on"})
+
+
+def unchanged(
+    work: Work, connection_id: int, table: Table, rows: Sequence[Row], parts: Table, part_rows: Iterable[Row]
+) -> set[str]:
+    """The ids of those records, given as they are about to be stored with their parts (lines, contacts), that say what
+    the cache says already. A note of ours may touch its record: that is no reason to plan anew."""
+    ids = [row[1] for row in rows]
+    columns = [column.name for column in table.columns]
+    facts = [place for place, name in enumerate(columns) if name not in _NO_FACTS]
+    told = {row[1]: tuple(row[place] for place in facts) for row in rows}
+    known = _plain(work, connection_id, table, ids)
+    same = {row[1] for row in known if told[row[1]] == tuple(row[place] for place in facts)}
+    theirs: defaultdict[str, set[Row]] = defaultdict(set)
+    for part in part_rows:
+        theirs[part[1]].add(part)
+    ours: defaultdict[str, set[Row]] = defaultdict(set)
+    for part in _plain(work, connection_id, parts, same):
+        ours[part[1]].add(part)
+    return {remote_id for remote_id in same if theirs[remote_id] == ours[remote_id]}
+
+
+def _plain(work: Work, connection_id: int, table: Table, ids: Collection[str]) -> list[Row]:
+    """Rows as the driver gives them, which is how they are written; the second column is the record's id."""
+    if not ids:
+        return []
+    columns = list(table.columns)
+    query: Select[*tuple[Any, ...]] = select(
+        *(literal_column(f"{table.name}.{column.name}") for column in columns)
+    ).select_from(table)
+    query = query.where(columns[0] == connection_id, among(work, columns[1], ids))
+    return [tuple(row) for row in work.execute(query)]

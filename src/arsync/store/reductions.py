@@ -144,15 +144,15 @@ def forget_allocations(work: Work, connection_id: int, source: Resource, source_
     _ALLOCATIONS_OF(work, [(connection_id, source.value, source_id)])
 
 
-def unapplied_of(work: Work, connection_id: int, customer_ids: Collection[str]) -> dict[Resource, set[str]]:
-    """The payments and credit notes of these customers that are not wholly put on invoices."""
+def unapplied(work: Work, connection_id: int, customer_ids: Collection[str] | None = None) -> dict[Resource, set[str]]:
+    """The payments and credit notes (of these customers) that are not wholly put on invoices."""
     found: dict[Resource, set[str]] = {}
     for resource, table in ((Resource.PAYMENTS, t.payments), (Resource.CREDIT_NOTES, t.credit_notes)):
         c = table.c
-        query = select(c.remote_id).where(
-            c.connection_id == connection_id, c.unapplied != 0, among(work, c.customer_id, customer_ids)
-        )
-        found[resource] = set(work.execute(query).scalars()) if customer_ids else set()
+        query = select(c.remote_id).where(c.connection_id == connection_id, c.unapplied != 0)
+        if customer_ids is not None:
+            query = query.where(among(work, c.customer_id, customer_ids))
+        found[resource] = set(work.execute(query).scalars())
     return found
 
 

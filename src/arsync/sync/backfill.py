@@ -12,14 +12,14 @@ from typing import Final
 from arsync.connector import Clock, Connector, Resource
 from arsync.domain.states import Health
 from arsync.errors import Stale
-from arsync.store import connections, events, ledger, pulse, quarantine, suspicion
+from arsync.store import connections, events, ledger, pulse, quarantine, reductions, suspicion
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.suspicion import Trouble
 from arsync.sync import delta, watch
 from arsync.sync.ahead import ahead
 from arsync.sync.balances import reread_balances
-from arsync.sync.pull import keep, reread
+from arsync.sync.pull import keep, keep_all, reread
 
 #: Customers first, so that invoices find their payer; invoices before what was put on them.
 ORDER: Final = (Resource.CUSTOMERS, Resource.INVOICES, Resource.PAYMENTS, Resource.CREDIT_NOTES)
@@ -41,6 +41,8 @@ class Loaded:
     stored: int = 0
     resumed: bool = False
     invoices: set[str] = field(default_factory=set)  # ids read in this try
+    others: dict[Resource, set[str]] = field(default_factory=dict)  # the same, where there was a load before
+    reopened: set[str] = field(default_factory=set)  # invoices that owe more than the cache knew
     unlisted: int = 0  # open before this load and by id, yet in none of its lists
 
     @property
@@ -150,6 +152,7 @@ def _pull(
 ) -> None:
     with store.reading() as work:
         cursor = connections.cursor(work, connection.id, resource.value)
+        first = connections.cursor(work, connection.id, _GHOSTS).done
     seen = cursor.seen
     if not cursor.done:
         for page in ahead(connector.backfill(resource, since=since, cursor=cursor.position)):
@@ -162,6 +165,10 @@ def _pull(
                 work.commit()
             loaded.stored += stored.written
             loaded.invoices |= stored.invoices
+            loaded.reopened |= stored.reopened
+            if not first and resource is not Resource.INVOICES:
+                met = loaded.others.setdefault(resource, set())
+                met.update(record.remote_id for record in page.records)
             loaded.quarantined += stored.quarantined
             if progress is not None:
                 progress(resource, seen, None)
@@ -174,13 +181,23 @@ def _pull(
 
 
 def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> int:
-    """What an earlier load left open and this one did not meet is read by id: paid, void or gone meanwhile. How many
-    are open all the same."""
+    """The sweep: what an earlier load left open or with money to spend and this one did not meet is read by id: paid,
+    void or gone meanwhile; so is the money on invoices that owe more than was known. How many invoices are open all
+    the same."""
     with store.reading() as work:
         if connections.cursor(work, connection.id, _GHOSTS).done:
             return 0  # nothing was held open before this load, so that a resumed one need not read all again
         ghosts = ledger.open_invoice_ids(work, connection.id) - loaded.invoices
+        others = reductions.unapplied(work, connection.id)
+        others[Resource.CUSTOMERS] = ledger.customer_ids(work, connection.id)
+        for resource, met in loaded.others.items():
+            others[resource] -= met
+        for resource, ids in reductions.put_on(work, connection.id, loaded.reopened).items():
+            others[resource] |= ids - loaded.others.get(resource, set())
     reread(store, connection.id, connector, ghosts, clock)
+    for resource, ids in others.items():
+        if ids:
+            keep_all(store, connection.id, connector.records(resource, sorted(ids)), clock)
     with store.reading() as work:
         return len(ghosts & ledger.open_invoice_ids(work, connection.id))
 

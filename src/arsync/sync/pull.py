@@ -69,7 +69,7 @@ def keep_and_settle(
     take(pages)
     with store.reading() as work:
         left_open = ledger.open_invoice_ids(work, connection_id, doubts.gone_from)
-        left_over = reductions.unapplied_of(work, connection_id, doubts.gone_from)
+        left_over = reductions.unapplied(work, connection_id, doubts.gone_from) if doubts.gone_from else {}
     missing = (doubts.invoices | set(held_open) | left_open) - total.invoices
     if missing:
         take(connector.records(Resource.INVOICES, sorted(missing)))

@@ -142,7 +142,7 @@ class Office:
         sandbox.set_clock(MORNING - timedelta(days=1))
         sandbox.clear_faults()
         for provider in VENDORS:
-            sandbox.limits(provider, minute=None, second=None)
+            sandbox.limits(provider, minute=None, second=None, batch_minute=None)
         books = []
         for provider in providers:
             card = sandbox.create_company(

@@ -90,13 +90,13 @@ def quiet(sandbox: SandboxControl) -> Iterator[SandboxControl]:
     sandbox.clear_faults()
     sandbox.rules(edit_after_page=0, latency=0)
     sandbox.switches(switches)
-    sandbox.limits("quickbooks", second=10, minute=500)
+    sandbox.limits("quickbooks", second=10, minute=500, batch_minute=40)
 
 
 @pytest.fixture
 def quickbooks(quiet: SandboxControl) -> Iterator[QuickBooks]:
     """A company of 300 invoices with the throttle lifted."""
-    quiet.limits("quickbooks", second=None, minute=None)
+    quiet.limits("quickbooks", second=None, minute=None, batch_minute=None)
     card = quiet.create_company("quickbooks", invoices=300, customers=30, seed=11)
     client = QuickBooks(quiet, card, refresh_token=card["refresh_token"])
     assert client.refresh().status_code == 200

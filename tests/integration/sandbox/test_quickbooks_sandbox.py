@@ -477,3 +477,12 @@ def test_customers_go_on_behaving_and_every_delta_sees_it(quickbooks: QuickBooks
     changed = quickbooks.find(f"SELECT * FROM Payment WHERE MetaData.LastUpdatedTime > '{since}' MAXRESULTS 1000")
     assert {entry["payment"] for entry in ledger if "payment" in entry} <= {record["Id"] for record in changed}
     assert quickbooks.sandbox.live(quickbooks.realm) == []
+
+
+def test_batches_have_a_limit_of_their_own(quickbooks: QuickBooks) -> None:
+    quickbooks.sandbox.limits("quickbooks", second=None, minute=None, batch_minute=2)
+    batch = {"BatchItemRequest": [{"bId": "1", "Query": "SELECT * FROM Payment MAXRESULTS 2"}]}
+    assert [quickbooks.post("batch", batch).status_code for _ in range(3)] == [200, 200, 429]
+    assert quickbooks.get("preferences").status_code == 200
+    quickbooks.sandbox.advance(61)
+    assert quickbooks.post("batch", batch).status_code == 200

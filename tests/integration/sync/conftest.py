@@ -12,7 +12,7 @@ from tests.integration.sync.mirror import Mirror
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.store.engine import Store
 
-_LIMITS = {"quickbooks": ("second", "minute"), "xero": ("minute", "day", "app_minute", "concurrent")}
+_LIMITS = {"quickbooks": ("second", "minute", "batch_minute"), "xero": ("minute", "day", "app_minute", "concurrent")}
 
 
 @pytest.fixture(params=["quickbooks", "xero"])

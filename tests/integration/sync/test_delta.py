@@ -361,3 +361,31 @@ def test_a_cursor_older_than_the_source_remembers_asks_for_a_load(
     assert mirror.differences() == []
     mirror.sync()
     assert mirror.connection.synced_at is not None
+
+
+@pytest.mark.parametrize("merged", ["inactive", "deleted"])
+def test_what_went_while_nobody_looked_is_swept_out(
+    quiet: SandboxControl, make_store: Callable[[], Store], merged: str
+) -> None:
+    """A load meets what is there; what is not there any more has to be missed."""
+    quiet.switches({"quickbooks.merged_customer": merged})
+    mirror = Mirror.of(quiet, "quickbooks", make_store())
+    gone = mirror.act("new_customer", name="Gone Ltd")["customer"]
+    heir = mirror.act("new_customer", name="Heir Ltd")["customer"]
+    paid = mirror.act("new_invoice", customer=heir, amount="50.00")["invoice"]
+    payment = mirror.act("pay", invoice=paid)["payment"]
+    receipt = mirror.act("pay_unapplied", customer=heir, amount="5.00")["payment"]
+    credit = mirror.act("credit_note", customer=heir, amount="6.00")["credit"]
+    moved = mirror.act("new_invoice", customer=gone, amount="70.00")["invoice"]
+    mirror.backfill()
+    assert free(mirror, heir) == Decimal(11)
+    for kind, name in (("payment", payment), ("payment", receipt), ("credit", credit)):
+        mirror.act("delete", **{kind: name})
+    mirror.act("merge", customer=gone, into=heir)
+    quiet.advance(days=31)
+    with pytest.raises(Stale):
+        mirror.sync()
+    mirror.backfill()
+    assert mirror.differences() == []
+    assert free(mirror, heir) == 0
+    assert owing(mirror, heir) == {paid: Decimal(50), moved: Decimal(70)}
