@@ -82,7 +82,9 @@ def changes_of(work: Work, connection_id: int, customer_id: str, invoice_id: str
     found = []
     for event in events.of_kind(work, connection_id, PAYER_CHANGED):
         data = event.data
-        if customer_id in (*data["customers"], data["former"]) or invoice_id in data["invoices"]:
+        mine = customer_id in (*data["customers"], data["former"]) or invoice_id in data["invoices"]
+        # After a merge the source may say that the invoice has always been the survivor's.
+        if mine or (data["how"] == "joined" and data["payer"] == customer_id):
             followed = ", ".join(f"{count} {what}" for what, count in sorted(data["followed"].items()))
             found.append(PayerChange(event.at, data["former"], data["payer"], data["how"], followed))
     return found
