@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from openapi_core import Config, OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
 from tests.quickbooks_fields import QuickBooksFields, whole
-from tests.shapes import Shapes
+from tests.shapes import Shapes, outline
 
 from arsync.sandbox.recording import Exchange
 
@@ -210,25 +210,25 @@ class Referee:
             if reason := NO_ANSWER.get((provider, status or 0, method)):
                 self.counts[provider, reason] += 1
                 return _refusal(exchange)
-        try:
-            body = msgspec.json.decode(exchange.answer) if exchange.answer else None
-        except msgspec.DecodeError as error:
-            return [f"the answer is not JSON: {error}"]
         of = document.shapes.of
         fresh: set[Hashable] = set()
-        if isinstance(body, dict):
-            if exchange.spoilt:
-                self.counts[provider, SPOILT] += 1
-                body = {name: whole(value, exchange.spoilt) for name, value in body.items()}
-            # A page of similar records is checked by those of a shape that was not seen before.
-            for name, records in body.items():
-                if isinstance(records, list) and len(records) > 1:
-                    kinds = {(*operation, status, name, of(record)): record for record in records}
-                    new = {kind: record for kind, record in kinds.items() if kind not in self._passed}
-                    body[name] = list(new.values()) or records[:1]
-                    fresh |= set(new)
+        if exchange.spoilt:
+            self.counts[provider, SPOILT] += 1
+        try:
+            body: Any = None
+            if exchange.answer.startswith("{"):
+                parts = msgspec.json.decode(exchange.answer, type=dict[str, msgspec.Raw])
+                body = {
+                    name: self._unlike((*operation, status, name), bytes(raw), of, fresh, exchange.spoilt)
+                    for name, raw in parts.items()
+                }
+            elif exchange.answer:
+                body = msgspec.json.decode(exchange.answer)
+        except msgspec.DecodeError as error:
+            return [f"the answer is not JSON: {error}"]
         shape = (*operation, status, exchange.answer_type, of(body))
         if shape in self._passed:
+            self._passed |= fresh
             return []
         try:
             document.check_answer(exchange, path, msgspec.json.encode(body) if body is not None else b"")
@@ -237,6 +237,28 @@ class Referee:
         self._passed |= {shape, *fresh}
         self.counts[provider, "kinds of answer"] += 1
         return []
+
+    def _unlike(
+        self,
+        place: tuple[Hashable, ...],
+        raw: bytes,
+        of: Callable[[Any], Hashable],
+        fresh: set[Hashable],
+        spoilt: Collection[str],
+    ) -> Any:
+        """A part of an answer; of a page of records those that are unlike all that passed, or one to stand for them."""
+        if not raw.startswith(b"["):
+            return msgspec.json.decode(raw)
+        if spoilt:
+            return whole(msgspec.json.decode(raw), spoilt)
+        outlines = {outline(bytes(record)): record for record in msgspec.json.decode(raw, type=list[msgspec.Raw])}
+        unlike = {
+            line: msgspec.json.decode(record) for line, record in outlines.items() if (*place, line) not in self._passed
+        }
+        kinds = {(*place, of(record)): record for record in unlike.values()}
+        new = {kind: record for kind, record in kinds.items() if kind not in self._passed}
+        fresh |= set(new) | {(*place, line) for line in unlike}
+        return list(new.values()) or [msgspec.json.decode(record) for record in list(outlines.values())[:1]]
 
 
 def _refusal(exchange: Exchange) -> list[str]:

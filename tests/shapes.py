@@ -26,6 +26,17 @@ _FORMS = (
 UNKNOWN_RULES = frozenset({"pattern", "minimum", "maximum", "multipleOf", "exclusiveMinimum", "exclusiveMaximum"})
 
 
+_ALIKE = bytes.maketrans(b"123456789abcdef", b"0" * 15)
+
+
+def outline(raw: bytes) -> bytes:
+    """A record's own bytes with every digit and hexadecimal letter made alike: keys, types, lengths and words stay.
+
+    Far cheaper than a shape, and finer: of two records with one outline, a document's rules tell the other nothing new.
+    """
+    return raw.translate(_ALIKE)
+
+
 class Shapes:
     """Shapes with regard to one document; `counted` where the document counts the members of lists."""
 
