@@ -55,7 +55,7 @@ def arsync(folder: Path, *arguments: str, status: int = 0) -> Ran:
 def test_invoices_in_a_file_are_chased_and_noted_in_a_file(installed: Path) -> None:
     """Due: 1 five days ago, 2 in a week. A reminder for 1; it is paid; nothing more."""
     invoices(installed, ("1", "C1", 5, "120.00"), ("2", "C1", -7, "80.50"), ("x", "C2", 5, "a lot"))
-    arsync(installed, "connect", "csv", "--external-id", "acme", "--refresh-token", "none")
+    arsync(installed, "connect", "csv", "--external-id", "acme")
     loaded = arsync(installed, "backfill", "acme", status=1)
     assert "1" in arsync(installed, "quarantine").said
     assert "quarantin" in loaded.said

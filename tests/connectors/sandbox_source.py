@@ -14,7 +14,7 @@ import requests
 
 import arsync_quickbooks
 import arsync_xero
-from arsync.connector import Connector, Linked, NoteTarget, TokenPair
+from arsync.connector import Connector, Consent, Linked, NoteTarget, TokenPair
 from arsync.domain.documents import InvoiceState
 from arsync.sandbox.launch import SandboxControl
 from arsync.testing.contract import Bill, Fault, Source
@@ -182,13 +182,21 @@ class SandboxBooks(Source):
     def renewals(self) -> int:
         return len(self.vault.replaced)
 
+    def consent(self) -> Consent | None:
+        factory, settings = self.factory()
+        self.sessions_given.append(ImpatientSession())
+        found: Consent = factory.consent(
+            settings=settings, session=self.sessions_given[-1], clock=SandboxClock(self.sandbox)
+        )
+        return found
+
     def sessions(self) -> Collection[requests.Session]:
         return [*self.sessions_given, self.sandbox._session]
 
     def secrets(self) -> Collection[str]:
         pairs: list[TokenPair] = [*self.vault.replaced, self.vault.current()]
         tokens = {token for pair in pairs for token in (pair.access_token, pair.refresh_token)}
-        return {self.card["client_secret"], self.card["refresh_token"], *tokens}
+        return {self.card["client_secret"], self.card["refresh_token"], *tokens} - {""}
 
 
 class QuickBooksBooks(SandboxBooks):

@@ -10,14 +10,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pytest
 import requests
-from tests.connectors.sandbox_source import QuickBooksBooks
+from tests.connectors.sandbox_source import QuickBooksBooks, XeroBooks
 
-from arsync.connector import Connector, NoteDraft, NoteTarget, Page, Resource
+from arsync.connector import Connector, InvoiceFact, NoteDraft, NoteTarget, Page, Resource
 from arsync.domain.documents import Deleted, Invoice, Payment
+from arsync.domain.states import WriteKind
 from arsync.errors import OutcomeUnknown, Reauthorise, RetryLater, Stale
 from arsync.testing.contract import ConnectorContract, Source
 from arsync.testing.contract.alone import machine_time
@@ -302,6 +303,13 @@ class HasASessionOfItsOwn(Sound):
             own.get("http://127.0.0.1:9/")
 
 
+class OnlySaysThatItSetAFact(Sound):
+    facts: ClassVar = frozenset({WriteKind.EXPECTED_ON})
+
+    def write_fact(self, fact: InvoiceFact) -> None:
+        return
+
+
 @dataclass(frozen=True)
 class Case:
     mutant: type[Sound]
@@ -344,6 +352,7 @@ CASES = [
     Case(TakesAnOutageForTheEndOfConsent, "a_server_that_stays_down_is_asked_later", QuickBooksBooks),
     Case(RepeatsALostNote, "a_note_whose_answer_is_lost_is_unknown_and_stands_once", QuickBooksBooks),
     Case(TakesALostNoteForWritten, "a_note_lost_on_its_way_is_not_taken_for_written", QuickBooksBooks),
+    Case(OnlySaysThatItSetAFact, "a_fact_set_on_an_invoice_comes_with_the_next_delta", XeroBooks),
     Case(TellsItsToken, "no_secret_is_told", QuickBooksBooks),
 ]
 

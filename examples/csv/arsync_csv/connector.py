@@ -61,7 +61,7 @@ class Connector:
         clock: Clock,
         session: requests.Session,
     ) -> None:
-        if Path(linked.external_id).name != linked.external_id:
+        if Path(linked.external_id).name != linked.external_id or linked.external_id == "..":
             raise Rejected(f"{linked.external_id!r} is not the name of a folder in {settings.folder}")
         self._external_id = linked.external_id
         self._folder = settings.folder / linked.external_id

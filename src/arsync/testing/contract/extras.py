@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from arsync.connector import InvoiceFact, KeepsFacts
+from arsync.connector import Consent, Consenting, InvoiceFact, KeepsFacts
 from arsync.domain.documents import Invoice
 from arsync.domain.states import WriteKind
-from arsync.errors import Gone, Rejected
+from arsync.errors import Gone, Reauthorise, Rejected
 from arsync.testing.contract.held import Held
 from arsync.testing.contract.source import Source
 
 
 class Extras:
-    """Facts on invoices: the day for which money is promised, and that an invoice was sent."""
+    """Facts on invoices (the day for which money is promised, that it was sent), and the vendor's consent page."""
 
     def test_a_fact_set_on_an_invoice_comes_with_the_next_delta(self, source: Source) -> None:
         for kind in sorted(_keeper(source).facts):
@@ -39,6 +40,29 @@ class Extras:
         for kind in sorted(_keeper(source).facts):
             with pytest.raises((Rejected, Gone)):
                 _keeper(source).write_fact(_fact(source, kind, source.unknown_id))
+
+    def test_the_page_of_consent_knows_its_answer_and_tells_no_secret(self, source: Source) -> None:
+        consent = _consent(source)
+        challenge = "c" * 43 if consent.proves else None
+        address = consent.address(state="st-1", challenge=challenge)
+        asked = dict(parse_qsl(urlsplit(address).query))
+        assert (asked.get("state"), asked.get("redirect_uri")) == ("st-1", consent.redirect_uri)
+        assert asked.get("code_challenge") == challenge, "PKCE where the vendor has it, and only there"
+        assert not [value for value in asked.values() if value in source.secrets()], "a secret in an address"
+
+    def test_a_code_that_nobody_gave_opens_nothing(self, source: Source) -> None:
+        consent = _consent(source)
+        with pytest.raises((Reauthorise, Rejected)) as told:
+            consent.exchange("no-such-code", verifier="v" * 43 if consent.proves else None)
+        assert not [secret for secret in source.secrets() if secret in repr(told.value)]
+
+
+def _consent(source: Source) -> Consent:
+    consent = source.consent()
+    if consent is None:
+        assert not isinstance(type(source.connector()), Consenting), "`Source.consent` hides what the connector has"
+        pytest.skip(f"not applicable to {type(source).__name__}: it needs no consent")
+    return consent
 
 
 def _keeper(source: Source) -> KeepsFacts:

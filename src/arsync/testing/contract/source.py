@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 import pytest
 import requests
 
-from arsync.connector import Connector, NoteTarget
+from arsync.connector import Connector, Consent, NoteTarget
 from arsync.domain.documents import InvoiceState
 
 
@@ -170,6 +170,10 @@ class Source(ABC):
     def renewals(self) -> int:
         """How many times new tokens were stored so far (TOKENS)."""
         raise NotImplementedError
+
+    def consent(self) -> Consent | None:
+        """The app's consent, as the connector's class gives it; None where it needs none."""
+        return None
 
     def sessions(self) -> Collection[requests.Session]:
         """The sessions through which requests may leave: those that were given to connectors, and the source's own."""
