@@ -33,9 +33,13 @@ class Vault:
     def __init__(self, key: bytes) -> None:
         """`key`: one or more Fernet keys, apart by white space or commas; ConfigurationError where one is none."""
         try:
-            self._keys = MultiFernet([Fernet(part) for part in re.split(rb"[\s,]+", key.strip(b" \t\r\n,"))])
+            several = [Fernet(part) for part in _split(key)]
         except ValueError:
             raise ConfigurationError("the vault's key is not a key (`arsync init` makes one)") from None
+        #: how many there are
+        self.keys = len(several)
+        self._first = several[0]
+        self._keys = MultiFernet(several)
 
     def seal(self, text: str) -> str:
         """The text as a token that is safe to store."""
@@ -49,6 +53,59 @@ class Vault:
             raise ConfigurationError(
                 "the vault's key does not open what is stored: put back the key it was sealed with, or connect again"
             ) from None
+
+    def is_newest(self, token: str) -> bool:
+        """Whether the first key opens it, so that it outlives the others."""
+        try:
+            self._first.decrypt(token.encode())
+        except (InvalidToken, UnicodeError):
+            return False
+        return True
+
+    def reseal(self, token: str) -> str:
+        """The same text under the first key; ConfigurationError where none of the keys opens it."""
+        return self.seal(self.open(token))
+
+
+def _split(keys: bytes) -> list[bytes]:
+    return re.split(rb"[\s,]+", keys.strip(b" \t\r\n,"))
+
+
+def add_key(path: Path) -> None:
+    """Puts a new key before those in the file: whole or not at all, and on disk when this returns."""
+    _rewrite(path, [Fernet.generate_key(), *_split(path.read_bytes())])
+
+
+def drop_old_keys(path: Path) -> None:
+    """Leaves the first key in the file: whole or not at all, and on disk when this returns."""
+    _rewrite(path, _split(path.read_bytes())[:1])
+
+
+def _rewrite(path: Path, keys: list[bytes]) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        _write(draft, keys)
+        draft.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ConfigurationError(f"the key file {path}: {error.strerror or error}") from None
+
+
+def _write(draft: Path, keys: list[bytes]) -> None:
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(b"\n".join(keys) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def load_key(source: KeySource) -> bytes:
@@ -70,20 +127,12 @@ def load_key(source: KeySource) -> bytes:
 
 def _make(path: Path) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(Fernet.generate_key() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _write(draft, [Fernet.generate_key()])
         try:
             os.link(draft, path)  # whole or not at all, and never over another's
         except FileExistsError:
             return
     finally:
-        draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        draft.unlink(missing_ok=True)
+    _sync_folder(path.parent)

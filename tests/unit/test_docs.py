@@ -134,7 +134,7 @@ def mentioned(text: str) -> Iterator[str]:
     yield from (code for code in in_code(text) if re.match(r"arsync [a-z-]", code))
 
 
-FLAGS = ("--all", "--json", "--help", "--version", "--yes", "--paste")
+FLAGS = ("--all", "--json", "--help", "--version", "--yes", "--paste", "--new", "--drop-old")
 
 
 def wrong_with(line: str) -> str | None:

@@ -11,13 +11,17 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings
-from arsync.store import balances, connections, drift, upgrade
+from arsync.store import balances, connections, drift, grants, upgrade
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
+from arsync.store.grants import Grant
 from arsync.vault import Vault, load_key
 
 #: Clocks of two machines differ; by more than this one of them is wrong.
 _TOLERANCE: Final = timedelta(minutes=5)
+#: So long before a consent ends a person is told.
+_SOON: Final = timedelta(days=14)
+_SOON_FOR_GOOD: Final = timedelta(days=60)
 _PATIENCE: Final = "connect_timeout=5"
 
 
@@ -76,7 +80,7 @@ def _connections(settings: Settings, clock: Clock, work: Work) -> Iterator[Findi
         yield warn("connections", "none yet", "run `arsync connect`")
     for connection in there:
         yield from _health(settings, clock, connection)
-        yield from _tokens(settings, work, connection)
+        yield from _tokens(settings, clock, work, connection)
         yield from _quarantine(work, connection)
         yield from _accounts(work, connection)
     names = {connection.name for connection in there}
@@ -126,15 +130,38 @@ def _health(settings: Settings, clock: Clock, connection: Connection) -> Iterato
         yield ok("connections", said)
 
 
-def _tokens(settings: Settings, work: Work, connection: Connection) -> Iterator[Finding]:
+def _tokens(settings: Settings, clock: Clock, work: Work, connection: Connection) -> Iterator[Finding]:
     if settings.vault_key is None and not settings.key_file.exists():
         mend = "put the key file back, or connect again"
         yield fail("vault", f"{connection.name}: its tokens are sealed, and there is no {settings.key_file}", mend)
         return
+    grant = grants.grants(work)[connection.grant_id]
+    if not grant.has_tokens:
+        return
+    token = connections.sealed_tokens(work, connection.grant_id)
     try:
-        Vault(load_key(settings)).open(connections.sealed_tokens(work, connection.grant_id))
+        vault = Vault(load_key(settings))
+        vault.open(token)
     except ConfigurationError as error:
         yield fail("vault", f"{connection.name}: {error.detail}", "put the right key back, or connect again")
+        return
+    if not vault.is_newest(token):
+        yield warn("vault", f"{connection.name}: its tokens are sealed by an old key", "run `arsync rotate-key`")
+    yield from _consent_ends(clock, connection, grant)
+
+
+def _consent_ends(clock: Clock, connection: Connection, grant: Grant) -> Iterator[Finding]:
+    """A consent that ends soon is renewed while it still works."""
+    mend = f"run `arsync connect {connection.provider}` before"
+    now = clock.now()
+    if grant.ended_at is not None:
+        return
+    if grant.hard_until is not None and grant.hard_until - now < _SOON_FOR_GOOD:
+        said = f"{connection.name}: the consent ends on {grant.hard_until:%Y-%m-%d}, however often it is used"
+        yield warn("connections", said, mend)
+    if grant.idle_until is not None and grant.idle_until - now < _SOON:
+        said = f"{connection.name}: the consent ends on {grant.idle_until:%Y-%m-%d} unless it is used"
+        yield warn("connections", said, f"run `arsync sync {connection.name}`")
 
 
 def _quarantine(work: Work, connection: Connection) -> Iterator[Finding]:
