@@ -11,6 +11,7 @@ from arsync.bootstrap import App
 from arsync.cli.context import Connections, Json, linked, locked, opened
 from arsync.cli.output import complain, dump, err, say, table
 from arsync.connector import Resource
+from arsync.domain.states import Health
 from arsync.errors import ConnectorError
 from arsync.store import connections
 from arsync.store.connections import Connection
@@ -96,9 +97,14 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
                 results[connection.name] = {"error": str(error)}
                 failed = True
                 continue
-            results[connection.name] = {"written": written}
+            (now,) = app.linked([connection.name])
+            suspect = now.health_reason if now.health is Health.SUSPECT else None
+            results[connection.name] = {"written": written, "suspect": suspect}
+            failed = failed or suspect is not None
             if not as_json:
                 say(f"{connection.name}: {written} records changed")
+            if suspect:
+                complain(f"{connection.name} is suspect, nothing is sent from it: {suspect} (arsync trust)")
         if as_json:
             dump(results)
     if failed:
