@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 
 from arsync.connector import Resource
 from arsync.domain.documents import Allocation, CreditNote, Payment
@@ -154,6 +154,20 @@ def unapplied(work: Work, connection_id: int, customer_ids: Collection[str] | No
             query = query.where(among(work, c.customer_id, customer_ids))
         found[resource] = set(work.execute(query).scalars())
     return found
+
+
+def overpaid(work: Work, connection_id: int, invoice_ids: Collection[str]) -> set[str]:
+    """Those of the invoices on which more is put, as the cache knows, than their balance tells: some was taken back."""
+    a, i = t.allocations.c, t.invoices.c
+    joined = t.allocations.join(t.invoices, and_(i.connection_id == a.connection_id, i.remote_id == a.invoice_id))
+    query = (
+        select(a.invoice_id)
+        .select_from(joined)
+        .where(a.connection_id == connection_id, among(work, a.invoice_id, invoice_ids))
+        .group_by(a.invoice_id, i.total, i.balance)
+        .having(func.sum(a.amount) > i.total - i.balance)
+    )
+    return set(work.execute(query).scalars()) if invoice_ids else set()
 
 
 def put_on(work: Work, connection_id: int, invoice_ids: Collection[str]) -> dict[Resource, set[str]]:

@@ -74,6 +74,8 @@ def keep_and_settle(
     if missing:
         take(connector.records(Resource.INVOICES, sorted(missing)))
     with store.reading() as work:
+        # Taken back and paid anew between two deltas, an invoice owes what it owed; its money does not add up.
+        doubts.money_on |= reductions.overpaid(work, connection_id, total.invoices)
         put = reductions.put_on(work, connection_id, doubts.money_on)
     for resource in (Resource.PAYMENTS, Resource.CREDIT_NOTES):
         ids = put.get(resource, set()) | left_over.get(resource, set())
