@@ -18,8 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -27,6 +27,13 @@ from typing import Any, Final
 #: the most that arsync may take of the plain loader's time, and the most memory beyond what its import takes
 _TIMES: Final = 1.5
 _MEGABYTES: Final = 75.0
+#: seconds of latency, and how much faster pages in flight must be than one request at a time
+_LATENCY: Final = 0.25
+_GAIN: Final = 3.0
+#: how much more memory ten times the invoices may take
+_GROWTH: Final = 1.1
+#: invoices paid before the delta is measured
+_CHANGED: Final = 100
 _TABLES: Final = ("customers", "contacts", "invoices", "invoice_lines", "payments", "credit_notes", "allocations")
 _NAME: Final = "bench"
 #: The vendors' allowances would pace both sides; lifted this far, the budget's own work stays in.
@@ -48,6 +55,7 @@ class Order:
     company: str
     token: str
     today: str
+    pages: int = 4  # in flight
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,9 @@ class Figures:
     cpu: float
     imported: float
     peak: float
+    #: what was fetched from the database and how many statements ran, where that was counted
+    rows: int = 0
+    statements: int = 0
 
     @property
     def memory(self) -> float:
@@ -122,6 +133,38 @@ def _arsync(order: Order) -> Figures:
     return figures
 
 
+def _delta(order: Order) -> Figures:
+    """The nightly delta on a loaded database: its rows and statements are counted at the driver."""
+    bootstrap = importlib.import_module("arsync.bootstrap")
+    settings = importlib.import_module("arsync.settings")
+    delta = importlib.import_module("arsync.sync.delta")
+    event = importlib.import_module("sqlalchemy").event
+    importlib.import_module(f"arsync_{order.provider}")
+    meter = Meter()
+    app = bootstrap.App(settings.load(Path(order.settings), environ={}))
+    (connection,) = app.linked([_NAME])
+    counted = {"rows": 0, "statements": 0}
+
+    @event.listens_for(app.store.engine, "connect")  # type: ignore[untyped-decorator]
+    def connected(raw: Any, _record: Any) -> None:
+        def row(_cursor: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+            counted["rows"] += 1
+            return values
+
+        raw.row_factory = row
+
+    @event.listens_for(app.store.engine, "before_cursor_execute")  # type: ignore[untyped-decorator]
+    def executed(*_: Any) -> None:
+        counted["statements"] += 1
+
+    app.store.engine.dispose()  # connections made from here on are counted
+    meter.start()
+    delta.sync(app.store, connection, app.connector(connection), app.clock)
+    figures = replace(meter.read(), **counted)
+    app.close()
+    return figures
+
+
 def _baseline(order: Order) -> Figures:
     load: Callable[..., int] = getattr(importlib.import_module("baseline"), f"load_{order.provider}")
     meter = Meter()
@@ -136,6 +179,7 @@ def _baseline(order: Order) -> Figures:
 
 
 _SIDES: Final[Mapping[str, Callable[[Order], Figures]]] = {"arsync": _arsync, "baseline": _baseline}
+_ALL_SIDES: Final[Mapping[str, Callable[[Order], Figures]]] = {**_SIDES, "delta": _delta}
 
 
 # --- both sides, in pairs -------------------------------------------------------------------------------------
@@ -157,13 +201,13 @@ def _companies(providers: list[str], invoices: int) -> Iterator[tuple[Any, dict[
         yield sandbox, cards
 
 
-def _toml(provider: str, card: Mapping[str, Any], sandbox: Any, database: Path, key: str) -> str:
+def _toml(provider: str, card: Mapping[str, Any], sandbox: Any, database: Path, key: str, pages: int) -> str:
     urls = {"api_url": getattr(sandbox, f"{provider}_api"), "token_url": getattr(sandbox, f"{provider}_token")}
     if provider == "xero":
         urls["connections_url"] = sandbox.xero_connections
     urls["authorize_url"] = f"{sandbox.url}/authorize"
     own = {"client_id": card["client_id"], "client_secret": card["client_secret"], **urls}
-    own |= _ALLOWANCES[provider]
+    own |= _ALLOWANCES[provider] | {"pages_in_flight": pages}
     sections = {"database": {"url": f"sqlite:///{database}"}, "vault": {"key": key}, provider: own}
     return "\n".join(
         f"[{name}]\n" + "\n".join(f"{field} = {json.dumps(value)}" for field, value in section.items())
@@ -173,7 +217,6 @@ def _toml(provider: str, card: Mapping[str, Any], sandbox: Any, database: Path, 
 
 def _prepare(order: Order, sandbox: Any, card: Mapping[str, Any]) -> Order:
     """A fresh database at the latest schema with the company linked, and for the plain loader an access token."""
-    import requests  # noqa: PLC0415
     from cryptography.fernet import Fernet  # noqa: PLC0415
 
     from arsync.connector import TokenPair  # noqa: PLC0415
@@ -184,10 +227,10 @@ def _prepare(order: Order, sandbox: Any, card: Mapping[str, Any]) -> Order:
 
     key = Fernet.generate_key().decode()
     database = Path(order.database)
-    Path(order.settings).write_text(_toml(order.provider, card, sandbox, database, key))
+    Path(order.settings).write_text(_toml(order.provider, card, sandbox, database, key, order.pages))
     now = datetime.fromisoformat(order.today).replace(tzinfo=UTC)
-    granted = sandbox.grant(card["id"])
-    pair = TokenPair(access_token="", refresh_token=granted["refresh_token"], expires_at=now - timedelta(days=1))
+    token = _exchanged(order, sandbox, card)
+    pair = TokenPair(token["access_token"], token["refresh_token"], expires_at=datetime(9999, 1, 1, tzinfo=UTC))
     store = Store(f"sqlite:///{database}")
     upgrade.upgrade(store)
     with store.working() as work:
@@ -197,15 +240,21 @@ def _prepare(order: Order, sandbox: Any, card: Mapping[str, Any]) -> Order:
         connections.link(work, name=_NAME, provider=order.provider, external_id=card["id"], grant_id=grant, now=now)
         work.commit()
     store.close()
-    if order.side != "baseline":
-        return order
+    return replace(order, token=token["access_token"])
+
+
+def _exchanged(order: Order, sandbox: Any, card: Mapping[str, Any]) -> dict[str, str]:
+    """A fresh pair of tokens: neither side pays for it."""
+    import requests  # noqa: PLC0415
+
     answer = requests.post(
         getattr(sandbox, f"{order.provider}_token"),
-        data={"grant_type": "refresh_token", "refresh_token": granted["refresh_token"]},
+        data={"grant_type": "refresh_token", "refresh_token": sandbox.grant(card["id"])["refresh_token"]},
         auth=(card["client_id"], card["client_secret"]),
         timeout=10,
     )
-    return Order(**{**asdict(order), "token": answer.json()["access_token"]})
+    found: dict[str, str] = answer.json()
+    return found
 
 
 def _run(order: Order) -> Figures:
@@ -219,11 +268,13 @@ def _differences(one: Path, other: Path) -> list[str]:
     found = []
     with sqlite3.connect(one) as connection:
         connection.execute("ATTACH ? AS other", (str(other),))
+        baseline = importlib.import_module("baseline")
         for table in _TABLES:
+            columns = ", ".join(baseline.columns_of(connection, table))
             pair = (f"main.{table}", f"other.{table}")
             lacking = [
                 connection.execute(
-                    f"SELECT count(*) FROM (SELECT * FROM {here} EXCEPT SELECT * FROM {there})"
+                    f"SELECT count(*) FROM (SELECT {columns} FROM {here} EXCEPT SELECT {columns} FROM {there})"
                 ).fetchone()[0]
                 for here, there in (pair, pair[::-1])
             ]
@@ -246,6 +297,59 @@ def _page_requests(sandbox: Any) -> int:
     return sum("MAXRESULTS 1000" in text or "pageSize=1000" in text for text in asked)
 
 
+def _order(
+    side: str, provider: str, folder: Path, database: Path, sandbox: Any, card: Mapping[str, Any], pages: int = 4
+) -> Order:
+    return Order(
+        side=side,
+        provider=provider,
+        settings=str(folder / f"{side}.toml"),
+        database=str(database),
+        api_url=getattr(sandbox, f"{provider}_api"),
+        company=card["id"],
+        token="",
+        today=datetime.now(UTC).date().isoformat(),  # noqa: TID251 - arsync is on the machine's clock, too
+        pages=pages,
+    )
+
+
+def _latency(sandbox: Any, provider: str, card: Mapping[str, Any]) -> list[str]:
+    """With an ocean in between: pages in flight against one request at a time; what is slower than it may be."""
+    walls: dict[int, float] = {}
+    sandbox.rules(latency=_LATENCY)
+    try:
+        for pages in (1, 4):
+            with tempfile.TemporaryDirectory(prefix="arsync-bench-") as name:
+                folder = Path(name)
+                order = _order("arsync", provider, folder, folder / "arsync.db", sandbox, card, pages)
+                walls[pages] = _run(_prepare(order, sandbox, card)).wall
+    finally:
+        sandbox.rules(latency=0)
+    gain = walls[1] / walls[4]
+    print(f"  {_LATENCY * 1000:.0f} ms away: {walls[1]:.1f} s one at a time, {walls[4]:.1f} s with 4 in flight, "
+          f"{gain:.1f} times as fast (at least {_GAIN})")  # fmt: skip
+    return [] if gain >= _GAIN else [f"{provider}: {gain:.1f} times as fast with pages in flight, at least {_GAIN}"]
+
+
+def _changes(sandbox: Any, provider: str, card: Mapping[str, Any], invoices: int) -> None:
+    """A load, then a hundred changed invoices, then the delta: its figures, printed."""
+    with tempfile.TemporaryDirectory(prefix="arsync-bench-") as name:
+        folder = Path(name)
+        order = _prepare(_order("arsync", provider, folder, folder / "arsync.db", sandbox, card), sandbox, card)
+        _run(order)
+        sandbox.advance(days=1)  # past the overlap with the load
+        _run(replace(order, side="delta"))
+        sandbox.advance(days=1)
+        owing = [row["id"] for row in sandbox.truth(card["id"])["invoices"] if row["state"] == "open"]
+        for invoice in owing[:_CHANGED]:
+            sandbox.act(card["id"], "pay", invoice=invoice)
+        sandbox.clear_requests()
+        figures = _run(replace(order, side="delta"))
+        asked = len([entry for entry in sandbox.requests() if entry["company"] == card["id"]])
+    print(f"  {_CHANGED} changes in {invoices:,}: {asked} requests, {figures.cpu:.3f} s CPU, {figures.wall:.3f} s, "
+          f"{figures.statements} statements, {figures.rows} rows read")  # fmt: skip
+
+
 def _pair(
     sandbox: Any, provider: str, card: Mapping[str, Any], folder: Path, problems: list[str]
 ) -> dict[str, Figures]:
@@ -255,16 +359,7 @@ def _pair(
     databases: dict[str, Path] = {}
     for side in _SIDES:
         databases[side] = folder / f"{side}.db"
-        order = Order(
-            side=side,
-            provider=provider,
-            settings=str(folder / f"{side}.toml"),
-            database=str(databases[side]),
-            api_url=getattr(sandbox, f"{provider}_api"),
-            company=card["id"],
-            token="",
-            today=datetime.now(UTC).date().isoformat(),  # noqa: TID251 - arsync is on the machine's clock, too
-        )
+        order = _order(side, provider, folder, databases[side], sandbox, card)
         order = _prepare(order, sandbox, card)
         sandbox.clear_requests()
         figures[side] = _run(order)
@@ -303,42 +398,66 @@ def _report(provider: str, pairs: list[dict[str, Figures]]) -> list[str]:
 def main() -> int:
     """Runs the pairs and prints the tables; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--invoices", type=int, default=20_000)
+    parser.add_argument("--large", action="store_true", help="also a company ten times as large, one pair")
     parser.add_argument("--provider", choices=("quickbooks", "xero", "both"), default="both")
     parser.add_argument("--keep", type=Path, help="leave the last databases in this folder")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
         order = Order(**json.loads(options.side))
-        print(json.dumps(asdict(_SIDES[order.side](order))))
+        print(json.dumps(asdict(_ALL_SIDES[order.side](order))))
         return 0
     providers = ["quickbooks", "xero"] if options.provider == "both" else [options.provider]
     problems: list[str] = []
     print(f"{platform.system()} {platform.machine()}, {_cores()} cores, Python {platform.python_version()}, "
           f"SQLite {sqlite3.sqlite_version}; {options.invoices:,} invoices")  # fmt: skip
+    memory: dict[str, float] = {}
     with _companies(providers, options.invoices) as (sandbox, cards):
         for provider in providers:
-            problems += _measure(sandbox, provider, cards[provider], options.pairs, options.keep)
+            problems += _measure(sandbox, provider, cards[provider], options.pairs, options.keep, memory)
+            problems += _latency(sandbox, provider, cards[provider])
+            _changes(sandbox, provider, cards[provider], options.invoices)
+    if options.large:
+        many = 10 * options.invoices
+        for provider in providers:  # one after the other: the sandbox holds the company in memory
+            with _companies([provider], many) as (sandbox, cards):
+                print(f"\n{many:,} invoices:")
+                small = memory[provider]
+                problems += _measure(sandbox, provider, cards[provider], 1, None, memory, warm=False)
+                if memory[provider] > _GROWTH * small:
+                    problems.append(f"{provider}: {memory[provider]:.0f} MB at {many:,}, {small:.0f} MB before")
+                _changes(sandbox, provider, cards[provider], many)
     for problem in dict.fromkeys(problems):
         print(f"FAILED {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
-def _measure(sandbox: Any, provider: str, card: Mapping[str, Any], count: int, keep: Path | None) -> list[str]:
-    """Runs and reports a provider's pairs; what is wrong with them."""
+def _measure(
+    sandbox: Any,
+    provider: str,
+    card: Mapping[str, Any],
+    count: int,
+    keep: Path | None,
+    memory: dict[str, float],
+    *,
+    warm: bool = True,
+) -> list[str]:
+    """Runs and reports a provider's pairs; what is wrong with them. `memory` is given the peak beyond the import."""
     wrong: list[str] = []
     pairs = []
-    for number in range(count + 1):
+    for number in range(count + warm):
         with tempfile.TemporaryDirectory(prefix="arsync-bench-") as name:
             pair = _pair(sandbox, provider, card, Path(name), wrong)
-            if number == count:
+            if number == count + warm - 1:
                 equal = "the databases differ" if wrong else "the same in both databases"
                 print(f"\n{provider}: {_rows(Path(name) / 'arsync.db')}; {equal}")
                 if keep:
                     shutil.copytree(name, keep / provider, dirs_exist_ok=True)
-        if number:  # the first warms the sandbox and the disk up
+        if number or not warm:  # the first warms the sandbox and the disk up
             pairs.append(pair)
+    memory[provider] = median(pair["arsync"].memory for pair in pairs)
     return [f"{provider}: {what}" for what in wrong] + _report(provider, pairs)
 
 

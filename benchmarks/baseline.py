@@ -23,8 +23,24 @@ _CONNECTION: Final = 1  # the one connection in the database
 _ISO2: Final = {"USA": "US", "GBR": "GB", "DEU": "DE", "FRA": "FR", "ESP": "ES", "ITA": "IT", "NLD": "NL",
                 "AUS": "AU", "NZL": "NZ", "CAN": "CA"}  # fmt: skip
 
+#: The tables, and how many of their leading columns are filled here; arsync fills those behind them, too.
+WIDTHS: Final = {
+    "customers": 13,
+    "contacts": 7,
+    "invoices": 14,
+    "invoice_lines": 6,
+    "payments": 12,
+    "credit_notes": 11,
+    "allocations": 7,
+}
+
 Rows = list[tuple[Any, ...]]
 Fill = Callable[[Any, dict[str, Rows]], None]
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
+    """The names of the columns that are filled here."""
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})").fetchall()][: WIDTHS[table]]
 
 
 class Tables:
@@ -34,13 +50,12 @@ class Tables:
         self._connection = sqlite3.connect(path, isolation_level=None)
         for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "temp_store=MEMORY"):
             self._connection.execute(f"PRAGMA {pragma}")
-        names = ("customers", "contacts", "invoices", "invoice_lines", "payments", "credit_notes", "allocations")
-        self._insert = {name: self._statement(name) for name in names}
+        self._insert = {name: self._statement(name) for name in WIDTHS}
 
     def _statement(self, table: str) -> str:
-        width = len(self._connection.execute(f"PRAGMA table_info({table})").fetchall())
+        columns = ", ".join(columns_of(self._connection, table))
         # Pages meet at a time stamp, and share the records that carry it.
-        return f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * width)})"
+        return f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({', '.join('?' * WIDTHS[table])})"
 
     def save(self, page: Mapping[str, Rows]) -> None:
         """Stores a page in a transaction."""

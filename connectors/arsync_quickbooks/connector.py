@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import ClassVar, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,11 +18,13 @@ from arsync.connector import (
     Changed,
     Clock,
     Company,
+    Flights,
     FoundNote,
     Linked,
     NoteDraft,
     NoteTarget,
     Page,
+    Place,
     RateBudget,
     Resource,
     TargetKind,
@@ -35,8 +39,8 @@ from arsync_quickbooks.changes import ChangeLog, cursor_at
 from arsync_quickbooks.client import Books
 from arsync_quickbooks.consent import Consent
 from arsync_quickbooks.customer_notes import CustomerNotes
-from arsync_quickbooks.paging import PAGE_SIZE, Position
-from arsync_quickbooks.pull import Pull, escaped
+from arsync_quickbooks.paging import PAGE_SIZE
+from arsync_quickbooks.pull import Pull, escaped, page
 
 T = TypeVar("T")
 
@@ -61,6 +65,8 @@ class Connector:
     ) -> None:
         self._realm = linked.external_id
         self._home_currency: str | None = None
+        self.pages_in_flight = settings.pages_in_flight
+        self._flights = Flights(settings.pages_in_flight)
         transport = Transport(
             session=session,
             tokens=tokens(settings, vault=vault, session=session, clock=clock),
@@ -124,22 +130,17 @@ class Connector:
         """Invoices: the open ones from before that day, then all since. The others: all of any age, of which the old
         with nothing left to give are counted and not handed on."""
         passes = _passes(resource, since)
-        number, position = _resumed(cursor)
+        number, place = _resumed(cursor)
         while number < len(passes):
-            for page, following in self._pull.walk(resource, passes[number], position):
-                ahead = {"pass": number, **following.to_json()} if following else {"pass": number + 1}
-                yield Page(
-                    resource=resource,
-                    records=tuple([record for record in page.records if _is_kept(record, since)]),
-                    broken=page.broken,
-                    cursor=msgspec.json.encode(ahead).decode(),
-                    seen=page.seen,
-                )
-            number, position = number + 1, Position()
+            for stretch in self._pull.numbered(resource, passes[number]).walk(self._flights, place):
+                then = _Cursor(number + 1) if stretch.then is None else _Cursor(number, stretch.then)
+                found = page(resource, stretch.rows, msgspec.json.encode(then).decode())
+                yield replace(found, records=tuple([one for one in found.records if _is_kept(one, since)]))
+            number, place = number + 1, Place()
 
     def count(self, resource: Resource, *, since: date) -> int | None:
         """How many distinct records a backfill sees."""
-        return sum(self._pull.count(resource, where) for where in _passes(resource, since))
+        return sum(self._flights.in_order(partial(self._pull.count, resource, one) for one in _passes(resource, since)))
 
     def delta(self, cursor: str) -> Iterator[Page]:
         """What changed since, deletions checked; Stale where QuickBooks does not tell all of it."""
@@ -225,15 +226,20 @@ def _is_kept(record: Record, since: date) -> bool:
             return True
 
 
-def _resumed(cursor: str | None) -> tuple[int, Position]:
-    """The pass and the position in a backfill's cursor; the start where it holds none."""
-    if cursor is None:
-        return 0, Position()
+class _Cursor(msgspec.Struct, frozen=True):
+    """Which pass, and where in it; a pass beyond the last one is the end."""
+
+    number: int = 0
+    place: Place = Place()
+
+
+def _resumed(cursor: str | None) -> tuple[int, Place]:
+    """The pass and the place in a backfill's cursor; the start where it holds none."""
     try:
-        found = msgspec.json.decode(cursor)
-        return int(found["pass"]), Position.from_json(found)
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-        return 0, Position()
+        found = msgspec.json.decode(cursor, type=_Cursor) if cursor else _Cursor()
+    except msgspec.DecodeError:
+        found = _Cursor()  # reading all once more loses nothing
+    return found.number, found.place
 
 
 def _first(kind: msgspec.json.Decoder[T], raws: Sequence[msgspec.Raw]) -> T | None:

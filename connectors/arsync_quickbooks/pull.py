@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from arsync.connector import Broken, Page, Resource
+from arsync.connector import Answer, Broken, Numbered, Page, Resource
 from arsync.domain.documents import Deleted, Record
 from arsync_quickbooks import mapping
 from arsync_quickbooks.client import Books, Found
@@ -52,6 +52,21 @@ class Pull:
             following = here.after(items)
             fresh = [item for item in items if mark(item) not in here.met] if here.met else items
             yield page(resource, fresh), following
+
+    def numbered(self, resource: Resource, where: Sequence[str]) -> Numbered[Item]:
+        """The same in the order of the ids, for a walk with several pages on their way."""
+        conditions = [*_ALWAYS.get(resource, ()), *where]
+
+        def read(begin: int, size: int) -> Answer[Item]:
+            ending = f"ORDERBY Id STARTPOSITION {begin + 1} MAXRESULTS {size}"
+            found = self._books.page(ENTITY[resource], conditions, ending)
+            items = mapping.read_page(resource, found.records, found.raws, self.home)
+            more = len(items) >= size
+            # The pages behind the first are asked for together, and how many they are must be known for that.
+            total = self.count(resource, where) if more and not begin else None
+            return Answer(items, begin, size, more, total)
+
+        return Numbered(read, lambda item: item.remote_id, page_size=PAGE_SIZE)
 
     def all(self, resource: Resource, where: Sequence[str], position: Position, cursor: str) -> Iterator[Page]:
         """The same, every page with that cursor."""

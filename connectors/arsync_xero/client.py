@@ -53,10 +53,11 @@ class Client:
         size: int,
         since: datetime | None = None,
         where: str | None = None,
+        order: str = "UpdatedDateUTC ASC",
         **filters: Any,
     ) -> Answer:
         """A page of the records changed since that instant (whole seconds), oldest change first."""
-        options: dict[str, Any] = {"page": number, "page_size": size, "order": "UpdatedDateUTC ASC", **filters}
+        options: dict[str, Any] = {"page": number, "page_size": size, "order": order, **filters}
         if since is not None:
             options["if_modified_since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if where is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -15,17 +16,21 @@ from arsync.connector import (
     Changed,
     Clock,
     Company,
+    Flights,
     FoundNote,
     InvoiceFact,
     Linked,
     NoteDraft,
     NoteTarget,
+    Numbered,
     Page,
+    Place,
     RateBudget,
     Resource,
     TokenVault,
     Transport,
 )
+from arsync.connector import Answer as Listed
 from arsync.domain.documents import CreditNote, Customer, Deleted, Payment, Record
 from arsync.domain.states import WriteKind
 from arsync.errors import Gone, Malformed, Reauthorise, Rejected, Stale, Unverified
@@ -34,7 +39,7 @@ from arsync_xero.auth import Settings, identity_base, tokens_of
 from arsync_xero.client import Client
 from arsync_xero.consent import Consent
 from arsync_xero.mapping import expected_on
-from arsync_xero.paging import Anchor, Stretch, walk
+from arsync_xero.paging import PAGE_SIZE, Anchor, Stretch, goes_on, size_given, walk, window
 from arsync_xero.places import timezone_of
 from arsync_xero.rows import CONTACTS, CREDIT_NOTES, INVOICES, MONEY, OVERPAYMENTS, PAYMENTS, PREPAYMENTS, Row, Source
 
@@ -63,7 +68,7 @@ class _BackfillCursor(msgspec.Struct, frozen=True):
     """Which pass, and where in it; a pass beyond the last one is the end."""
 
     step: int = 0
-    anchor: Anchor = Anchor()
+    place: Place = Place()
 
 
 class _DeltaCursor(msgspec.Struct, frozen=True):
@@ -87,6 +92,8 @@ class Connector:
         session: requests.Session,
     ) -> None:
         self._external_id = linked.external_id
+        self.pages_in_flight = settings.pages_in_flight
+        self._flights = Flights(settings.pages_in_flight)
         self._clock = clock
         tokens = tokens_of(settings, vault=vault, session=session, clock=clock)
         self._client = Client(
@@ -166,18 +173,31 @@ class Connector:
         passes = _passes(resource, since)
         begin = _backfill_cursor(cursor)
         for step in range(begin.step, len(passes)):
-            anchor = begin.anchor if step == begin.step else Anchor()
-            for stretch in self._walk(passes[step], anchor):
+            place = begin.place if step == begin.step else Place()
+            for stretch in self._numbered(passes[step]).walk(self._flights, place):
                 then = _BackfillCursor(step + 1) if stretch.then is None else _BackfillCursor(step, stretch.then)
                 yield _page(resource, stretch.rows, msgspec.json.encode(then).decode(), since=since)
 
     def count(self, resource: Resource, *, since: date) -> int | None:
         """The distinct records of a backfill by Xero's own count; one request for each of its passes."""
-        counts = [
-            self._client.page(one.source, size=1, where=one.where, **one.filters).item_count
-            for one in _passes(resource, since)
-        ]
+        counts = list(self._flights.in_order(partial(self._count, one) for one in _passes(resource, since)))
         return None if None in counts else sum(count for count in counts if count is not None)
+
+    def _count(self, one: _Pass) -> int | None:
+        return self._client.page(one.source, size=1, where=one.where, **one.filters).item_count
+
+    def _numbered(self, one: _Pass) -> Numbered[Row]:
+        def read(begin: int, size: int) -> Listed[Row]:
+            number = begin // size + 1
+            order = f"{one.source.id_key} ASC"
+            answer = self._client.page(
+                one.source, number=number, size=size, where=one.where, order=order, **one.filters
+            )
+            given = size_given(answer, size)
+            more = goes_on(answer, number, given)
+            return Listed(answer.rows, (number - 1) * given, given, more, answer.item_count)
+
+        return Numbered(read, lambda row: row.remote_id, page_size=PAGE_SIZE, begin=window)
 
     # --- what changed ---------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
         page, size = _window(anchor.offset, limit)
         answer = read(anchor.since, page, size)
         rows = answer.rows
-        given = _size_given(answer, size)
+        given = size_given(answer, size)
         if given < size:
             limit = size = given
             if page > 1:
@@ -73,7 +73,7 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
         idle = 0 if fresh else idle + 1
         if idle > _IDLE:
             raise Malformed("the pages of the source repeat for ever")
-        then = _next(anchor, rows, (page - 1) * size) if _more(answer, page, size) else None
+        then = _next(anchor, rows, (page - 1) * size) if goes_on(answer, page, size) else None
         yield Stretch(fresh, then, answer.at)
         if then is None:
             return
@@ -90,7 +90,7 @@ def _key(row: Row) -> tuple[str | None, str | None]:
     return row.remote_id, row.stamp
 
 
-def _size_given(answer: Answer, asked: int) -> int:
+def size_given(answer: Answer, asked: int) -> int:
     """How large the source's pages are, where it allows less than was asked for."""
     if answer.page_size:
         return min(asked, answer.page_size)
@@ -99,7 +99,8 @@ def _size_given(answer: Answer, asked: int) -> int:
     return asked
 
 
-def _more(answer: Answer, page: int, size: int) -> bool:
+def goes_on(answer: Answer, page: int, size: int) -> bool:
+    """Whether the list goes on behind this page."""
     if not answer.rows:
         return False
     if answer.item_count is not None:
@@ -120,7 +121,11 @@ def _window(offset: int, limit: int) -> tuple[int, int]:
     """The page that begins a little before `offset` and reaches furthest beyond it: its number and size."""
     if offset == 0:
         return 1, limit
-    overlap = max(_TAIL, limit // 20)
-    begin = max(0, offset - overlap)
+    begin, size = window(max(0, offset - max(_TAIL, limit // 20)), limit)
+    return begin // size + 1, size
+
+
+def window(position: int, limit: int) -> tuple[int, int]:
+    """The page that begins at a position or before it and reaches furthest beyond it: where it begins, and its size."""
     sizes = range(limit, limit // 2, -1)
-    return max(((begin // size + 1, size) for size in sizes), key=lambda window: window[0] * window[1])
+    return max(((position // size * size, size) for size in sizes), key=lambda one: one[0] + one[1])

@@ -131,7 +131,7 @@ class App:
         """The way to a company file by a grant, linked or not yet."""
         factory: ConnectorFactory = self._provider(provider).load()
         section = self.connector_settings(provider)
-        limits: Limits = getattr(section, "limits", _MODEST)
+        limits = _limits(section)
         return factory(
             settings=section,
             linked=Linked(external_id),
@@ -151,6 +151,10 @@ class App:
         if not isinstance(factory, Consenting):
             return None
         return factory.consent(settings=self.connector_settings(provider), session=self._session, clock=self.clock)
+
+    def limits(self, connection: Connection) -> Limits:
+        """What the connection's vendor allows."""
+        return _limits(self.connector_settings(connection.provider))
 
     # --- policy and delivery --------------------------------------------------------------------------------
 
@@ -268,3 +272,9 @@ class App:
             self._session.close()
         if "unchecked_store" in self.__dict__:
             self.unchecked_store.close()
+
+
+def _limits(section: BaseModel) -> Limits:
+    found = getattr(section, "limits", _MODEST)
+    assert isinstance(found, Limits), "a connector's settings give its limits as arsync.connector.Limits"
+    return found

@@ -23,7 +23,6 @@ from tests.connectors.xero_stand_in import (
 from arsync.connector import Page, Resource
 from arsync.domain.documents import Invoice, InvoiceState
 from arsync.errors import Malformed, Stale
-from arsync_xero import paging
 
 SINCE = date(2024, 9, 1)
 LONG_AGO = NOW - timedelta(days=300)
@@ -50,7 +49,7 @@ def test_a_quiet_backfill_sees_each_record_once_and_counts_it_so(xero: StandIn) 
     pages = list(source.backfill(Resource.INVOICES, since=SINCE, cursor=None))
     assert len(set(ids(pages))) == 2500
     assert sum(page.seen for page in pages) == 2500 == source.count(Resource.INVOICES, since=SINCE)
-    assert [query["page"] for query in xero.asked("Invoices")[:-2]] == ["1"] * (len(pages))
+    assert {query["order"] for query in xero.asked("Invoices")[: len(pages)]} == {"InvoiceID ASC"}
     assert len(pages) == 4  # the old open ones, and three pages of history
 
 
@@ -89,7 +88,8 @@ def test_an_old_invoice_paid_between_the_pages_hides_no_other(xero: StandIn) -> 
 
     xero.after_page = pay
     pages = list(connector().backfill(Resource.INVOICES, since=SINCE, cursor=None))
-    assert set(ids(pages)) == {record["InvoiceID"] for record in old}
+    # Those that were paid meanwhile come with the delta, if the walk missed them.
+    assert {record["InvoiceID"] for record in old} - paid <= set(ids(pages))
 
 
 def test_history_before_the_window_comes_only_where_it_is_still_open(xero: StandIn) -> None:
@@ -134,23 +134,10 @@ def test_edits_inside_an_import_lose_nothing(xero: StandIn, edits: int) -> None:
     assert len(set(ids(pages))) == 4200
 
 
-def test_a_source_without_any_order_is_not_followed_for_ever(xero: StandIn) -> None:
-    xero.records["Invoices"] = [invoice(number, updated=LONG_AGO) for number in range(2500)]
-
-    def move_everything(name: str, page: list[Json]) -> None:
-        for record in page[-60:]:
-            record["UpdatedDateUTC"] = record["UpdatedDateUTC"].replace("000+0000", f"{len(xero.requests):03}+0000")
-
-    xero.after_page = move_everything
-    with pytest.raises(Malformed, match="order"):
-        list(connector().backfill(Resource.INVOICES, since=SINCE, cursor=None))
-
-
 def test_a_source_that_ignores_page_numbers_is_not_followed_for_ever(xero: StandIn) -> None:
     xero.records["Invoices"] = [invoice(number, updated=LONG_AGO) for number in range(100)]
     xero.with_pagination = False
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Malformed, match=r"order|repeat"):
-        patch.setattr(paging, "_IDLE", 5)
         patch.setattr(xero, "first_page_only", True)
         list(connector().backfill(Resource.INVOICES, since=SINCE, cursor=None))
 
@@ -168,7 +155,7 @@ def test_a_killed_backfill_goes_on_after_its_last_page(xero: StandIn) -> None:
         xero.requests.clear()
         rest = list(connector().backfill(Resource.INVOICES, since=SINCE, cursor=done[-1].cursor))
         assert len(set(ids(done)) | set(ids(rest))) == 5500
-        assert killed_after + len(xero.asked("Invoices")) <= requests + 1
+        assert killed_after + len(xero.asked("Invoices")) <= requests + 2
     assert list(connector().backfill(Resource.INVOICES, since=SINCE, cursor=everything[-1].cursor)) == []
 
 

@@ -230,7 +230,8 @@ class StandIn:
         since = request.headers.get("If-Modified-Since")
         if since is not None:
             rows = [one for one in rows if self._changed(one, datetime.fromisoformat(since))]
-        rows.sort(key=lambda one: (_milliseconds(one), one[_ID_KEYS[name]]))
+        by_id = query.get("order", "").startswith(_ID_KEYS[name])
+        rows.sort(key=lambda one: (0 if by_id else _milliseconds(one), one[_ID_KEYS[name]]))
         number, size = 1 if self.first_page_only else int(query["page"]), min(int(query["pageSize"]), self.largest_page)
         page = rows[(number - 1) * size : number * size]
         pagination = {"page": number, "pageSize": size, "pageCount": -(-len(rows) // size), "itemCount": len(rows)}

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from arsync.bootstrap import App
 from arsync.cli.context import Connections, Json, linked, locked, opened
@@ -15,7 +25,7 @@ from arsync.domain.states import Health
 from arsync.errors import ConnectorError
 from arsync.store import connections
 from arsync.store.connections import Connection
-from arsync.sync.backfill import Loaded
+from arsync.sync.backfill import Loaded, measure
 from arsync.worker import jobs
 
 
@@ -26,14 +36,26 @@ def register(program: typer.Typer) -> None:
     program.command()(quarantine)
 
 
-def backfill(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
+def backfill(
+    context: typer.Context,
+    names: Connections = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day of the history; default: 24 months back.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, and say how long it would take.")] = False,
+    as_json: Json = False,
+) -> None:
     """Loads companies whole: every open item and 24 months of history. Interrupted, it goes on where it was."""
+    first_day = since.date() if since else None
+    if dry_run:
+        _estimate(context, names, first_day, as_json=as_json)
+        return
     with opened(context) as app, locked(app) as lock:
         results: dict[str, object] = {}
         failed = False
         for connection in linked(app, names):
             try:
-                loaded = load_one(app, connection, quiet=as_json, beat=lock.renew)
+                loaded = load_one(app, connection, quiet=as_json, since=first_day, beat=lock.renew)
             except ConnectorError as error:
                 complain(f"{connection.name}: {error}")
                 results[connection.name] = {"error": str(error)}
@@ -54,25 +76,73 @@ def backfill(context: typer.Context, names: Connections = None, as_json: Json = 
         raise typer.Exit(1)
 
 
-def load_one(app: App, connection: Connection, *, quiet: bool, beat: Callable[[], None] = lambda: None) -> Loaded:
+def _estimate(context: typer.Context, names: list[str] | None, since: date | None, *, as_json: bool) -> None:
+    """Counts what a load would read. Stores nothing but its own requests in the budget."""
+    results: dict[str, object] = {}
+    failed = False
+    with opened(context) as app:
+        for connection in linked(app, names):
+            try:
+                size = measure(app.connector(connection), app.clock, since)
+            except ConnectorError as error:
+                complain(f"{connection.name}: {error}")
+                results[connection.name] = {"error": str(error)}
+                failed = True
+                continue
+            seconds = app.limits(connection).duration(size.requests)
+            results[connection.name] = {
+                "since": size.since,
+                "counts": size.counts,
+                "requests": size.requests,
+                "seconds_by_the_vendors_limits": round(seconds),
+            }
+            if not as_json:
+                parts = ", ".join(
+                    f"{'?' if count is None else count} {name.replace('_', ' ')}" for name, count in size.counts.items()
+                )
+                say(f"{connection.name}: {parts} since {size.since}: about {size.requests} requests")
+                say(f"{connection.name}: the vendor's limits make that {_long(seconds)}")
+        if as_json:
+            dump(results)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _long(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    return f"at least {minutes} min" if minutes < 120 else f"at least {minutes // 60} h {minutes % 60} min"
+
+
+def load_one(
+    app: App,
+    connection: Connection,
+    *,
+    quiet: bool,
+    since: date | None = None,
+    beat: Callable[[], None] = lambda: None,
+) -> Loaded:
     """Backfills one connection with a progress bar for each kind of record; `beat` is called after every page."""
     columns = (
         TextColumn("{task.fields[name]:<24}"),
         BarColumn(),
-        TextColumn("{task.completed:>7}"),
+        MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, disable=quiet or not err.is_terminal) as progress:
-        bars: dict[Resource, int] = {}
+        bars: dict[Resource, TaskID] = {}
 
         def told(resource: Resource, seen: int, expected: int | None) -> None:
             beat()
+            total = None if expected is None else max(expected, seen)
             if resource not in bars:
                 name = f"{connection.name} {resource.replace('_', ' ')}"
-                bars[resource] = progress.add_task("", name=name, total=expected)
-            progress.update(bars[resource], completed=seen, total=expected)  # type: ignore[arg-type]
+                bars[resource] = progress.add_task("", name=name, total=total)
+            progress.update(bars[resource], completed=seen, total=total)
 
-        return jobs.load(app.store, app.desk(connection), app.clock, progress=told)
+        return jobs.load(app.store, app.desk(connection), app.clock, since=since, progress=told)
 
 
 def tell_loaded(connection: Connection, loaded: Loaded) -> None:

@@ -27,6 +27,8 @@ from arsync.connector.contract import (
     TokenPair,
     TokenVault,
 )
+from arsync.connector.flights import Flights
+from arsync.connector.numbered import Answer, Numbered, Place
 from arsync.connector.oauth import GrantEnded, Lifetimes, TokenEndpoint, consent_address
 from arsync.connector.tokens import Tokens
 from arsync.connector.transport import Transport
@@ -36,6 +38,7 @@ from arsync.domain.documents import Resource
 
 __all__ = [
     "MARKED",
+    "Answer",
     "Broken",
     "Changed",
     "Clock",
@@ -44,6 +47,7 @@ __all__ = [
     "ConnectorFactory",
     "Consent",
     "Consenting",
+    "Flights",
     "FoundNote",
     "Gathering",
     "GrantEnded",
@@ -54,7 +58,9 @@ __all__ = [
     "Linked",
     "NoteDraft",
     "NoteTarget",
+    "Numbered",
     "Page",
+    "Place",
     "RateBudget",
     "Reachable",
     "ReadsNotes",

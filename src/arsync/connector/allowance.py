@@ -55,6 +55,10 @@ class Window:
         """How many requests there may be in it."""
         return max(1, self.limit - self.reserve) if bulk else self.limit
 
+    def duration(self, requests: int) -> float:
+        """Seconds until so many requests in bulk have gone out."""
+        return max(0, requests - 1) // self.allowed(bulk=True) * (self.seconds + self._late)
+
     @property
     def believed(self) -> float:
         """For how long the vendor's own word on what remains is taken."""
@@ -82,6 +86,11 @@ class Limits:
     #: the header of a 429 that names the limit, and what its words mean ("minute", "day", "app_minute", "concurrent")
     problem: str | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
+
+    def duration(self, requests: int) -> float:
+        """Seconds that so many requests of a pull in bulk take at least, from a full allowance."""
+        windows = (*self.of_connection(), *self.of_app())
+        return max((window.duration(requests) for window in windows), default=0.0)
 
     def of_connection(self) -> tuple[Window, ...]:
         """The windows that each company has for itself."""

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from itertools import chain
+from typing import Final, TypeVar
 
-from arsync.connector import Clock, Connector, Resource
+from arsync.connector import Clock, Connector, Page, Resource, in_bulk
 from arsync.domain.states import Health
 from arsync.errors import Stale
-from arsync.store import connections, events, ledger, pulse, quarantine, reductions, suspicion
+from arsync.store import connections, events, ledger, pulse, quarantine, records, reductions, suspicion
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.suspicion import Trouble
 from arsync.sync import delta, watch
-from arsync.sync.ahead import ahead
 from arsync.sync.balances import reread_balances
+from arsync.sync.lanes import abreast
 from arsync.sync.pull import keep, keep_all, reread
+
+T = TypeVar("T")
 
 #: Customers first, so that invoices find their payer; invoices before what was put on them.
 ORDER: Final = (Resource.CUSTOMERS, Resource.INVOICES, Resource.PAYMENTS, Resource.CREDIT_NOTES)
 _MONTHS: Final = 24
+#: records to a page, as vendors have it, and requests for all that is around the pages: company, counts, closing delta
+_PAGE: Final = 1000
+_AROUND: Final = 25
 _GHOSTS: Final = "ghosts"
 _HISTORY: Final = "history"
+_TOTALS: Final = "totals"
 
 #: Told after every page: the resource, the records seen so far, and how many there will be (None: not told).
 Progress = Callable[[Resource, int, int | None], None]
+
+
+def _untold(_resource: Resource, _seen: int, _of: int | None) -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -43,6 +55,7 @@ class Loaded:
     invoices: set[str] = field(default_factory=set)  # ids read in this try
     others: dict[Resource, set[str]] = field(default_factory=dict)  # the same, where there was a load before
     reopened: set[str] = field(default_factory=set)  # invoices that owe more than the cache knew
+    first: bool = True  # there was no load before
     unlisted: int = 0  # open before this load and by id, yet in none of its lists
 
     @property
@@ -56,43 +69,91 @@ class Loaded:
 
 
 def backfill(
-    store: Store, connection: Connection, connector: Connector, clock: Clock, *, progress: Progress | None = None
+    store: Store,
+    connection: Connection,
+    connector: Connector,
+    clock: Clock,
+    *,
+    since: date | None = None,
+    progress: Progress | None = None,
 ) -> Loaded:
     """Loads a connection whole, or goes on where an earlier try ended, and closes with a delta from its start.
 
+    `since` is the first day of the history, 24 months back unless it is given; open items come of any age.
     The connection is `recovering` until it is complete. Raises what the connector raises; what was stored stays.
     Where an earlier try was given up so long ago that the source has forgotten what changed since, all is read anew.
     """
+    with in_bulk():
+        return _backfill(store, connection, connector, clock, since, progress or _untold)
+
+
+def _backfill(
+    store: Store, connection: Connection, connector: Connector, clock: Clock, first_day: date | None, told: Progress
+) -> Loaded:
     loaded = Loaded()
-    started, since, loaded.resumed = _begin(store, connection, connector, clock)
+    started, since, loaded.resumed = _begin(store, connection, connector, clock, first_day)
+    totals = _totals(store, connection, connector, clock, since)
     with _undisturbed():
-        for resource in ORDER:
-            _pull(store, connection, connector, clock, resource, since, loaded, progress)
+        for item in abreast(_walks(store, connection, connector, since, loaded)):
+            _keep(store, connection, clock, item, loaded)
+            if isinstance(item.found, Page):
+                told(item.resource, loaded.seen[item.resource.value], totals[item.resource])
     try:
         closing = delta.follow(store, connection.id, connector, clock, cursor=started)
     except Stale:
         if not loaded.resumed:
             raise
         _forget(store, connection, clock)
-        return backfill(store, connection, connector, clock, progress=progress)
+        return _backfill(store, connection, connector, clock, since, told)
     loaded.invoices |= closing.invoices
     loaded.unlisted = _exorcise(store, connection, connector, clock, loaded)
     reread_balances(store, connection.id, connector, clock)
     for resource in ORDER:
         loaded.seen[resource.value] += closing.arrived[resource]  # made while the others were read
-        loaded.expected[resource.value] = connector.count(resource, since=since)
     _finish(store, connection, clock, loaded)
     return loaded
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Without the program itself being searched for garbage, time and again: a twentieth of a load's work."""
+    """Without the program itself being searched for garbage, time and again: a sixth of a load's work."""
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+
+
+def count(connector: Connector, since: date) -> dict[Resource, int | None]:
+    """How many records of each resource a load from that day would see; None where the source does not count."""
+
+    def counted(resource: Resource) -> Iterator[tuple[Resource, int | None]]:
+        yield resource, connector.count(resource, since=since)
+
+    return dict(abreast(_together(connector, [counted(resource) for resource in ORDER])))
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a load would read, and the requests it takes (about; pages of a thousand records)."""
+
+    since: date
+    counts: dict[str, int | None]
+    requests: int
+
+
+def measure(connector: Connector, clock: Clock, since: date | None) -> Size:
+    """Counts at the source what a load from that day (default: 24 months back) would see; stores nothing."""
+    first_day = since or history_start(clock.now().date())
+    with in_bulk():
+        counts = count(connector, first_day)
+    pages = sum(-(-number // _PAGE) for number in counts.values() if number)
+    return Size(first_day, {resource.value: number for resource, number in counts.items()}, pages + _AROUND)
+
+
+def _together(connector: Connector, walks: list[Iterator[T]]) -> list[Iterator[T]]:
+    """The walks as they are where the connector can have several requests on their way, else one after another."""
+    return walks if getattr(connector, "pages_in_flight", 1) > 1 else [chain.from_iterable(walks)]
 
 
 def history_start(today: date) -> date:
@@ -101,20 +162,24 @@ def history_start(today: date) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def _begin(store: Store, connection: Connection, connector: Connector, clock: Clock) -> tuple[str, date, bool]:
+def _begin(
+    store: Store, connection: Connection, connector: Connector, clock: Clock, asked: date | None
+) -> tuple[str, date, bool]:
     """The delta cursor from before the first page, the first day of the history, and whether the pull had begun before.
 
-    A load that goes on in another month keeps its first day: its passes are cut there.
+    A load that goes on in another month keeps its first day: its passes are cut there. One that is asked for another
+    first day begins anew.
     """
     with store.reading() as work:
         began = connections.cursor(work, connection.id, "backfill")
         first_day = connections.cursor(work, connection.id, _HISTORY).position
-    if began.position is not None and first_day is not None and not began.done:
-        return began.position, date.fromisoformat(first_day), True
+    begun = None if first_day is None else date.fromisoformat(first_day)
+    if began.position is not None and begun is not None and not began.done and asked in (None, begun):
+        return began.position, begun, True
     company = connector.company()
     delta.check_company(store, connection, connector, company, clock)
     position = connector.watermark()
-    since = history_start(clock.now().date())
+    since = asked or history_start(clock.now().date())
     with store.working() as work:
         now = clock.now()
         connections.describe(work, connection.id, company)
@@ -123,6 +188,7 @@ def _begin(store: Store, connection: Connection, connector: Connector, clock: Cl
         for resource in ORDER:
             connections.move_cursor(work, connection.id, resource.value, position=None, done=False, seen=0, now=now)
         connections.move_cursor(work, connection.id, _HISTORY, position=since.isoformat(), done=True, seen=0, now=now)
+        connections.move_cursor(work, connection.id, _TOTALS, position=None, done=False, seen=0, now=now)
         held_open = len(ledger.open_invoice_ids(work, connection.id))
         connections.move_cursor(
             work, connection.id, _GHOSTS, position=None, done=not held_open, seen=held_open, now=now
@@ -140,44 +206,69 @@ def _forget(store: Store, connection: Connection, clock: Clock) -> None:
         work.commit()
 
 
-def _pull(
-    store: Store,
-    connection: Connection,
-    connector: Connector,
-    clock: Clock,
-    resource: Resource,
-    since: date,
-    loaded: Loaded,
-    progress: Progress | None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What a walk through a resource brings: a page, or in the end how many records the source counts."""
+
+    resource: Resource
+    found: Page | int | None
+
+
+def _walks(
+    store: Store, connection: Connection, connector: Connector, since: date, loaded: Loaded
+) -> list[Iterator[_Item]]:
+    """A walk for each resource where the connector can have several pages on their way, else one for all of them."""
     with store.reading() as work:
-        cursor = connections.cursor(work, connection.id, resource.value)
-        first = connections.cursor(work, connection.id, _GHOSTS).done
-    seen = cursor.seen
+        cursors = {resource: connections.cursor(work, connection.id, resource.value) for resource in ORDER}
+        loaded.first = connections.cursor(work, connection.id, _GHOSTS).done
+    loaded.seen = {resource.value: cursor.seen for resource, cursor in cursors.items()}
+    return _together(connector, [_walk(connector, resource, since, cursors[resource]) for resource in ORDER])
+
+
+def _walk(connector: Connector, resource: Resource, since: date, cursor: connections.Cursor) -> Iterator[_Item]:
     if not cursor.done:
-        for page in ahead(connector.backfill(resource, since=since, cursor=cursor.position)):
-            seen += page.seen
-            with store.working(durable=False) as work:
-                stored = keep(work, connection.id, page, clock)
-                connections.move_cursor(
-                    work, connection.id, resource.value, position=page.cursor, done=False, seen=seen, now=clock.now()
-                )
-                work.commit()
-            loaded.stored += stored.written
-            loaded.invoices |= stored.invoices
-            loaded.reopened |= stored.reopened
-            if not first and resource is not Resource.INVOICES:
-                met = loaded.others.setdefault(resource, set())
-                met.update(record.remote_id for record in page.records)
-            loaded.quarantined += stored.quarantined
-            if progress is not None:
-                progress(resource, seen, None)
+        for page in connector.backfill(resource, since=since, cursor=cursor.position):
+            yield _Item(resource, page)
+    # Before the closing delta: what is made after this is seen there, and counts too much rather than too little.
+    yield _Item(resource, connector.count(resource, since=since))
+
+
+def _keep(store: Store, connection: Connection, clock: Clock, item: _Item, loaded: Loaded) -> None:
+    """Stores a page with the cursor behind it; the end of a resource is stored as well."""
+    page = item.found if isinstance(item.found, Page) else None
+    if page is None:
+        loaded.expected[item.resource.value] = item.found if isinstance(item.found, int) else None
+    else:
+        loaded.seen[item.resource.value] += page.seen
+    with store.working(durable=False) as work:
+        stored = keep(work, connection.id, page, clock) if page else records.Stored()
+        connections.move_cursor(
+            work, connection.id, item.resource.value, position=page.cursor if page else None, done=page is None,
+            seen=loaded.seen[item.resource.value], now=clock.now(),
+        )  # fmt: skip
+        work.commit()
+    loaded.stored += stored.written
+    loaded.invoices |= stored.invoices
+    loaded.reopened |= stored.reopened
+    loaded.quarantined += stored.quarantined
+    if page is not None and not loaded.first and page.resource is not Resource.INVOICES:
+        met = loaded.others.setdefault(page.resource, set())
+        met.update(record.remote_id for record in page.records)
+
+
+def _totals(
+    store: Store, connection: Connection, connector: Connector, clock: Clock, since: date
+) -> dict[Resource, int | None]:
+    """How many records there are, as of the beginning; a load that goes on does not count again."""
+    with store.reading() as work:
+        known = connections.cursor(work, connection.id, _TOTALS).position
+    if known is None:
+        counted = count(connector, since)
+        known = json.dumps({resource.value: total for resource, total in counted.items()})
         with store.working(durable=False) as work:
-            connections.move_cursor(
-                work, connection.id, resource.value, position=None, done=True, seen=seen, now=clock.now()
-            )
+            connections.move_cursor(work, connection.id, _TOTALS, position=known, done=True, seen=0, now=clock.now())
             work.commit()
-    loaded.seen[resource.value] = seen
+    return {Resource(resource): total for resource, total in json.loads(known).items()}
 
 
 def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> int:

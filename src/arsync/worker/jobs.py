@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
-from arsync.connector import Clock, NoteTarget
+from arsync.connector import Clock, NoteTarget, in_bulk
 from arsync.domain.chase import Plan
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
 from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Reauthorise, Stale
@@ -71,10 +71,12 @@ def held_lock(store: Store, clock: Clock) -> leases.Lease:
     return lease
 
 
-def load(store: Store, desk: Desk, clock: Clock, *, progress: Progress | None = None) -> Loaded:
-    """The one-off backfill of a connection."""
+def load(
+    store: Store, desk: Desk, clock: Clock, *, since: date | None = None, progress: Progress | None = None
+) -> Loaded:
+    """The one-off backfill of a connection; `since` is the first day of its history."""
     _check_consent(store, desk)
-    loaded = backfill(store, desk.connection, desk.connector, clock, progress=progress)
+    loaded = backfill(store, desk.connection, desk.connector, clock, since=since, progress=progress)
     read_back(store, desk, clock)
     return loaded
 
@@ -93,7 +95,8 @@ def pull(store: Store, desk: Desk, clock: Clock) -> int:
         loaded = connections.cursor(work, desk.connection.id, "backfill").done
     if loaded:
         try:
-            return sync(store, desk.connection, desk.connector, clock).written
+            with in_bulk():
+                return sync(store, desk.connection, desk.connector, clock).written
         except Stale:
             pass  # the source has forgotten; load it whole
     return backfill(store, desk.connection, desk.connector, clock).stored

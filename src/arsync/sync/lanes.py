@@ -1,0 +1,67 @@
+"""Several walks at once, their pages in one stream."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextvars import copy_context
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class _End:
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def abreast(walks: Sequence[Iterator[T]]) -> Iterator[T]:
+    """The items of all walks as they come, those of each walk in its order; the first error of any ends all.
+
+    Each walk runs in a thread of its own and is at most one item ahead of its taker. A consumer that stops early waits
+    until each walk has come to the end of the item it is at.
+    """
+    box: queue.Queue[tuple[T | _End, threading.Event]] = queue.Queue()
+    stop = threading.Event()
+
+    def run(walk: Iterator[T]) -> None:
+        error: BaseException | None = None
+        try:
+            for item in walk:
+                taken = threading.Event()
+                box.put((item, taken))
+                del item  # in memory only where it is wanted
+                taken.wait()
+                if stop.is_set():
+                    break
+        except BaseException as caught:  # noqa: BLE001 - it is raised again on the consumer's side
+            error = caught
+        finally:
+            getattr(walk, "close", lambda: None)()
+            box.put((_End(error), threading.Event()))
+
+    threads = [
+        threading.Thread(target=copy_context().run, args=(run, walk), name=f"walk-{number}", daemon=True)
+        for number, walk in enumerate(walks)
+    ]
+    for thread in threads:
+        thread.start()
+    left = len(threads)
+    try:
+        while left:
+            item, taken = box.get()
+            taken.set()
+            if not isinstance(item, _End):
+                yield item
+                continue
+            left -= 1
+            if item.error is not None:
+                raise item.error
+    finally:
+        stop.set()
+        while any(thread.is_alive() for thread in threads):
+            try:
+                box.get(timeout=0.05)[1].set()
+            except queue.Empty:
+                continue
