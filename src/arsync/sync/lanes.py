@@ -17,7 +17,8 @@ class _End:
 
 
 def abreast(walks: Sequence[Iterator[T]]) -> Iterator[T]:
-    """The items of all walks as they come, those of each walk in its order; the first error of any ends all.
+    """The items of all walks as they come, those of each walk in its order. The first error of any is raised when the
+    others have come to their ends: what they bring is kept.
 
     Each walk runs in a thread of its own and is at most one item ahead of its taker. A consumer that stops early waits
     until each walk has come to the end of the item it is at.
@@ -48,6 +49,7 @@ def abreast(walks: Sequence[Iterator[T]]) -> Iterator[T]:
     for thread in threads:
         thread.start()
     left = len(threads)
+    failed: BaseException | None = None
     try:
         while left:
             item, taken = box.get()
@@ -56,8 +58,9 @@ def abreast(walks: Sequence[Iterator[T]]) -> Iterator[T]:
                 yield item
                 continue
             left -= 1
-            if item.error is not None:
-                raise item.error
+            failed = failed or item.error
+        if failed is not None:
+            raise failed
     finally:
         stop.set()
         while any(thread.is_alive() for thread in threads):
