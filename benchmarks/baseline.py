@@ -19,6 +19,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 _PAGE: Final = 1000
+_HOME: Final = "USD"  # the company's own currency
 _CONNECTION: Final = 1  # the one connection in the database
 _ISO2: Final = {"USA": "US", "GBR": "GB", "DEU": "DE", "FRA": "FR", "ESP": "ES", "ITA": "IT", "NLD": "NL",
                 "AUS": "AU", "NZL": "NZ", "CAN": "CA"}  # fmt: skip
@@ -134,11 +135,6 @@ class PostalAddress(_Pascal):
     country: str | None = None
 
 
-class Custom(_Pascal):
-    name: str | None = None
-    string_value: str | None = None
-
-
 class Linked(_Pascal):
     txn_id: str
     txn_type: str
@@ -187,7 +183,6 @@ class QboInvoice(_Pascal):
     total_amt: Decimal
     balance: Decimal
     line: list[SalesLine]
-    custom_field: list[Custom] = []
     due_date: str | None = None
     bill_email: Email | None = None
     private_note: str | None = None
@@ -240,7 +235,8 @@ def _qbo_customers(found: list[QboCustomer], page: dict[str, Rows]) -> None:
         country = _ISO2.get((each.bill_addr.country if each.bill_addr else None) or "")
         customers.append((
             _CONNECTION, each.id, each.display_name, "active" if each.active else "archived", parent, None,
-            parent or each.id, each.currency_ref.value, country, None, _units(each.balance),
+            parent or each.id, each.currency_ref.value, country, None,
+            _units(each.balance) if each.currency_ref.value == _HOME else None,  # in the company's own currency only
             _instant(each.meta_data.last_updated_time), each.sync_token,
         ))  # fmt: skip
         email = each.primary_email_addr.address if each.primary_email_addr else None
@@ -257,10 +253,9 @@ def _qbo_invoices(found: list[QboInvoice], page: dict[str, Rows]) -> None:
             state = "void"
         else:
             state = "open" if each.balance else "paid"
-        reference = next((custom.string_value for custom in each.custom_field if custom.name == "P.O. Number"), None)
         invoices.append((
             _CONNECTION, each.id, each.doc_number, each.customer_ref.value, state, each.currency_ref.value,
-            _units(each.total_amt), _units(each.balance), each.txn_date, each.due_date, reference,
+            _units(each.total_amt), _units(each.balance), each.txn_date, each.due_date, None,
             each.bill_email.address if each.bill_email else None,
             _instant(each.meta_data.last_updated_time), each.sync_token,
         ))  # fmt: skip
