@@ -45,6 +45,7 @@ _VOIDED: Final = "Voided"
 _PURCHASE_ORDER: Final = re.compile(r"p\.? ?o\.?\b|purchase order|(your|customer|client)\W+order", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"(your|customer|client)\W+ref", re.IGNORECASE)
 _SEPARATOR: Final = re.compile(r'[,;](?=(?:[^"]*"[^"]*")*[^"]*$)')  # but not inside quotes
+_IS_LIST: Final = re.compile("[,;<]")
 _IN_BRACKETS: Final = re.compile(r"<([^<>]*)>\s*$")
 
 
@@ -117,6 +118,8 @@ def _invoice(found: wire.Invoice, home: Home) -> Invoice | Deleted:
         return _tombstone(Resource.INVOICES, found)
     total = _amount(found.total_amt, "TotalAmt")
     balance = _amount(found.balance, "Balance")
+    order, reference = _customers_own(found) if found.custom_field else (None, None)
+    email, copies = _sent_to(found)
     return Invoice(
         remote_id=_id(found),
         number=_text(found.doc_number) or "",
@@ -127,14 +130,14 @@ def _invoice(found: wire.Invoice, home: Home) -> Invoice | Deleted:
         balance=balance,
         issued_on=_date(found.txn_date, "TxnDate"),
         due_on=_day(found.due_date, "DueDate") if found.due_date else None,
-        reference=_custom(found, _REFERENCE),
-        email=_first_address(found.bill_email),
+        reference=reference,
+        email=email,
         lines=tuple([_line(line) for line in found.line or () if _is_sold(line)]),
         updated_at=_updated_at(found),
         version=_text(found.sync_token) or "",
-        purchase_order=_text(found.po_number) or _custom(found, _PURCHASE_ORDER),
+        purchase_order=_text(found.po_number) or order,
         terms=_named(found.sales_term_ref),
-        copies=_copies(found),
+        copies=copies,
         exchange_rate=_rate(found.exchange_rate),
     )
 
@@ -168,20 +171,35 @@ def _line(line: wire.Line) -> InvoiceLine:
     return InvoiceLine(description or "", quantity, worth)
 
 
-def _custom(found: wire.Invoice, kind: re.Pattern[str]) -> str | None:
+def _customers_own(found: wire.Invoice) -> tuple[str | None, str | None]:
+    """What the customer calls it, by custom fields: purchase order and other reference."""
+    order = reference = None
     for custom in found.custom_field or ():
-        if custom.string_value and custom.name and kind.match(custom.name):
-            return _text(custom.string_value)
-    return None
+        if custom.string_value and custom.name:
+            is_order, is_reference = _meaning(custom.name)
+            if is_order:
+                order = order or _text(custom.string_value)
+            elif is_reference:
+                reference = reference or _text(custom.string_value)
+    return order, reference
 
 
-def _copies(found: wire.Invoice) -> tuple[str, ...]:
-    """Who else was sent the invoice, each once."""
-    first = _first_address(found.bill_email)
-    others = _addresses(found.bill_email) if _is_list(found.bill_email) else []
-    if found.bill_email_cc:
-        others = others + _addresses(found.bill_email_cc)
-    return tuple(dict.fromkeys(other for other in others if other != first)) if others else ()
+@lru_cache(maxsize=256)
+def _meaning(name: str) -> tuple[bool, bool]:
+    return bool(_PURCHASE_ORDER.match(name)), bool(_REFERENCE.match(name))
+
+
+def _sent_to(found: wire.Invoice) -> tuple[str | None, tuple[str, ...]]:
+    """The address that the invoice was sent to, and the others, each once."""
+    billed = found.bill_email
+    if found.bill_email_cc is None and isinstance(billed, wire.Email):
+        address = billed.address
+        if not address or not _IS_LIST.search(address):
+            return (address.strip() or None if address else None), ()
+    every = _addresses(billed)
+    others = dict.fromkeys(every[1:] + _addresses(found.bill_email_cc))
+    first = every[0] if every else None
+    return first, tuple(other for other in others if other != first)
 
 
 def _payment(found: wire.Payment, home: Home) -> Payment | Deleted:
@@ -376,24 +394,15 @@ def _bare(part: str) -> str:
     return (inside[1] if inside else part).strip()
 
 
-def _is_list(email: wire.Email | str | None) -> bool:
-    text = email.address if isinstance(email, wire.Email) else email
-    return text is not None and ("," in text or ";" in text)
-
-
-def _first_address(email: wire.Email | str | None) -> str | None:
-    if isinstance(email, wire.Email) and email.address and not _is_list(email):
-        return _bare(email.address) or None
-    return next(iter(_addresses(email)), None)
-
-
 def _named(ref: wire.NamedRef | str | None) -> str | None:
     return ref.name or None if isinstance(ref, wire.NamedRef) else None
 
 
 def _rate(rate: Decimal | None) -> Decimal | None:
     """Of a document in another currency: QuickBooks, too, counts home units for one of it."""
-    return rate if rate is not None and rate.is_finite() and rate > 0 and rate != 1 else None
+    if rate is None:
+        return None
+    return rate if rate.is_finite() and rate > 0 and rate != 1 else None
 
 
 def _phone(phone: wire.Phone | str | None) -> str | None:
