@@ -210,6 +210,8 @@ class Referee:
             if reason := NO_ANSWER.get((provider, status or 0, method)):
                 self.counts[provider, reason] += 1
                 return _refusal(exchange)
+        if exchange.answer_type.startswith("application/pdf"):
+            return [] if exchange.answer.startswith("%PDF-") else ["the answer is no PDF"]
         of = document.shapes.of
         fresh: set[Hashable] = set()
         if exchange.spoilt:

@@ -42,7 +42,9 @@ class QuickBooksFields:
             if exchange.resource.capitalize() in self._entities and exchange.body and (exchange.status or 0) < 400:
                 body = msgspec.json.decode(exchange.body)
                 found += self._record(exchange.resource.capitalize(), body, "request")
-            if exchange.status == 200:
+            if exchange.status == 200 and exchange.answer_type.startswith("application/pdf"):
+                found += [] if exchange.answer.startswith("%PDF-") else ["the answer is no PDF"]
+            elif exchange.status == 200:
                 for entity, record in self._records(whole(msgspec.json.decode(exchange.answer), exchange.spoilt)):
                     found += self._record(entity, record, entity)
         except msgspec.DecodeError as error:

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 import requests
 from quickbooks.client import QuickBooks
 
-from arsync.connector import Clock, Transport
-from arsync.errors import Barred, Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater, Stale
+from arsync.connector import Clock, Transport, pdf_in
+from arsync.errors import Barred, Gone, Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater, Stale
 from arsync_quickbooks import wire
 
 _THROTTLED: Final = "3001"
+_NOT_FOUND: Final = "610"
 _STALE: Final = "5010"
 _NOT_ALLOWED: Final = frozenset({"3100", "3200", "3202"})
 _OK: Final = 200
@@ -191,6 +193,33 @@ class Books:
             raise OutcomeUnknown("the answer does not name what was created")
         return told.attachable
 
+    def single(self, entity: str, remote_id: str, **options: str) -> bytes:
+        """One record by its id, as QuickBooks sent it; Gone where there is none."""
+        path = f"{self._reads.api_url_v3}/company/{self._reads.company_id}/{entity.lower()}/{quote(remote_id, safe='')}"
+
+        def once() -> requests.Response:
+            answer = self._reads.make_request("GET", path, params=dict(options))
+            if answer.status_code != _OK:
+                raise _of_one(answer)
+            return answer
+
+        return self._transport.patiently(once).content
+
+    def pdf(self, entity: str, remote_id: str) -> bytes:
+        """One record as QuickBooks prints it; Gone where there is none."""
+        path = f"{self._reads.api_url_v3}/company/{self._reads.company_id}/{entity.lower()}"
+        headers = {"Accept": "application/pdf", "User-Agent": "arsync"}
+
+        def once() -> bytes:
+            answer = self._transport.request(
+                "GET", f"{path}/{quote(remote_id, safe='')}/pdf", headers=headers, stream=True
+            )
+            if answer.status_code != _OK:
+                raise _of_one(answer)
+            return pdf_in(answer)
+
+        return self._transport.patiently(once)
+
     def update(self, entity: str, body: Mapping[str, object], *, key: str) -> None:
         """A sparse update, sent once; Stale where the record has changed since its SyncToken was read."""
         sparse = msgspec.json.encode({**body, "sparse": True}).decode()
@@ -273,6 +302,11 @@ def _refusal(status: int, body: bytes) -> Rejected | RetryLater | Reauthorise:
     if status == _REFUSED and code in _NOT_ALLOWED:
         return Reauthorise(text)
     return Rejected(text)
+
+
+def _of_one(answer: requests.Response) -> Gone | Rejected | RetryLater | Reauthorise:
+    code, message = _fault(answer.content)
+    return Gone(f"{code} {message}") if code == _NOT_FOUND else _refusal(answer.status_code, answer.content)
 
 
 def _of_a_write(refusal: Rejected | RetryLater | Reauthorise) -> Rejected | RetryLater:

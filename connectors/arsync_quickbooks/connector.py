@@ -32,7 +32,7 @@ from arsync.connector import (
     Transport,
 )
 from arsync.domain.documents import CreditNote, Payment, Record
-from arsync.errors import Malformed, Rejected, Unverified
+from arsync.errors import Gone, Malformed, Rejected, Unverified
 from arsync_quickbooks import mapping, webhook, wire
 from arsync_quickbooks.auth import NotePlace, Settings, tokens
 from arsync_quickbooks.changes import ChangeLog, cursor_at
@@ -153,6 +153,20 @@ class Connector:
     def records(self, resource: Resource, remote_ids: Collection[str]) -> Iterator[Page]:
         """These records, a hundred to a request; one that QuickBooks does not find comes as `Deleted`."""
         return self._pull.by_id(resource, remote_ids, "")
+
+    # --- on demand ------------------------------------------------------------------------------------
+
+    def pay_link(self, invoice_id: str) -> str | None:
+        """The invoice's link, which it has where online payment is on and an address is on file; one request each."""
+        try:
+            told = wire.LINKED.decode(self._books.single("Invoice", invoice_id, include="invoiceLink"))
+        except (Gone, msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        return (told.invoice.invoice_link or None) if told.invoice is not None else None
+
+    def invoice_pdf(self, invoice_id: str) -> bytes:
+        """The invoice as QuickBooks prints it, at most 10 MB."""
+        return self._books.pdf("Invoice", invoice_id)
 
     # --- notes ----------------------------------------------------------------------------------------
 

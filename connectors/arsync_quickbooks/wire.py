@@ -148,6 +148,16 @@ class Annotated(Entity):
     notes: str | None = None
 
 
+class Linked(Wire):
+    invoice_link: str | None = None
+
+
+class LinkedAnswer(Wire):
+    """A single invoice, asked for with its link."""
+
+    invoice: Linked | None = None
+
+
 class CompanyInfo(Wire):
     company_name: str | None = None
     legal_name: str | None = None
@@ -248,6 +258,7 @@ INVOICE: Final = reader(Invoice)
 PAYMENT: Final = reader(Payment)
 CREDIT_MEMO: Final = reader(CreditMemo)
 CUSTOMER: Final = reader(Customer)
+LINKED: Final = reader(LinkedAnswer)
 ANNOTATED: Final = reader(Annotated)
 ATTACHABLE: Final = reader(Attachable)
 COMPANY_INFO: Final = reader(CompanyInfo)

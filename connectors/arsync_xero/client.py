@@ -20,7 +20,7 @@ from xero_python.api_client import ApiClient, Configuration
 from xero_python.api_client.oauth2 import OAuth2Token
 from xero_python.identity import IdentityApi
 
-from arsync.connector import Clock, NoteTarget, TargetKind, Transport
+from arsync.connector import Clock, NoteTarget, TargetKind, Transport, pdf_in
 from arsync.errors import Barred, Gone, Malformed, OutcomeUnknown, Reauthorise, Rejected
 from arsync_xero import rows, wire
 from arsync_xero.rows import Answer, Source
@@ -112,6 +112,19 @@ class Client:
         except msgspec.DecodeError:
             raise Malformed("the list of connections cannot be read") from None
         return {one.tenant_id: one.tenant_name or "" for one in found if one.tenant_id}
+
+    def online_invoice(self, invoice_id: str) -> str | None:
+        """The address of the invoice online, or None where it has none."""
+        try:
+            envelope = rows.open_envelope(self._read(self._accounting.get_online_invoice, invoice_id).data)
+        except Gone:
+            return None
+        found = _records(envelope.online_invoices, wire.online_invoice)
+        return (found[0].online_invoice_url or None) if found else None
+
+    def pdf(self, invoice_id: str) -> bytes:
+        """The invoice as Xero prints it, in memory: the SDK would write it to a path that the answer chooses."""
+        return self._read(self._accounting.get_invoice_as_pdf, invoice_id).data
 
     # --- notes --------------------------------------------------------------------------------------------
 
@@ -229,9 +242,12 @@ class _Bridge:
         if body is not None:
             sent["Content-Type"] = "application/json"
             data = json.dumps(body, ensure_ascii=False).encode()
+        as_pdf = sent.get("Accept") == "application/pdf"
         answer = self._transport.request(
-            method, url, effect=method != "GET", headers=sent, params=list(query_params or ()), data=data
+            method, url, effect=method != "GET", headers=sent, params=list(query_params or ()), data=data, stream=as_pdf
         )
+        if as_pdf and answer.status_code == 200:
+            return _Answered(200, answer.headers, pdf_in(answer))
         if 200 <= answer.status_code < 300:
             return _Answered(answer.status_code, answer.headers, answer.content)
         reason = _reason(answer.content, f"HTTP {answer.status_code}")

@@ -324,6 +324,16 @@ class Connector:
                 if MARKED in text:
                     yield FoundNote(target, text)
 
+    # --- on demand ----------------------------------------------------------------------------------------------
+
+    def pay_link(self, invoice_id: str) -> str | None:
+        """The online invoice's address; one request each."""
+        return self._client.online_invoice(invoice_id)
+
+    def invoice_pdf(self, invoice_id: str) -> bytes:
+        """The invoice as Xero prints it, at most 10 MB."""
+        return self._client.pdf(invoice_id)
+
     # --- facts on invoices --------------------------------------------------------------------------------------
 
     def write_fact(self, fact: InvoiceFact) -> None:

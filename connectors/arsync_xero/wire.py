@@ -187,6 +187,10 @@ class InvoiceReminder(_Wire):
     enabled: bool | None = None
 
 
+class OnlineInvoice(_Wire):
+    online_invoice_url: str | None = None
+
+
 class HistoryRecord(_Wire):
     details: str | None = None
     validation_errors: list[Raw] | None = None
@@ -220,6 +224,7 @@ class Envelope(_Wire):
     organisations: Records = UNSET
     invoice_reminders: Records = UNSET
     history_records: Records = UNSET
+    online_invoices: Records = UNSET
 
 
 class Whole(_Wire):
@@ -264,6 +269,7 @@ overpayment: Final = msgspec.json.Decoder(Overpayment, strict=False)
 prepayment: Final = msgspec.json.Decoder(Prepayment, strict=False)
 organisation: Final = msgspec.json.Decoder(Organisation, strict=False)
 invoice_reminder: Final = msgspec.json.Decoder(InvoiceReminder, strict=False)
+online_invoice: Final = msgspec.json.Decoder(OnlineInvoice, strict=False)
 history_record: Final = msgspec.json.Decoder(HistoryRecord, strict=False)
 tenants: Final = msgspec.json.Decoder(list[Tenant], strict=False)
 refusal: Final = msgspec.json.Decoder(Refusal, strict=False)

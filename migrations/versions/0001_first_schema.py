@@ -287,6 +287,16 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "pay_links",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_pay_links_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "invoice_id", name=op.f("pk_pay_links")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "payments",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("remote_id", sa.String(length=64), nullable=False),
@@ -358,6 +368,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_quarantine_connection_id")),
         sa.PrimaryKeyConstraint("connection_id", "resource", "remote_id", name=op.f("pk_quarantine")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "reminder_answers",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("reminds", sa.Boolean(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_reminder_answers_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", name=op.f("pk_reminder_answers")),
     )
     op.create_table(
         "messages",
@@ -612,6 +631,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_messages_state")
 
     op.drop_table("messages")
+    op.drop_table("reminder_answers")
     op.drop_table("quarantine")
     op.drop_table("pulse")
     op.drop_table("promises")
@@ -622,6 +642,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_payments_customer")
 
     op.drop_table("payments")
+    op.drop_table("pay_links")
     with op.batch_alter_table("invoices", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_invoices_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")

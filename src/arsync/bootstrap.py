@@ -212,6 +212,7 @@ class App:
             max_per_run=self.settings.safety.max_messages_per_run,
             max_staleness=self.settings.safety.max_staleness,
             breaker_factor=self.settings.safety.breaker_factor,
+            pay_links=company.pay_links == "on",
         )
 
     def channel(self) -> Channel:

@@ -11,11 +11,12 @@ from arsync.bootstrap import App
 from arsync.cli.context import ConnectionOption, Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.cli.people import one_invoice
+from arsync.cli.source import standing as standing_of
 from arsync.domain.chase import Rule
 from arsync.domain.clock import local_date
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import HoldState, WriteKind
-from arsync.store import connections, drift, holds, ledger, messages, notes, succession, verdicts
+from arsync.store import connections, drift, holds, ledger, messages, notes, reminders, succession, verdicts
 from arsync.store.ledger import FoundInvoice
 from arsync.store.verdicts import Interval
 
@@ -42,6 +43,7 @@ def explain(
         found = one_invoice(app, invoice, connection)
         story, standing = _story(app, found)
         since = _since_the_run(app, found, standing)
+        unasked = _unasked(app, found)
         with app.store.reading() as work:
             drifts = drift.drifting(work, found.connection_id, found.invoice_id)
     if as_json:
@@ -60,6 +62,8 @@ def explain(
     say(flat(f"{found.number} of {found.customer} ({found.connection}): {owed}"), style="bold")
     if told := _told(found):
         say(flat(f"     {told}"))
+    if unasked:
+        say(flat(f"     whether {found.connection} sends reminders itself is {unasked}"))
     if since is not None:
         say(flat(f"now: {since}"))
         if standing is not None and found.state == "open":
@@ -87,6 +91,16 @@ def _told(found: FoundInvoice) -> str:
         "{}": None if found.sent is None else "marked as sent" if found.sent else "not marked as sent",
     }
     return ", ".join(words.format(value) for words, value in said.items() if value)
+
+
+def _unasked(app: App, found: FoundInvoice) -> str | None:
+    """What should be known before anybody is chased, and is not."""
+    with app.store.reading() as work:
+        connection = connections.connection_by_id(work, found.connection_id)
+        answer = reminders.answered(work, found.connection_id)
+    if connection.reminders_on is not None or answer is not None:
+        return None
+    return None if app.settings.company(connection.name).reminders == "off" else standing_of(connection, answer, False)
 
 
 def _since_the_run(app: App, found: FoundInvoice, standing: Interval | None) -> str | None:

@@ -20,7 +20,9 @@ from arsync.connector.contract import (
     Linked,
     NoteDraft,
     NoteTarget,
+    OffersPayLinks,
     Page,
+    PrintsInvoices,
     RateBudget,
     ReadsNotes,
     TargetKind,
@@ -31,7 +33,7 @@ from arsync.connector.flights import Flights
 from arsync.connector.numbered import Answer, Numbered, Place
 from arsync.connector.oauth import GrantEnded, Lifetimes, TokenEndpoint, consent_address
 from arsync.connector.tokens import Tokens
-from arsync.connector.transport import Transport
+from arsync.connector.transport import Transport, pdf_in
 from arsync.connector.webhooks import Changed, Gathering, ReadsWebhooks
 from arsync.domain.clock import Clock
 from arsync.domain.documents import Resource
@@ -59,8 +61,10 @@ __all__ = [
     "NoteDraft",
     "NoteTarget",
     "Numbered",
+    "OffersPayLinks",
     "Page",
     "Place",
+    "PrintsInvoices",
     "RateBudget",
     "Reachable",
     "ReadsNotes",
@@ -75,4 +79,5 @@ __all__ = [
     "consent_address",
     "in_bulk",
     "is_bulk",
+    "pdf_in",
 ]

@@ -257,6 +257,24 @@ class ReadsNotes(Protocol):
         ...
 
 
+@runtime_checkable
+class OffersPayLinks(Protocol):
+    """Invoices can be paid online."""
+
+    def pay_link(self, invoice_id: str) -> str | None:
+        """The address where a customer pays that invoice, or None where there is none; once there is one, it stays."""
+        ...
+
+
+@runtime_checkable
+class PrintsInvoices(Protocol):
+    """The source prints an invoice as it was sent."""
+
+    def invoice_pdf(self, invoice_id: str) -> bytes:
+        """The PDF, at most 10 MB of it; `Gone` where there is no such invoice, Malformed where it is no PDF."""
+        ...
+
+
 class ConnectorFactory(Protocol):
     """What the entry point names: the class itself."""
 

@@ -16,7 +16,7 @@ from arsync.connector.allowance import retry_after
 from arsync.connector.contract import RateBudget
 from arsync.connector.tokens import Tokens
 from arsync.domain.clock import Clock
-from arsync.errors import OutcomeUnknown, Reauthorise, RetryLater
+from arsync.errors import Malformed, OutcomeUnknown, Reauthorise, RetryLater
 from arsync.session import never_left
 
 T = TypeVar("T")
@@ -30,6 +30,27 @@ _BLIP: Final = 5.0
 #: A read waits this long in all before the worker goes on with another connection.
 _PATIENCE: Final = 300.0
 _TRIES: Final = 5
+
+
+#: bytes of a PDF
+_LARGEST: Final = 10_000_000
+_BITE: Final = 1 << 16
+
+
+def pdf_in(answer: requests.Response) -> bytes:
+    """The PDF in an answer to a request with `stream=True`; Malformed where it is none, or above 10 MB."""
+    body = bytearray()
+    with answer:
+        try:
+            for piece in answer.iter_content(_BITE):
+                body += piece
+                if len(body) > _LARGEST:
+                    raise Malformed(f"a PDF of more than {_LARGEST} bytes")
+        except requests.RequestException as error:
+            raise RetryLater(f"the answer broke off ({type(error).__name__})", after=_BLIP) from None
+    if not body.startswith(b"%PDF-"):
+        raise Malformed("not a PDF")
+    return bytes(body)
 
 
 class Transport:

@@ -116,6 +116,7 @@ class ConnectionFacts:
     replies_read: bool  # until somebody reads the replies, steps from `firm` on wait for approval
     banked_through: date | None
     pay_currencies: frozenset[str]  # currencies for which bank details are on file
+    reminds_by: str = ""  # who says that it reminds itself, where the source does not
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings
-from arsync.store import balances, connections, drift, grants, upgrade
+from arsync.store import balances, connections, drift, grants, reminders, upgrade
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.grants import Grant
@@ -81,6 +81,7 @@ def _connections(settings: Settings, clock: Clock, work: Work) -> Iterator[Findi
     for connection in there:
         yield from _health(settings, clock, connection)
         yield from _tokens(settings, clock, work, connection)
+        yield from _reminders(settings, work, connection)
         yield from _quarantine(work, connection)
         yield from _accounts(work, connection)
     names = {connection.name for connection in there}
@@ -162,6 +163,22 @@ def _consent_ends(clock: Clock, connection: Connection, grant: Grant) -> Iterato
     if grant.idle_until is not None and grant.idle_until - now < _SOON:
         said = f"{connection.name}: the consent ends on {grant.idle_until:%Y-%m-%d} unless it is used"
         yield warn("connections", said, f"run `arsync sync {connection.name}`")
+
+
+def _reminders(settings: Settings, work: Work, connection: Connection) -> Iterator[Finding]:
+    """Two machines that remind the same customer make fools of both."""
+    name = connection.name
+    if settings.company(name).reminders == "off" or connection.synced_at is None:
+        return
+    told, answer = connection.reminders_on, reminders.answered(work, connection.id)
+    if told is None and answer is None:
+        said = f"{name}: whether it sends reminders itself is not known, and it cannot be asked"
+        yield warn("reminders", said, f"look there, then `arsync reminders {name} off` (or on)")
+    elif told or (told is None and answer is not None and answer.reminds):
+        by = "" if told or answer is None else f", as {answer.author} said on {answer.at:%Y-%m-%d}"
+        said = f"{name}: it sends reminders itself{by}: nothing goes out"
+        mend = "" if told else f", then `arsync reminders {name} off`"
+        yield warn("reminders", said, f"turn them off there{mend}")
 
 
 def _quarantine(work: Work, connection: Connection) -> Iterator[Finding]:

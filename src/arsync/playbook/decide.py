@@ -22,7 +22,7 @@ from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, gather
 from arsync.playbook.plan import plan
 from arsync.render.message import render
-from arsync.store import chases, events, holds, ledger, messages, verdicts, volume
+from arsync.store import chases, events, holds, ledger, messages, pay_links, verdicts, volume
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft, Message
@@ -83,7 +83,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
     with store.working() as work:
         opened, closed = chases.follow(work, connection.id, now=now)
         holds.expire(work, connection.id, today=today, now=now)
-        plans = _described(work, connection.id, consider(work, connection, policy, now=now))
+        plans = _described(work, connection.id, policy, consider(work, connection, policy, now=now))
         pending = {message.chase_id: message for message in messages.in_states(work, _PENDING, connection.id)}
         planned = kept = superseded = 0
         told: list[Plan] = []
@@ -144,7 +144,7 @@ def confirm(
         gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
         (facts,) = gathered.facts
         calendar = policy.calendar(today, gathered.countries.get(facts.payer_id))
-        (answer,) = _described(work, connection.id, (_planned(facts, policy, calendar, today),))
+        (answer,) = _described(work, connection.id, policy, (_planned(facts, policy, calendar, today),))
         intent = answer.intent
 
         def amend(told: Plan) -> None:
@@ -313,8 +313,8 @@ def _why_not(answer: Plan) -> str:
     return answer.verdicts[0].reason if answer.verdicts else "nothing is owed any more"
 
 
-def _described(work: Work, connection_id: int, plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
-    """The same plans; the items of every intent say what they were for."""
+def _described(work: Work, connection_id: int, policy: Policy, plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """The same plans; the items of every intent say what they were for and where they can be paid."""
     named = [
         item.invoice_id
         for answer in plans
@@ -322,9 +322,12 @@ def _described(work: Work, connection_id: int, plans: tuple[Plan, ...]) -> tuple
         for item in (*answer.intent.demanded, *answer.intent.listed)
     ]
     lines = ledger.lines(work, connection_id, named)
+    links = pay_links.of(work, connection_id, named) if policy.pay_links else {}
 
     def with_lines(items: tuple[Item, ...]) -> tuple[Item, ...]:
-        return tuple(replace(item, lines=lines.get(item.invoice_id, ())) for item in items)
+        return tuple(
+            replace(item, lines=lines.get(item.invoice_id, ()), pay_link=links.get(item.invoice_id)) for item in items
+        )
 
     return tuple(
         replace(answer, intent=replace(intent, demanded=with_lines(intent.demanded), listed=with_lines(intent.listed)))

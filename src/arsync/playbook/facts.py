@@ -17,7 +17,7 @@ from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money
 from arsync.domain.policy import Playbook, StepMode
 from arsync.playbook.calendars import calendar_for
-from arsync.store import balances, chases, connections, holds, ledger
+from arsync.store import balances, chases, connections, holds, ledger, reminders
 from arsync.store.balances import Account
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
@@ -43,6 +43,7 @@ class Policy:
     max_per_run: int
     max_staleness: timedelta
     breaker_factor: Decimal
+    pay_links: bool = False  # messages say where each invoice can be paid online, as far as that is known
 
     def calendar(self, on: date, country: str | None) -> Calendar:
         """The business days around that day, in the payer's country or the company's."""
@@ -85,6 +86,8 @@ def gather(
 def _connection(work: Work, connection: Connection, policy: Policy, now: datetime) -> ConnectionFacts:
     own = connections.installation(work)
     synced = connection.synced_at
+    told = None if connection.reminders_on is not None else reminders.answered(work, connection.id)
+    reminds = connection.reminders_on if told is None else told.reminds
     return ConnectionFacts(
         connection_id=connection.id,
         name=connection.name,
@@ -92,11 +95,12 @@ def _connection(work: Work, connection: Connection, policy: Policy, now: datetim
         health=connection.health,
         health_reason=connection.health_reason,
         stale=synced is None or now - synced > policy.max_staleness,
-        source_reminds=connection.reminders_on is True and not policy.reminders_off,
+        source_reminds=reminds is True and not policy.reminders_off,
         mode=policy.mode,
         replies_read=policy.replies_read,
         banked_through=policy.banked_through,
         pay_currencies=frozenset(policy.seller.bank_details),
+        reminds_by="" if told is None else f"{told.author} on {policy.today(told.at)}",
     )
 
 

@@ -80,10 +80,14 @@ def source_reminds(facts: ChaseFacts, today: date) -> Answer | None:
     """Nobody is chased by two machines."""
     if not facts.connection.source_reminds:
         return None
-    reason = (
-        f"the accounting system of {facts.connection.name} sends reminders itself; a person must turn them off there"
-    )
-    return hold(Rule.SOURCE_REMINDS, reason)
+    name, by = facts.connection.name, facts.connection.reminds_by
+    if by:
+        reason = f"{by} said that the accounting system of {name} sends reminders itself"
+        mend = f"a person must turn them off there and say so: arsync reminders {name} off"
+    else:
+        reason = f"the accounting system of {name} sends reminders itself"
+        mend = "a person must turn them off there"
+    return hold(Rule.SOURCE_REMINDS, f"{reason}; {mend}")
 
 
 def quarantine(facts: ChaseFacts, today: date) -> Answer | None:

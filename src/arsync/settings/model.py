@@ -53,6 +53,8 @@ class CompanySettings(Section):
     writes: Literal["on", "off"] = "on"
     #: whether an invoice that a message demands is marked as sent in a source that keeps such a mark
     mark_sent: Literal["on", "off"] = "off"
+    #: whether messages say where each invoice can be paid online; a request to the source for each invoice, once
+    pay_links: Literal["on", "off"] = "off"
     #: the last day whose receipts are booked in the source; None: the books are taken as they are
     banked_through: date | None = None
     #: "off" asserts that the source's own reminders are off, where it cannot be asked

@@ -131,6 +131,15 @@ connections = Table(
     _only("health", Health),
 )
 
+reminder_answers = Table(  # asked once, where the source does not tell whether it reminds customers itself
+    "reminder_answers",
+    metadata,
+    Column("connection_id", Integer, ForeignKey("connections.id"), primary_key=True),
+    Column("reminds", Boolean, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
 cursors = Table(
     "cursors",
     metadata,
@@ -252,6 +261,17 @@ invoice_lines = Table(
     Column("quantity", Text),  # exact, as the source wrote it
     Column("amount", Amount, nullable=False),
     PrimaryKeyConstraint("connection_id", "invoice_id", "position"),
+    sqlite_with_rowid=False,
+)
+
+pay_links = Table(
+    "pay_links",
+    metadata,
+    _connection(),
+    Column("invoice_id", String(64), nullable=False),
+    Column("url", Text),  # null: there was none when it was asked for
+    Column("asked_at", Instant, nullable=False),
+    PrimaryKeyConstraint("connection_id", "invoice_id"),
     sqlite_with_rowid=False,
 )
 

@@ -24,6 +24,7 @@ from arsync.store.messages import Message
 from arsync.sync import reconcile as truth
 from arsync.sync.backfill import Loaded, Progress, backfill
 from arsync.sync.delta import sync
+from arsync.sync.pay_links import fetch as fetch_pay_links
 from arsync.sync.reconcile import Reconciled
 from arsync.sync.recover import Recovered, recover
 from arsync.worker.dispatch import Desk, Dispatched, dispatch
@@ -197,6 +198,9 @@ def _work_one(
     with store.reading() as work:
         now_known = connections.connection_by_id(work, desk.connection.id)
     fresh = replace(desk, connection=now_known)
+    if fresh.policy.pay_links:
+        _ask_for_pay_links(store, fresh, clock)
+        lock.renew()
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
     shift.errors += shift.decided.unwritten
     if now_known.health in _UNASKED:
@@ -213,6 +217,13 @@ def _work_one(
         shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
         wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=lock.renew)
         shift.errors += shift.written.errors
+
+
+def _ask_for_pay_links(store: Store, desk: Desk, clock: Clock) -> None:
+    """Of the invoices that this run's messages would name, before the messages are written."""
+    intents = [answer.intent for answer in preview(store, desk, clock) if answer.intent is not None]
+    named = [item.invoice_id for intent in intents for item in (*intent.demanded, *intent.listed)]
+    fetch_pay_links(store, desk.connection.id, desk.connector, named, clock)
 
 
 def tasks(store: Store) -> list[str]:

@@ -14,7 +14,7 @@ from arsync.errors import ConfigurationError
 from arsync.ops.doctor import examine
 from arsync.ops.finding import Finding, Level, exit_status
 from arsync.settings import Settings, load
-from arsync.store import connections, upgrade
+from arsync.store import connections, reminders, upgrade
 from arsync.store.engine import Store
 from arsync.testing.ports import FixedClock
 from arsync.vault import Vault, load_key
@@ -58,6 +58,7 @@ def connect(house: Path, *, health: Health = Health.OK, synced: datetime | None 
         grant = connections.add_grant(work, provider="xero", sealed=sealed, now=NOW)
         linked = connections.link(work, name="acme", provider="xero", external_id="t-1", grant_id=grant, now=NOW)
         connections.set_health(work, linked.id, health, "because", synced_at=synced)
+        reminders.answer(work, linked.id, reminds=False, author="Ann", now=NOW)
         work.commit()
     store.close()
 

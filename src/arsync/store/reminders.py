@@ -1,0 +1,35 @@
+"""Whether an accounting system sends reminders itself, where it does not tell and a person was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said."""
+
+    reminds: bool
+    author: str
+    at: datetime
+
+
+def answer(work: Work, connection_id: int, *, reminds: bool, author: str, now: datetime) -> None:
+    """Keeps what a person says, in place of what was said before."""
+    values = {"reminds": reminds, "author": author, "at": now}
+    a = t.reminder_answers
+    if not work.execute(update(a).where(a.c.connection_id == connection_id).values(**values)).rowcount:
+        work.execute(insert(a).values(connection_id=connection_id, **values))
+
+
+def answered(work: Work, connection_id: int) -> Answer | None:
+    """What a person said last, or None where nobody was asked."""
+    a = t.reminder_answers.c
+    row = work.execute(select(a.reminds, a.author, a.at).where(a.connection_id == connection_id)).one_or_none()
+    return Answer(row.reminds, row.author, row.at) if row is not None else None
