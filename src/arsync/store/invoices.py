@@ -24,6 +24,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Sto
     there = known(
         work, connection_id, t.invoices, latest,
         c.updated_at, c.version, c.balance, c.total, c.state, c.due_on, c.customer_id, c.number, c.currency,
+        c.expected_on, c.sent,
     )  # fmt: skip
     as_ = adapted(work)
     rows: list[Row] = []
@@ -102,4 +103,6 @@ def _says_the_same(row: Any, invoice: Invoice) -> bool:
         and row.customer_id == invoice.customer_id
         and row.number == invoice.number
         and row.currency == invoice.currency
+        and row.expected_on == invoice.expected_on
+        and row.sent == invoice.sent
     )
