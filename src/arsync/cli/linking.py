@@ -128,7 +128,7 @@ def _link_each(app: App, provider: str, grant_id: int, picked: Sequence[Reachabl
             continue
         with app.store.working() as work:
             linked = _place(app, work, provider, one.external_id, grant_id, name)
-            connections.describe(work, linked.id, company)
+            connections.describe(work, linked.id, company, now=app.clock.now())
             work.commit()
         with app.store.reading() as work:
             done.linked.append(connections.connection_by_id(work, linked.id))

@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, select, update
 from arsync.connector import Company
 from arsync.domain.states import Health
 from arsync.errors import NotFound
+from arsync.store import reminders
 from arsync.store import tables as t
 from arsync.store.engine import Work
 
@@ -211,8 +212,14 @@ def link(work: Work, *, name: str, provider: str, external_id: str, grant_id: in
     return _connection(work.execute(select(*_COLUMNS).where(*known)).one())
 
 
-def describe(work: Work, connection_id: int, company: Company) -> None:
-    """Keeps what the source says of the company itself."""
+def describe(work: Work, connection_id: int, company: Company, *, now: datetime) -> None:
+    """Keeps what the source says of the company itself. Where it told before whether it reminds customers and does not
+    tell now, what it told last stands as an answer that a person may replace."""
+    known = connection_by_id(work, connection_id)
+    if company.reminders_on is None and known.reminders_on is not None:
+        reminders.answer(
+            work, connection_id, reminds=known.reminders_on, author=f"{known.provider} (last told)", now=now
+        )
     work.execute(
         update(t.connections)
         .where(_C.id == connection_id)

@@ -182,7 +182,7 @@ def _begin(
     since = asked or history_start(clock.now().date())
     with store.working() as work:
         now = clock.now()
-        connections.describe(work, connection.id, company)
+        connections.describe(work, connection.id, company, now=now)
         connections.set_health(work, connection.id, Health.RECOVERING, "the first load is not complete")
         connections.move_cursor(work, connection.id, "backfill", position=position, done=False, seen=0, now=now)
         for resource in ORDER:

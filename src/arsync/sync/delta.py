@@ -52,7 +52,7 @@ def sync(store: Store, connection: Connection, connector: Connector, clock: Cloc
         raise
     found = watch.judge(store, connection, company, stored, asked, started.date())
     with store.working() as work:
-        connections.describe(work, connection.id, company)
+        connections.describe(work, connection.id, company, now=clock.now())
         suspicion.remember_company(work, connection.id, company, now=clock.now())
         connections.set_health(work, connection.id, Health.OK, "complete", synced_at=started)
         conclude(work, connection.id, found, now=clock.now())

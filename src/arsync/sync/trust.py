@@ -27,7 +27,7 @@ def trust(
     with store.working() as work:
         now = clock.now()
         if company is not None:
-            connections.describe(work, connection.id, company)
+            connections.describe(work, connection.id, company, now=now)
             suspicion.remember_company(work, connection.id, company, now=now)
         if standing.trouble is Trouble.SILENCE:
             suspicion.trust_silence(work, connection.id, now.date(), now=now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -10,7 +12,7 @@ from tests.integration.store.books import NOW, Books, at, open_books
 from arsync.connector import Company
 from arsync.domain.states import Health
 from arsync.errors import NotFound
-from arsync.store import connections
+from arsync.store import connections, reminders
 from arsync.store.engine import Store
 
 
@@ -64,13 +66,31 @@ def test_an_unknown_connection_is_answered_with_those_there_are(store: Store) ->
 def test_a_company_is_described_as_the_source_says(books: Books) -> None:
     told = Company("harbour", "Harbour Tools", "EUR", "DE", "Europe/Berlin", reminders_on=True)
     with books.store.working() as work:
-        connections.describe(work, books.id, told)
+        connections.describe(work, books.id, told, now=NOW)
         connections.set_health(work, books.id, Health.PARTIAL, "half of it")
         work.commit()
     with books.store.reading() as work:
         (known,) = connections.connections(work)
     assert (known.company_name, known.timezone, known.reminders_on) == ("Harbour Tools", "Europe/Berlin", True)
     assert (known.health, known.health_reason, known.synced_at) == (Health.PARTIAL, "half of it", NOW)
+
+
+def test_what_a_source_told_of_its_reminders_stands_when_it_tells_no_more(books: Books) -> None:
+    """Told that it reminds, then nothing, twice: it does. Ann answers that it does not: that stands."""
+    told = Company("harbour", "Harbour Tools", "EUR", "DE", "Europe/Berlin", reminders_on=True)
+    untold = replace(told, reminders_on=None)
+    with books.store.working() as work:
+        for company in (told, untold, untold):
+            connections.describe(work, books.id, company, now=NOW)
+        last_told = reminders.answered(work, books.id)
+        reminders.answer(work, books.id, reminds=False, author="Ann", now=NOW)
+        connections.describe(work, books.id, untold, now=NOW)
+        answered = reminders.answered(work, books.id)
+        work.commit()
+    assert last_told == reminders.Answer(reminds=True, author="quickbooks (last told)", at=NOW)
+    assert answered == reminders.Answer(reminds=False, author="Ann", at=NOW)
+    with books.store.reading() as work:
+        assert connections.connection_by_id(work, books.id).reminders_on is None, "so that the answer counts"
 
 
 def test_an_unknown_state_is_refused_by_the_database_itself(books: Books) -> None:
