@@ -230,12 +230,12 @@ def _what(note: Note) -> str:
 
 
 def _postpone(store: Store, note: Note, error: ConnectorError, after: float, clock: Clock) -> None:
-    """Nothing was done: the note goes back, not to be tried for so many seconds."""
+    """Nothing was done: the note goes back and keeps its try, not to be claimed for so many seconds."""
     with store.working() as work:
         now = clock.now()
         notes.move(
             work, note, NoteState.CLAIMED, NoteState.PENDING, reason=str(error), now=now, claim_token=None,
-            claimed_until=None, not_before=now + timedelta(seconds=after),
+            claimed_until=None, not_before=now + timedelta(seconds=after), attempts=note.attempts - 1,
         )  # fmt: skip
         work.commit()
 

@@ -58,7 +58,9 @@ def known_markers(work: Work, connection_id: int, markers: Collection[str]) -> s
     query = select(n.marker).where(
         n.connection_id == connection_id,
         among(work, n.marker, markers),
-        or_(n.state != NoteState.PENDING.value, n.attempts > 0),  # never tried and yet there: this is a copy of old
+        or_(
+            n.state != NoteState.PENDING.value, n.tried_at.is_not(None)
+        ),  # never tried and yet there: this is a copy of old
     )
     return set(work.execute(query).scalars())
 

@@ -22,8 +22,9 @@ from arsync.store.engine import Store, Work
 from arsync.store.suspicion import Suspicion, Trouble
 
 _CURSOR: Final = "notes"
-#: Position of a reading that must be complete; none: a first look is enough where it finds nothing.
-_ALL: Final = "all"
+#: Position of a reading that must be complete, before the id of the last invoice read; none: a first look is enough
+#: where it finds nothing.
+_ALL: Final = "all:"
 #: So many invoices are looked at first: at Xero a request each.
 LOOK: Final = 10
 #: So many at a time in a complete reading, each batch kept before the next.
@@ -81,12 +82,17 @@ def recover(store: Store, connection: Connection, connector: Connector, clock: C
         _finish(store, connection, clock, found, health)
         return found
     found.complete = True
-    for start in range(cursor.seen, len(due), _BATCH):
-        batch = due[start : start + _BATCH]
+    # By id, which stays: what is paid or comes due between two tries moves no other past the position.
+    last = (cursor.position or "").removeprefix(_ALL)
+    waiting = sorted(one for one in due if one > last)
+    for start in range(0, len(waiting), _BATCH):
+        batch = waiting[start : start + _BATCH]
         _read(store, connection, connector, clock, batch, found)
         with store.working() as work:
+            seen = cursor.seen + start + len(batch)
+            position = f"{_ALL}{batch[-1]}"
             connections.move_cursor(
-                work, connection.id, _CURSOR, position=_ALL, done=False, seen=start + len(batch), now=clock.now()
+                work, connection.id, _CURSOR, position=position, done=False, seen=seen, now=clock.now()
             )
             work.commit()
     _finish(store, connection, clock, found, health)

@@ -233,7 +233,7 @@ def tasks(store: Store) -> list[str]:
         unknown = messages.in_states(work, (MessageState.UNKNOWN,))
         failed = messages.in_states(work, (MessageState.FAILED,))
         open_notes = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
-        open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.attempts]
+        open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
         jailed = connections.quarantined(work)
     return [
         *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),

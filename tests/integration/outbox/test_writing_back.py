@@ -164,6 +164,27 @@ def test_a_throttled_note_is_written_later_and_once(open_office: Opened, vendor:
     assert {note.state.value for note in office.stored_notes(app)} == {"written"}
 
 
+def test_notes_that_were_throttled_for_nights_have_all_their_tries(open_office: Opened) -> None:
+    """
+    06-09 .. 06-15 the source asks to slow down for an hour: the notes wait
+    06-16 it refuses them once: not the end
+    06-17 one note at each target
+    """
+    office, books = two_invoices(open_office, "xero")
+    app = office.load()
+    office.sandbox.fault("throttle", write_of("xero"), times=None, seconds=3600)
+    for _ in range(writeback.TRIES + 2):
+        office.night(app)
+        office.pass_time(days=1)
+    office.sandbox.clear_faults()
+    office.sandbox.fault("error", write_of("xero"), status=400, times=4)  # each is tried shorter at once
+    office.night(app)
+    assert {note.state.value for note in office.stored_notes(app)} == {"pending"}
+    office.pass_time(days=1)
+    office.night(app)
+    assert per_target(books) == [1, 1]
+
+
 def test_without_consent_notes_wait_and_lose_no_tries(open_office: Opened) -> None:
     """
     06-09 the message is accepted; then the consent ends: the notes wait
