@@ -19,7 +19,7 @@ from arsync.worker.jobs import LOCK
 def a_run_elsewhere(installation: Installation) -> Iterator[None]:
     """Another living process holds the lock (it is this one)."""
     app = App(load(installation.config, environ={}))
-    lease = leases.Lease(app.store, app.clock, LOCK, timedelta(days=1))
+    lease = leases.Lease(app.store, app.clock, LOCK, timedelta(minutes=5))
     lease.take()
     try:
         yield

@@ -22,6 +22,8 @@ _FARTHEST: Final = 600.0
 #: Whoever refuses everything for longer than this does not count minutes.
 _SPENT_FOR_GOOD: Final = 120.0
 _LONG_PAUSE: Final = 3600.0
+#: No vendor closes for longer than its day: whatever asks for more is not meant so.
+_LONGEST: Final = 86_400.0
 _SECONDS: Final = {"second": 1.0, "minute": 60.0, "day": 86_400.0, "app_minute": 60.0}
 
 
@@ -120,6 +122,7 @@ class Account(msgspec.Struct):
     flights: list[tuple[str, float]] = []
     not_before: float = 0.0
     reason: str = ""
+    closed_at: float = 0.0  # when it was told that nothing goes out before `not_before`
     refused_since: float | None = None  # nothing but refusals since then
 
     def ready(self, windows: tuple[Window, ...], now: float, *, bulk: bool) -> tuple[float, str]:
@@ -170,6 +173,14 @@ class Account(msgspec.Struct):
             if told is not None and not told[1] <= now < told[1] + window.believed:
                 del self.told[window.name]
         self.flights = [flight for flight in self.flights if flight[1] > now]
+        self._forget_ahead(now)
+
+    def _forget_ahead(self, now: float) -> None:
+        """Drops refusals from before the clock was set back: they would hold for as long as it stood ahead."""
+        if self.closed_at > now + _FARTHEST:
+            self.not_before, self.reason, self.closed_at = 0.0, "", 0.0
+        if self.refused_since is not None and self.refused_since > now + _FARTHEST:
+            self.refused_since = None
 
     def hear(self, windows: tuple[Window, ...], remaining: Mapping[str, int], now: float) -> None:
         """Takes the vendor's word on what remains: it counts what others send, too, and knows the tier."""
@@ -179,14 +190,16 @@ class Account(msgspec.Struct):
 
     def refuse(self, now: float, pause: float, reason: str) -> None:
         """Nothing goes out before the pause is over."""
+        self._forget_ahead(now)
         if self.refused_since is None or now - self.not_before > _SPENT_FOR_GOOD:
             self.refused_since = now  # the first, or the last one was long ago
         if now + pause > self.not_before:
-            self.not_before, self.reason = now + pause, reason
+            self.not_before, self.reason, self.closed_at = now + pause, reason, now
 
     def close_for_long(self, now: float, reason: str) -> None:
         """Nothing goes out for an hour."""
-        self.not_before, self.reason = max(self.not_before, now + _LONG_PAUSE), reason
+        self._forget_ahead(now)
+        self.not_before, self.reason, self.closed_at = max(self.not_before, now + _LONG_PAUSE), reason, now
 
     def is_spent_for_good(self, now: float) -> bool:
         """Whether the vendor has refused everything for so long that it cannot be the minute's allowance."""
@@ -210,13 +223,14 @@ def problem(limits: Limits, headers: Mapping[str, str]) -> str | None:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Retry-After in seconds, given as seconds or as a date (RFC 9110 section 10.2.3); None where it is not said."""
+    """Retry-After in seconds, a day at most, given as seconds or as a date (RFC 9110 section 10.2.3); None where it is
+    not said."""
     text = headers.get("Retry-After", "").strip()
     try:
-        return max(1.0, float(text))
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        return max(1.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        try:
+            seconds = (parsedate_to_datetime(text) - now).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(1.0, seconds), _LONGEST)

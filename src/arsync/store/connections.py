@@ -234,13 +234,23 @@ def describe(work: Work, connection_id: int, company: Company, *, now: datetime)
 
 
 def set_health(
-    work: Work, connection_id: int, health: Health, reason: str, *, synced_at: datetime | None = None
+    work: Work,
+    connection_id: int,
+    health: Health,
+    reason: str,
+    *,
+    synced_at: datetime | None = None,
+    instead_of: Health | None = None,
 ) -> None:
-    """Says whether the connection's data may lead to messages, and since when they are whole."""
+    """Says whether the connection's data may lead to messages, and since when they are whole.
+
+    A disconnected connection stays so, whatever a pull still finds, but where `instead_of` names that state.
+    """
     values: dict[str, object] = {"health": health.value, "health_reason": reason}
     if synced_at is not None:
         values["synced_at"] = synced_at
-    work.execute(update(t.connections).where(_C.id == connection_id).values(**values))
+    before = _C.health != Health.DISCONNECTED.value if instead_of is None else _C.health == instead_of.value
+    work.execute(update(t.connections).where(_C.id == connection_id, before).values(**values))
 
 
 # --- cursors --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from arsync.domain.states import Health
 from arsync.errors import Reauthorise
-from arsync.store import connections, events
+from arsync.store import chases, connections, events
 from arsync.store import tables as t
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
@@ -53,6 +53,12 @@ def sealed(work: Work, grant_id: int) -> tuple[str, str | None] | None:
     """The grant's tokens as sealed, and why it has ended if it has; None where there is no such grant any more."""
     row = work.execute(select(_G.sealed, _G.ended_reason).where(_G.id == grant_id)).one_or_none()
     return None if row is None else (str(row.sealed), row.ended_reason)
+
+
+def has_ended(work: Work, grant_id: int) -> bool:
+    """Whether the vendor has taken back the grant, so that a person must connect; True where there is none any more."""
+    found = sealed(work, grant_id)
+    return found is None or found[1] is not None
 
 
 def all_sealed(work: Work) -> dict[int, str]:
@@ -106,9 +112,10 @@ def resume(work: Work, connection: Connection, reason: str, *, now: datetime) ->
     """A connection with a consent again: to be loaded where its first load never ended, else to be synced."""
     loaded = connections.cursor(work, connection.id, "backfill").done
     if loaded:
-        connections.set_health(work, connection.id, Health.PARTIAL, reason)
+        health, said = Health.PARTIAL, reason
     else:
-        connections.set_health(work, connection.id, Health.RECOVERING, "the first load is not complete")
+        health, said = Health.RECOVERING, "the first load is not complete"
+    connections.set_health(work, connection.id, health, said, instead_of=connection.health)
     events.log(work, "connection_resumed", at=now, connection_id=connection.id, reason=reason)
 
 
@@ -117,9 +124,7 @@ def disconnect(work: Work, connection: Connection, *, author: str, now: datetime
     connections.set_health(
         work, connection.id, Health.DISCONNECTED, f"disconnected by {author} on {now:%Y-%m-%d %H:%M} UTC"
     )
-    work.execute(
-        update(t.chases).where(t.chases.c.connection_id == connection.id).values(version=t.chases.c.version + 1)
-    )
+    chases.bump_all(work, connection.id)
     events.log(work, "connection_disconnected", at=now, author=author, connection_id=connection.id)
 
 

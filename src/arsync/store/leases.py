@@ -1,7 +1,8 @@
 """Leases: one worker at a time, and none stuck behind a dead one.
 
-A lease ends by its time, or at once where its holder was a process of this very machine that is no more. That a
-*suspended* holder goes on believing in its lease is expected: the last gate does not trust leases.
+A lease ends by its time, or at once where its holder was a process of this very machine that is no more, or where the
+clock has been set back by more than its term. That a *suspended* holder goes on believing in its lease is expected: the
+last gate does not trust leases.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Lease:
                 except IntegrityError:
                     raise Locked(self._name) from None
             else:
-                if row.token != self._token and row.until > now and not is_dead(row.holder):
+                # A term no holder could have today was set while the clock stood ahead.
+                holds = now < row.until <= now + 2 * self._term and not is_dead(row.holder)
+                if row.token != self._token and holds:
                     raise Locked(f"{self._name}, held by {row.holder} until {row.until:%Y-%m-%d %H:%M:%S} UTC")
                 work.execute(update(t.leases).where(c.name == self._name).values(**values))
             work.commit()

@@ -9,7 +9,7 @@ from datetime import datetime
 from arsync.connector import Clock, Company, Connector, Page
 from arsync.domain.states import Health
 from arsync.errors import Abnormal, ConnectorError, Reauthorise, Stale, UsageError
-from arsync.store import connections, events, records, suspicion
+from arsync.store import connections, events, grants, records, suspicion
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.suspicion import Suspicion
@@ -32,8 +32,8 @@ class Changed:
 def sync(store: Store, connection: Connection, connector: Connector, clock: Clock) -> Changed:
     """Brings the cache up to the source; the connection's health says whether that came through.
 
-    Raises what the connector raises, having marked the connection `partial` (or `reauthorise`). `Stale` says that the
-    cursor is older than the source remembers: a backfill must follow.
+    Raises what the connector raises, having marked the connection `partial` (`reauthorise` where its grant has ended).
+    `Stale` says that the cursor is older than the source remembers: a backfill must follow.
     """
     with store.reading() as work:
         cursor = connections.cursor(work, connection.id, DELTA).position
@@ -103,8 +103,10 @@ def _fail(store: Store, connection: Connection, clock: Clock, error: ConnectorEr
     """A sync that did not come through leaves the connection unfit to send from."""
     if isinstance(error, Abnormal):
         return  # marked already
-    health = Health.REAUTHORISE if isinstance(error, Reauthorise) else Health.PARTIAL
     with store.working() as work:
+        # A vendor may refuse good tokens for an hour: only a grant that has ended is not asked again.
+        ended = isinstance(error, Reauthorise) and grants.has_ended(work, connection.grant_id)
+        health = Health.REAUTHORISE if ended else Health.PARTIAL
         connections.set_health(work, connection.id, health, str(error))
         if isinstance(error, Stale):
             # A complete pull must follow: the next backfill starts from the beginning.

@@ -12,7 +12,7 @@ from tests.integration.store.books import NOW, Books, at, open_books
 from arsync.connector import Company
 from arsync.domain.states import Health
 from arsync.errors import NotFound
-from arsync.store import connections, reminders
+from arsync.store import connections, grants, reminders
 from arsync.store.engine import Store
 
 
@@ -91,6 +91,23 @@ def test_what_a_source_told_of_its_reminders_stands_when_it_tells_no_more(books:
     assert answered == reminders.Answer(reminds=False, author="Ann", at=NOW)
     with books.store.reading() as work:
         assert connections.connection_by_id(work, books.id).reminders_on is None, "so that the answer counts"
+
+
+def test_a_pull_that_was_under_way_does_not_undo_a_disconnect_and_a_new_consent_does(books: Books) -> None:
+    with books.store.working() as work:
+        grants.disconnect(work, books.connection, author="ann", now=NOW)
+        work.commit()
+    for health in (Health.OK, Health.PARTIAL, Health.SUSPECT, Health.RECOVERING):
+        with books.store.working() as work:
+            connections.set_health(work, books.id, health, "a pull came to its end", synced_at=at(1))
+            work.commit()
+        with books.store.reading() as work:
+            known = connections.connection_by_id(work, books.id)
+        assert (known.health, known.synced_at) == (Health.DISCONNECTED, NOW)
+        assert "disconnected by ann" in known.health_reason
+    with books.store.working() as work:
+        grants.resume(work, known, "connected again", now=at(2))
+        assert connections.connection_by_id(work, books.id).health is Health.RECOVERING
 
 
 def test_an_unknown_state_is_refused_by_the_database_itself(books: Books) -> None:

@@ -70,6 +70,13 @@ def test_a_suspended_holder_keeps_its_lease_until_its_time_and_then_loses_it(sto
         os.kill(other.pid, signal.SIGCONT)
 
 
+def test_a_lease_from_a_clock_that_stood_a_year_ahead_holds_nobody(store: Store, store_url: str) -> None:
+    """Its holder is alive, so it cannot be told dead."""
+    clock = FixedClock()
+    with another_process_holding(store_url, FixedClock(clock.now() + timedelta(days=365))):
+        Lease(store, clock, "run", TERM).take()
+
+
 def test_a_zombie_is_dead(store: Store, store_url: str) -> None:
     clock = FixedClock()
     with another_process_holding(store_url, clock) as other:

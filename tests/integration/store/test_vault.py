@@ -147,7 +147,7 @@ class Impatient(FixedClock):
 
 def test_a_process_that_refreshes_for_too_long_is_not_waited_for_for_ever(vault: StoredVault, books: Books) -> None:
     del vault
-    leases.Lease(books.store, FixedClock(), f"grant {books.connection.grant_id}", timedelta(hours=1)).take()
+    leases.Lease(books.store, FixedClock(), f"grant {books.connection.grant_id}", timedelta(seconds=90)).take()
     clock = Impatient()
     mine = a_vault(books.store, books, clock)
     with pytest.raises(RetryLater, match="another process is refreshing"), mine.refreshing():

@@ -11,7 +11,7 @@ from tests.integration.sync.mirror import Mirror
 from arsync.connector import Resource
 from arsync.domain.chase import Item
 from arsync.domain.states import Health
-from arsync.errors import RetryLater, Stale, UsageError
+from arsync.errors import Reauthorise, RetryLater, Stale, UsageError
 from arsync.sandbox.launch import SandboxControl
 from arsync.store import chases
 from arsync.store.engine import Store
@@ -179,6 +179,17 @@ def test_a_delta_that_fails_leaves_the_connection_unfit_and_its_cursor_where_it_
     mirror.sync()
     assert mirror.differences() == []
     assert mirror.connection.health is Health.OK
+
+
+def test_a_vendor_that_refuses_good_tokens_for_a_while_is_asked_again(mirror: Mirror) -> None:
+    """Refreshed, and refused again: the grant lives, so the next sync asks, and nobody has to connect."""
+    mirror.sandbox.fault("expired_token", {"company": mirror.id}, times=2)
+    with pytest.raises(Reauthorise):
+        mirror.sync()
+    states = [mirror.connection.health]
+    mirror.sync()
+    states.append(mirror.connection.health)
+    assert states == [Health.PARTIAL, Health.OK]
 
 
 def test_a_company_that_was_never_loaded_has_no_delta(

@@ -33,9 +33,10 @@ def test_no_stretch_of_that_length_ever_holds_more(
     pauses: list[tuple[float, bool]], limit: int, reserve: int, seconds: float
 ) -> None:
     window = Window("any", seconds, limit, reserve)
-    account, now, went = Account(), 0.0, []
+    account, now = Account(), 0.0
+    went: list[float] = []
     for pause, bulk in pauses:
-        now += pause * seconds / 60
+        now = max(now + pause * seconds / 60, max(went, default=0.0) - 90)  # nobody books further ahead
         went.append(asked(account, now, window, bulk=bulk))
     went.sort()
     assert all(later - sooner > seconds for sooner, later in zip(went, went[limit:], strict=False))
@@ -96,6 +97,18 @@ def test_a_clock_that_is_set_back_frees_what_lies_ahead() -> None:
     assert asked(account, 0, MINUTE) == 0
 
 
+def test_a_refusal_from_a_clock_that_stood_a_year_ahead_closes_nothing() -> None:
+    """2027: refused, and closed for long. 2026 again: open; what is refused then holds for its own pause."""
+    account, year = Account(), 365 * 86_400.0
+    account.refuse(START + year, 60, "the vendor throttles")
+    account.close_for_long(START + year, "the month may be used up")
+    assert asked(account, 0, MINUTE) == 0
+    account.close_for_long(START + year, "the month may be used up")
+    account.refuse(START + 1, 60, "the vendor throttles")
+    assert asked(account, 2, MINUTE) == 61
+    assert not account.is_spent_for_good(START + 62)
+
+
 def test_headers_are_read_by_the_vendors_own_names() -> None:
     limits = Limits(
         remaining={"X-Left": "minute", "X-Day-Left": "day"}, problem="X-Problem", problems={"appminute": "app_minute"}
@@ -107,7 +120,16 @@ def test_headers_are_read_by_the_vendors_own_names() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("17", 17), ("0", 1), ("Tue, 01 Sep 2026 12:01:00 GMT", 60), ("soon", None), ("", None)],
+    [
+        ("17", 17),
+        ("0", 1),
+        ("Tue, 01 Sep 2026 12:01:00 GMT", 60),
+        ("soon", None),
+        ("", None),
+        ("inf", 86_400),
+        ("9e9", 86_400),
+        ("Wed, 01 Sep 2027 12:00:00 GMT", 86_400),
+    ],
 )
 def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": text}, datetime(2026, 9, 1, 12, tzinfo=UTC)) == seconds
