@@ -10,6 +10,7 @@ from arsync.cli.context import Author, Connections, Json, author_or_me, linked, 
 from arsync.cli.output import complain, dump, flat, say, table
 from arsync.errors import ConnectorError
 from arsync.store import drift
+from arsync.store.suspicion import Trouble
 from arsync.sync.recover import declare
 from arsync.sync.trust import trust as believe
 from arsync.worker import jobs
@@ -80,13 +81,15 @@ def trust(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="CONNECTION", help="A connection that is suspect.")],
     reason: Annotated[str, typer.Option(help="What was looked at, and why it is right.")],
+    trouble: Annotated[Trouble | None, typer.Option(help="Which suspicion; needed where several stand.")] = None,
     author: Author = None,
 ) -> None:
     """Says that the data of a suspect connection are right after all: messages go out again after the next sync."""
     with opened(context) as app, locked(app):
         (connection,) = app.linked([name])
         by = author_or_me(author)
-        was = believe(app.store, connection, app.connector(connection), app.clock, author=by, reason=reason)
+        source = app.connector(connection)
+        was = believe(app.store, connection, source, app.clock, author=by, reason=reason, trouble=trouble)
         say(flat(f"{name}: no longer suspect for {was.trouble} ({was.reason})"))
         say(f"next: arsync sync {name}")
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Table, case, update
+from sqlalchemy import Table, case, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from arsync.connector import Broken, Page, Resource
@@ -29,6 +29,7 @@ from arsync.domain.documents import (
 )
 from arsync.store import customers, invoices, payers, quarantine, reductions
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 from arsync.store.newest import is_older
 from arsync.store.stored import Stored
@@ -100,6 +101,10 @@ _GONE: Final[dict[Resource, tuple[Table, dict[str, Any]]]] = {
 
 
 def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: Stored) -> None:
+    buried = [remote_id for remote_id, record in latest.items() if record.resource is Resource.INVOICES]
+    i = t.invoices.c
+    was_open = select(i.remote_id).where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value)
+    stored.closed |= set(work.execute(was_open.where(among(work, i.remote_id, buried))).scalars())
     for remote_id, record in latest.items():
         table, values = _GONE[record.resource]
         c = table.c
@@ -121,7 +126,6 @@ def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: St
         if record.resource is Resource.INVOICES:
             stored.invoices.add(remote_id)
             stored.reopened.add(remote_id)  # the money on it is free again
-            stored.closed.add(remote_id)
         if record.resource in (Resource.PAYMENTS, Resource.CREDIT_NOTES):
             stored.allocated |= reductions.allocated_by(work, connection_id, record.resource, [remote_id])
             reductions.forget_allocations(work, connection_id, record.resource, remote_id)

@@ -19,7 +19,6 @@ from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
 
-_SUSPECT = "suspect"
 _TRUSTED = "trusted"
 _INSTALLATIONS = "installations"
 _FOREIGN = "foreign"
@@ -49,38 +48,50 @@ class Suspicion:
     reason: str
 
 
-def standing(work: Work, connection_id: int) -> Suspicion | None:
-    """The suspicion that stands."""
-    position = connections.cursor(work, connection_id, _SUSPECT).position
-    if position is None:
-        return None
-    kept = json.loads(position)
-    return Suspicion(Trouble(kept["trouble"]), kept["reason"])
+def standing(work: Work, connection_id: int) -> list[Suspicion]:
+    """What stands against the connection: each trouble once, in the order in which they are declared."""
+    kept = {trouble: connections.cursor(work, connection_id, _row(trouble)).position for trouble in Trouble}
+    return [Suspicion(trouble, reason) for trouble, reason in kept.items() if reason is not None]
 
 
 def raise_(work: Work, connection_id: int, found: Suspicion, *, now: datetime) -> None:
-    """Marks the connection: nothing is sent from it."""
-    known = standing(work, connection_id)
-    connections.set_health(work, connection_id, Health.SUSPECT, found.reason)
-    position = json.dumps({"trouble": found.trouble, "reason": found.reason})
-    connections.move_cursor(work, connection_id, _SUSPECT, position=position, done=False, seen=0, now=now)
-    if known is None or known.trouble is not found.trouble:
+    """Marks the connection: nothing is sent from it. What stands already stays."""
+    row = _row(found.trouble)
+    is_known = connections.cursor(work, connection_id, row).position is not None
+    connections.move_cursor(work, connection_id, row, position=found.reason, done=False, seen=0, now=now)
+    mark(work, connection_id)
+    if not is_known:
         events.log(
             work, "connection_suspected", at=now, connection_id=connection_id, trouble=found.trouble,
             reason=found.reason,
         )  # fmt: skip
 
 
-def clear(work: Work, connection_id: int, *, author: str, reason: str, now: datetime) -> Suspicion | None:
-    """Ends the suspicion that stands, and returns it; the health is the caller's to set."""
-    known = standing(work, connection_id)
-    if known is not None:
-        connections.move_cursor(work, connection_id, _SUSPECT, position=None, done=True, seen=0, now=now)
+def mark(work: Work, connection_id: int) -> bool:
+    """Makes the connection suspect where anything stands against it; whether it does."""
+    reasons = [one.reason for one in standing(work, connection_id)]
+    if reasons:
+        connections.set_health(work, connection_id, Health.SUSPECT, "; ".join(reasons))
+    return bool(reasons)
+
+
+def clear(
+    work: Work, connection_id: int, troubles: Collection[Trouble], *, author: str, reason: str, now: datetime
+) -> list[Suspicion]:
+    """Ends what stands of these troubles, and returns it; the health is the caller's to set."""
+    ended = [one for one in standing(work, connection_id) if one.trouble in troubles]
+    for one in ended:
+        connections.move_cursor(work, connection_id, _row(one.trouble), position=None, done=True, seen=0, now=now)
         events.log(
-            work, "connection_trusted", at=now, author=author, connection_id=connection_id, trouble=known.trouble,
+            work, "connection_trusted", at=now, author=author, connection_id=connection_id, trouble=one.trouble,
             reason=reason,
         )  # fmt: skip
-    return known
+    return ended
+
+
+def _row(trouble: Trouble) -> str:
+    """A row for each, so that a lesser trouble never takes the place of one that only a person may end."""
+    return f"suspect:{trouble}"
 
 
 def trust_silence(work: Work, connection_id: int, on: date, *, now: datetime) -> None:

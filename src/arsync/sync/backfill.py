@@ -308,11 +308,11 @@ def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) 
         else:
             connections.set_health(work, connection.id, Health.OK, "complete", synced_at=now)
             pulse.measure(work, connection.id)
-            kept = suspicion.standing(work, connection.id)
-            found = watch.incomplete(loaded.unlisted, len(ledger.open_invoice_ids(work, connection.id)))
-            if found is None and kept is not None and kept.trouble is Trouble.UPHEAVAL:
-                found = kept  # a person must look, however often it is loaded
-            delta.conclude(work, connection.id, found, now=now)
+            unlisted = watch.incomplete(loaded.unlisted, len(ledger.open_invoice_ids(work, connection.id)))
+            if unlisted is None:
+                said = "loaded: the lists were complete"
+                suspicion.clear(work, connection.id, {Trouble.INCOMPLETE}, author="arsync", reason=said, now=now)
+            delta.conclude(work, connection.id, [unlisted] if unlisted else [], now=now)
         events.log(work, "backfill_finished", at=now, connection_id=connection.id, seen=loaded.seen,
                    cached=ledger.totals(work, connection.id))  # fmt: skip
         work.commit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from arsync.errors import Abnormal, ConnectorError, Reauthorise, Stale, UsageErr
 from arsync.store import connections, events, grants, records, suspicion
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
-from arsync.store.suspicion import Suspicion
+from arsync.store.suspicion import Suspicion, Trouble
 from arsync.sync import watch
 from arsync.sync.balances import reread_balances
 from arsync.sync.pull import keep_and_settle, retry_quarantined
@@ -71,12 +71,14 @@ def check_company(store: Store, connection: Connection, connector: Connector, co
     raise Abnormal(stranger.reason)
 
 
-def conclude(work: Work, connection_id: int, found: Suspicion | None, *, now: datetime) -> None:
-    """Marks the connection, or ends an earlier suspicion that this pull has shown to be over."""
-    if found is not None:
-        suspicion.raise_(work, connection_id, found, now=now)
-    else:
-        suspicion.clear(work, connection_id, author="arsync", reason="the next pull was normal again", now=now)
+def conclude(work: Work, connection_id: int, found: Iterable[Suspicion], *, now: datetime) -> None:
+    """Marks the connection, and ends what clears by itself and this pull has shown to be over."""
+    raised = list(found)
+    over = set(Trouble) - suspicion.STANDING - {one.trouble for one in raised}
+    suspicion.clear(work, connection_id, over, author="arsync", reason="the next pull was normal again", now=now)
+    for one in raised:
+        suspicion.raise_(work, connection_id, one, now=now)
+    suspicion.mark(work, connection_id)
 
 
 def follow(store: Store, connection_id: int, connector: Connector, clock: Clock, *, cursor: str) -> records.Stored:

@@ -49,8 +49,8 @@ class Reconciled:
 
     @property
     def is_whole(self) -> bool:
-        """Source and cache agreed, and the source with itself."""
-        return not (self.missed or self.quarantined or any(self.unlisted.values()) or self.suspicion)
+        """Source and cache agreed, and the source with itself; what cannot be read was listed all the same."""
+        return not (self.missed or any(self.unlisted.values()) or self.suspicion)
 
 
 def reconcile(store: Store, connection: Connection, connector: Connector, clock: Clock) -> Reconciled:
@@ -87,10 +87,11 @@ def _conclude(work: Work, connection_id: int, found: Reconciled, clock: Clock) -
     now = clock.now()
     if found.suspicion is not None:
         suspicion.raise_(work, connection_id, found.suspicion, now=now)
+    if not found.is_whole:
         return
-    kept = suspicion.standing(work, connection_id)
-    if found.is_whole and kept is not None and kept.trouble is Trouble.INCOMPLETE:
-        suspicion.clear(work, connection_id, author="arsync", reason="reconciled: the lists were complete", now=now)
+    said = "reconciled: the lists were complete"
+    ended = suspicion.clear(work, connection_id, {Trouble.INCOMPLETE}, author="arsync", reason=said, now=now)
+    if ended and not suspicion.mark(work, connection_id):
         connections.set_health(work, connection_id, Health.OK, "complete")
 
 

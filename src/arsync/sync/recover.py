@@ -208,6 +208,7 @@ def _finish(store: Store, connection: Connection, clock: Clock, found: Recovered
         connections.move_cursor(work, connection.id, _CURSOR, position=None, done=True, seen=found.targets, now=now)
         if health in (Health.OK, Health.RECOVERING):
             connections.set_health(work, connection.id, Health.OK, "complete")
+            suspicion.mark(work, connection.id)
         if found.foreign:
             names = ", ".join(sorted(found.foreign))
             said = (

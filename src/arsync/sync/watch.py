@@ -139,18 +139,16 @@ def judge(
     stored: Stored,
     asked: tuple[datetime, datetime],
     today: date,
-) -> Suspicion | None:
-    """What stands against believing a sync that came through; counts its beat."""
+) -> list[Suspicion]:
+    """What speaks against believing a sync that came through; counts its beat."""
     with store.working(durable=False) as work:
         new = stored.arrived
         pulse.add(work, connection.id, Beat(today, new[Resource.INVOICES], new[Resource.PAYMENTS]))
         work.commit()
     with store.reading() as work:
-        standing = suspicion.standing(work, connection.id)
-        kept = standing if standing is not None and standing.trouble in suspicion.STANDING else None
-        return (
-            upheaval(work, connection.id, stored)
-            or kept
-            or skew(company.told_at, *asked)
-            or silence(pulse.beats(work, connection.id, today), today, suspicion.trusted_since(work, connection.id))
+        found = (
+            upheaval(work, connection.id, stored),
+            skew(company.told_at, *asked),
+            silence(pulse.beats(work, connection.id, today), today, suspicion.trusted_since(work, connection.id)),
         )
+    return [one for one in found if one is not None]

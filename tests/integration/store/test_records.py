@@ -144,6 +144,15 @@ def test_deleted_and_void_are_states_not_missing_rows(books: Books) -> None:
     assert (again.written, again.customers) == (0, set())
 
 
+def test_a_tombstone_closes_only_what_was_open(books: Books) -> None:
+    """I1 is open, I2 long paid, I3 was never known; a payment is gone that has the id of the open I4."""
+    books.keep(customer(), invoice("I1"), invoice("I2", "0.00"), invoice("I4"))
+    stored = books.keep(
+        *(gone(Resource.INVOICES, remote_id) for remote_id in ("I1", "I2", "I3")), gone(Resource.PAYMENTS, "I4")
+    )
+    assert stored.closed == {"I1"}
+
+
 def test_a_page_fetched_before_the_deletion_does_not_raise_the_dead(books: Books) -> None:
     books.keep(customer(), invoice(minutes=30))
     books.keep(gone(Resource.INVOICES, "I1", minutes=10))  # by a clock that is behind

@@ -59,17 +59,19 @@ def test_the_pulse_is_measured_from_the_cache_and_goes_on_by_itself(books: Books
     ]  # fmt: skip
 
 
-def test_a_suspicion_stands_until_it_is_cleared_and_is_said_once(books: Books) -> None:
-    found = Suspicion(Trouble.SILENCE, "no payment")
+def test_each_suspicion_stands_until_it_is_cleared_and_is_said_once(books: Books) -> None:
+    """Silence, then upheaval, each said three times: both stand, and clearing one leaves the other."""
+    silence, upheaval = Suspicion(Trouble.SILENCE, "no payment"), Suspicion(Trouble.UPHEAVAL, "all is open again")
     with books.store.working() as work:
-        for _ in range(3):
+        for found in (silence, upheaval) * 3:
             suspicion.raise_(work, books.id, found, now=NOW)
-        assert connections.connection_by_id(work, books.id).health is Health.SUSPECT
-        assert suspicion.standing(work, books.id) == found
-        assert suspicion.clear(work, books.id, author="Ada", reason="looked", now=NOW) == found
-        assert suspicion.standing(work, books.id) is None
-        assert suspicion.clear(work, books.id, author="Ada", reason="looked", now=NOW) is None
+        known = connections.connection_by_id(work, books.id)
+        assert (known.health, known.health_reason) == (Health.SUSPECT, "no payment; all is open again")
+        assert suspicion.clear(work, books.id, {Trouble.SILENCE}, author="Ada", reason="looked", now=NOW) == [silence]
+        assert suspicion.standing(work, books.id) == [upheaval]
+        assert suspicion.clear(work, books.id, {Trouble.SILENCE}, author="Ada", reason="looked", now=NOW) == []
         work.commit()
+    assert books.rows("SELECT count(*) FROM events WHERE kind = 'connection_suspected'") == [(2,)]
 
 
 def test_what_is_doubted_is_believed_anew_whatever_its_age(books: Books) -> None:

@@ -124,7 +124,30 @@ def test_lists_that_leave_out_half_are_found_by_reconcile_and_cleared_by_a_whole
     mirror.sync()
     assert suspect(mirror) == reason
     mirror.act("halve", kind="invoice", on=False)
+    mirror.act("corrupt", invoice=mirror.open_invoices()[0]["id"], fields={"TotalAmt": "n/a", "Total": "n/a"})
     reconcile(mirror.store, mirror.connection, mirror.connector(), mirror.clock)
+    assert mirror.connection.health is Health.OK, "one that cannot be read was listed all the same"
+
+
+def test_a_lesser_alarm_never_ends_one_that_only_a_person_may_end(mirror: Mirror) -> None:
+    """Upheaval; then another company answers, then the right one: upheaval stands until it is named and trusted."""
+    mirror.act("reopen_all")
+    mirror.sync()
+    upheaval = suspect(mirror)
+    assert upheaval is not None
+    name = mirror.connection.company_name
+    mirror.act("become", name=name, currency="JPY")
+    with pytest.raises(Abnormal):
+        mirror.sync()
+    with pytest.raises(UsageError, match="say which by --trouble"):
+        look_and_trust(mirror)
+    mirror.act("become", name=name, currency=mirror.card["currency"])
+    mirror.sync()
+    assert suspect(mirror) == upheaval
+    mirror.backfill()
+    assert suspect(mirror) == upheaval
+    look_and_trust(mirror)
+    mirror.sync()
     assert mirror.connection.health is Health.OK
 
 
