@@ -52,11 +52,11 @@ class Sent:
     is_cut: bool
 
 
-def known_markers(work: Work, connection_id: int, markers: Collection[str]) -> set[str]:
-    """Those of the markers that this database wrote or tried to write, or has adopted."""
+def known_markers(work: Work, markers: Collection[str]) -> set[str]:
+    """Those of the markers that this database wrote or tried to write, or has adopted: for whatever connection, as a
+    company file that is duplicated takes its notes with it."""
     n = t.notes.c
     query = select(n.marker).where(
-        n.connection_id == connection_id,
         among(work, n.marker, markers),
         or_(
             n.state != NoteState.PENDING.value, n.tried_at.is_not(None)

@@ -141,8 +141,9 @@ def known_installations(work: Work, connection_id: int) -> set[str]:
 
 
 def remember_foreign(work: Work, connection_id: int, keys: Collection[str], *, now: datetime) -> None:
-    """Keeps whose notes made the connection suspect, for a person to judge."""
-    position = json.dumps(sorted(keys))
+    """Keeps whose notes made the connection suspect, besides those kept before, for a person to judge."""
+    kept = connections.cursor(work, connection_id, _FOREIGN).position
+    position = json.dumps(sorted({*keys, *json.loads(kept or "[]")}))
     connections.move_cursor(work, connection_id, _FOREIGN, position=position, done=False, seen=0, now=now)
 
 

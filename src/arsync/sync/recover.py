@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from arsync.connector import Clock, Connector, FoundNote, NoteTarget, ReadsNotes, TargetKind
@@ -31,8 +31,6 @@ LOOK: Final = 10
 _BATCH: Final = 50
 #: Notes older than this change no decision: gaps are days, ladders are weeks.
 _HORIZON: Final = timedelta(days=200)
-#: Messages may go out so long before the due date.
-_EARLY: Final = timedelta(days=14)
 #: Another installation that has written since then is taken to be alive.
 _ALIVE: Final = timedelta(days=30)
 #: Of a batch that is about to go out so many messages are checked against the source.
@@ -57,8 +55,16 @@ def declare(store: Store, connection: Connection, clock: Clock, *, author: str, 
         work.commit()
 
 
-def recover(store: Store, connection: Connection, connector: Connector, clock: Clock, today: date) -> Recovered | None:
-    """Reads back what is still to be read of a connection that has just been pulled; None where nothing is.
+def is_open(store: Store, connection: Connection) -> bool:
+    """Whether notes in the source are still to be read back, or all of the connection is."""
+    with store.reading() as work:
+        health = connections.connection_by_id(work, connection.id).health
+        return health is Health.RECOVERING or not connections.cursor(work, connection.id, _CURSOR).done
+
+
+def recover(store: Store, connection: Connection, connector: Connector, clock: Clock, until: date) -> Recovered | None:
+    """Reads back what is still to be read of a connection that has just been pulled, on the invoices that are due by
+    that day; None where nothing is.
 
     Raises what the connector raises; the connection is `recovering` until this has come through. What was read stays.
     """
@@ -68,18 +74,18 @@ def recover(store: Store, connection: Connection, connector: Connector, clock: C
     if cursor.done:
         return None
     if not isinstance(connector, ReadsNotes):
-        _finish(store, connection, clock, Recovered(), health)
+        _finish(store, connection, clock, Recovered())
         return None
     with store.working() as work:
         chases.follow(work, connection.id, now=clock.now())
-        due = adoption.chased(work, connection.id, today + _EARLY)
+        due = adoption.chased(work, connection.id, until)
         if health is Health.OK:
             said = "the notes in the source have not all been read back"
             connections.set_health(work, connection.id, Health.RECOVERING, said)
         work.commit()
     found = Recovered()
     if cursor.position is None and not _look(store, connection, connector, clock, _spread(due), found):
-        _finish(store, connection, clock, found, health)
+        _finish(store, connection, clock, found)
         return found
     found.complete = True
     # By id, which stays: what is paid or comes due between two tries moves no other past the position.
@@ -87,7 +93,9 @@ def recover(store: Store, connection: Connection, connector: Connector, clock: C
     waiting = sorted(one for one in due if one > last)
     for start in range(0, len(waiting), _BATCH):
         batch = waiting[start : start + _BATCH]
-        _read(store, connection, connector, clock, batch, found)
+        unknown = _unknown(store, connection, connector, batch, clock.now() - _HORIZON)
+        found.targets += len(batch)
+        _adopt(store, connection, clock, unknown, found)
         with store.working() as work:
             seen = cursor.seen + start + len(batch)
             position = f"{_ALL}{batch[-1]}"
@@ -95,7 +103,7 @@ def recover(store: Store, connection: Connection, connector: Connector, clock: C
                 work, connection.id, _CURSOR, position=position, done=False, seen=seen, now=clock.now()
             )
             work.commit()
-    _finish(store, connection, clock, found, health)
+    _finish(store, connection, clock, found)
     return found
 
 
@@ -103,22 +111,25 @@ def is_behind(
     store: Store, connection: Connection, connector: Connector, clock: Clock, invoice_ids: Iterable[str]
 ) -> str | None:
     """Right before something goes out: whether the source holds notes on these invoices that we do not know, and why
-    nothing may go out then. One request at QuickBooks, one for each invoice at Xero, `CANARIES` at most."""
+    nothing may go out then. What they tell is adopted, so that they stop nothing again wherever they stand. One request
+    at QuickBooks, one for each invoice at Xero, `CANARIES` at most."""
     if not isinstance(connector, ReadsNotes):
         return None
     chosen = list(dict.fromkeys(invoice_ids))[:CANARIES]
     with store.reading() as work:
         newest = adoption.newest_note(work, connection.id)
-    since = clock.now() - _HORIZON if newest is None else newest - timedelta(days=1)
-    targets = [NoteTarget(TargetKind.INVOICE, one) for one in chosen]
-    notes = _untold(store, connection, list(connector.notes(targets, since=since)))
-    if not notes:
+    oldest = clock.now() - _HORIZON
+    since = oldest if newest is None else max(oldest, newest - timedelta(days=1))
+    unknown = _unknown(store, connection, connector, chosen, since)
+    if not unknown:
         return None
-    reason = f"{len(notes)} notes of messages that this database does not know stand in the source; they are read back"
+    count = len(unknown)
+    reason = f"{count} notes of messages that this database does not know stand in the source; they are read back"
     with store.working() as work:
         _begin_all(work, connection, clock, reason)
         events.log(work, "recovery_noticed", at=clock.now(), connection_id=connection.id, reason=reason)
         work.commit()
+    _adopt(store, connection, clock, unknown, Recovered())
     return reason
 
 
@@ -139,36 +150,30 @@ def _look(
 ) -> bool:
     """Whether an arsync has been here whose messages are not known."""
     found.targets += len(chosen)
-    return bool(chosen) and bool(_unknown(store, connection, connector, clock, chosen))
+    return bool(chosen) and bool(_untold(store, _on(connector, TargetKind.INVOICE, chosen, clock.now() - _HORIZON)))
+
+
+def _on(connector: ReadsNotes, kind: TargetKind, remote_ids: list[str], since: datetime) -> list[FoundNote]:
+    return list(connector.notes([NoteTarget(kind, one) for one in remote_ids], since=since))
 
 
 def _unknown(
-    store: Store, connection: Connection, connector: ReadsNotes, clock: Clock, invoice_ids: list[str]
+    store: Store, connection: Connection, connector: ReadsNotes, invoice_ids: list[str], since: datetime
 ) -> list[tuple[Told, FoundNote]]:
-    targets = [NoteTarget(TargetKind.INVOICE, one) for one in invoice_ids]
-    return _untold(store, connection, list(connector.notes(targets, since=clock.now() - _HORIZON)))
+    """What these invoices tell, and what the notes on their customers tell where a message had many."""
+    unknown = _untold(store, _on(connector, TargetKind.INVOICE, invoice_ids, since))
+    if any("see the note on the customer" in note.text for _, note in unknown):
+        with store.reading() as work:
+            payers = adoption.payers(work, connection.id, invoice_ids)
+        unknown += _untold(store, _on(connector, TargetKind.CUSTOMER, payers, since))
+    return unknown
 
 
-def _untold(store: Store, connection: Connection, notes: Collection[FoundNote]) -> list[tuple[Told, FoundNote]]:
+def _untold(store: Store, notes: Collection[FoundNote]) -> list[tuple[Told, FoundNote]]:
     told = [(what, note) for note in notes if (what := read(note.text)) is not None]
     with store.reading() as work:
-        known = adoption.known_markers(work, connection.id, [what.marker for what, _ in told])
+        known = adoption.known_markers(work, [what.marker for what, _ in told])
     return [(what, note) for what, note in told if what.marker not in known]
-
-
-def _read(
-    store: Store, connection: Connection, connector: ReadsNotes, clock: Clock, batch: list[str], found: Recovered
-) -> None:
-    """Adopts what these invoices tell, and what the notes on their customers tell where a message had many."""
-    unknown = _unknown(store, connection, connector, clock, batch)
-    with store.reading() as work:
-        payers = adoption.payers(work, connection.id, batch)
-    whole = [what for what, note in unknown if "see the note on the customer" in note.text]
-    if whole:
-        targets = [NoteTarget(TargetKind.CUSTOMER, payer) for payer in payers]
-        unknown += _untold(store, connection, list(connector.notes(targets, since=clock.now() - _HORIZON)))
-    found.targets += len(batch)
-    _adopt(store, connection, clock, unknown, found)
 
 
 def _adopt(
@@ -199,16 +204,6 @@ def _adopt(
             alive = first.sent_on >= (now - _ALIVE).date()
             if alive and first.installation != own and first.installation not in believed:
                 found.foreign.add(first.installation)
-        work.commit()
-
-
-def _finish(store: Store, connection: Connection, clock: Clock, found: Recovered, health: Health) -> None:
-    with store.working() as work:
-        now = clock.now()
-        connections.move_cursor(work, connection.id, _CURSOR, position=None, done=True, seen=found.targets, now=now)
-        if health in (Health.OK, Health.RECOVERING):
-            connections.set_health(work, connection.id, Health.OK, "complete")
-            suspicion.mark(work, connection.id)
         if found.foreign:
             names = ", ".join(sorted(found.foreign))
             said = (
@@ -217,6 +212,16 @@ def _finish(store: Store, connection: Connection, clock: Clock, found: Recovered
             )
             suspicion.raise_(work, connection.id, Suspicion(Trouble.FOREIGN, said), now=now)
             suspicion.remember_foreign(work, connection.id, found.foreign, now=now)
+        work.commit()
+
+
+def _finish(store: Store, connection: Connection, clock: Clock, found: Recovered) -> None:
+    with store.working() as work:
+        now = clock.now()
+        connections.move_cursor(work, connection.id, _CURSOR, position=None, done=True, seen=found.targets, now=now)
+        if connections.connection_by_id(work, connection.id).health in (Health.OK, Health.RECOVERING):
+            connections.set_health(work, connection.id, Health.OK, "complete")
+            suspicion.mark(work, connection.id)
         if found.complete:
             events.log(
                 work, "notes_read_back", at=now, connection_id=connection.id, targets=found.targets,

@@ -26,12 +26,14 @@ from arsync.sync.backfill import Loaded, Progress, backfill
 from arsync.sync.delta import sync
 from arsync.sync.pay_links import fetch as fetch_pay_links
 from arsync.sync.reconcile import Reconciled
-from arsync.sync.recover import Recovered, recover
+from arsync.sync.recover import Recovered, is_open, recover
 from arsync.worker.dispatch import Desk, Dispatched, dispatch
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
 LOCK: Final = "run"
 _TERM: Final = timedelta(minutes=3)
+#: So many days before an invoice is due an older playbook may have written about it, whatever today's says.
+_EARLY: Final = 14
 _log: Final = logging.getLogger(__name__)
 _UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
 #: Without consent the vendor is not asked at all, run after run, until a person has connected again.
@@ -105,7 +107,9 @@ def pull(store: Store, desk: Desk, clock: Clock) -> int:
 
 def read_back(store: Store, desk: Desk, clock: Clock) -> Recovered | None:
     """What the source knows of messages and this database does not, where that is still to be read; else None."""
-    return recover(store, desk.connection, desk.connector, clock, desk.policy.today(clock.now()))
+    first = min(step.offset for step in desk.policy.playbook.steps)
+    until = desk.policy.today(clock.now()) + timedelta(days=max(_EARLY, -first))
+    return recover(store, desk.connection, desk.connector, clock, until)
 
 
 def reconcile(store: Store, desk: Desk, clock: Clock) -> Reconciled:
@@ -211,9 +215,7 @@ def _work_one(
     if shift.dispatched.error:
         shift.errors.append(f"dispatch: {shift.dispatched.error}")
     told(f"{shift.connection}: write back")
-    with store.reading() as work:
-        recovering = connections.connection_by_id(work, desk.connection.id).health is Health.RECOVERING
-    if desk.writes and not recovering:  # what is pending may stand in the source already
+    if desk.writes and not is_open(store, desk.connection):  # what is pending may stand in the source already
         shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
         wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=lock.renew)
         shift.errors += shift.written.errors

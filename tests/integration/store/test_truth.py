@@ -105,7 +105,7 @@ def test_an_adopted_message_counts_as_sent_once_and_grows_with_its_notes(books: 
         message = messages.get(work, one)
         assert (message.state, message.sent_on, message.key) == (MessageState.ACCEPTED, date(2026, 8, 20), "f" * 32)
         assert [item.invoice_id for item in messages.items(work, one)] == ["I1", "I2"]
-        assert adoption.known_markers(work, books.id, [MARKER, other, "x"]) == {MARKER, other}
+        assert adoption.known_markers(work, [MARKER, other, "x"]) == {MARKER, other}
         assert adoption.newest_note(work, books.id) == at()
         assert adoption.chased(work, books.id, TODAY) == ["I1", "I2"]
         work.commit()

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from tests.integration.store.books import NOW, TODAY, Books, customer, invoice, open_books
 
-from arsync.connector import FoundNote, NoteTarget
-from arsync.domain.states import Health
+from arsync.connector import FoundNote, NoteTarget, TargetKind
+from arsync.domain.states import Health, MessageState
 from arsync.errors import RetryLater
-from arsync.store import connections
+from arsync.store import connections, messages
 from arsync.store.engine import Store
 from arsync.sync import recover
 from arsync.testing.ports import FixedClock
@@ -68,3 +68,41 @@ def test_an_interrupted_reading_skips_nothing_when_what_was_read_is_paid_meanwhi
     assert read_back(books, paper, days=1) is not None
     assert sorted(set(paper.read)) == ids
     assert health(books) is Health.OK
+
+
+def a_note(invoice_id: str, number: int) -> FoundNote:
+    told = f"Email sent on 2026-07-20. Step friendly of playbook night, message {number:032x}"
+    text = f"{told} [arsync:0a1b2c3d-{number:012x}]"
+    return FoundNote(NoteTarget(TargetKind.INVOICE, invoice_id), text)
+
+
+def test_a_note_that_no_reading_back_covers_stops_the_messages_once(books: Books) -> None:
+    """An invoice due in a year bears a note; what is read back is due by today."""
+    far = TODAY + timedelta(days=365)
+    books.keep(customer(), invoice("I1"), invoice("I2", due_on=far))
+    books.follow()
+    paper: Any = Paper([a_note("I2", 1)])
+    read_back(books, paper)
+    assert behind(books, paper, "I2")
+    assert health(books) is Health.RECOVERING
+    read_back(books, paper)
+    assert health(books) is Health.OK
+    assert behind(books, paper, "I2") is None
+    with books.store.reading() as work:
+        (adopted,) = messages.in_states(work, [MessageState.ACCEPTED])
+        assert [item.invoice_id for item in messages.items(work, adopted.id)] == ["I2"]
+
+
+def test_notes_that_a_duplicated_company_file_took_with_it_are_known(books: Books) -> None:
+    books.keep(customer(), invoice("I1"))
+    paper: Any = Paper([a_note("I1", 1)])
+    recover.declare(books.store, books.connection, FixedClock(NOW), author="Ada", reason="restored")
+    read_back(books, paper)
+    copy = open_books(books.store, "copy")
+    copy.keep(customer(), invoice("I1"))
+    read_back(copy, paper)
+    assert behind(copy, paper, "I1") is None
+
+
+def behind(books: Books, paper: Any, *invoice_ids: str) -> str | None:
+    return recover.is_behind(books.store, books.connection, paper, FixedClock(NOW), invoice_ids)
