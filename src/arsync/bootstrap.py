@@ -143,7 +143,19 @@ class App:
 
     def tokens(self, grant_id: int) -> StoredVault:
         """The durable tokens of a grant."""
-        return StoredVault(self.store, self.clock, grant_id, seal=self.vault.seal, unseal=self.vault.open)
+        _ = self.vault  # a key that is gone is said before anybody is asked
+        return StoredVault(self.store, self.clock, grant_id, seal=self._sealed, unseal=self._unsealed)
+
+    def _sealed(self, text: str) -> str:
+        return self.vault.seal(text)
+
+    def _unsealed(self, token: str) -> str:
+        """The token's text; the key file is read again where the key was changed under this process."""
+        try:
+            return self.vault.open(token)
+        except ConfigurationError:
+            self.__dict__.pop("vault", None)
+            return self.vault.open(token)
 
     def consent(self, provider: str) -> Consent | None:
         """How people let the provider's app into their companies; None where its connector needs no consent."""

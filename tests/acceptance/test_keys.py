@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 from tests.acceptance.installation import Installation
 
+from arsync.bootstrap import App
+from arsync.settings import load
 from arsync.vault import Vault
 
 
@@ -44,6 +46,20 @@ def test_a_new_key_seals_everything_and_the_old_one_can_go(linked: Installation)
     assert [new.open(token) for token in sealed(linked)] == pairs
     assert not any(old.is_newest(token) for token in sealed(linked))
     linked.arsync("backfill")
+
+
+def test_a_process_that_runs_while_the_key_is_changed_reads_it_again(linked: Installation) -> None:
+    """What it refreshes afterwards is sealed by the new key: the old one is gone."""
+    app = App(load(linked.config, environ={}))
+    ((grant,), *_) = linked.rows("SELECT id FROM grants ORDER BY id")
+    vault = app.tokens(grant)
+    stored = vault.current()
+    linked.arsync("rotate-key", "--new", "--drop-old")
+    with vault.refreshing() as again:
+        assert again == stored
+        vault.replace(again, instead_of=stored)
+    app.close()
+    assert Vault(linked.key.read_bytes()).is_newest(sealed(linked)[0])
 
 
 def test_doctor_finds_tokens_that_only_an_old_key_opens(linked: Installation) -> None:

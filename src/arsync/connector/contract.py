@@ -54,13 +54,14 @@ class TokenVault(Protocol):
         """Holds the grant's lock and gives the pair as stored *now*: another process may have rotated it."""
         ...
 
-    def replace(self, pair: TokenPair) -> None:
-        """Stores a new pair; durable when it returns. Only under `refreshing()`."""
+    def replace(self, pair: TokenPair, *, instead_of: TokenPair) -> None:
+        """Stores what came of a pair, unless another is stored by now; durable when it returns. Only under
+        `refreshing()`."""
         ...
 
-    def ended(self, reason: str) -> None:
-        """The vendor takes the stored pair no more: nobody asks with it again until a person has connected anew. Only
-        under `refreshing()`."""
+    def ended(self, reason: str, *, refused: TokenPair) -> None:
+        """The vendor takes this pair no more: nobody asks with it again until a person has connected anew. Says nothing
+        of another that is stored by now. Only under `refreshing()`."""
         ...
 
 

@@ -82,12 +82,13 @@ class Tokens:
             newer = self._vault.current()
             if newer.refresh_token != stored.refresh_token and self._fresh(newer):
                 return newer
+            stored = newer
             try:
-                pair = self._successor(newer)
+                pair = self._successor(stored)
             except GrantEnded as refusal:
-                self._vault.ended(refusal.detail)
+                self._vault.ended(refusal.detail, refused=stored)
                 raise Reauthorise(refusal.detail) from None
-        self._vault.replace(pair)
+        self._vault.replace(pair, instead_of=stored)
         return pair
 
     def _successor(self, pair: TokenPair) -> TokenPair:

@@ -16,6 +16,11 @@ from arsync.errors import ConfigurationError, DatabaseUnusable, Locked
 Observer = Callable[[str, str], None]
 
 _BUSY_SECONDS: Final = 30
+#: Whoever is suspended in a transaction for so long holds its locks no more (PostgreSQL).
+_IDLE_SECONDS: Final = 60
+#: PostgreSQL's words for a lock that did not come in time, and for a transaction that was ended for idling
+_NO_LOCK: Final = "55P03"
+_IDLED: Final = "25P03"
 
 
 def _unobserved(moment: str, what: str) -> None:
@@ -104,8 +109,7 @@ def _engine(url: str) -> Engine:
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"[database] url: {error}") from None
     event.listen(engine, "handle_error", _translate)
-    if kind == "sqlite":
-        _prepare_sqlite(engine)
+    (_prepare_sqlite if kind == "sqlite" else _prepare_postgresql)(engine)
     return engine
 
 
@@ -115,10 +119,26 @@ def _translate(context: ExceptionContext) -> None:
     SQLite reports a damaged file as a plain DatabaseError, which is also the base of the errors that are ours.
     """
     found = context.sqlalchemy_exception
+    state = getattr(context.original_exception, "sqlstate", None)
+    if state == _NO_LOCK:
+        raise Locked(f"another process has held what this one needs for {_BUSY_SECONDS} s") from None
+    if state == _IDLED:
+        raise DatabaseUnusable("this process paused in a transaction, which was ended and undone") from None
     if type(found) not in (OperationalError, DatabaseError) or "database is locked" in str(context.original_exception):
         return
     said = next(iter(str(context.original_exception).strip().splitlines()), type(context.original_exception).__name__)
     raise DatabaseUnusable(said) from None
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    """A process that is suspended with a lock in its hands must not stop everybody for ever."""
+
+    @event.listens_for(engine, "connect")
+    def connected(raw: Any, _record: Any) -> None:
+        with raw.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{_BUSY_SECONDS}s'")
+            cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+        raw.commit()  # what a rollback would undo
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -49,9 +49,13 @@ def grants(work: Work) -> dict[int, Grant]:
     return {row.id: Grant(*tuple(row)) for row in work.execute(select(*_COLUMNS).order_by(_G.id))}
 
 
-def sealed(work: Work, grant_id: int) -> tuple[str, str | None] | None:
-    """The grant's tokens as sealed, and why it has ended if it has; None where there is no such grant any more."""
-    row = work.execute(select(_G.sealed, _G.ended_reason).where(_G.id == grant_id)).one_or_none()
+def sealed(work: Work, grant_id: int, *, lock: bool = False) -> tuple[str, str | None] | None:
+    """The grant's tokens as sealed, and why it has ended if it has; None where there is no such grant any more.
+
+    With `lock` nobody changes them until the work is over.
+    """
+    query = select(_G.sealed, _G.ended_reason).where(_G.id == grant_id)
+    row = work.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else (str(row.sealed), row.ended_reason)
 
 

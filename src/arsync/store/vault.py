@@ -12,10 +12,12 @@ from arsync.connector import TokenPair
 from arsync.domain.clock import Clock
 from arsync.errors import Locked, Reauthorise, RetryLater
 from arsync.store import connections, grants, leases
-from arsync.store.engine import Store
+from arsync.store.engine import Store, Work
 
 _TERM: Final = timedelta(seconds=90)  # longer than a refresh can take
 _PATIENCE: Final = 45.0
+#: Each waits for half a minute.
+_TRIES: Final = 10
 
 
 class StoredVault:
@@ -29,7 +31,6 @@ class StoredVault:
         self._grant_id = grant_id
         self._seal = seal
         self._unseal = unseal
-        self._given = ""
 
     def current(self) -> TokenPair:
         """The pair as stored now."""
@@ -51,36 +52,57 @@ class StoredVault:
         """The pair as stored, under the grant's lease; RetryLater where another process refreshes for too long."""
         try:
             with leases.held(self._store, self._clock, lease_name(self._grant_id), _TERM, patience=_PATIENCE):
-                self._given = self._sealed()
-                yield load_pair(self._unseal(self._given))
+                yield self.current()
         except Locked:
             raise RetryLater("another process is refreshing the token", after=10) from None
 
-    def replace(self, pair: TokenPair) -> None:
+    def replace(self, pair: TokenPair, *, instead_of: TokenPair) -> None:
         """Commits the pair; it may be used from then on.
 
         A refresher that was suspended past its lease changes nothing where another has stored a newer pair meanwhile.
+        A database that is busy is waited for: the vendor gives the pair to nobody a second time.
         """
+        for left in reversed(range(_TRIES)):
+            try:
+                self._replace(pair, instead_of)
+                return
+            except Locked:
+                if not left:
+                    raise
+
+    def _replace(self, pair: TokenPair, instead_of: TokenPair) -> None:
         now = self._clock.now()
         with self._store.working() as work:
-            stored = connections.replace_tokens(
+            standing = self._standing(work, instead_of)
+            if standing is None:
+                return
+            connections.replace_tokens(
                 work,
                 self._grant_id,
                 self._seal(dump_pair(pair)),
-                instead_of=self._given,
+                instead_of=standing,
                 now=now,
                 idle_until=pair.refresh_expires_at,
                 hard_until=pair.consent_expires_at,
             )
-            if stored:
-                grants.revive(work, self._grant_id, now=now)
+            grants.revive(work, self._grant_id, now=now)
             work.commit()
 
-    def ended(self, reason: str) -> None:
+    def ended(self, reason: str, *, refused: TokenPair) -> None:
         """Commits that the consent has ended, for every connection of the grant."""
         with self._store.working() as work:
-            grants.end(work, self._grant_id, reason, instead_of=self._given, now=self._clock.now())
+            standing = self._standing(work, refused)
+            if standing is not None:
+                grants.end(work, self._grant_id, reason, instead_of=standing, now=self._clock.now())
             work.commit()
+
+    def _standing(self, work: Work, pair: TokenPair) -> str | None:
+        """The stored tokens as sealed, by whatever key, where they are still this pair's; nobody changes them until
+        the work is over."""
+        found = grants.sealed(work, self._grant_id, lock=True)
+        if found is None or not found[0]:
+            return None
+        return found[0] if load_pair(self._unseal(found[0])).refresh_token == pair.refresh_token else None
 
 
 def lease_name(grant_id: int) -> str:

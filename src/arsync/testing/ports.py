@@ -78,14 +78,16 @@ class MemoryVault:
             finally:
                 self._held = False
 
-    def replace(self, pair: TokenPair) -> None:
+    def replace(self, pair: TokenPair, *, instead_of: TokenPair) -> None:
         assert self._held, "a pair is replaced only under refreshing()"
+        assert instead_of.refresh_token == self.current().refresh_token, "nobody overtakes who holds the lock"
         self._pair = pair
         self.ended_by = None
         self.replaced.append(pair)
 
-    def ended(self, reason: str) -> None:
+    def ended(self, reason: str, *, refused: TokenPair) -> None:
         assert self._held, "a grant is ended only under refreshing()"
+        assert refused.refresh_token == self.current().refresh_token, "nobody overtakes who holds the lock"
         self.ended_by = reason
 
 

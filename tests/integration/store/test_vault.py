@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,9 @@ from tests.integration.store.books import Books
 
 from arsync.connector import TokenPair
 from arsync.connector.tokens import Tokens
-from arsync.errors import RetryLater
+from arsync.errors import Locked, RetryLater
 from arsync.store import leases
-from arsync.store.engine import Store
+from arsync.store.engine import Store, Work
 from arsync.store.vault import StoredVault, dump_pair, load_pair
 from arsync.testing.ports import NOON, FixedClock
 from arsync.vault import Vault
@@ -88,7 +89,7 @@ def tokens(vault: StoredVault, clock: FixedClock) -> Tokens:
 def test_tokens_are_kept_sealed(vault: StoredVault, books: Books) -> None:
     with vault.refreshing() as stored:
         assert stored == pair(1, minutes=-1)
-        vault.replace(pair(2))
+        vault.replace(pair(2), instead_of=stored)
     assert vault.current() == pair(2)
     ((kept,),) = books.rows("SELECT sealed FROM grants")
     assert "refresh" not in kept
@@ -157,12 +158,60 @@ def test_a_process_that_refreshes_for_too_long_is_not_waited_for_for_ever(vault:
 
 def test_a_refresher_that_slept_past_its_lease_does_not_undo_a_newer_pair(vault: StoredVault, books: Books) -> None:
     later = a_vault(books.store, books, FixedClock(NOON + timedelta(seconds=91)))
-    with vault.refreshing():
+    with vault.refreshing() as given:
         # suspended here for longer than the lease; another process exchanges meanwhile
-        with later.refreshing():
-            later.replace(pair(3))
-        vault.replace(pair(2))
+        with later.refreshing() as stored:
+            later.replace(pair(3), instead_of=stored)
+        vault.replace(pair(2), instead_of=given)
+        vault.ended("invalid_grant", refused=given)
     assert vault.current() == pair(3)
+
+
+def test_a_refresher_that_slept_past_its_lease_keeps_what_it_gets_for_the_newer_pair(
+    vault: StoredVault, books: Books
+) -> None:
+    """
+    refresh-1 is taken up; suspended; another process stores refresh-2, which is over when this one wakes
+    refresh-1 is refused; refresh-2 is read again and gives refresh-3, which nobody else has
+    """
+    rotated = a_vault(books.store, books, FixedClock(NOON + timedelta(seconds=91)))
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        if str(request.body).endswith("refresh_token=refresh-1"):
+            with rotated.refreshing() as stored:
+                rotated.replace(pair(2, minutes=-1), instead_of=stored)
+            return 400, {}, json.dumps({"error": "invalid_grant"})
+        return 200, {}, json.dumps({"access_token": "access-3", "refresh_token": "refresh-3", "expires_in": 3600})
+
+    with responses.RequestsMock() as mock:
+        mock.add_callback(responses.POST, URL, callback=answer)
+        assert tokens(vault, FixedClock()).access() == "access-3"
+    assert vault.current().refresh_token == "refresh-3"
+
+
+def test_tokens_that_were_sealed_anew_meanwhile_are_the_same_tokens(vault: StoredVault, books: Books) -> None:
+    with vault.refreshing() as given:
+        with books.store.working() as work:
+            work.execute(text("UPDATE grants SET sealed = :sealed"), {"sealed": vault_key().seal(dump_pair(given))})
+            work.commit()
+        vault.replace(pair(2), instead_of=given)
+    assert vault.current() == pair(2)
+
+
+def test_a_pair_waits_for_a_database_that_is_busy(
+    vault: StoredVault, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working, busy = books.store.working, [Locked(), Locked()]
+
+    def when_free(**options: bool) -> AbstractContextManager[Work]:
+        if busy:
+            raise busy.pop()
+        return working(**options)
+
+    with vault.refreshing() as given:
+        monkeypatch.setattr(books.store, "working", when_free)
+        vault.replace(pair(2), instead_of=given)
+    assert (vault.current(), busy) == (pair(2), [])
 
 
 def test_a_pair_reads_back_as_written() -> None:
