@@ -312,7 +312,8 @@ def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) 
             if unlisted is None:
                 said = "loaded: the lists were complete"
                 suspicion.clear(work, connection.id, {Trouble.INCOMPLETE}, author="arsync", reason=said, now=now)
-            delta.conclude(work, connection.id, [unlisted] if unlisted else [], now=now)
+            found = (watch.upheaval(work, connection.id), unlisted)
+            delta.conclude(work, connection.id, filter(None, found), now=now)
         events.log(work, "backfill_finished", at=now, connection_id=connection.id, seen=loaded.seen,
                    cached=ledger.totals(work, connection.id))  # fmt: skip
         work.commit()

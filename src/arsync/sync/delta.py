@@ -9,7 +9,7 @@ from datetime import datetime
 from arsync.connector import Clock, Company, Connector, Page
 from arsync.domain.states import Health
 from arsync.errors import Abnormal, ConnectorError, Reauthorise, Stale, UsageError
-from arsync.store import connections, events, grants, records, suspicion
+from arsync.store import connections, events, grants, records, suspicion, turns
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.suspicion import Suspicion, Trouble
@@ -50,8 +50,8 @@ def sync(store: Store, connection: Connection, connector: Connector, clock: Cloc
     except ConnectorError as error:
         _fail(store, connection, clock, error)
         raise
-    found = watch.judge(store, connection, company, stored, asked, started.date())
     with store.working() as work:
+        found = watch.judge(work, connection, company, stored.arrived, asked, started.date())
         connections.describe(work, connection.id, company, now=clock.now())
         suspicion.remember_company(work, connection.id, company, now=clock.now())
         connections.set_health(work, connection.id, Health.OK, "complete", synced_at=started)
@@ -72,7 +72,8 @@ def check_company(store: Store, connection: Connection, connector: Connector, co
 
 
 def conclude(work: Work, connection_id: int, found: Iterable[Suspicion], *, now: datetime) -> None:
-    """Marks the connection, and ends what clears by itself and this pull has shown to be over."""
+    """Marks the connection, ends what clears by itself and this pull has shown to be over; what turned is judged."""
+    turns.judged(work, connection_id, now=now)
     raised = list(found)
     over = set(Trouble) - suspicion.STANDING - {one.trouble for one in raised}
     suspicion.clear(work, connection_id, over, author="arsync", reason="the next pull was normal again", now=now)

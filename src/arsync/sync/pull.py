@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
-from arsync.store import connections, ledger, records, reductions, succession
+from arsync.store import connections, ledger, records, reductions, succession, turns
 from arsync.store.engine import Store, Work
 
 _UNSETTLED: Final = "unsettled"
@@ -18,8 +18,9 @@ RETRIED: Final = 40
 
 
 def keep(work: Work, connection_id: int, page: Page, clock: Clock) -> records.Stored:
-    """Stores one page and wakes the chases it concerns; the caller commits."""
+    """Stores one page, what it turned for a judgement, and wakes the chases it concerns; the caller commits."""
     stored = records.store_page(work, connection_id, page, now=clock.now())
+    turns.add(work, connection_id, stored, now=clock.now())
     if stored.customers:
         succession.follow(work, connection_id, stored, now=clock.now())
     return stored

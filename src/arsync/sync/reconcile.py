@@ -10,11 +10,10 @@ from typing import Final
 from arsync.connector import Clock, Connector, Page, Resource
 from arsync.domain.documents import Record
 from arsync.domain.states import Health
-from arsync.store import connections, events, open_items, suspicion
+from arsync.store import connections, events, open_items, suspicion, turns
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.open_items import Standing
-from arsync.store.records import Stored
 from arsync.store.suspicion import Suspicion, Trouble
 from arsync.sync import watch
 from arsync.sync.delta import DELTA, follow
@@ -44,7 +43,6 @@ class Reconciled:
     #: open here and in the source when asked by id, yet not in the source's list
     unlisted: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
-    stored: Stored = field(default_factory=Stored)
     suspicion: Suspicion | None = None
 
     @property
@@ -70,7 +68,7 @@ def reconcile(store: Store, connection: Connection, connector: Connector, clock:
         for resource, remote_ids in doubtful.items():
             _settle(store, connection.id, connector, clock, resource, remote_ids, found)
     with store.working() as work:
-        found.suspicion = watch.upheaval(work, connection.id, found.stored) or watch.incomplete(
+        found.suspicion = watch.upheaval(work, connection.id) or watch.incomplete(
             sum(found.unlisted.values()), sum(found.compared.values())
         )
         _conclude(work, connection.id, found, clock)
@@ -85,6 +83,7 @@ def reconcile(store: Store, connection: Connection, connector: Connector, clock:
 def _conclude(work: Work, connection_id: int, found: Reconciled, clock: Clock) -> None:
     """Marks the connection, or ends the suspicion that its lists are incomplete: this time they were not."""
     now = clock.now()
+    turns.judged(work, connection_id, now=now)
     if found.suspicion is not None:
         suspicion.raise_(work, connection_id, found.suspicion, now=now)
     if not found.is_whole:
@@ -149,7 +148,6 @@ def _settle(
             open_items.doubt(work, connection_id, resource, wrong)
             stored = keep(work, connection_id, page, clock)
             found.quarantined += stored.quarantined
-            found.stored.add(stored)
             work.commit()
         found.missed += [
             Missed(resource, one, getattr(told[one], "number", None) or numbers.get(one), what)

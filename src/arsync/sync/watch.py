@@ -5,17 +5,16 @@ Ordinary life must never trip one: a firm closed over Christmas, three invoices 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from arsync.connector import Company, Connector, Resource
 from arsync.domain.documents import Customer
-from arsync.store import pulse, suspicion
+from arsync.store import pulse, suspicion, turns
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.pulse import Beat
-from arsync.store.records import Stored
 from arsync.store.suspicion import Suspicion, Trouble
 
 #: Clocks may differ by so much.
@@ -105,18 +104,19 @@ def silence(beats: Sequence[Beat], today: date, trusted_since: date | None = Non
     )
 
 
-def upheaval(work: Work, connection_id: int, stored: Stored) -> Suspicion | None:
-    """Half of what was open closed at once without money for it, or much that was paid is open again."""
-    if len(stored.closed) < _MANY_CLOSED and len(stored.revived) < _MANY_REOPENED:
+def upheaval(work: Work, connection_id: int) -> Suspicion | None:
+    """Half of what was open closed at once without money for it, or much that was paid is open again: of all that
+    turned since this was last judged, whichever pull stored it."""
+    turned = turns.unjudged(work, connection_id)
+    closed, revived = len(turned.closed), len(turned.revived)
+    if closed < _MANY_CLOSED and revived < _MANY_REOPENED:
         return None
     still_open = suspicion.open_count(work, connection_id)
-    revived = len(stored.revived)
     if revived >= _MANY_REOPENED and revived * 5 >= still_open:
         said = f"{revived} invoices that were paid are open again at once, of {still_open} open now"
         return Suspicion(Trouble.UPHEAVAL, said)
-    closed = len(stored.closed)
     if closed >= _MANY_CLOSED and closed >= still_open - revived:
-        unpaid = suspicion.closed_without_money(work, connection_id, stored.closed)
+        unpaid = suspicion.closed_without_money(work, connection_id, turned.closed)
         if unpaid * 2 >= closed:
             said = f"{closed} of {closed + still_open - revived} open invoices closed at once, {unpaid} without money"
             return Suspicion(Trouble.UPHEAVAL, said)
@@ -133,22 +133,18 @@ def incomplete(unlisted: int, listed: int) -> Suspicion | None:
 
 
 def judge(
-    store: Store,
+    work: Work,
     connection: Connection,
     company: Company,
-    stored: Stored,
+    new: Mapping[Resource, int],
     asked: tuple[datetime, datetime],
     today: date,
 ) -> list[Suspicion]:
-    """What speaks against believing a sync that came through; counts its beat."""
-    with store.working(durable=False) as work:
-        new = stored.arrived
-        pulse.add(work, connection.id, Beat(today, new[Resource.INVOICES], new[Resource.PAYMENTS]))
-        work.commit()
-    with store.reading() as work:
-        found = (
-            upheaval(work, connection.id, stored),
-            skew(company.told_at, *asked),
-            silence(pulse.beats(work, connection.id, today), today, suspicion.trusted_since(work, connection.id)),
-        )
+    """What speaks against believing a sync that came through with so many records not met before; counts its beat."""
+    pulse.add(work, connection.id, Beat(today, new[Resource.INVOICES], new[Resource.PAYMENTS]))
+    found = (
+        upheaval(work, connection.id),
+        skew(company.told_at, *asked),
+        silence(pulse.beats(work, connection.id, today), today, suspicion.trusted_since(work, connection.id)),
+    )
     return [one for one in found if one is not None]

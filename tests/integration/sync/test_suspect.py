@@ -9,9 +9,12 @@ import pytest
 from tests.integration.sync.mirror import Mirror
 
 from arsync.domain.states import Health
-from arsync.errors import Abnormal, UsageError
+from arsync.errors import Abnormal, RetryLater, UsageError
 from arsync.sandbox.launch import SandboxControl
+from arsync.store import connections
 from arsync.store.engine import Store
+from arsync.store.stored import Stored
+from arsync.sync import delta
 from arsync.sync.reconcile import reconcile
 from arsync.sync.trust import trust
 
@@ -110,6 +113,41 @@ def test_everything_suddenly_open_again_needs_a_person(mirror: Mirror) -> None:
     reason = suspect(mirror)
     assert reason is not None
     assert "that were paid are open again at once" in reason
+
+
+def test_an_upheaval_is_noticed_whichever_pull_stored_it(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Night 0: paid invoices come back open, and the sync is throttled after that. Night 1: nothing is new."""
+
+    def throttled(*_: object) -> Stored:
+        raise RetryLater("slow down", after=60.0)
+
+    mirror.act("reopen_all")
+    with monkeypatch.context() as patched:
+        patched.setattr(delta, "reread_balances", throttled)
+        with pytest.raises(RetryLater):
+            mirror.sync()
+    mirror.sandbox.advance(86400)
+    mirror.sync()
+    assert "that were paid are open again at once" in (suspect(mirror) or "")
+    look_and_trust(mirror)
+    mirror.sync()
+    assert suspect(mirror) is None, "judged once"
+
+
+@pytest.mark.parametrize("pull", ["backfill", "refresh"])
+def test_a_load_and_a_reading_before_sending_look_for_an_upheaval(mirror: Mirror, pull: str) -> None:
+    payers = {row["customer"] for row in mirror.truth()["invoices"].values()}
+    mirror.act("reopen_all")
+    if pull == "backfill":
+        with mirror.store.working() as work:  # as after a delta that was stale
+            connections.move_cursor(
+                work, mirror.connection.id, "backfill", position=None, done=False, seen=0, now=mirror.clock.now()
+            )
+            work.commit()
+        mirror.backfill()
+    else:
+        mirror.refresh(*payers)
+    assert "that were paid are open again at once" in (suspect(mirror) or "")
 
 
 def test_lists_that_leave_out_half_are_found_by_reconcile_and_cleared_by_a_whole_one(mirror: Mirror) -> None:
