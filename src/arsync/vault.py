@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -82,9 +83,10 @@ def drop_old_keys(path: Path) -> None:
 
 
 def _rewrite(path: Path, keys: list[bytes]) -> None:
+    path = path.resolve()  # the file that a link names, not the link
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _write(draft, keys)
+        _write(draft, keys, like=path.stat())
         draft.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
@@ -92,9 +94,15 @@ def _rewrite(path: Path, keys: list[bytes]) -> None:
         raise ConfigurationError(f"the key file {path}: {error.strerror or error}") from None
 
 
-def _write(draft: Path, keys: list[bytes]) -> None:
+def _write(draft: Path, keys: list[bytes], *, like: os.stat_result | None = None) -> None:
+    """Readable by its owner only, or by whoever could read the file that it is to replace."""
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
+        if like is not None:
+            mine = os.fstat(handle)
+            if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+                os.fchown(handle, like.st_uid, like.st_gid)
+            os.fchmod(handle, stat.S_IMODE(like.st_mode))
         file.write(b"\n".join(keys) + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from arsync.errors import ConfigurationError
-from arsync.vault import Vault, load_key
+from arsync.vault import Vault, add_key, drop_old_keys, load_key
 
 
 @dataclass
@@ -63,6 +64,25 @@ def test_a_missing_key_file_is_made_for_its_owner_only_and_then_kept(tmp_path: P
     assert Vault(key).open(Vault(load_key(source)).seal("x")) == "x"
     assert stat.S_IMODE(source.key_file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["arsync.key"]
+
+
+def test_a_changed_key_file_stays_where_it_is_and_readable_by_whoever_read_it(tmp_path: Path) -> None:
+    """A link to a file of the worker's user, who is not the one that changes it where that is root."""
+    there, link = tmp_path / "secrets" / "key", tmp_path / "arsync.key"
+    there.parent.mkdir()
+    there.write_bytes(KEY)
+    there.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(there, 65_534, 65_534)
+    before = there.stat()
+    link.symlink_to(there)
+    for change, keys in ((add_key, 2), (drop_old_keys, 1)):
+        change(link)
+        after = there.stat()
+        assert len(there.read_bytes().split()) == keys
+        assert link.is_symlink()
+        assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    assert list(there.parent.iterdir()) == [there]
 
 
 def test_a_given_key_makes_no_file(tmp_path: Path) -> None:

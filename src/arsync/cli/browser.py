@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -16,6 +18,8 @@ from arsync.errors import ConfigurationError, Rejected, UsageError
 #: seconds that a browser may take over its request
 _SLOW: Final = 5.0
 _HERE: Final = ("127.0.0.1", "localhost")
+#: what a machine without IPv6 says
+_NO_IPV6: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _PAGE: Final = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>arsync</title>"
     "<body style='font-family:sans-serif;max-width:40em;margin:4em auto'><h1>{title}</h1><p>{text}</p>"
@@ -69,9 +73,11 @@ def _place(parts: SplitResult) -> tuple[str, str, str]:
 
 
 class Callback:
-    """Listens at the redirect address on 127.0.0.1 until one answer to our question has come.
+    """Listens at the redirect address on 127.0.0.1, for `localhost` also on ::1, until one answer to our question has
+    come.
 
-    Other paths, other methods, other hosts and other states are refused and change nothing.
+    Other paths, other methods, other hosts and other states are refused and change nothing. Each request has a thread
+    of its own: a slow one keeps nobody waiting.
     """
 
     def __init__(self, redirect_uri: str, state: str) -> None:
@@ -79,23 +85,38 @@ class Callback:
         self._state = state
         self._told: Told | None = None
         self._refusal: Rejected | None = None
+        self._over = threading.Event()
+        self._servers: list[_Server] = []
         try:
-            self._server = _Server(("127.0.0.1", self._parts.port or 80), _handler(self))
+            self._listen(self._parts.port or 80)
         except OSError as error:
+            self.close()
             raise ConfigurationError(
                 f"cannot listen at {redirect_uri}: {error.strerror}; close what listens there, choose another port in "
                 "redirect_uri (and in the app), or use --paste"
             ) from None
 
+    def _listen(self, port: int) -> None:
+        self._serve(_Server(("127.0.0.1", port), _handler(self)))
+        if self._parts.hostname == "localhost":
+            try:
+                self._serve(_Server6(("::1", port), _handler(self)))
+            except OSError as error:
+                if error.errno not in _NO_IPV6:
+                    raise
+
+    def _serve(self, server: _Server) -> None:
+        self._servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+
     def wait(self, clock: Clock, seconds: float) -> Told:
         """What the consent page sent back; Rejected where it said no or nothing came in so many real seconds."""
         deadline = clock.elapsed() + seconds
-        while self._told is None and self._refusal is None:
+        while not self._over.is_set():
             left = deadline - clock.elapsed()
             if left <= 0:
                 raise Rejected(f"nobody consented within {seconds:.0f} seconds: nothing was linked")
-            self._server.timeout = min(left, 1.0)
-            self._server.handle_request()
+            self._over.wait(min(left, 1.0))
         if self._refusal is not None:
             raise self._refusal
         assert self._told is not None
@@ -103,7 +124,14 @@ class Callback:
 
     def close(self) -> None:
         """Stops listening."""
-        self._server.server_close()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    def answered(self) -> None:
+        """The page of one request has been written: it may have been the one that `wait` waits for."""
+        if self._told is not None or self._refusal is not None:
+            self._over.set()
 
     def answer(self, method: str, target: str, host: str) -> tuple[int, str, str]:
         """Takes one request: its status, and title and text of the page."""
@@ -122,11 +150,16 @@ class Callback:
         return 200, "Thank you", "arsync has its consent. You can close this window and go back to the terminal."
 
 
-class _Server(HTTPServer):
+class _Server(ThreadingHTTPServer):
     address_family = socket.AF_INET
+    block_on_close = False  # a request that never ends does not end with it
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that goes away is nobody's error."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
 
 
 def _handler(callback: Callback) -> type[BaseHTTPRequestHandler]:
@@ -136,6 +169,12 @@ def _handler(callback: Callback) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             status, title, text = callback.answer(self.command, self.path, self.headers.get("Host", ""))
+            try:
+                self._show(status, title, text)
+            finally:
+                callback.answered()
+
+        def _show(self, status: int, title: str, text: str) -> None:
             body = _PAGE.format(title=title, text=text).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/html; charset=utf-8")
