@@ -36,6 +36,8 @@ _REASON: Final = "its note stands in the source: it was sent, and this database 
 #: Of a step that the note does not tell any more; no playbook has it, so it counts for the gap and nothing else.
 UNTOLD: Final = "?"
 _READ_BACK: Final = "read back"
+#: Of a note that this database takes for not written.
+_OWED: Final = (NoteState.PENDING.value, NoteState.FAILED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,13 @@ def known_markers(work: Work, markers: Collection[str]) -> set[str]:
         ),  # never tried and yet there: this is a copy of old
     )
     return set(work.execute(query).scalars())
+
+
+def found(work: Work, markers: Collection[str], *, now: datetime) -> int:
+    """Takes for written what was tried, put back or refused, and yet stands in the source; how many notes it was."""
+    n = t.notes.c
+    statement = update(t.notes).where(among(work, n.marker, markers), n.state.in_(_OWED), n.tried_at.is_not(None))
+    return int(work.execute(statement.values(**_read_back_at(now))).rowcount)
 
 
 def newest_note(work: Work, connection_id: int) -> datetime | None:
@@ -103,7 +112,7 @@ def adopt(work: Work, connection_id: int, sent: Sent, *, now: datetime) -> int |
     message_id = _known(work, connection_id, sent, now)
     if message_id is None:
         chase = _chase(work, connection_id, items)
-        message_id = None if chase is None else _new(work, connection_id, chase, sent, items, now)
+        message_id = None if chase is None else _new(work, connection_id, *chase, sent, items, now)
     else:
         _extend(work, message_id, items)
     for marker, target, text in sent.notes:
@@ -151,7 +160,8 @@ def _items(work: Work, connection_id: int, sent: Sent) -> Sequence[Any]:
     return work.execute(query).all()
 
 
-def _chase(work: Work, connection_id: int, items: Sequence[Any]) -> int | None:
+def _chase(work: Work, connection_id: int, items: Sequence[Any]) -> tuple[int, str] | None:
+    """The live chase of the first of these that has one, and its currency."""
     h = t.chases.c
     for row in items:
         query = select(h.id).where(
@@ -162,18 +172,20 @@ def _chase(work: Work, connection_id: int, items: Sequence[Any]) -> int | None:
         )
         found = work.execute(query).scalar_one_or_none()
         if found is not None:
-            return int(found)
+            return int(found), row.currency
     return None
 
 
-def _new(work: Work, connection_id: int, chase_id: int, sent: Sent, items: Sequence[Any], now: datetime) -> int:
+def _new(
+    work: Work, connection_id: int, chase_id: int, currency: str, sent: Sent, items: Sequence[Any], now: datetime
+) -> int:
     m = t.messages.c
     step_id = sent.step_id or UNTOLD
     same = (m.chase_id == chase_id, m.step_id == step_id)
     last = work.execute(select(func.max(m.occurrence)).where(*same)).scalar_one() or 0
     taken = sent.key is None or work.execute(select(m.id).where(m.key == sent.key)).first() is not None
     at = datetime.combine(sent.sent_on, time(12), UTC)
-    owed = [row for row in items if row.currency == items[0].currency]
+    owed = [row for row in items if row.currency == currency]
     statement = (
         insert(t.messages)
         .values(
@@ -195,7 +207,7 @@ def _new(work: Work, connection_id: int, chase_id: int, sent: Sent, items: Seque
             subject=sent.notes[0][2].splitlines()[0][:200],
             text=sent.notes[0][2],
             html="",
-            currency=owed[0].currency,
+            currency=currency,
             amount=sum((row.balance for row in owed), Decimal(0)),
             planned_at=at,
             planned_on=sent.sent_on,
@@ -242,32 +254,34 @@ def _extend(work: Work, message_id: int, items: Sequence[Any]) -> None:
 def _note(
     work: Work, connection_id: int, message_id: int | None, marker: str, target: NoteTarget, text: str, now: datetime
 ) -> None:
+    """Keeps the note as written; a note of ours for the same message and target that waits is this one, whatever its
+    marker (what was settled since the backup was settled before, by the database that was lost)."""
     n = t.notes.c
-    known = work.execute(select(n.id, n.state).where(n.marker == marker)).one_or_none()
-    if known is not None:
-        if known.state == NoteState.PENDING.value:
-            values = {"state": NoteState.WRITTEN.value, "reason": "read back from the source", "written_at": now}
-            work.execute(update(t.notes).where(n.id == known.id, n.state == known.state).values(**values))
-        return
-    there = select(n.id).where(
+    there = and_(
         n.message_id == message_id,
         n.kind == WriteKind.NOTE.value,
         n.target_kind == target.kind.value,
         n.target_id == target.remote_id,
     )
+    written = {"marker": marker, "text": text, **_read_back_at(now)}
+    if work.execute(select(n.id).where(n.marker == marker)).first() is not None:
+        work.execute(update(t.notes).where(n.marker == marker, n.state.in_(_OWED)).values(**_read_back_at(now)))
+        return
+    if work.execute(update(t.notes).where(there, n.state.in_(_OWED)).values(**written)).rowcount:
+        return
     work.execute(
         insert(t.notes).values(
             connection_id=connection_id,
-            message_id=None if work.execute(there).first() else message_id,
+            message_id=None if work.execute(select(n.id).where(there)).first() else message_id,
             kind=WriteKind.NOTE.value,
             target_kind=target.kind.value,
             target_id=target.remote_id,
-            text=text,
-            marker=marker,
             key=secrets.token_hex(16),
-            state=NoteState.WRITTEN.value,
-            reason="read back from the source",
             attempts=0,
-            written_at=now,
+            **written,
         )
     )
+
+
+def _read_back_at(now: datetime) -> dict[str, Any]:
+    return {"state": NoteState.WRITTEN.value, "reason": "read back from the source", "written_at": now}

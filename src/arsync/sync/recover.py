@@ -7,7 +7,7 @@ invoices that would bear notes; only where one does, everything that may have be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -93,7 +93,7 @@ def recover(store: Store, connection: Connection, connector: Connector, clock: C
     waiting = sorted(one for one in due if one > last)
     for start in range(0, len(waiting), _BATCH):
         batch = waiting[start : start + _BATCH]
-        unknown = _unknown(store, connection, connector, batch, clock.now() - _HORIZON)
+        unknown = _unknown(store, connection, connector, clock, _invoices(batch), clock.now() - _HORIZON)
         found.targets += len(batch)
         _adopt(store, connection, clock, unknown, found)
         with store.working() as work:
@@ -120,7 +120,29 @@ def is_behind(
         newest = adoption.newest_note(work, connection.id)
     oldest = clock.now() - _HORIZON
     since = oldest if newest is None else max(oldest, newest - timedelta(days=1))
-    unknown = _unknown(store, connection, connector, chosen, since)
+    return _ring(store, connection, connector, clock, _invoices(chosen), since)
+
+
+def is_noted(
+    store: Store, connection: Connection, connector: Connector, clock: Clock, waiting: Iterable[NoteTarget]
+) -> str | None:
+    """As `is_behind`, at the targets of notes that wait since before this run, oldest first: the database that was lost
+    may have written them. One request at QuickBooks, one for each target at Xero, fifty at most."""
+    if not isinstance(connector, ReadsNotes):
+        return None
+    chosen = list(dict.fromkeys(waiting))[:_BATCH]
+    return _ring(store, connection, connector, clock, chosen, clock.now() - _HORIZON) if chosen else None
+
+
+def _ring(
+    store: Store,
+    connection: Connection,
+    connector: ReadsNotes,
+    clock: Clock,
+    targets: list[NoteTarget],
+    since: datetime,
+) -> str | None:
+    unknown = _unknown(store, connection, connector, clock, targets, since)
     if not unknown:
         return None
     count = len(unknown)
@@ -150,29 +172,41 @@ def _look(
 ) -> bool:
     """Whether an arsync has been here whose messages are not known."""
     found.targets += len(chosen)
-    return bool(chosen) and bool(_untold(store, _on(connector, TargetKind.INVOICE, chosen, clock.now() - _HORIZON)))
+    return bool(chosen) and bool(
+        _untold(store, clock, connector.notes(_invoices(chosen), since=clock.now() - _HORIZON))
+    )
 
 
-def _on(connector: ReadsNotes, kind: TargetKind, remote_ids: list[str], since: datetime) -> list[FoundNote]:
-    return list(connector.notes([NoteTarget(kind, one) for one in remote_ids], since=since))
+def _invoices(remote_ids: Iterable[str]) -> list[NoteTarget]:
+    return [NoteTarget(TargetKind.INVOICE, one) for one in remote_ids]
 
 
 def _unknown(
-    store: Store, connection: Connection, connector: ReadsNotes, invoice_ids: list[str], since: datetime
+    store: Store,
+    connection: Connection,
+    connector: ReadsNotes,
+    clock: Clock,
+    targets: list[NoteTarget],
+    since: datetime,
 ) -> list[tuple[Told, FoundNote]]:
-    """What these invoices tell, and what the notes on their customers tell where a message had many."""
-    unknown = _untold(store, _on(connector, TargetKind.INVOICE, invoice_ids, since))
+    """What these tell, and what the notes on their customers tell where a message had many invoices."""
+    unknown = _untold(store, clock, connector.notes(targets, since=since))
     if any("see the note on the customer" in note.text for _, note in unknown):
+        invoice_ids = [one.remote_id for one in targets if one.kind is TargetKind.INVOICE]
         with store.reading() as work:
             payers = adoption.payers(work, connection.id, invoice_ids)
-        unknown += _untold(store, _on(connector, TargetKind.CUSTOMER, payers, since))
+        customers = [NoteTarget(TargetKind.CUSTOMER, payer) for payer in payers]
+        unknown += _untold(store, clock, connector.notes(customers, since=since))
     return unknown
 
 
-def _untold(store: Store, notes: Collection[FoundNote]) -> list[tuple[Told, FoundNote]]:
+def _untold(store: Store, clock: Clock, notes: Iterable[FoundNote]) -> list[tuple[Told, FoundNote]]:
     told = [(what, note) for note in notes if (what := read(note.text)) is not None]
-    with store.reading() as work:
-        known = adoption.known_markers(work, [what.marker for what, _ in told])
+    markers = [what.marker for what, _ in told]
+    with store.working() as work:
+        known = adoption.known_markers(work, markers)
+        if adoption.found(work, markers, now=clock.now()):
+            work.commit()
     return [(what, note) for what, note in told if what.marker not in known]
 
 

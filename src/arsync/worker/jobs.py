@@ -26,7 +26,7 @@ from arsync.sync.backfill import Loaded, Progress, backfill
 from arsync.sync.delta import sync
 from arsync.sync.pay_links import fetch as fetch_pay_links
 from arsync.sync.reconcile import Reconciled
-from arsync.sync.recover import Recovered, is_open, recover
+from arsync.sync.recover import Recovered, is_noted, is_open, recover
 from arsync.worker.dispatch import Desk, Dispatched, dispatch
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
@@ -209,16 +209,35 @@ def _work_one(
     shift.errors += shift.decided.unwritten
     if now_known.health in _UNASKED:
         return  # nothing could be read again or written: not even asked
+    writes = desk.writes and not is_open(store, desk.connection)
+    if writes:
+        try:
+            behind = _noted(store, desk, clock)
+        except ConnectorError as error:
+            behind, writes = None, False
+            shift.errors.append(f"write-back: the notes in the source could not be read: {error}")
+        if behind is not None:
+            shift.errors.append(f"write-back: {behind}")
+            return
+        lock.renew()
     told(f"{shift.connection}: dispatch")
     shift.dispatched = dispatch(store, fresh, clock, run_id=run_id, beat=lock.renew, but=shift.decided.waiting)
     shift.errors += shift.dispatched.unread
     if shift.dispatched.error:
         shift.errors.append(f"dispatch: {shift.dispatched.error}")
     told(f"{shift.connection}: write back")
-    if desk.writes and not is_open(store, desk.connection):  # what is pending may stand in the source already
+    if writes and not is_open(store, desk.connection):  # what is pending may stand in the source already
         shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
         wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=lock.renew)
         shift.errors += shift.written.errors
+
+
+def _noted(store: Store, desk: Desk, clock: Clock) -> str | None:
+    """Why nothing may be written or sent, by the notes that wait since before this run; None where nothing is amiss."""
+    with store.reading() as work:
+        pending = notes.in_states(work, (NoteState.PENDING,), desk.connection.id)
+    waiting = [note.target for note in pending if note.kind is WriteKind.NOTE]
+    return is_noted(store, desk.connection, desk.connector, clock, waiting)
 
 
 def _ask_for_pay_links(store: Store, desk: Desk, clock: Clock) -> None:

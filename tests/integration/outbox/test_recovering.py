@@ -15,6 +15,8 @@ from arsync.store import connections, messages
 from arsync.store.connections import Connection
 from arsync.sync.trust import trust
 
+NOTES = {"quickbooks": "attachable", "xero": "/History"}
+
 
 def snapshot(office: Office, app: App, to: Path) -> None:
     """A backup as one is made: the database alone, after everything so far is in it."""
@@ -101,6 +103,45 @@ def test_a_message_that_the_backup_still_had_to_send_is_taken_for_sent(
         (message,) = office.messages(app)
         assert (message.key, message.state) == (letter["key"], MessageState.ACCEPTED)
         assert len(book.notes()) == 1
+
+
+@pytest.mark.parametrize("tried", [False, True])
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_note_that_was_still_to_be_written_at_the_backup_is_not_written_again(
+    sandbox: SandboxControl, tmp_path: Path, vendor: str, tried: bool
+) -> None:
+    """
+    06-09 09:00  the message is accepted; its note waits, perhaps because the source asked to slow down; backup
+    06-09 11:00  the note is written
+    06-10        the backup is restored and nobody says so; nothing is to be sent: the note stands once
+    """
+    with an_office(sandbox, tmp_path, vendor) as office:
+        (book,) = office.books
+        book.invoice(book.customer("Aldgate Ltd"), "900.00", days_late=5)
+        app = office.load()
+        office.plan(app)
+        office.dispatch(app)
+        if tried:
+            writes = {
+                "provider": vendor,
+                "method": "PUT" if vendor == "xero" else "POST",
+                "path_contains": NOTES[vendor],
+            }
+            sandbox.fault("throttle", writes, times=None, seconds=3600)
+            office.night(app)
+            sandbox.clear_faults()
+        assert [note.state.value for note in office.stored_notes(app)] == ["pending"]
+        snapshot(office, app, tmp_path / "backup.db")
+        office.pass_time(hours=2)
+        office.night(office.app())
+        assert len(book.notes()) == 1
+        office.pass_time(days=1)
+        app = restored(office, tmp_path / "backup.db")
+        office.night(app)
+        office.night(app)
+        assert len(book.notes()) == 1
+        assert [note.state.value for note in office.stored_notes(app)] == ["written"]
+        assert the_one(app).health is Health.OK
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -11,7 +11,7 @@ from tests.integration.store.books import NOW, TODAY, Books, at, credit, custome
 from arsync.connector import NoteTarget, Resource, TargetKind
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import Health, MessageState
-from arsync.store import adoption, balances, chases, connections, drift, messages, open_items, pulse, suspicion
+from arsync.store import adoption, balances, chases, connections, drift, messages, notes, open_items, pulse, suspicion
 from arsync.store.adoption import Sent
 from arsync.store.pulse import Beat
 from arsync.store.suspicion import Suspicion, Trouble
@@ -109,3 +109,42 @@ def test_an_adopted_message_counts_as_sent_once_and_grows_with_its_notes(books: 
         assert adoption.newest_note(work, books.id) == at()
         assert adoption.chased(work, books.id, TODAY) == ["I1", "I2"]
         work.commit()
+
+
+def test_a_note_planned_anew_is_the_one_that_stands_there_under_another_marker(books: Books) -> None:
+    """Whether the message went out was not known at the backup; it was settled and noted before the loss, and since."""
+    books.keep(customer(), invoice("I1"))
+    books.follow()
+    message = books.message(books.plan())
+    target = NoteTarget(TargetKind.INVOICE, "I1")
+    told = Sent(
+        key=message.key, step_id="friendly", playbook="night", channel=StepChannel.EMAIL, sent_on=TODAY,
+        notes=((MARKER, target, "Email sent"),), numbers=(), is_cut=False,
+    )  # fmt: skip
+    with books.store.working() as work:
+        notes.plan(
+            work, connection_id=books.id, message_id=message.id, target=target, text="Email sent",
+            marker=MARKER.replace("aabb]", "ccdd]"), now=NOW,
+        )  # fmt: skip
+        adoption.adopt(work, books.id, told, now=NOW)
+        assert [(one.marker, one.state.value) for one in notes.of_message(work, message.id)] == [(MARKER, "written")]
+
+
+def test_an_adopted_message_is_in_the_currency_of_its_chase(books: Books) -> None:
+    """Of two invoices that bear its note the older is paid dollars, the younger is chased in euros."""
+    books.keep(
+        customer(), invoice("I1", "0.00", currency="USD", due_on=date(2026, 6, 30)), invoice("I2", "70.00")
+    )  # fmt: skip
+    markers = {"I1": MARKER, "I2": MARKER.replace("aabb]", "ccdd]")}
+    marked = tuple((marker, NoteTarget(TargetKind.INVOICE, one), "Email sent") for one, marker in markers.items())
+    sent = Sent(
+        key=None, step_id="friendly", playbook="night", channel=StepChannel.EMAIL, sent_on=date(2026, 8, 20),
+        notes=marked, numbers=(), is_cut=False,
+    )  # fmt: skip
+    books.follow()
+    with books.store.working() as work:
+        adopted = adoption.adopt(work, books.id, sent, now=NOW)
+        assert adopted is not None
+        message = messages.get(work, adopted)
+        assert (message.currency, message.amount) == (books.chase().currency, Decimal("70.00"))
+        assert [item.invoice_id for item in messages.items(work, adopted)] == ["I2"]
