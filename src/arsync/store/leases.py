@@ -7,8 +7,10 @@ last gate does not trust leases.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -24,10 +26,13 @@ from arsync.store import tables as t
 from arsync.store.engine import Store
 
 _POLL: Final = 0.05
+#: real seconds between two renewals
+_BEAT: Final = 30.0
+_log: Final = logging.getLogger(__name__)
 
 
 class Lease:
-    """A name held for a time; `renew` it while working."""
+    """A name held for a time; `renew` it while working, or let it be `kept` for as long as this process runs."""
 
     def __init__(self, store: Store, clock: Clock, name: str, term: timedelta) -> None:
         self._store = store
@@ -35,6 +40,8 @@ class Lease:
         self._name = name
         self._term = term
         self._token = secrets.token_hex(16)
+        self._done = threading.Event()
+        self._keeper: threading.Thread | None = None
 
     def take(self) -> None:
         """Locked where another living process holds it."""
@@ -60,6 +67,10 @@ class Lease:
 
     def renew(self) -> None:
         """Prolongs it; Locked where it was lost to another."""
+        if not self._renewed():
+            raise Locked(f"{self._name} was taken over by another process")
+
+    def _renewed(self) -> bool:
         c = t.leases.c
         with self._store.working() as work:
             kept = work.execute(
@@ -67,12 +78,29 @@ class Lease:
                 .where(c.name == self._name, c.token == self._token)
                 .values(until=self._clock.now() + self._term)
             )
-            if not kept.rowcount:
-                raise Locked(f"{self._name} was taken over by another process")
             work.commit()
+        return bool(kept.rowcount)
+
+    def keep(self, every: float = _BEAT) -> None:
+        """Renews it in a thread every so many real seconds until it is dropped or lost: one pull may take longer than
+        the term. Who works under it asks `renew`, which says that it was lost."""
+
+        def renew_until_done() -> None:
+            while not self._done.wait(every):
+                try:
+                    if not self._renewed():
+                        return
+                except Exception as error:  # noqa: BLE001 - the next beat tries again, and the work itself asks
+                    _log.warning("lease_not_renewed", extra={"reason": type(error).__name__})
+
+        self._keeper = threading.Thread(target=renew_until_done, name=f"lease {self._name}", daemon=True)
+        self._keeper.start()
 
     def drop(self) -> None:
         """Gives it back, if it is still ours."""
+        self._done.set()
+        if self._keeper is not None:
+            self._keeper.join()
         c = t.leases.c
         with self._store.working() as work:
             work.execute(delete(t.leases).where(c.name == self._name, c.token == self._token))

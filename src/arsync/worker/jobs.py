@@ -68,9 +68,11 @@ class Night:
 
 
 def held_lock(store: Store, clock: Clock) -> leases.Lease:
-    """The lock of everything that writes; Locked where another process holds it. Drop it when done."""
+    """The lock of everything that writes, kept as long as this process works; Locked where another holds it. Drop it
+    when done."""
     lease = leases.Lease(store, clock, LOCK, _TERM)
     lease.take()
+    lease.keep()
     return lease
 
 

@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from arsync.domain.clock import SystemClock
 from arsync.errors import Locked
+from arsync.store import tables as t
 from arsync.store.engine import Store
 from arsync.store.leases import Lease, held, holder, is_dead
 from arsync.testing.ports import FixedClock
@@ -104,6 +107,48 @@ def test_renewing_keeps_it_and_a_lost_lease_cannot_be_renewed(store: Store) -> N
         Lease(store, clock, "run", TERM).take()
     second.drop()
     first.take()
+
+
+def test_a_pull_longer_than_the_term_does_not_lose_the_lease(store: Store) -> None:
+    """
+    00:00 taken for 180 s, and kept
+    00:02 renewed by itself: until 05:00
+    00:04 the work has not come round to renewing; another still waits
+    """
+    clock = FixedClock()
+    lease = Lease(store, clock, "run", TERM)
+    lease.take()
+    clock.advance(120)
+    lease.keep(every=0.01)
+    deadline = time.monotonic() + 10
+    while _until(store) < clock.now() + TERM:
+        assert time.monotonic() < deadline
+    clock.advance(120)
+    with pytest.raises(Locked):
+        Lease(store, clock, "run", TERM).take()
+    lease.drop()
+    Lease(store, clock, "run", TERM).take()
+
+
+def test_a_lost_lease_is_not_taken_back_by_its_keeper(store: Store) -> None:
+    clock = FixedClock()
+    lost = Lease(store, clock, "run", TERM)
+    lost.take()
+    clock.advance(181)
+    Lease(store, clock, "run", TERM).take()
+    lost.keep(every=0.01)
+    keeper = lost._keeper
+    assert keeper is not None
+    keeper.join(10)
+    assert not keeper.is_alive(), "it has found out and ended"
+    with pytest.raises(Locked, match="taken over"):
+        lost.renew()
+
+
+def _until(store: Store) -> datetime:
+    with store.reading() as work:
+        until: datetime = work.execute(select(t.leases.c.until)).scalar_one()
+    return until
 
 
 def test_leases_of_other_names_are_free(store: Store) -> None:
