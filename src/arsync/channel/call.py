@@ -16,6 +16,9 @@ class CallChannel:
     name: ClassVar[str] = "call"
     place: Final = _LIST
 
+    def prepare(self) -> None:
+        """Nothing to do."""
+
     def send(self, envelope: Envelope) -> Receipt:
         """Always accepted, unless the last gate has closed."""
         session.first_byte()  # a suspended worker must not ask for a call about what was paid meanwhile

@@ -52,6 +52,11 @@ class Channel(Protocol):
         """Where its messages go: only a channel of the same place can say that a message certainly never left."""
         ...
 
+    def prepare(self) -> None:
+        """Gets ready to remember what it will be given, before any message passes the last gate; RetryLater where it
+        cannot."""
+        ...
+
     def send(self, envelope: Envelope) -> Receipt:
         """Sends once.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -31,8 +31,23 @@ class FileChannel:
 
     @property
     def place(self) -> str:
-        """The folder."""
-        return f"file {self._directory.absolute()}"
+        """The folder with its memory: another disk under the same name knows nothing of our messages."""
+        try:
+            memory = self._memory.read_text(encoding="ascii").strip()
+        except OSError:
+            memory = "without memory"
+        return f"file {self._directory.absolute()} {memory}"
+
+    def prepare(self) -> None:
+        """Makes the folder and its memory, where they are missing."""
+        try:
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            if not self._memory.exists():
+                with _draft(self._memory, secrets.token_hex(8).encode("ascii")) as draft, suppress(FileExistsError):
+                    os.link(draft, self._memory)
+                _flush_directory(self._memory.parent)
+        except OSError as error:
+            raise RetryLater(f"cannot write into {self._directory}: {error.strerror}") from error
 
     def send(self, envelope: Envelope) -> Receipt:
         """The path as receipt, also where an earlier try had already written it."""
@@ -51,8 +66,8 @@ class FileChannel:
         return Receipt(str(final))
 
     def look_up(self, message_id: str) -> tuple[Evidence, str | None]:
-        """Sent where the file is there. Not sent where it was never begun: who still means to write it begins once, or
-        finds it begun. Begun and not there, it may have been taken away, and nothing can be told."""
+        """Sent where the file is there. Not sent where it was never begun in this `place`: who still means to write it
+        begins once, or finds it begun. Begun and not there, it may have been taken away, and nothing can be told."""
         final = self._path(message_id)
         try:
             if _is_there(final):
@@ -61,14 +76,13 @@ class FileChannel:
         except RetryLater:
             return Evidence.NOTHING, None
 
-    @contextlib.contextmanager
+    @contextmanager
     def _only_once(self, message_id: str, final: Path) -> Iterator[None]:
         """Marks the message as begun, for good unless the block says that nothing was written."""
         mark = self._mark(message_id)
         try:
             mark.parent.mkdir(exist_ok=True)
             mark.touch(exist_ok=False)
-            _flush_directory(mark.parent)
         except FileExistsError:
             if _is_there(final):
                 yield  # another try was faster: its file is this message
@@ -77,11 +91,19 @@ class FileChannel:
         except OSError as error:
             raise RetryLater(f"cannot write into {mark.parent}: {error.strerror}") from error
         try:
+            try:
+                _flush_directory(mark.parent)
+            except OSError as error:
+                raise RetryLater(f"cannot write into {mark.parent}: {error.strerror}") from error
             yield
         except (Rejected, RetryLater):
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 mark.unlink()
             raise
+
+    @property
+    def _memory(self) -> Path:
+        return self._directory / ".begun" / "memory"
 
     def _mark(self, message_id: str) -> Path:
         return self._directory / ".begun" / identity(message_id)
@@ -119,7 +141,7 @@ def _is_there(final: Path) -> bool:
         raise RetryLater(f"cannot read {final.parent}: {error.strerror}") from error
 
 
-@contextlib.contextmanager
+@contextmanager
 def _draft(final: Path, content: bytes) -> Iterator[Path]:
     """The content on disk under another name, for as long as the block lasts."""
     path = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.tmp")
@@ -134,7 +156,7 @@ def _draft(final: Path, content: bytes) -> Iterator[Path]:
             raise RetryLater(f"cannot write into {path.parent}: {error.strerror}") from error
         yield path
     finally:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             path.unlink()
 
 

@@ -27,6 +27,10 @@ class Redirected:
         """As of the wrapped channel."""
         return self.channel.place
 
+    def prepare(self) -> None:
+        """As the wrapped channel does."""
+        self.channel.prepare()
+
     def send(self, envelope: Envelope) -> Receipt:
         """As the wrapped channel does, with its errors."""
         return self.channel.send(self.divert(envelope))

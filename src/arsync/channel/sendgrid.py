@@ -85,6 +85,9 @@ class SendGridChannel:
         """SendGrid's address; the account behind the key cannot be told."""
         return f"sendgrid {self._host}"
 
+    def prepare(self) -> None:
+        """Nothing to do: what SendGrid remembers is its own affair."""
+
     def send(self, envelope: Envelope) -> Receipt:
         """SendGrid's X-Message-Id as receipt."""
         body = payload(envelope)

@@ -84,6 +84,13 @@ def dispatch(
         return done
     with store.reading() as work:
         waiting = len(messages.in_states(work, (MessageState.APPROVED,), desk.connection.id))
+    if waiting:
+        try:
+            for channel in desk.post.channels.values():
+                channel.prepare()
+        except RetryLater as error:
+            done.error = str(error)
+            return done
     # A message may be superseded by a new revision right before it goes out, which is claimed in its turn.
     for _ in range(2 * (waiting // _BATCH + 2)):
         beat()

@@ -127,6 +127,34 @@ def test_a_file_that_a_pickup_has_taken_away_is_not_written_again(tmp_path: Path
     assert list(tmp_path.glob("*.eml")) == []
 
 
+def test_another_disk_under_the_same_name_is_another_place(tmp_path: Path) -> None:
+    """The volume is not mounted, or somebody has emptied the folder: it knows nothing of what was written before."""
+    folder = tmp_path / "outbox"
+    channel = FileChannel(folder)
+    channel.prepare()
+    place = channel.place
+    channel.prepare()
+    assert (channel.place, FileChannel(folder).place) == (place, place)
+    folder.rename(tmp_path / "elsewhere")
+    assert channel.place != place, "there is no folder"
+    channel.prepare()
+    assert channel.place != place, "there is a new one"
+
+
+def test_what_could_not_be_marked_for_good_was_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = FileChannel(tmp_path)
+    channel.prepare()
+
+    def broken_disk(_handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched, pytest.raises(RetryLater, match="cannot write into"):
+        patched.setattr(os, "fsync", broken_disk)
+        channel.send(ENVELOPE)
+    assert channel.look_up(ENVELOPE.message_id) == (Evidence.NOT_SENT, None)
+    assert Path(channel.send(ENVELOPE).reference).exists()
+
+
 def test_channels_of_one_place_answer_for_one_another_and_no_others(tmp_path: Path) -> None:
     place = FileChannel(tmp_path).place
     assert Redirected(FileChannel(tmp_path), redirect_to="us@harbour.example").place == place
@@ -237,6 +265,9 @@ class Kept:
 
     name: ClassVar[str] = "kept"
     place = "a drawer"
+
+    def prepare(self) -> None:
+        pass
 
     def __init__(self) -> None:
         self.sent: list[Envelope] = []
