@@ -132,7 +132,13 @@ def _invoice(found: wire.Invoice, home: Home) -> Invoice | Deleted:
         due_on=_day(found.due_date, "DueDate") if found.due_date else None,
         reference=reference,
         email=email,
-        lines=tuple([_line(line) for line in found.line or () if _is_sold(line)]),
+        lines=tuple(
+            [
+                _line(line)
+                for line in found.line or ()
+                if line.detail_type != "SubTotalLineDetail" and (line.amount is not None or line.description)
+            ]
+        ),
         updated_at=_updated_at(found),
         version=_text(found.sync_token) or "",
         purchase_order=_text(found.po_number) or order,
@@ -151,10 +157,6 @@ def _invoice_state(found: wire.Invoice, total: Decimal, balance: Decimal) -> Inv
 def _is_void(note: str | None, worth: Decimal) -> bool:
     """QuickBooks has no status for it: nothing is left, and the note begins with the word (or is only it)."""
     return note is not None and note.startswith(_VOIDED) and (not worth or note.strip() == _VOIDED)
-
-
-def _is_sold(line: wire.Line) -> bool:
-    return line.detail_type != "SubTotalLineDetail" and (line.amount is not None or bool(line.description))
 
 
 def _line(line: wire.Line) -> InvoiceLine:

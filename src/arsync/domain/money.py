@@ -26,13 +26,12 @@ def amount(value: Decimal | int | str) -> Decimal:
     Floats are refused: they have lost the cents before they get here.
     """
     # Every amount of every record comes this way: the common case first.
-    if (
-        type(value) is Decimal
-        and value.is_finite()
-        and value.adjusted() < _ADJUSTED
-        and value == value.quantize(_QUANTUM)
-    ):
-        return value
+    if type(value) is Decimal:
+        try:
+            if not value or (value == value.quantize(_QUANTUM) and value.adjusted() < _ADJUSTED):
+                return value
+        except InvalidOperation:
+            pass  # infinite, or too many digits
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise ValueError(f"not an amount: {value!r}")
     try:

@@ -44,10 +44,11 @@ def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Sto
                 stored.closed.add(remote_id)
             elif row.state == InvoiceState.PAID and invoice.state is InvoiceState.OPEN:
                 stored.revived.add(remote_id)
-            concerned[remote_id] = {row.customer_id}
+            concerned[remote_id] = {row.customer_id, invoice.customer_id}
             if row.customer_id != invoice.customer_id:
                 stored.rebilled[remote_id] = row.customer_id
-        concerned.setdefault(remote_id, set()).add(invoice.customer_id)
+        else:
+            stored.customers.add(invoice.customer_id)
         rows.append(_invoice_row(connection_id, invoice, as_))
         for place, line in enumerate(invoice.lines):
             quantity = None if line.quantity is None else str(line.quantity)
@@ -72,7 +73,7 @@ def _invoice_row(connection_id: int, invoice: Invoice, as_: Adapted) -> Row:
         invoice.remote_id,
         invoice.number,
         invoice.customer_id,
-        invoice.state.value,
+        str(invoice.state),
         invoice.currency,
         to_units(invoice.total),
         to_units(invoice.balance),

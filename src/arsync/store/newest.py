@@ -46,6 +46,8 @@ def unchanged(
 ) -> set[str]:
     """The ids of those records, given as they are about to be stored with their parts (lines, contacts), that say what
     the cache says already. A note of ours may touch its record: that is no reason to plan anew."""
+    if not rows:
+        return set()
     ids = [row[1] for row in rows]
     columns = [column.name for column in table.columns]
     facts = [place for place, name in enumerate(columns) if name not in _NO_FACTS]

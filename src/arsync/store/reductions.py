@@ -34,9 +34,9 @@ def keep_payments(work: Work, connection_id: int, latest: dict[str, Payment], st
             (
                 connection_id,
                 payment.remote_id,
-                payment.kind.value,
+                str(payment.kind),
                 payment.customer_id,
-                payment.state.value,
+                str(payment.state),
                 payment.currency,
                 to_units(payment.amount),
                 to_units(payment.unapplied),
@@ -66,7 +66,7 @@ def keep_credit_notes(work: Work, connection_id: int, latest: dict[str, CreditNo
                 note.remote_id,
                 note.number,
                 note.customer_id,
-                note.state.value,
+                str(note.state),
                 note.currency,
                 to_units(note.total),
                 to_units(note.unapplied),
@@ -121,9 +121,11 @@ def _keep_allocations(
                 (connection_id, source.value, record.remote_id, place, part.invoice_id, to_units(part.amount), day)
             )
             stored.allocated.add(part.invoice_id)
-        for customer_id in (record.customer_id, getattr(there.get(record.remote_id), "customer_id", None)):
-            if customer_id is not None:
-                stored.customers.add(customer_id)
+        if record.customer_id is not None:
+            stored.customers.add(record.customer_id)
+        known_as = there.get(record.remote_id)
+        if known_as is not None and known_as.customer_id is not None:
+            stored.customers.add(known_as.customer_id)
     _ALLOCATION(work, rows)
     stored.written += len(fresh)
 
