@@ -289,5 +289,6 @@ class App:
 
 def _limits(section: BaseModel) -> Limits:
     found = getattr(section, "limits", _MODEST)
-    assert isinstance(found, Limits), "a connector's settings give its limits as arsync.connector.Limits"
+    if not isinstance(found, Limits):
+        raise ConfigurationError(f"{type(section).__name__}.limits must be a property that gives arsync.connector.Limits")
     return found

@@ -111,7 +111,7 @@ def _health(settings: Settings, clock: Clock, connection: Connection) -> Iterato
             )
             return
         case Health.RECOVERING:
-            yield warn("connections", f"{name}: {reason}", f"run `arsync backfill {name}`")
+            yield warn("connections", f"{name}: {reason}", f"run `arsync sync {name}`")
             return
         case Health.PARTIAL:
             yield warn("connections", f"{name}: the last sync did not come through ({reason})", "run `arsync sync`")
