@@ -290,5 +290,5 @@ class App:
 def _limits(section: BaseModel) -> Limits:
     found = getattr(section, "limits", _MODEST)
     if not isinstance(found, Limits):
-        raise ConfigurationError(f"{type(section).__name__}.limits must be a property that gives arsync.connector.Limits")
+        raise ConfigurationError(f"{type(section).__module__}: `limits` of its settings must be a Limits, not a method")
     return found
