@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Final
 
@@ -47,19 +48,24 @@ class Tokens:
             lifetimes=lifetimes,
         )
         self._known: TokenPair | None = None
+        #: One thread at a time, whatever becomes of the vault's lease: a clock that jumps ends a lease, not this.
+        self._one = threading.Lock()
 
     def access(self) -> str:
         """A token good for at least a minute; Reauthorise where the consent has ended."""
-        if self._known is None or not self._fresh(self._known):
-            self._known = self._vault.current()
-        if not self._fresh(self._known):
-            self._known = self._renewed(refused=None)
-        return self._known.access_token
+        known = self._known
+        if known is not None and self._fresh(known):
+            return known.access_token
+        with self._one:
+            known = self._vault.current()
+            self._known = known if self._fresh(known) else self._renewed(refused=None)
+            return self._known.access_token
 
     def renew(self, refused: str) -> str:
         """Another token than the one the source has just refused."""
-        self._known = self._renewed(refused=refused)
-        return self._known.access_token
+        with self._one:
+            self._known = self._renewed(refused=refused)
+            return self._known.access_token
 
     def _fresh(self, pair: TokenPair) -> bool:
         return bool(pair.access_token) and pair.expires_at - _MARGIN > self._clock.now()
