@@ -171,7 +171,7 @@ def test_only_whom_it_concerns_is_woken(mirror: Mirror) -> None:
 def test_a_delta_that_fails_leaves_the_connection_unfit_and_its_cursor_where_it_was(mirror: Mirror) -> None:
     paid = mirror.open_invoices()[0]
     mirror.act("pay", invoice=paid["id"])
-    mirror.sandbox.fault("error", {"company": mirror.id}, status=503, skip=2, every=1)
+    mirror.sandbox.fault("error", {"company": mirror.id}, status=503, skip=1, every=1)
     with pytest.raises(RetryLater):
         mirror.sync()
     assert (mirror.connection.health, "503" in mirror.connection.health_reason) == (Health.PARTIAL, True)
