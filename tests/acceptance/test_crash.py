@@ -35,7 +35,7 @@ from arsync.outbox import send, writeback
 
 Point = tuple[str, int]
 TOKEN = "oauth2/v1/tokens/bearer"
-_SHARES = 3
+_SHARES = 2
 
 
 # --- what a night does -------------------------------------------------------------------------------------------
@@ -111,18 +111,6 @@ def requests(effects: Sequence[Effect], words: str) -> list[int]:
 
 def every_point(effects: Sequence[Effect]) -> list[Point]:
     return [(moment, effect.number) for effect in effects for moment in ("before", "after")]
-
-
-def around(number: int) -> list[Point]:
-    """From the commit before a request until after the commit behind it."""
-    return [
-        ("before", number - 1),
-        ("after", number - 1),
-        ("before", number),
-        ("after", number),
-        ("before", number + 1),
-        ("after", number + 1),
-    ]
 
 
 # --- kills -------------------------------------------------------------------------------------------------------
@@ -207,17 +195,17 @@ def sweep(
 
 
 def sample(way: Way, effects: list[Effect], mail_effects: list[Effect]) -> list[Point]:
-    """All around a message, a note and a token of each kind; of the rest every so many."""
+    """Before and after a message, a note and a token of each kind; of the rest every so many."""
     mails = requests(effects, "mail/send")
-    chosen = [point for number in mails[:1] for point in around(number)[1:5]]
+    chosen = [(moment, number) for number in mails[:1] for moment in ("before", "after")]
     if way is MAIL:
         notes = [*requests(effects, "attachable")[:1], *requests(effects, "/History")[-1:]]
-        chosen += [point for number in (mails[-1], *notes) for point in around(number)[1:5]]
-        chosen += [point for number in requests(effects, "token") for point in around(number)[3:5]]
-        chosen += every_point(effects)[5::61]
+        chosen += [(moment, number) for number in (mails[-1], *notes) for moment in ("before", "after")]
+        chosen += [("after", number) for number in requests(effects, "token")]
+        chosen += every_point(effects)[5::121]
     if way is FILE:
         gate = requests(mail_effects, "mail/send")[0] - 1  # up to there both nights have the same effects
-        chosen += [("after", gate), ("before", gate + 1), *every_point(effects)[3::37]]
+        chosen += [("after", gate), ("before", gate + 1), *every_point(effects)[3::97]]
     return list(dict.fromkeys(chosen))
 
 
@@ -318,7 +306,7 @@ def confirmed(effects: Sequence[Effect]) -> Point:
 
 def claimed(effects: Sequence[Effect]) -> Point:
     """Right before the payers are read again, for which the messages were claimed."""
-    return ("before", requests(effects, "/query")[2])
+    return ("before", requests(effects, "/batch")[1])
 
 
 def syncing(effects: Sequence[Effect]) -> Point:
