@@ -16,7 +16,7 @@ from arsync.vault import Vault
 _TOKEN = re.compile(r"\b(?:RT|AT)-\d{6,}-\d+|\bxrt-[\w-]{20,}|\bxat-[\w-]{20,}|\bcode-[\w-]{20,}")
 
 
-@pytest.mark.parametrize("provider", ["quickbooks", "xero"])
+@pytest.mark.parametrize("provider", ["quickbooks", pytest.param("xero", marks=pytest.mark.long)])
 def test_no_token_is_in_any_output_of_a_life_with_troubles(
     empty: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, provider: str
 ) -> None:
