@@ -102,6 +102,7 @@ class App:
 
     # --- connectors -------------------------------------------------------------------------------------
 
+    @cached_property
     def providers(self) -> dict[str, EntryPoint]:
         """The installed connectors by name."""
         return {point.name: point for point in entry_points(group=_GROUP)}
@@ -118,7 +119,7 @@ class App:
         return self.settings.connector(provider, model)
 
     def _provider(self, provider: str) -> EntryPoint:
-        found = self.providers()
+        found = self.providers
         if provider not in found:
             raise ConfigurationError(f"no connector {provider!r} is installed (there is: {', '.join(sorted(found))})")
         return found[provider]
