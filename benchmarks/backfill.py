@@ -9,6 +9,7 @@ import argparse
 import importlib
 import json
 import platform
+import re
 import resource
 import shutil
 import sqlite3
@@ -55,7 +56,7 @@ class Order:
     company: str
     token: str
     today: str
-    pages: int = 4  # in flight
+    pages: int = 2  # in flight, as the connectors have it by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +295,11 @@ def _rows(database: Path) -> str:
 def _page_requests(sandbox: Any) -> int:
     """How many pages of records were asked for since the log was cleared."""
     asked = (f"{entry['query']} {entry['body'] or ''}" for entry in sandbox.requests())
-    return sum("MAXRESULTS 1000" in text or "pageSize=1000" in text for text in asked)
+    return sum(re.search(r"MAXRESULTS \d{3,}|pageSize=\d{3,}", text) is not None for text in asked)
 
 
 def _order(
-    side: str, provider: str, folder: Path, database: Path, sandbox: Any, card: Mapping[str, Any], pages: int = 4
+    side: str, provider: str, folder: Path, database: Path, sandbox: Any, card: Mapping[str, Any], pages: int = 2
 ) -> Order:
     return Order(
         side=side,

@@ -10,7 +10,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
@@ -24,14 +24,14 @@ _CONNECTION: Final = 1  # the one connection in the database
 _ISO2: Final = {"USA": "US", "GBR": "GB", "DEU": "DE", "FRA": "FR", "ESP": "ES", "ITA": "IT", "NLD": "NL",
                 "AUS": "AU", "NZL": "NZ", "CAN": "CA"}  # fmt: skip
 
-#: The tables, and how many of their leading columns are filled here; arsync fills those behind them, too.
+#: The tables, and their columns: all are filled.
 WIDTHS: Final = {
-    "customers": 13,
+    "customers": 15,
     "contacts": 7,
-    "invoices": 14,
+    "invoices": 20,
     "invoice_lines": 6,
-    "payments": 12,
-    "credit_notes": 11,
+    "payments": 13,
+    "credit_notes": 12,
     "allocations": 7,
 }
 
@@ -40,8 +40,10 @@ Fill = Callable[[Any, dict[str, Rows]], None]
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
-    """The names of the columns that are filled here."""
-    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})").fetchall()][: WIDTHS[table]]
+    """The names of the table's columns."""
+    names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})").fetchall()]
+    assert len(names) == WIDTHS[table], f"{table} has other columns by now"
+    return names
 
 
 class Tables:
@@ -98,6 +100,17 @@ def _units(exact: Decimal) -> int:
     return int(exact.scaleb(4)) if exact else 0
 
 
+_RATES: Final = Context(prec=10)
+
+
+def _rate(rate: Decimal | None) -> str | None:
+    return None if rate is None or rate == 1 else str(rate)
+
+
+def _inverse(rate: Decimal | None) -> str | None:
+    return None if rate is None or rate == 1 else str(_RATES.divide(Decimal(1), rate))
+
+
 def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
 
@@ -133,6 +146,12 @@ class Phone(_Pascal):
 
 class PostalAddress(_Pascal):
     country: str | None = None
+    country_sub_division_code: str | None = None
+
+
+class Custom(_Pascal):
+    name: str = ""
+    string_value: str | None = None
 
 
 class Linked(_Pascal):
@@ -185,7 +204,11 @@ class QboInvoice(_Pascal):
     line: list[SalesLine]
     due_date: str | None = None
     bill_email: Email | None = None
+    bill_email_cc: Email | None = None
     private_note: str | None = None
+    sales_term_ref: Ref | None = None
+    custom_field: list[Custom] = []
+    exchange_rate: Decimal | None = None
 
 
 class QboPayment(_Pascal):
@@ -199,6 +222,7 @@ class QboPayment(_Pascal):
     unapplied_amt: Decimal
     line: list[PaymentLine] = []
     private_note: str | None = None
+    exchange_rate: Decimal | None = None
 
 
 class QboCredit(_Pascal):
@@ -212,6 +236,7 @@ class QboCredit(_Pascal):
     total_amt: Decimal
     balance: Decimal
     private_note: str | None = None
+    exchange_rate: Decimal | None = None
 
 
 class QboRows(_Pascal):
@@ -238,6 +263,7 @@ def _qbo_customers(found: list[QboCustomer], page: dict[str, Rows]) -> None:
             parent or each.id, each.currency_ref.value, country, None,
             _units(each.balance) if each.currency_ref.value == _HOME else None,  # in the company's own currency only
             _instant(each.meta_data.last_updated_time), each.sync_token,
+            each.bill_addr.country_sub_division_code if each.bill_addr else None, None,
         ))  # fmt: skip
         email = each.primary_email_addr.address if each.primary_email_addr else None
         phone = each.primary_phone.free_form_number if each.primary_phone else None
@@ -258,6 +284,9 @@ def _qbo_invoices(found: list[QboInvoice], page: dict[str, Rows]) -> None:
             _units(each.total_amt), _units(each.balance), each.txn_date, each.due_date, None,
             each.bill_email.address if each.bill_email else None,
             _instant(each.meta_data.last_updated_time), each.sync_token,
+            next((one.string_value for one in each.custom_field if one.string_value), None),
+            each.sales_term_ref.name if each.sales_term_ref else None,
+            each.bill_email_cc.address if each.bill_email_cc else None, _rate(each.exchange_rate), None, None,
         ))  # fmt: skip
         place = 0
         for line in each.line:
@@ -275,7 +304,7 @@ def _qbo_payments(found: list[QboPayment], page: dict[str, Rows]) -> None:
             _CONNECTION, each.id, "payment", each.customer_ref.value,
             "void" if each.private_note == "Voided" else "active", each.currency_ref.value,
             _units(each.total_amt), _units(each.unapplied_amt), each.txn_date, None,
-            _instant(each.meta_data.last_updated_time), each.sync_token,
+            _instant(each.meta_data.last_updated_time), each.sync_token, _rate(each.exchange_rate),
         ))  # fmt: skip
         place = 0
         for line in each.line:
@@ -293,7 +322,7 @@ def _qbo_credits(found: list[QboCredit], page: dict[str, Rows]) -> None:
             _CONNECTION, each.id, each.doc_number, each.customer_ref.value,
             "void" if each.private_note == "Voided" else "active", each.currency_ref.value,
             _units(each.total_amt), _units(each.balance), each.txn_date,
-            _instant(each.meta_data.last_updated_time), each.sync_token,
+            _instant(each.meta_data.last_updated_time), each.sync_token, _rate(each.exchange_rate),
         )
         for each in found
     ]  # fmt: skip
@@ -385,6 +414,9 @@ class XeroInvoice(_Xero):
     updated_date_utc: str
     due_date_string: str | None = None
     reference: str = ""
+    currency_rate: Decimal | None = None
+    expected_payment_date_string: str | None = None
+    sent_to_contact: bool | None = None
 
 
 class XeroPayment(_Xero):
@@ -396,6 +428,7 @@ class XeroPayment(_Xero):
     invoice: XeroInvoiceOf
     updated_date_utc: str
     reference: str = ""
+    currency_rate: Decimal | None = None
 
 
 class XeroAllocation(_Xero):
@@ -419,6 +452,7 @@ class XeroCredit(_Xero):
     credit_note_number: str = ""
     overpayment_id: str = ""
     prepayment_id: str = ""
+    currency_rate: Decimal | None = None
 
 
 class XeroPerson(_Xero):
@@ -436,6 +470,7 @@ class XeroPhone(_Xero):
 class XeroAddress(_Xero):
     address_type: str
     country: str = ""
+    region: str = ""
 
 
 class XeroBalance(_Xero):
@@ -444,6 +479,14 @@ class XeroBalance(_Xero):
 
 class XeroBalances(_Xero):
     accounts_receivable: XeroBalance
+
+
+class XeroTerm(_Xero):
+    day: int
+
+
+class XeroTerms(_Xero):
+    sales: XeroTerm | None = None
 
 
 class XeroContact(_Xero):
@@ -459,6 +502,7 @@ class XeroContact(_Xero):
     balances: XeroBalances
     updated_date_utc: str
     default_currency: str | None = None
+    payment_terms: XeroTerms | None = None
 
 
 class Pagination(msgspec.Struct, rename="camel"):
@@ -509,6 +553,9 @@ def _xero_contacts(found: list[XeroContact], page: dict[str, Rows]) -> None:
             _CONNECTION, each.contact_id, each.name, "active" if each.contact_status == "ACTIVE" else "archived",
             None, None, each.contact_id, each.default_currency, _COUNTRY.get(country), None,
             _units(each.balances.accounts_receivable.outstanding), *_stamps(each.updated_date_utc),
+            next((one.region for one in each.addresses if one.address_type == "POBOX"), "") or None,
+            f"{each.payment_terms.sales.day} days after the invoice date"
+            if each.payment_terms and each.payment_terms.sales else None,
         ))  # fmt: skip
         place = 0
         phone = next((one.phone_number for one in each.phones if one.phone_type == "DEFAULT"), "") or None
@@ -533,6 +580,9 @@ def _xero_invoices(found: list[XeroInvoice], page: dict[str, Rows]) -> None:
             _CONNECTION, each.invoice_id, each.invoice_number, each.contact.contact_id, _INVOICE_STATE[each.status],
             each.currency_code, _units(each.total), _units(each.amount_due), each.date_string[:10],
             due[:10] if due else None, each.reference or None, None, *_stamps(each.updated_date_utc),
+            None, None, None, _inverse(each.currency_rate),
+            each.expected_payment_date_string[:10] if each.expected_payment_date_string else None,
+            each.sent_to_contact,
         ))  # fmt: skip
         for place, line in enumerate(each.line_items):
             quantity = None if line.quantity is None else str(line.quantity)
@@ -548,7 +598,7 @@ def _xero_payments(found: list[XeroPayment], page: dict[str, Rows]) -> None:
         payments.append((
             _CONNECTION, each.payment_id, "payment", each.invoice.contact.contact_id, state,
             each.invoice.currency_code, _units(each.amount), 0, day, each.reference or None,
-            *_stamps(each.updated_date_utc),
+            *_stamps(each.updated_date_utc), _inverse(each.currency_rate),
         ))  # fmt: skip
         if state == "active":
             amount = _units(each.amount)
@@ -567,13 +617,13 @@ def _xero_credits(found: list[XeroCredit], page: dict[str, Rows]) -> None:
         if source == "credit_notes":
             page["credit_notes"].append((
                 _CONNECTION, own_id, each.credit_note_number, each.contact.contact_id, state, each.currency_code,
-                *amounts, day, *stamps,
+                *amounts, day, *stamps, _inverse(each.currency_rate),
             ))  # fmt: skip
         else:
             kind = "overpayment" if each.overpayment_id else "prepayment"
             page["payments"].append((
                 _CONNECTION, own_id, kind, each.contact.contact_id, state, each.currency_code, *amounts, day,
-                each.reference or None, *stamps,
+                each.reference or None, *stamps, _inverse(each.currency_rate),
             ))  # fmt: skip
         page["allocations"] += [
             (_CONNECTION, source, own_id, place, part.invoice.invoice_id, _units(part.amount),

@@ -63,7 +63,7 @@ class Settings(BaseModel):
     #: of a minute's requests, so many are kept from pulls in bulk
     reserve_per_minute: NonNegativeInt = 20
     #: pages on their way at a time in a first load
-    pages_in_flight: PositiveInt = 4
+    pages_in_flight: PositiveInt = 2
 
     @model_validator(mode="before")
     @classmethod

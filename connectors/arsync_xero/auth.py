@@ -47,7 +47,7 @@ class Settings(BaseModel):
     reserve_per_minute: NonNegativeInt = 5
     reserve_per_day: NonNegativeInt = 200
     #: pages on their way at a time in a first load
-    pages_in_flight: PositiveInt = 4
+    pages_in_flight: PositiveInt = 2
 
     @property
     def limits(self) -> Limits:

@@ -21,6 +21,7 @@ def a_run_elsewhere(installation: Installation) -> Iterator[None]:
     app = App(load(installation.config, environ={}))
     lease = leases.Lease(app.store, app.clock, LOCK, timedelta(minutes=5))
     lease.take()
+    lease.keep(every=0.1)  # the sandbox's clock runs faster than the machine's
     try:
         yield
     finally:
