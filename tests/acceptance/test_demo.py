@@ -45,6 +45,9 @@ def test_the_demo_syncs_both_companies_sends_writes_every_note_once_and_sends_no
     assert "dispute" in told.out
     assert "goods arrived damaged" in told.out
     assert "goods arrived damaged" in arsync_process("--config", "shown/arsync.toml", "holds", cwd=tmp_path).out
+    with closing(sqlite3.connect(folder / "arsync.db")) as database:
+        late = database.execute("SELECT count(*) FROM verdicts WHERE rule = 'stale'").fetchone()
+    assert late == (0,), "the second week's sync is of the second week"
 
 
 def test_an_independent_count_at_the_sandbox_finds_each_note_once_and_on_its_own_target(

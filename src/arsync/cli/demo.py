@@ -20,6 +20,7 @@ from arsync.cli.pull import load_one, tell_loaded
 from arsync.domain.states import HoldKind, MessageState, NoteState
 from arsync.errors import UsageError
 from arsync.sandbox.launch import SandboxControl, running_sandbox
+from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.settings import load
 from arsync.store import ledger, messages, notes
 from arsync.store.ledger import FoundInvoice
@@ -155,6 +156,8 @@ def _tell(app: App, sandbox: SandboxControl, companies: list[dict[str, Any]], fo
     say("\n6. A week later. Some have paid, one disputes.", style="bold")
     disputed = _dispute_one(app)
     sandbox.advance(days=7)
+    assert isinstance(app.clock, RehearsalClock), "the demo's settings name the sandbox's clock"
+    app.clock.look_again()
     for company in companies:
         happened = Counter(event["what"] for event in sandbox.live(company["id"]))
         say(f"{company['name']}: " + ", ".join(f"{count} x {what}" for what, count in happened.most_common()))

@@ -36,6 +36,11 @@ class RehearsalClock:
             assert self._instant is not None
             return self._instant + timedelta(seconds=(self._real.elapsed() - self._read_at) * self._speed)
 
+    def look_again(self) -> None:
+        """The next `now` asks the sandbox, whenever it was asked last: for who has just moved its clock."""
+        with self._lock:
+            self._instant = None
+
     def elapsed(self) -> float:
         """Real seconds."""
         return self._real.elapsed()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
-from arsync.connector import Clock, NoteTarget, in_bulk
+from arsync.connector import Clock, in_bulk
 from arsync.domain.chase import Plan
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
 from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Reauthorise, Stale
@@ -273,7 +273,3 @@ def tasks(store: Store) -> list[str]:
 
 def _mend(connection: Connection) -> str:
     return f" (arsync connect {connection.provider})" if connection.health is Health.REAUTHORISE else ""
-
-
-def _name(target: NoteTarget) -> str:
-    return f"{target.kind} {target.remote_id}"
