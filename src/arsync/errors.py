@@ -97,15 +97,7 @@ class Unverified(ConnectorError):
     """The message does not carry its vendor's signature."""
 
 
-class SkipRecord(ConnectorError):
-    """One record cannot be read: quarantine it and go on."""
-
-
 # --- stages ---------------------------------------------------------------------------------------------
-
-
-class Superseded(ArsyncError):
-    """The facts changed since the message was planned."""
 
 
 class Refused(ArsyncError):

@@ -166,10 +166,6 @@ class XeroProvider:
         answer.headers |= self._limits_left(request)
         return answer
 
-    def _offered(self, grant: Grant) -> dict[str, str]:
-        """The organisations of whoever gives that consent."""
-        return {key: self.companies[key].name for key, owner in self._consents.items() if owner is grant}
-
     def _refuse(self, request: Request, refusal: Refusal, *, full: str = "") -> Answer:
         headers = dict(refusal.headers) | (self._limits_left(request, full) if self.limited(request) else {})
         return Answer(refusal.status, refusal.body, headers, refusal.content_type)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Table, and_, select, update
 
 from arsync.connector import Resource
-from arsync.domain.documents import CreditNote, Deleted, Invoice, InvoiceState, Payment, Record
+from arsync.domain.documents import CreditNote, Invoice, InvoiceState, Payment, Record
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -61,11 +61,6 @@ def is_open(record: Record) -> bool:
     if isinstance(record, Invoice):
         return record.state is InvoiceState.OPEN and record.balance > 0
     return isinstance(record, Payment | CreditNote) and record.state == "active" and record.unapplied != 0
-
-
-def is_gone(record: Record) -> bool:
-    """Whether the source does not know it any more."""
-    return isinstance(record, Deleted)
 
 
 def ids(work: Work, connection_id: int, resource: Resource) -> set[str]:

@@ -540,6 +540,7 @@ notes = Table(
     _only("state", NoteState),
 )
 
+#: Its rows are never changed or deleted; the migration adds triggers that refuse it.
 events = Table(
     "events",
     metadata,
@@ -554,6 +555,3 @@ events = Table(
     Index("ix_events_chase", "chase_id"),
     _partial("ix_events_payer_changed", "connection_id", where="kind = 'payer_changed'"),
 )
-
-#: Rows of these are never changed or deleted; the migration adds triggers that refuse it.
-APPEND_ONLY = (events,)
