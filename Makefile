@@ -27,7 +27,7 @@ test: .venv/.stamp-dev
 	@$(BIN)/pytest -n 2 -m "not long" $(ARGS)
 
 test-long: .venv/.stamp-dev
-	@$(BIN)/pytest -n 2 -m long $(ARGS)
+	@$(BIN)/pytest -n 2 -m long --timeout 7200 $(ARGS)
 
 lint: .venv/.stamp-dev
 	$(BIN)/ruff check .

@@ -15,35 +15,43 @@ Call = Callable[[], T]
 
 
 class Flights:
-    """At most so many reads on their way or not yet taken, whatever the number of walks that share them.
+    """At most so many reads on their way at a time, whatever the number of walks that share them.
 
-    A result keeps its place until the next one is asked for: so many results are in memory at a time.
+    The result that a walk needs next is always read; one less than that many more may run ahead over all walks. No walk
+    waits for another to be taken further, so that several may be begun, and left, in one thread.
     """
 
     def __init__(self, most: int) -> None:
-        self._places = threading.Semaphore(most)
+        self._ahead = threading.Semaphore(most - 1)
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="flight")
 
     def in_order(self, calls: Iterable[Call[T]]) -> Generator[T, None, None]:
         """The results in the order of the calls; what a call raises is raised where its result would have come."""
         rest = iter(calls)
-        waiting: deque[Future[T]] = deque()
+        ahead: deque[Future[T]] = deque()
         try:
             while True:
-                # Only who has nothing on its way waits for a place: each walk has the next result under way or in hand.
-                while self._places.acquire(blocking=not waiting):
+                if ahead:
+                    needed = ahead.popleft()
+                    self._ahead.release()
+                elif (call := next(rest, None)) is not None:
+                    needed = self._begin(call)
+                else:
+                    return
+                while self._ahead.acquire(blocking=False):
                     call = next(rest, None)
                     if call is None:
-                        self._places.release()
+                        self._ahead.release()
                         break
-                    waiting.append(self._pool.submit(copy_context().run, call))
-                if not waiting:
-                    return
-                try:
-                    yield waiting.popleft().result()
-                finally:
-                    self._places.release()
+                    ahead.append(self._begin(call))
+                result = needed.result()
+                del needed  # in memory only where it is wanted
+                yield result
+                del result
         finally:
-            for flight in waiting:
-                flight.add_done_callback(lambda _: self._places.release())
+            for flight in ahead:
+                flight.add_done_callback(lambda _: self._ahead.release())
                 flight.cancel()
+
+    def _begin(self, call: Call[T]) -> Future[T]:
+        return self._pool.submit(copy_context().run, call)

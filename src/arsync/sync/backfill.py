@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain
 from typing import Final, TypeVar
 
 from arsync.connector import Clock, Connector, Page, Resource, in_bulk
@@ -152,8 +152,19 @@ def measure(connector: Connector, clock: Clock, since: date | None) -> Size:
 
 
 def _together(connector: Connector, walks: list[Iterator[T]]) -> list[Iterator[T]]:
-    """The walks as they are where the connector can have several requests on their way, else one after another."""
-    return walks if getattr(connector, "pages_in_flight", 1) > 1 else [chain.from_iterable(walks)]
+    """The walks in as many lanes as the connector can have requests on their way: a lane that has come to the end of
+    one goes on with the next."""
+    waiting = deque(walks)
+
+    def lane() -> Iterator[T]:
+        while waiting:
+            try:
+                walk = waiting.popleft()
+            except IndexError:
+                return  # another lane was faster
+            yield from walk
+
+    return [lane() for _ in range(min(len(walks), getattr(connector, "pages_in_flight", 1)))]
 
 
 def history_start(today: date) -> date:

@@ -119,7 +119,7 @@ def test_a_source_without_any_order_or_end_is_not_followed_for_ever() -> None:
 
 
 def test_no_more_are_on_their_way_than_may_be_over_all_walks() -> None:
-    """Two walks share three places; a page keeps its place until the next one is asked for."""
+    """Whatever the number of walks, three reads at a time."""
     now, most = 0, 0
     lock = threading.Lock()
     full = threading.Barrier(3, timeout=20)
@@ -157,3 +157,11 @@ def test_what_a_read_raises_comes_in_its_place_and_leaves_no_place_taken() -> No
     next(early)
     early.close()
     assert list(flights.in_order([lambda: 5, lambda: 6, lambda: 7])) == [5, 6, 7]
+
+
+def test_walks_begun_and_left_in_one_thread_do_not_wait_for_each_other() -> None:
+    flights = Flights(2)
+    left = [flights.in_order([(lambda number=number: number) for number in range(9)]) for _ in range(5)]  # type: ignore[misc]
+    assert [next(walk) for walk in left] == [0] * 5
+    assert list(flights.in_order([lambda: 1, lambda: 2, lambda: 3])) == [1, 2, 3]
+    assert [list(walk) for walk in left] == [list(range(1, 9))] * 5
