@@ -80,12 +80,13 @@ def _one_by_one(work: Work, connection_id: int, records: Iterable[Record], store
 
 
 def _store(work: Work, connection_id: int, records: Sequence[Record], stored: Stored) -> None:
-    by_kind: dict[type[Any], dict[str, Any]] = {}
+    by_kind: dict[type[Any], dict[Any, Any]] = {}
     for record in records:
         latest = by_kind.setdefault(type(record), {})
-        known = latest.get(record.remote_id)
+        key = (record.resource, record.remote_id) if isinstance(record, Deleted) else record.remote_id
+        known = latest.get(key)
         if known is None or not is_older(record, known):
-            latest[record.remote_id] = record
+            latest[key] = record
     for kind, keeper in _KEEPERS.items():  # tombstones last: they were checked by a read of their own
         if kind in by_kind:
             # In the order of their keys, which spares the database half of its leaps.
@@ -100,12 +101,12 @@ _GONE: Final[dict[Resource, tuple[Table, dict[str, Any]]]] = {
 }
 
 
-def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: Stored) -> None:
-    buried = [remote_id for remote_id, record in latest.items() if record.resource is Resource.INVOICES]
+def _bury(work: Work, connection_id: int, latest: dict[tuple[Resource, str], Deleted], stored: Stored) -> None:
+    buried = [remote_id for resource, remote_id in latest if resource is Resource.INVOICES]
     i = t.invoices.c
     was_open = select(i.remote_id).where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value)
     stored.closed |= set(work.execute(was_open.where(among(work, i.remote_id, buried))).scalars())
-    for remote_id, record in latest.items():
+    for (_resource, remote_id), record in latest.items():
         table, values = _GONE[record.resource]
         c = table.c
         owner = c.remote_id if record.resource is Resource.CUSTOMERS else c.customer_id
@@ -131,7 +132,7 @@ def _bury(work: Work, connection_id: int, latest: dict[str, Deleted], stored: St
             reductions.forget_allocations(work, connection_id, record.resource, remote_id)
 
 
-_KEEPERS: Final[dict[type[Any], Callable[[Work, int, dict[str, Any], Stored], None]]] = {
+_KEEPERS: Final[dict[type[Any], Callable[[Work, int, dict[Any, Any], Stored], None]]] = {
     Customer: customers.keep,
     Invoice: invoices.keep,
     Payment: reductions.keep_payments,

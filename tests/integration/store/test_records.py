@@ -40,6 +40,13 @@ def test_the_newest_wins_whatever_the_order_of_the_pages(books: Books, order: tu
     assert books.rows(BALANCE) == [("paid", 0)]
 
 
+def test_tombstones_of_two_kinds_may_have_the_same_id(books: Books) -> None:
+    books.keep(customer(), invoice("7"), payment("7"), credit("7"))
+    books.keep(*(gone(kind, "7") for kind in (Resource.PAYMENTS, Resource.INVOICES, Resource.CREDIT_NOTES)))
+    for table in ("invoices", "payments", "credit_notes"):
+        assert books.rows(f"SELECT state FROM {table}") == [("deleted",)]
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_within_one_second_the_tenth_version_beats_the_ninth(books: Books, together: bool) -> None:
     nine, ten = invoice(balance="100.00", version="9"), invoice(balance="0.00", version="10")
