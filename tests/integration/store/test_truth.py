@@ -74,6 +74,16 @@ def test_each_suspicion_stands_until_it_is_cleared_and_is_said_once(books: Books
     assert books.rows("SELECT count(*) FROM events WHERE kind = 'connection_suspected'") == [(2,)]
 
 
+def test_a_person_trusts_every_installation_that_was_met_since_the_last_look(books: Books) -> None:
+    """Two readings, each meets another one."""
+    with books.store.working() as work:
+        suspicion.remember_foreign(work, books.id, {"aaaa"}, now=NOW)
+        suspicion.remember_foreign(work, books.id, {"bbbb"}, now=NOW)
+        assert suspicion.known_installations(work, books.id) == set()
+        suspicion.trust_foreign(work, books.id, now=NOW)
+        assert suspicion.known_installations(work, books.id) == {"aaaa", "bbbb"}
+
+
 def test_what_is_doubted_is_believed_anew_whatever_its_age(books: Books) -> None:
     books.keep(customer(), invoice("I1", "10.00", minutes=9999))
     older = invoice("I1", "100.00", minutes=1)
