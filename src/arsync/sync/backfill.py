@@ -56,7 +56,8 @@ class Loaded:
     others: dict[Resource, set[str]] = field(default_factory=dict)  # the same, where there was a load before
     reopened: set[str] = field(default_factory=set)  # invoices that owe more than the cache knew
     first: bool = True  # there was no load before
-    unlisted: int = 0  # open before this load and by id, yet in none of its lists
+    whole_list: bool = True  # this try has read the list of invoices from its beginning
+    unlisted: int | None = 0  # open before this load and by id, yet in none of its lists; None: not known
 
     @property
     def differences(self) -> list[str]:
@@ -232,6 +233,8 @@ def _walks(
     with store.reading() as work:
         cursors = {resource: connections.cursor(work, connection.id, resource.value) for resource in ORDER}
         loaded.first = connections.cursor(work, connection.id, _GHOSTS).done
+    begun = cursors[Resource.INVOICES]
+    loaded.whole_list = begun.position is None and not begun.done
     loaded.seen = {resource.value: cursor.seen for resource, cursor in cursors.items()}
     return _together(connector, [_walk(connector, resource, since, cursors[resource]) for resource in ORDER])
 
@@ -282,10 +285,10 @@ def _totals(
     return {Resource(resource): total for resource, total in json.loads(known).items()}
 
 
-def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> int:
+def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> int | None:
     """The sweep: what an earlier load left open or with money to spend and this one did not meet is read by id: paid,
     void or gone meanwhile; so is the money on invoices that owe more than was known. How many invoices are open all
-    the same."""
+    the same; None where an earlier try has read a part of the list, for nobody knows which invoices stood in it."""
     with store.reading() as work:
         if connections.cursor(work, connection.id, _GHOSTS).done:
             return 0  # nothing was held open before this load, so that a resumed one need not read all again
@@ -300,6 +303,8 @@ def _exorcise(store: Store, connection: Connection, connector: Connector, clock:
     for resource, ids in others.items():
         if ids:
             keep_all(store, connection.id, connector.records(resource, sorted(ids)), clock)
+    if not loaded.whole_list:
+        return None
     with store.reading() as work:
         return len(ghosts & ledger.open_invoice_ids(work, connection.id))
 
@@ -319,8 +324,9 @@ def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) 
         else:
             connections.set_health(work, connection.id, Health.OK, "complete", synced_at=now)
             pulse.measure(work, connection.id)
-            unlisted = watch.incomplete(loaded.unlisted, len(ledger.open_invoice_ids(work, connection.id)))
-            if unlisted is None:
+            listed = len(ledger.open_invoice_ids(work, connection.id))
+            unlisted = watch.incomplete(loaded.unlisted or 0, listed)
+            if unlisted is None and loaded.unlisted is not None:
                 said = "loaded: the lists were complete"
                 suspicion.clear(work, connection.id, {Trouble.INCOMPLETE}, author="arsync", reason=said, now=now)
             found = (watch.upheaval(work, connection.id), unlisted)

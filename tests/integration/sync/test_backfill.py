@@ -194,6 +194,23 @@ def test_a_second_load_meets_no_ghosts(mirror: Mirror) -> None:
     assert mirror.differences() == []
 
 
+def test_what_an_earlier_try_has_read_is_not_taken_for_left_out(mirror: Mirror) -> None:
+    """Loaded once. The second load is killed behind the invoices: what it read there stood in the list."""
+
+    def killing(resource: Resource, _seen: int, _of: int | None) -> None:
+        if resource is Resource.PAYMENTS:
+            raise Killed
+
+    whole = mirror.backfill()
+    assert (whole.resumed, whole.unlisted) == (False, 0)
+    with pytest.raises(Killed):
+        mirror.backfill(killing)
+    resumed = mirror.backfill()
+    assert (resumed.resumed, resumed.unlisted) == (True, None)
+    assert mirror.connection.health is Health.OK
+    assert mirror.differences() == []
+
+
 def test_a_load_given_up_long_ago_begins_anew(quiet: SandboxControl, make_store: Callable[[], Store]) -> None:
     mirror = Mirror.of(quiet, "quickbooks", make_store(), invoices=1200, history_months=20)
     with pytest.raises(Killed):
