@@ -95,6 +95,7 @@ def test_connected_companies_are_listed_under_the_names_of_the_configuration(emp
     }
     assert listed["harbor"]["company_name"] == "The harbor company"
     assert {one["health"] for one in listed.values()} == {"recovering"}
+    assert {one["consent"]["consented_at"] for one in listed.values()} == {None}, "a token tells no age"
 
 
 @pytest.mark.parametrize("provider", ["quickbooks", "xero"])

@@ -9,13 +9,12 @@ import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli import linking
+from arsync.cli import consents, linking
 from arsync.cli.browser import Callback, Told, is_here, read_answer
 from arsync.cli.context import Author, Json, author_or_me, locked, opened
 from arsync.cli.linking import Linked
@@ -25,7 +24,6 @@ from arsync.domain.states import Health
 from arsync.errors import Rejected, UsageError
 from arsync.store import connections, grants
 from arsync.store.connections import Connection
-from arsync.store.grants import Grant
 
 #: seconds that a person has on the consent page
 _WAIT: Final = 300.0
@@ -224,43 +222,17 @@ def list_connections(context: typer.Context, as_json: Json = False) -> None:
             known = grants.grants(work)
         now = app.clock.now()
     if as_json:
-        dump([{**asdict(one), "consent": _consent_as_json(known[one.grant_id], now)} for one in every])
+        dump([{**asdict(one), "consent": consents.as_json(known[one.grant_id], now)} for one in every])
         return
     columns = ("connection", "company", "provider", "currency", "health", "why", "synced", "consent", "renewed", "ends")
     table(
         columns,
         [
             (c.name, c.company_name, c.provider, c.base_currency, c.health, c.health_reason,
-             f"{c.synced_at:%Y-%m-%d %H:%M} UTC" if c.synced_at else "never", *_consent_cells(known[c.grant_id], now))
+             f"{c.synced_at:%Y-%m-%d %H:%M} UTC" if c.synced_at else "never", *consents.cells(known[c.grant_id], now))
             for c in every
         ],
     )  # fmt: skip
-
-
-def _consent_as_json(grant: Grant, now: datetime) -> dict[str, object]:
-    ends = grant.ends_at
-    return {
-        "consented_at": grant.consented_at,
-        "renewed_at": grant.renewed_at,
-        "ends_if_unused_at": grant.idle_until,
-        "ends_at_the_latest": grant.hard_until,
-        "days_left": (ends - now).days if ends is not None and grant.ended_at is None and grant.has_tokens else None,
-        "ended_at": grant.ended_at,
-        "ended_because": grant.ended_reason,
-    }
-
-
-def _consent_cells(grant: Grant, now: datetime) -> tuple[str, str, str]:
-    """Since when, last renewed, and when a person must consent again."""
-    if not grant.has_tokens:
-        return "none", "", ""
-    since, renewed = f"{(now - grant.consented_at).days} days old", f"{grant.renewed_at:%Y-%m-%d %H:%M} UTC"
-    if grant.ended_at is not None:
-        return since, renewed, f"ended {grant.ended_at:%Y-%m-%d}"
-    idle, hard = grant.idle_until, grant.hard_until
-    parts = [f"{idle:%Y-%m-%d} if unused ({(idle - now).days} days)"] if idle else []
-    parts += [f"{hard:%Y-%m-%d} at the latest"] if hard else []
-    return since, renewed, ", ".join(parts) or "not known yet, or never"
 
 
 def disconnect(

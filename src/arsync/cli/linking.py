@@ -100,6 +100,7 @@ def link(
             now=app.clock.now(),
             idle_until=pair.refresh_expires_at,
             hard_until=pair.consent_expires_at,
+            is_new=offered is None,
         )
         work.commit()
     try:

@@ -157,6 +157,10 @@ def _consent_ends(clock: Clock, connection: Connection, grant: Grant) -> Iterato
     now = clock.now()
     if grant.ended_at is not None:
         return
+    if grant.ends_at is not None and grant.ends_at <= now:
+        said = f"{connection.name}: the consent expired on {grant.ends_at:%Y-%m-%d}"
+        yield fail("connections", said, f"run `arsync connect {connection.provider}`")
+        return
     if grant.hard_until is not None and grant.hard_until - now < _SOON_FOR_GOOD:
         said = f"{connection.name}: the consent ends on {grant.hard_until:%Y-%m-%d}, however often it is used"
         yield warn("connections", said, mend)

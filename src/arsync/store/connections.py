@@ -152,9 +152,11 @@ def add_grant(
     now: datetime,
     idle_until: datetime | None = None,
     hard_until: datetime | None = None,
+    is_new: bool = True,
 ) -> int:
-    """Stores a new grant's sealed tokens, and when they end."""
-    values = {"provider": provider, "sealed": sealed, "updated_at": now, "consented_at": now}
+    """Stores a new grant's sealed tokens, and when they end; `is_new` unless its consent was given some time ago."""
+    consented_at = now if is_new else None
+    values = {"provider": provider, "sealed": sealed, "updated_at": now, "consented_at": consented_at}
     statement = insert(t.grants).values(**values, idle_until=idle_until, hard_until=hard_until).returning(t.grants.c.id)
     return int(work.execute(statement).scalar_one())
 

@@ -24,7 +24,7 @@ class Grant:
 
     id: int
     provider: str
-    consented_at: datetime
+    consented_at: datetime | None  # None: not known, the token came from elsewhere
     renewed_at: datetime  # when its tokens came: the last time that the refresh token was used
     idle_until: datetime | None
     hard_until: datetime | None

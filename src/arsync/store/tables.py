@@ -103,7 +103,7 @@ grants = Table(
     Column("provider", String(32), nullable=False),
     Column("sealed", Text, nullable=False),  # the token pair, encrypted; empty: disconnected
     Column("updated_at", Instant, nullable=False),  # when that pair came
-    Column("consented_at", Instant, nullable=False),
+    Column("consented_at", Instant),  # null: a token from elsewhere, whose age nobody knows
     Column("idle_until", Instant),  # when the refresh token ends if nobody uses it
     Column("hard_until", Instant),  # when the consent ends however often it is used
     Column("ended_at", Instant),  # the vendor takes the pair no more: no request goes out with it
