@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from arsync.connector import Clock, Connector, Page, Resource
+from arsync.connector import Clock, Connector, Page, Resource, in_bulk
 from arsync.domain.documents import Record
 from arsync.domain.states import Health
 from arsync.store import connections, events, open_items, suspicion, turns
@@ -55,8 +55,13 @@ def reconcile(store: Store, connection: Connection, connector: Connector, clock:
     """Lists every open item of the source and stores what the cache, just synced, had otherwise.
 
     Afterwards the open items of the cache are those of the source. What people change meanwhile is not counted as
-    missed: a second delta tells of it.
+    missed: a second delta tells of it. What people wait for goes first: this is a pull in bulk.
     """
+    with in_bulk():
+        return _reconcile(store, connection, connector, clock)
+
+
+def _reconcile(store: Store, connection: Connection, connector: Connector, clock: Clock) -> Reconciled:
     found = Reconciled()
     doubtful = {resource: _compare(store, connection.id, connector, clock, resource, found) for resource in _RESOURCES}
     _strangers(store, connection.id, connector, clock)

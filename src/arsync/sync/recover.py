@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from arsync.connector import Clock, Connector, FoundNote, NoteTarget, ReadsNotes, TargetKind
+from arsync.connector import Clock, Connector, FoundNote, NoteTarget, ReadsNotes, TargetKind, in_bulk
 from arsync.domain.states import Health
 from arsync.render.note_reading import Told, read
 from arsync.store import adoption, chases, connections, events, suspicion
@@ -67,7 +67,13 @@ def recover(store: Store, connection: Connection, connector: Connector, clock: C
     that day; None where nothing is.
 
     Raises what the connector raises; the connection is `recovering` until this has come through. What was read stays.
+    It is a pull in bulk.
     """
+    with in_bulk():
+        return _recover(store, connection, connector, clock, until)
+
+
+def _recover(store: Store, connection: Connection, connector: Connector, clock: Clock, until: date) -> Recovered | None:
     with store.reading() as work:
         cursor = connections.cursor(work, connection.id, _CURSOR)
         health = connections.connection_by_id(work, connection.id).health

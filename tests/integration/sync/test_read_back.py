@@ -11,6 +11,7 @@ import pytest
 from tests.integration.store.books import NOW, TODAY, Books, customer, invoice, open_books
 
 from arsync.connector import FoundNote, NoteTarget, TargetKind
+from arsync.connector.budget import is_bulk
 from arsync.domain.states import Health, MessageState
 from arsync.errors import RetryLater
 from arsync.store import connections, messages
@@ -26,8 +27,10 @@ class Paper:
     found: list[FoundNote] = field(default_factory=list)
     allowance: int = 1000
     read: list[str] = field(default_factory=list)
+    bulk: set[bool] = field(default_factory=set)  # whether it was asked for in bulk
 
     def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
+        self.bulk.add(is_bulk())
         for target in targets:
             if self.allowance == 0:
                 raise RetryLater("no more today", after=3600.0)
@@ -68,6 +71,16 @@ def test_an_interrupted_reading_skips_nothing_when_what_was_read_is_paid_meanwhi
     assert read_back(books, paper, days=1) is not None
     assert sorted(set(paper.read)) == ids
     assert health(books) is Health.OK
+
+
+def test_reading_back_leaves_the_reserve_to_what_goes_out(books: Books) -> None:
+    books.keep(customer(), invoice("I1"))
+    paper: Any = Paper()
+    read_back(books, paper)
+    assert paper.bulk == {True}
+    paper.bulk.clear()
+    behind(books, paper, "I1")
+    assert paper.bulk == {False}, "a message waits for it"
 
 
 def a_note(invoice_id: str, number: int) -> FoundNote:

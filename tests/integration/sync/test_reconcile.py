@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.integration.sync.mirror import Mirror
 
+from arsync.connector.budget import is_bulk
 from arsync.sandbox.launch import SandboxControl
 from arsync.sync.reconcile import Reconciled, reconcile
 
@@ -32,6 +34,19 @@ def test_a_faithful_cache_has_missed_nothing(mirror: Mirror, quiet: SandboxContr
     assert found.compared["invoices"] == len(mirror.open_invoices())
     # The delta, then a page or two for each list; no record by itself.
     assert len(asked) <= {"quickbooks": 9, "xero": 15}[mirror.provider], [one["path"] for one in asked]
+
+
+def test_comparing_leaves_the_reserve_to_what_goes_out(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = type(mirror.connector())
+    honest, bulk = kind.backfill, set()
+
+    def backfill(*some: Any, **more: Any) -> Any:
+        bulk.add(is_bulk())
+        return honest(*some, **more)
+
+    monkeypatch.setattr(kind, "backfill", backfill)
+    reconcile(mirror.store, mirror.connection, mirror.connector(), mirror.clock)
+    assert bulk == {True}
 
 
 def test_what_the_delta_had_missed_is_repaired_and_said(mirror: Mirror) -> None:
