@@ -37,7 +37,7 @@ from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.vault import StoredVault
 from arsync.vault import Vault, load_key
-from arsync.worker.dispatch import Desk
+from arsync.worker.dispatch import Desk, Intake
 
 _GROUP: Final = "arsync.connectors"
 #: of a connector that does not say what its vendor allows
@@ -248,6 +248,10 @@ class App:
             return Redirected(channel, redirect_to=delivery.redirect_to, bcc=delivery.bcc)
         return channel
 
+    def intake(self, connection: Connection) -> Intake:
+        """What pulling one connection needs; nobody has to be able to send."""
+        return Intake(connection, self.connector(connection), self.policy(connection))
+
     def desk(self, connection: Connection) -> Desk:
         """Everything that one connection's night needs; ConfigurationError where a message could not leave."""
         lacking = self.settings.undeliverable()
@@ -261,10 +265,15 @@ class App:
             connection=connection.name,
         )
         company = self.settings.company(connection.name)
-        marks_sent = company.mark_sent == "on" and WriteKind.SENT in self.keeps(connection)
-        diverted_to = self.settings.delivery.redirect_to
-        connector = self.connector(connection)
-        return Desk(connection, connector, policy, post, company.writes == "on", diverted_to, marks_sent)
+        return Desk(
+            connection=connection,
+            connector=self.connector(connection),
+            policy=policy,
+            post=post,
+            writes=company.writes == "on",
+            diverted_to=self.settings.delivery.redirect_to,
+            marks_sent=company.mark_sent == "on" and WriteKind.SENT in self.keeps(connection),
+        )
 
     def keeps(self, connection: Connection) -> frozenset[WriteKind]:
         """The facts that may be written onto that company's invoices; none where nothing may be written."""

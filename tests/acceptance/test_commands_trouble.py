@@ -285,6 +285,13 @@ def test_the_doctor_finds_a_healthy_installation_healthy(shop: Installation) -> 
     assert {one["level"] for one in shop.json("doctor")} <= {"ok", "warn"}
 
 
+def test_pulling_needs_no_sender(shop: Installation) -> None:
+    shop.config.write_text(shop.config.read_text().replace("from = ", "#from = "))
+    for command in ("backfill", "sync", "reconcile", "recover"):
+        shop.arsync(command, "thames")
+    assert "delivery.from is missing" in shop.arsync("run", status=2).err
+
+
 def test_the_doctor_finds_each_broken_piece(shop: Installation) -> None:
     text = shop.config.read_text()
 

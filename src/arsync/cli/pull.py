@@ -142,7 +142,7 @@ def load_one(
                 bars[resource] = progress.add_task("", name=name, total=total)
             progress.update(bars[resource], completed=seen, total=total)
 
-        return jobs.load(app.store, app.desk(connection), app.clock, since=since, progress=told)
+        return jobs.load(app.store, app.intake(connection), app.clock, since=since, progress=told)
 
 
 def tell_loaded(connection: Connection, loaded: Loaded) -> None:
@@ -161,7 +161,7 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
         failed = False
         for connection in linked(app, names):
             try:
-                written = jobs.update(app.store, app.desk(connection), app.clock)
+                written = jobs.update(app.store, app.intake(connection), app.clock)
             except ConnectorError as error:
                 complain(f"{connection.name}: {error}")
                 results[connection.name] = {"error": str(error)}

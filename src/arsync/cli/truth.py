@@ -31,7 +31,7 @@ def reconcile(context: typer.Context, names: Connections = None, as_json: Json =
         for connection in linked(app, names):
             lock.renew()
             try:
-                found = jobs.reconcile(app.store, app.desk(connection), app.clock)
+                found = jobs.reconcile(app.store, app.intake(connection), app.clock)
             except ConnectorError as error:
                 complain(f"{connection.name}: {error}")
                 results[connection.name] = {"error": str(error)}
@@ -110,7 +110,7 @@ def recover(
             declare(app.store, connection, app.clock, author=author_or_me(author), reason=reason)
         for connection in every:
             lock.renew()
-            desk = app.desk(connection)
+            desk = app.intake(connection)
             try:
                 jobs.pull(app.store, desk, app.clock)
                 found = jobs.read_back(app.store, desk, app.clock)

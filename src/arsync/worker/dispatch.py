@@ -31,12 +31,18 @@ _SILENT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Everything that one connection's night needs."""
+class Intake:
+    """What pulling one connection needs: nothing that leads out."""
 
     connection: Connection
     connector: Connector
     policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Desk(Intake):
+    """Everything that one connection's night needs."""
+
     post: Post
     writes: bool
     diverted_to: str | None = None

@@ -27,7 +27,7 @@ from arsync.sync.delta import sync
 from arsync.sync.pay_links import fetch as fetch_pay_links
 from arsync.sync.reconcile import Reconciled
 from arsync.sync.recover import Recovered, is_noted, is_open, recover
-from arsync.worker.dispatch import Desk, Dispatched, dispatch
+from arsync.worker.dispatch import Desk, Dispatched, Intake, dispatch
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
 LOCK: Final = "run"
@@ -77,7 +77,7 @@ def held_lock(store: Store, clock: Clock) -> leases.Lease:
 
 
 def load(
-    store: Store, desk: Desk, clock: Clock, *, since: date | None = None, progress: Progress | None = None
+    store: Store, desk: Intake, clock: Clock, *, since: date | None = None, progress: Progress | None = None
 ) -> Loaded:
     """The one-off backfill of a connection; `since` is the first day of its history."""
     _check_consent(store, desk)
@@ -86,14 +86,14 @@ def load(
     return loaded
 
 
-def update(store: Store, desk: Desk, clock: Clock) -> int:
+def update(store: Store, desk: Intake, clock: Clock) -> int:
     """The delta of a connection, or a backfill where none came through or its cursor is too old: records written."""
     written = pull(store, desk, clock)
     read_back(store, desk, clock)
     return written
 
 
-def pull(store: Store, desk: Desk, clock: Clock) -> int:
+def pull(store: Store, desk: Intake, clock: Clock) -> int:
     """As `update`, without what is then read back of notes."""
     _check_consent(store, desk)
     with store.reading() as work:
@@ -107,14 +107,14 @@ def pull(store: Store, desk: Desk, clock: Clock) -> int:
     return backfill(store, desk.connection, desk.connector, clock).stored
 
 
-def read_back(store: Store, desk: Desk, clock: Clock) -> Recovered | None:
+def read_back(store: Store, desk: Intake, clock: Clock) -> Recovered | None:
     """What the source knows of messages and this database does not, where that is still to be read; else None."""
     first = min(step.offset for step in desk.policy.playbook.steps)
     until = desk.policy.today(clock.now()) + timedelta(days=max(_EARLY, -first))
     return recover(store, desk.connection, desk.connector, clock, until)
 
 
-def reconcile(store: Store, desk: Desk, clock: Clock) -> Reconciled:
+def reconcile(store: Store, desk: Intake, clock: Clock) -> Reconciled:
     """Compares the open items of source and cache completely and repairs the cache; raises as `update` does."""
     update(store, desk, clock)
     with store.reading() as work:
@@ -122,7 +122,7 @@ def reconcile(store: Store, desk: Desk, clock: Clock) -> Reconciled:
     return truth.reconcile(store, connection, desk.connector, clock)
 
 
-def _check_consent(store: Store, desk: Desk) -> None:
+def _check_consent(store: Store, desk: Intake) -> None:
     """Reauthorise, without asking the vendor, where a person must connect first."""
     with store.reading() as work:
         known = connections.connection_by_id(work, desk.connection.id)
@@ -130,7 +130,7 @@ def _check_consent(store: Store, desk: Desk) -> None:
         raise Reauthorise(known.health_reason.removeprefix(str(Reauthorise()).rstrip(".") + ": "))
 
 
-def preview(store: Store, desk: Desk, clock: Clock, *, today: date | None = None) -> tuple[Plan, ...]:
+def preview(store: Store, desk: Intake, clock: Clock, *, today: date | None = None) -> tuple[Plan, ...]:
     """What a run would decide on the cache as it stands, today or on another day; saves nothing."""
     with store.working() as work:  # a chase that a run would open is opened, and undone with the work
         chases.follow(work, desk.connection.id, now=clock.now())
