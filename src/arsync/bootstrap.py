@@ -131,13 +131,11 @@ class App:
     def reach(self, provider: str, external_id: str, grant_id: int) -> Connector:
         """The way to a company file by a grant, linked or not yet."""
         factory: ConnectorFactory = self._provider(provider).load()
-        section = self.connector_settings(provider)
-        limits = _limits(section)
         return factory(
-            settings=section,
+            settings=self.connector_settings(provider),
             linked=Linked(external_id),
             vault=self.tokens(grant_id),
-            budget=SharedBudget(self.store, self.clock, limits, app=provider, company=external_id),
+            budget=self.budget(provider, external_id),
             clock=self.clock,
             session=self._session,
         )
@@ -165,9 +163,10 @@ class App:
             return None
         return factory.consent(settings=self.connector_settings(provider), session=self._session, clock=self.clock)
 
-    def limits(self, connection: Connection) -> Limits:
-        """What the connection's vendor allows."""
-        return _limits(self.connector_settings(connection.provider))
+    def budget(self, provider: str, external_id: str) -> SharedBudget:
+        """What the vendor allows for that company, and what is spent of it."""
+        limits = _limits(self.connector_settings(provider))
+        return SharedBudget(self.store, self.clock, limits, app=provider, company=external_id)
 
     # --- policy and delivery --------------------------------------------------------------------------------
 

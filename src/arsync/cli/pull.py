@@ -89,7 +89,7 @@ def _estimate(context: typer.Context, names: list[str] | None, since: date | Non
                 results[connection.name] = {"error": str(error)}
                 failed = True
                 continue
-            seconds = app.limits(connection).duration(size.requests)
+            seconds = app.budget(connection.provider, connection.external_id).duration(size.requests)
             results[connection.name] = {
                 "since": size.since,
                 "counts": size.counts,
@@ -101,7 +101,7 @@ def _estimate(context: typer.Context, names: list[str] | None, since: date | Non
                     f"{'?' if count is None else count} {name.replace('_', ' ')}" for name, count in size.counts.items()
                 )
                 say(f"{connection.name}: {parts} since {size.since}: about {size.requests} requests")
-                say(f"{connection.name}: the vendor's limits make that {_long(seconds)}")
+                say(f"{connection.name}: the vendor's limits, and what is spent of them, make that {_long(seconds)}")
         if as_json:
             dump(results)
     if failed:

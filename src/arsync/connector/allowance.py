@@ -5,6 +5,7 @@ An account is one company's, or one app's over all its companies. Instants are s
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,10 +58,6 @@ class Window:
         """How many requests there may be in it."""
         return max(1, self.limit - self.reserve) if bulk else self.limit
 
-    def duration(self, requests: int) -> float:
-        """Seconds until so many requests in bulk have gone out."""
-        return max(0, requests - 1) // self.allowed(bulk=True) * (self.seconds + self._late)
-
     @property
     def believed(self) -> float:
         """For how long the vendor's own word on what remains is taken."""
@@ -88,11 +85,6 @@ class Limits:
     #: the header of a 429 that names the limit, and what its words mean ("minute", "day", "app_minute", "concurrent")
     problem: str | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
-
-    def duration(self, requests: int) -> float:
-        """Seconds that so many requests of a pull in bulk take at least, from a full allowance."""
-        windows = (*self.of_connection(), *self.of_app())
-        return max((window.duration(requests) for window in windows), default=0.0)
 
     def of_connection(self) -> tuple[Window, ...]:
         """The windows that each company has for itself."""
@@ -149,6 +141,36 @@ class Account(msgspec.Struct):
                 if count >= allowed:
                     yield window.left(part), f"the allowance of the {_said(window)} is used up"
                     break
+
+    def duration(self, windows: tuple[Window, ...], requests: int, now: float) -> float:
+        """Seconds until so many requests in bulk have gone out, on top of what is spent; nobody else sends any."""
+        ends = (self._last_of(window, requests, now) for window in windows)
+        return max(ends, default=now) - now
+
+    def _last_of(self, window: Window, requests: int, now: float) -> float:
+        """When the last of so many requests in bulk may go out, by that window alone."""
+        leaving = [
+            (window.left(part), count)
+            for part, count in self.spent.get(window.name, {}).items()
+            if count and window.left(part) > now
+        ]
+        told = self.told.get(window.name)
+        if told is not None and now < told[1] + window.believed:
+            others = window.limit - told[0] - sum(count for _, count in leaving)
+            if others > 0:
+                leaving.append((told[1] + window.believed, others))
+        heapq.heapify(leaving)
+        at, free = max(now, self.not_before), window.allowed(bulk=True) - sum(count for _, count in leaving)
+        while requests:
+            if free > 0:
+                taken = min(free, requests)
+                requests -= taken
+                free -= taken
+                heapq.heappush(leaving, (window.left(window.part(at)), taken))
+            else:
+                left, count = heapq.heappop(leaving)
+                at, free = max(at, left), free + count
+        return at
 
     def spend(self, windows: tuple[Window, ...], at: float) -> None:
         """Books one request at that instant."""

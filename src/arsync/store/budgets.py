@@ -35,12 +35,12 @@ _POLL: Final = 0.1
 _log: Final = logging.getLogger(__name__)
 
 _B: Final = t.budgets.c
-_READ: Final = (
+_LOOK: Final = (
     select(_B.scope, _B.account)
     .where(_B.scope.in_((bindparam("one"), bindparam("other"))))
     .order_by(_B.scope)  # everybody locks them in the same order
-    .with_for_update()
 )
+_READ: Final = _LOOK.with_for_update()
 _WRITE: Final = update(t.budgets).where(_B.scope == bindparam("of")).values(account=bindparam("text"))
 _OPEN: Final = Insert(t.budgets, " ON CONFLICT DO NOTHING")
 
@@ -84,6 +84,14 @@ class SharedBudget:
             if wait > 0:
                 self._clock.sleep(wait)
             return
+
+    def duration(self, requests: int) -> float:
+        """Seconds that so many requests in bulk take at least from now on, by the limits and what is spent of them."""
+        now = self._clock.now().timestamp()
+        with self._store.reading() as work:
+            texts = self._texts(work, lock=False)
+        company, app = (_decode(texts.get(scope, "{}")) for scope in (self._company, self._app))
+        return max(company.duration(self._of_company, requests, now), app.duration(self._of_app, requests, now))
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Takes in what an answer says: what remains, or for how long nothing may be sent. Never raises."""
@@ -181,8 +189,9 @@ class SharedBudget:
             work.commit()
         return result
 
-    def _texts(self, work: Work) -> dict[str, str]:
-        return {row[0]: row[1] for row in work.execute(_READ, {"one": self._app, "other": self._company})}
+    def _texts(self, work: Work, *, lock: bool = True) -> dict[str, str]:
+        query = _READ if lock else _LOOK
+        return {row[0]: row[1] for row in work.execute(query, {"one": self._app, "other": self._company})}
 
     def _quietly(self, change: Callable[[Account, Account, float], None]) -> None:
         """An answer that has come is not lost over its accounting."""

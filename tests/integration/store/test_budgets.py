@@ -77,6 +77,18 @@ def test_many_threads_never_take_more_than_there_is(store: Store, another_store:
     assert len(went) == 8 * 6 - 40
 
 
+def test_how_long_a_load_takes_counts_what_any_process_has_spent(
+    store: Store, another_store: Callable[[], Store]
+) -> None:
+    clock = FixedClock()
+    here, there = budget(store, clock, Limits(per_minute=10)), budget(another_store(), clock, Limits(per_minute=10))
+    assert here.duration(10) == 0
+    for _ in range(9):
+        there.spend()
+    assert here.duration(1) == 0
+    assert 60 < here.duration(10) < 63
+
+
 def test_the_reserve_is_for_notes(store: Store) -> None:
     clock = FixedClock()
     one = budget(store, clock, Limits(per_minute=10, reserve_per_minute=4))

@@ -60,6 +60,43 @@ def test_bulk_leaves_the_reserve_and_a_note_takes_it() -> None:
     assert reason == "the allowance of the minute is used up"
 
 
+def test_how_long_it_takes_counts_what_is_spent() -> None:
+    """Four in bulk to a minute: ten take two minutes more; with three spent already the last two wait once more."""
+    fresh = Account()
+    assert fresh.duration((MINUTE,), 4, START) == 0
+    assert 120 < fresh.duration((MINUTE,), 10, START) < 125
+    for second in range(3):
+        asked(fresh, second, MINUTE, bulk=True)
+    assert fresh.duration((MINUTE,), 1, START + 3) == 0
+    assert 57 < fresh.duration((MINUTE,), 2, START + 3) < 62
+    assert fresh.duration((MINUTE,), 10, START + 3) == pytest.approx(180, abs=6)
+    assert fresh.duration((MINUTE,), 4, START + 300) == 0, "what was spent counts no more"
+
+
+def test_how_long_it_takes_believes_the_vendor() -> None:
+    """4,800 are ours in a day, and the vendor says that 300 are left of 5,000; 100 of these are not the reserve."""
+    account = Account()
+    account.hear((DAY,), {"day": 300}, START)
+    assert account.duration((DAY,), 100, START + 1) == 0
+    assert 3500 < account.duration((DAY,), 101, START + 1) <= 3600
+    account.refuse(START, 50, "throttled")
+    assert account.duration((DAY,), 1, START + 1) == 49
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=40), st.integers(1, 40), st.integers(1, 12))
+def test_as_long_as_is_said_it_takes(spent: list[tuple[float, bool]], requests: int, limit: int) -> None:
+    window = Window("any", 60.0, limit, reserve=1)
+    account, now = Account(), 0.0
+    for pause, bulk in spent:
+        now += pause
+        now = max(now, asked(account, now, window, bulk=bulk))
+    account.forget((window,), START + now)
+    said = now + account.duration((window,), requests, START + now)
+    for _ in range(requests):
+        now = max(now, asked(account, now, window, bulk=True))
+    assert now == pytest.approx(said, abs=0.001)
+
+
 def test_the_vendors_own_count_is_believed() -> None:
     """The smaller tier: 1,000 a day, and somebody else's program has used most of them."""
     account = Account()
