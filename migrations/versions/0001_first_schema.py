@@ -204,7 +204,21 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("customers", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_customers_parent",
+            ["connection_id", "parent_id"],
+            unique=False,
+            sqlite_where=sa.text("parent_id IS NOT NULL"),
+            postgresql_where=sa.text("parent_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_customers_payer", ["connection_id", "payer_id"], unique=False)
+        batch_op.create_index(
+            "ix_customers_survivor",
+            ["connection_id", "merged_into"],
+            unique=False,
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
 
     op.create_table(
         "holds",
@@ -659,7 +673,17 @@ def downgrade() -> None:
 
     op.drop_table("holds")
     with op.batch_alter_table("customers", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_customers_survivor",
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
         batch_op.drop_index("ix_customers_payer")
+        batch_op.drop_index(
+            "ix_customers_parent",
+            sqlite_where=sa.text("parent_id IS NOT NULL"),
+            postgresql_where=sa.text("parent_id IS NOT NULL"),
+        )
 
     op.drop_table("customers")
     op.drop_table("cursors")

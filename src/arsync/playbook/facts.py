@@ -76,7 +76,7 @@ def gather(
     of_connection = _connection(work, connection, policy, now)
     payer_id = chase.payer_id if chase is not None else None
     book = ledger.read(work, connection.id, payer_id, without_message=without_message)
-    known = balances.accounts(work, connection.id, payer_id)
+    known = balances.accounts(work, connection.id, None if payer_id is None else [payer_id])
     placed = [one.hold for one in holds.active(work, connection.id)]
     live = [chase] if chase is not None else chases.live_chases(work, connection.id)
     facts = tuple(_chase(of_connection, one, book, known.get(one.payer_id), placed, policy) for one in live)

@@ -45,8 +45,8 @@ def bump(work: Work, connection_id: int, customer_ids: Collection[str], *, whole
     if work.execute(live).first() is None:
         return  # the first load brings customers by the thousand, and nobody is chased yet
     payers = select(c.payer_id).where(c.connection_id == connection_id, among(work, c.remote_id, customer_ids))
-    concerned = h.payer_id.in_(payers) | among(work, h.payer_id, customer_ids)
-    live_ones = and_(h.connection_id == connection_id, h.state.in_(_LIVE), concerned)
+    concerned = {*customer_ids, *work.execute(payers).scalars()}
+    live_ones = and_(h.connection_id == connection_id, h.state.in_(_LIVE), among(work, h.payer_id, concerned))
     every = live_ones
     if whole:
         every = or_(live_ones, and_(h.connection_id == connection_id, among(work, h.payer_id, whole)))

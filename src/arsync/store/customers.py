@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
-
-from sqlalchemy import exists, or_, select
 
 from arsync.connector import Resource
 from arsync.domain.documents import Customer, CustomerState
 from arsync.domain.money import to_units
+from arsync.store import payers
 from arsync.store import tables as t
-from arsync.store.bulk import DeleteWhere, Insert, Upsert, adapted, among
+from arsync.store.bulk import DeleteWhere, Insert, Upsert, adapted
 from arsync.store.engine import Work
 from arsync.store.newest import is_buried, is_older, known, unchanged
 from arsync.store.stored import Stored
@@ -40,10 +38,11 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
             stored.left.add(remote_id)
         fresh.append(customer)
         if customer.parent_id or customer.merged_into or (row is not None and _relinked(row, customer)):
-            stored.relinked = True
+            stored.relinked.add(remote_id)
     stored.arrived[Resource.CUSTOMERS] += len(arrived)
     stored.newcomers.update(arrived)
-    stored.relinked = stored.relinked or _is_awaited(work, connection_id, arrived)
+    if arrived:  # customers read earlier may name them as their parent or survivor
+        stored.relinked |= payers.are_above(work, connection_id, arrived)
     as_ = adapted(work)
     rows = [
         (
@@ -91,15 +90,6 @@ def _is_news_of_customer(row: Any, customer: Customer) -> bool:
         return False
     # The update time alone is not enough: a source may change a balance without touching it.
     return is_older(row, customer) or _relinked(row, customer) or row.balance != customer.balance
-
-
-def _is_awaited(work: Work, connection_id: int, arrived: Sequence[str]) -> bool:
-    """Whether a customer read earlier names one of these as its parent or survivor."""
-    c = t.customers.c
-    if not arrived:
-        return False
-    named = or_(among(work, c.parent_id, arrived), among(work, c.merged_into, arrived))
-    return bool(work.execute(select(exists(select(1).where(c.connection_id == connection_id, named)))).scalar_one())
 
 
 def _relinked(row: Any, customer: Customer) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
+
+_C: Final = t.customers.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +25,15 @@ class Move:
     newcomer: bool
 
 
-def resolve(work: Work, connection_id: int, newcomers: Collection[str] = ()) -> list[Move]:
-    """Follows merges and parents to their end; returns whose payer changed."""
-    c = t.customers.c
-    query = select(c.remote_id, c.parent_id, c.merged_into, c.payer_id).where(c.connection_id == connection_id)
-    rows = work.execute(query.order_by(c.remote_id)).all()
-    above = {row.remote_id: row.merged_into or row.parent_id for row in rows}
+def resolve(work: Work, connection_id: int, relinked: Collection[str], newcomers: Collection[str] = ()) -> list[Move]:
+    """Follows merges and parents to their end, for customers that are linked anew and all below them; returns whose
+    payer changed."""
+    links = _links(work, connection_id, relinked)
+    concerned = [links[one] for one in sorted(links)]
+    _climb(work, connection_id, links)
+    above = {one: row.merged_into or row.parent_id for one, row in links.items()}
     moves: list[Move] = []
-    for row in rows:
+    for row in concerned:
         payer = _root(row.remote_id, above)
         newcomer = row.remote_id in newcomers
         former = row.remote_id if newcomer else row.payer_id
@@ -37,10 +42,44 @@ def resolve(work: Work, connection_id: int, newcomers: Collection[str] = ()) -> 
         if payer != row.payer_id:
             work.execute(
                 update(t.customers)
-                .where(c.connection_id == connection_id, c.remote_id == row.remote_id)
+                .where(_C.connection_id == connection_id, _C.remote_id == row.remote_id)
                 .values(payer_id=payer)
             )
     return moves
+
+
+def are_above(work: Work, connection_id: int, customer_ids: Collection[str]) -> set[str]:
+    """Those of these whom some customer names as its parent or survivor."""
+    found: set[str] = set()
+    for column in (_C.parent_id, _C.merged_into):
+        query = select(column).distinct().where(_C.connection_id == connection_id)
+        found |= set(work.execute(query.where(among(work, column, customer_ids))).scalars())
+    return found
+
+
+def _links(work: Work, connection_id: int, customer_ids: Collection[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+    """These customers and all below them, who must be followed as well."""
+    found: dict[str, Row[*tuple[Any, ...]]] = {}
+    query = select(_C.remote_id, _C.parent_id, _C.merged_into, _C.payer_id).where(_C.connection_id == connection_id)
+    rows = list(work.execute(query.where(among(work, _C.remote_id, customer_ids))))
+    while rows:
+        found |= {row.remote_id: row for row in rows}
+        names = [row.remote_id for row in rows]
+        below = [
+            *work.execute(query.where(among(work, _C.parent_id, names))),
+            *work.execute(query.where(among(work, _C.merged_into, names))),
+        ]
+        rows = [row for row in below if row.remote_id not in found]
+    return found
+
+
+def _climb(work: Work, connection_id: int, links: dict[str, Row[*tuple[Any, ...]]]) -> None:
+    """Adds whoever is above them, to the end."""
+    query = select(_C.remote_id, _C.parent_id, _C.merged_into, _C.payer_id).where(_C.connection_id == connection_id)
+    rows = list(links.values())
+    while names := {up for row in rows if (up := row.merged_into or row.parent_id) and up not in links}:
+        rows = list(work.execute(query.where(among(work, _C.remote_id, names))))
+        links |= {row.remote_id: row for row in rows}
 
 
 def _root(customer_id: str, above: dict[str, str | None]) -> str:

@@ -63,6 +63,13 @@ def add(work: Work, connection_id: int, beat: Beat) -> None:
         )
 
 
+def last_payment(work: Work, connection_id: int, until: date) -> date | None:
+    """The last day, up to that one, on which a payment came in."""
+    x = t.pulse.c
+    query = select(x.day).where(x.connection_id == connection_id, x.day <= until, x.payments > 0)
+    return work.execute(query.order_by(x.day.desc()).limit(1)).scalar_one_or_none()
+
+
 def beats(work: Work, connection_id: int, until: date) -> list[Beat]:
     """The last two years to that day, oldest first; days on which nothing came are left out."""
     x = t.pulse.c

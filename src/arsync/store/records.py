@@ -56,7 +56,7 @@ def store_page(work: Work, connection_id: int, page: Page, *, now: datetime) -> 
     stored.quarantined = len(broken)
     stored.customers |= {record.customer_id for record in broken if record.customer_id}
     if stored.relinked:
-        stored.moves = payers.resolve(work, connection_id, stored.newcomers)
+        stored.moves = payers.resolve(work, connection_id, stored.relinked, stored.newcomers)
         stored.customers |= {name for move in stored.moves for name in (move.customer_id, move.former, move.payer_id)}
     return stored
 

@@ -21,7 +21,7 @@ class Stored:
     reopened: set[str] = field(default_factory=set)  # invoices that owe more than before, or are no invoices any more
     closed: set[str] = field(default_factory=set)  # invoices known to be open that are so no more
     revived: set[str] = field(default_factory=set)  # invoices known to be paid that are open again
-    relinked: bool = False  # who pays for whom may have changed
+    relinked: set[str] = field(default_factory=set)  # customers for whom somebody else may pay
     moves: list[Move] = field(default_factory=list)  # customers for whom somebody else pays from now on
     rebilled: dict[str, str] = field(default_factory=dict)  # invoice -> the customer that it was billed to before
     newcomers: set[str] = field(default_factory=set)  # customers not met before

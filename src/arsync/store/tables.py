@@ -201,6 +201,8 @@ customers = Table(
     Column("terms", Text),
     PrimaryKeyConstraint("connection_id", "remote_id"),
     Index("ix_customers_payer", "connection_id", "payer_id"),
+    _partial("ix_customers_parent", "connection_id", "parent_id", where="parent_id IS NOT NULL"),
+    _partial("ix_customers_survivor", "connection_id", "merged_into", where="merged_into IS NOT NULL"),
     _only("state", CustomerState),
     sqlite_with_rowid=False,
 )

@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 
 from arsync.errors import SchemaMismatch
 from arsync.resources import bundled
+from arsync.store import statistics
 from arsync.store.engine import Store
 
 
@@ -20,6 +21,8 @@ def upgrade(store: Store) -> str:
         connection.rollback()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        connection.commit()
+        statistics.tell(connection)
         connection.commit()
     return _head(config)
 

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from arsync.connector import Clock, Connector, Page, Resource, in_bulk
 from arsync.domain.states import Health
 from arsync.errors import Stale
-from arsync.store import connections, events, ledger, pulse, quarantine, records, reductions, suspicion
+from arsync.store import balances, connections, events, ledger, pulse, quarantine, records, reductions, suspicion
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.suspicion import Trouble
@@ -205,6 +205,7 @@ def _begin(
         connections.move_cursor(
             work, connection.id, _GHOSTS, position=None, done=not held_open, seen=held_open, now=now
         )
+        balances.touch_all(work, connection.id, now=now)
         quarantine.forget_unnamed(work, connection.id)
         events.log(work, "backfill_started", at=now, connection_id=connection.id)
         work.commit()

@@ -17,10 +17,11 @@ MOST: Final = 400
 def reread_balances(store: Store, connection_id: int, connector: Connector, clock: Clock) -> records.Stored:
     """Reads again the customers of payers whose balance falls short: a source may move a balance without listing the
     customer as changed, so that ours is older than the invoices. At most `MOST` customers, in turn."""
-    with store.reading() as work:
-        short = [one.payer_id for one in balances.accounts(work, connection_id).values() if one.falls_short]
+    with store.working(durable=False) as work:
+        short = [one.payer_id for one in balances.falling_short(work, connection_id, now=clock.now())]
         concerned = sorted(ledger.customers_of(work, connection_id, short)) if short else []
         last = connections.cursor(work, connection_id, _CURSOR).position
+        work.commit()
     if not concerned:
         return records.Stored()
     if len(concerned) > MOST:

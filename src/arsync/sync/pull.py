@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
-from arsync.store import connections, ledger, records, reductions, succession, turns
+from arsync.store import balances, connections, ledger, records, reductions, succession, turns
 from arsync.store.engine import Store, Work
 
 _UNSETTLED: Final = "unsettled"
@@ -22,6 +22,7 @@ def keep(work: Work, connection_id: int, page: Page, clock: Clock) -> records.St
     stored = records.store_page(work, connection_id, page, now=clock.now())
     turns.add(work, connection_id, stored, now=clock.now())
     if stored.customers:
+        balances.touch(work, connection_id, stored.customers, now=clock.now())
         succession.follow(work, connection_id, stored, now=clock.now())
     return stored
 

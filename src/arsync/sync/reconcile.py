@@ -10,7 +10,7 @@ from typing import Final
 from arsync.connector import Clock, Connector, Page, Resource, in_bulk
 from arsync.domain.documents import Record
 from arsync.domain.states import Health
-from arsync.store import connections, events, open_items, suspicion, turns
+from arsync.store import balances, connections, events, open_items, suspicion, turns
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.open_items import Standing
@@ -89,6 +89,7 @@ def _conclude(work: Work, connection_id: int, found: Reconciled, clock: Clock) -
     """Marks the connection, or ends the suspicion that its lists are incomplete: this time they were not."""
     now = clock.now()
     turns.judged(work, connection_id, now=now)
+    balances.touch_all(work, connection_id, now=now)  # the next sync looks at every one of them
     if found.suspicion is not None:
         suspicion.raise_(work, connection_id, found.suspicion, now=now)
     if not found.is_whole:

@@ -28,6 +28,8 @@ _RHYTHM: Final = timedelta(days=180)
 _YEAR: Final = timedelta(days=380)
 _FLOW: Final = 10
 _PROBES: Final = 20
+#: No pause of fewer days is silence.
+_PAUSE: Final = 4
 
 
 def another_company(store: Store, connection: Connection, connector: Connector, company: Company) -> Suspicion | None:
@@ -82,7 +84,7 @@ def silence(beats: Sequence[Beat], today: date, trusted_since: date | None = Non
     last = max(paid[-1], trusted_since or paid[-1])
     pause = (today - last).days
     since = sum(beat.invoices for beat in beats if last < beat.on <= today)
-    if since < _FLOW or pause < 4:
+    if since < _FLOW or pause < _PAUSE:
         return None
     longest, most, between = 0, 0, 0
     before = paid[0]
@@ -111,7 +113,8 @@ def upheaval(work: Work, connection_id: int) -> Suspicion | None:
     closed, revived = len(turned.closed), len(turned.revived)
     if closed < _MANY_CLOSED and revived < _MANY_REOPENED:
         return None
-    still_open = suspicion.open_count(work, connection_id)
+    # Beyond this many neither share is reached: what is open needs no more counting.
+    still_open = suspicion.open_count(work, connection_id, most=5 * revived + closed + 1)
     if revived >= _MANY_REOPENED and revived * 5 >= still_open:
         said = f"{revived} invoices that were paid are open again at once, of {still_open} open now"
         return Suspicion(Trouble.UPHEAVAL, said)
@@ -142,9 +145,13 @@ def judge(
 ) -> list[Suspicion]:
     """What speaks against believing a sync that came through with so many records not met before; counts its beat."""
     pulse.add(work, connection.id, Beat(today, new[Resource.INVOICES], new[Resource.PAYMENTS]))
-    found = (
-        upheaval(work, connection.id),
-        skew(company.told_at, *asked),
-        silence(pulse.beats(work, connection.id, today), today, suspicion.trusted_since(work, connection.id)),
-    )
+    found = (upheaval(work, connection.id), skew(company.told_at, *asked), _silence(work, connection.id, today))
     return [one for one in found if one is not None]
+
+
+def _silence(work: Work, connection_id: int, today: date) -> Suspicion | None:
+    """The two years of beats are read only where a pause is long enough to be one."""
+    last = pulse.last_payment(work, connection_id, today)
+    if last is None or (today - last).days < _PAUSE:
+        return None
+    return silence(pulse.beats(work, connection_id, today), today, suspicion.trusted_since(work, connection_id))
