@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import requests
 
-from arsync.connector import Clock, GrantEnded, Reachable, TokenEndpoint, TokenPair, TokenVault, consent_address
-from arsync.errors import Malformed, Reauthorise, Rejected
+from arsync.connector import AppConsent, Clock, Reachable, TokenPair
+from arsync.errors import Malformed, Rejected
 from arsync_quickbooks.auth import LIFETIMES, Settings, tokens
 
 
-class Consent:
-    """The consent of the app in `[quickbooks]`."""
+class Consent(AppConsent):
+    """The consent of the app in `[quickbooks]`; Intuit documents no challenge."""
+
+    vendor: ClassVar[str] = "Intuit"
 
     def __init__(self, *, settings: Settings, session: requests.Session, clock: Clock) -> None:
-        self._settings = settings
-        self._session = session
-        self._clock = clock
-        self._endpoint = TokenEndpoint(
+        super().__init__(
+            settings=settings,
             session=session,
-            token_url=settings.token_url,
-            client_id=settings.client_id,
-            client_secret=settings.client_secret.get_secret_value(),
             clock=clock,
             lifetimes=LIFETIMES,
+            tokens=lambda vault: tokens(settings, vault=vault, session=session, clock=clock),
         )
-
-    @property
-    def redirect_uri(self) -> str:
-        """As registered at developer.intuit.com."""
-        return self._settings.redirect_uri
-
-    @property
-    def scopes(self) -> str:
-        """As in the settings."""
-        return self._settings.scopes
-
-    @property
-    def proves(self) -> bool:
-        """Intuit documents no challenge."""
-        return False
+        self._revoke_url = settings.revoke_url
 
     @property
     def reads(self) -> str:
@@ -51,25 +36,6 @@ class Consent:
     def writes(self) -> str:
         """In a person's words."""
         return "notes on invoices and customers"
-
-    def address(self, *, state: str, challenge: str | None) -> str:
-        """Intuit's consent page, on which the company is chosen."""
-        assert challenge is None, "it was not asked for"
-        return consent_address(
-            self._settings.authorize_url,
-            response_type="code",
-            client_id=self._settings.client_id,
-            redirect_uri=self.redirect_uri,
-            scope=self.scopes,
-            state=state,
-        )
-
-    def exchange(self, code: str, *, verifier: str | None) -> TokenPair:
-        """The tokens for the code."""
-        try:
-            return self._endpoint.by_code(code, redirect_uri=self.redirect_uri, verifier=verifier)
-        except GrantEnded:
-            raise Reauthorise("Intuit does not take the code: it is good for one use and a few minutes") from None
 
     def own(self) -> TokenPair:
         """There is no such thing at Intuit."""
@@ -82,13 +48,9 @@ class Consent:
             raise Malformed("the redirect does not name the company (realmId)")
         return (Reachable(realm, ""),)
 
-    def access(self, vault: TokenVault) -> str:
-        """A fresh access token of a stored grant."""
-        return tokens(self._settings, vault=vault, session=self._session, clock=self._clock).access()
-
     def release(self, access_token: str, external_id: str) -> None:
         """A consent is for one company: there is nothing to leave."""
 
     def revoke(self, pair: TokenPair) -> None:
         """Disconnects the company from the app."""
-        self._endpoint.revoke(self._settings.revoke_url, pair.refresh_token, as_json=True)
+        self._endpoint.revoke(self._revoke_url, pair.refresh_token, as_json=True)

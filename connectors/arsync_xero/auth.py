@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, SecretS
 
 from arsync.connector import Clock, Lifetimes, Limits, Tokens, TokenVault
 
-_CONNECTIONS: Final = "/connections"
 _TOKEN_URL: Final = "https://identity.xero.com/connect/token"  # noqa: S105 - an address
 _REVOKE_URL: Final = "https://identity.xero.com/connect/revocation"
 _OFFLINE: Final = "offline_access"
@@ -97,9 +96,3 @@ def tokens_of(settings: Settings, *, vault: TokenVault, session: requests.Sessio
         lifetimes=LIFETIMES,
         client_scopes=settings.client_scopes,
     )
-
-
-def identity_base(settings: Settings) -> str:
-    """The address under which the SDK's identity API finds its `/Connections`."""
-    address = settings.connections_url.rstrip("/")
-    return address[: -len(_CONNECTIONS)] if address.lower().endswith(_CONNECTIONS) else address

@@ -18,7 +18,6 @@ import msgspec
 from xero_python.accounting import AccountingApi, HistoryRecord, HistoryRecords
 from xero_python.api_client import ApiClient, Configuration
 from xero_python.api_client.oauth2 import OAuth2Token
-from xero_python.identity import IdentityApi
 
 from arsync.connector import Clock, NoteTarget, TargetKind, Transport, pdf_in
 from arsync.errors import Barred, Gone, Malformed, OutcomeUnknown, Reauthorise, Rejected
@@ -31,9 +30,7 @@ _REASON_LENGTH: Final = 300
 class Client:
     """One organisation's endpoints; errors are arsync's, never the SDK's."""
 
-    def __init__(
-        self, *, transport: Transport, tenant_id: str, api_url: str, identity_url: str, client_id: str, clock: Clock
-    ) -> None:
+    def __init__(self, *, transport: Transport, tenant_id: str, api_url: str, client_id: str, clock: Clock) -> None:
         self._transport = transport
         self._tenant = tenant_id
         self._clock = clock
@@ -41,7 +38,6 @@ class Client:
         api.rest_client = _Bridge(transport)
         api.user_agent = "arsync"
         self._accounting = AccountingApi(api, base_url=api_url.rstrip("/"))
-        self._identity = IdentityApi(api, base_url=identity_url)
 
     # --- lists ----------------------------------------------------------------------------------------
 
@@ -103,15 +99,6 @@ class Client:
         told = [one.enabled for one in _records(envelope.invoice_reminders, wire.invoice_reminder)]
         known = [enabled for enabled in told if enabled is not None]
         return any(known) if known else None
-
-    def tenants(self) -> dict[str, str]:
-        """Id and name of each organisation that this consent covers."""
-        answered = self._transport.patiently(lambda: self._identity.get_connections(_preload_content=False))
-        try:
-            found = wire.tenants.decode(answered.data)
-        except msgspec.DecodeError:
-            raise Malformed("the list of connections cannot be read") from None
-        return {one.tenant_id: one.tenant_name or "" for one in found if one.tenant_id}
 
     def online_invoice(self, invoice_id: str) -> str | None:
         """The address of the invoice online, or None where it has none."""

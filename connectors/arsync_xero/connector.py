@@ -35,13 +35,14 @@ from arsync.domain.documents import CreditNote, Customer, Deleted, Payment, Reco
 from arsync.domain.states import WriteKind
 from arsync.errors import Gone, Malformed, Reauthorise, Rejected, Stale, Unverified
 from arsync_xero import webhook
-from arsync_xero.auth import Settings, identity_base, tokens_of
+from arsync_xero.auth import Settings, tokens_of
 from arsync_xero.client import Client
 from arsync_xero.consent import Consent
 from arsync_xero.mapping import expected_on
 from arsync_xero.paging import PAGE_SIZE, Anchor, Stretch, goes_on, size_given, walk, window
 from arsync_xero.places import timezone_of
 from arsync_xero.rows import CONTACTS, CREDIT_NOTES, INVOICES, MONEY, OVERPAYMENTS, PAYMENTS, PREPAYMENTS, Row, Source
+from arsync_xero.tenants import Tenants
 
 #: a delta begins this much before the source's time at the start of the one before
 _OVERLAP: Final = timedelta(minutes=5)
@@ -96,11 +97,12 @@ class Connector:
         self._flights = Flights(settings.pages_in_flight)
         self._clock = clock
         tokens = tokens_of(settings, vault=vault, session=session, clock=clock)
+        self._transport = Transport(session=session, tokens=tokens, budget=budget, clock=clock)
+        self._tenants = Tenants(session, settings.connections_url)
         self._client = Client(
-            transport=Transport(session=session, tokens=tokens, budget=budget, clock=clock),
+            transport=self._transport,
             tenant_id=linked.external_id,
             api_url=settings.api_url,
-            identity_url=identity_base(settings),
             client_id=settings.client_id,
             clock=clock,
         )
@@ -139,10 +141,6 @@ class Connector:
             source_id=organisation.organisation_id,
         )
 
-    def tenants(self) -> dict[str, str]:
-        """Id and name of each organisation that this consent covers: any of them can be a connection."""
-        return self._client.tenants()
-
     def _reminders(self) -> bool | None:
         try:
             return self._client.reminders()
@@ -151,10 +149,10 @@ class Connector:
 
     def _explained(self, refused: Reauthorise) -> Reauthorise:
         try:
-            covered = self._client.tenants()
-        except (Rejected, Gone, Reauthorise, Malformed):
+            covered = self._transport.patiently(lambda: self._tenants.reachable(self._transport.access_token))
+        except (Rejected, Reauthorise, Malformed):
             return refused
-        if self._external_id in covered:
+        if any(one.external_id == self._external_id for one in covered):
             return refused
         return Reauthorise(f"the consent covers {len(covered)} organisations, and not {self._external_id}")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from arsync.connector.allowance import Limits
 from arsync.connector.budget import in_bulk, is_bulk
-from arsync.connector.consent import Consent, Consenting, Reachable
+from arsync.connector.consent import AppConsent, Consent, Consenting, Reachable
 from arsync.connector.contract import (
     MARKED,
     Broken,
@@ -41,6 +41,7 @@ from arsync.domain.documents import Resource
 __all__ = [
     "MARKED",
     "Answer",
+    "AppConsent",
     "Broken",
     "Changed",
     "Clock",

@@ -6,14 +6,18 @@ One that needs no consent (a folder of files) leaves it out, and is linked by it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import requests
+from pydantic import SecretStr
 
 from arsync.connector.contract import TokenPair, TokenVault
+from arsync.connector.oauth import GrantEnded, Lifetimes, TokenEndpoint, consent_address
+from arsync.connector.tokens import Tokens
 from arsync.domain.clock import Clock
+from arsync.errors import Reauthorise
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,89 @@ class Consent(Protocol):
     def revoke(self, pair: TokenPair) -> None:
         """Ends the consent as a whole; a consent that has ended already is no error."""
         ...
+
+
+class AppSettings(Protocol):
+    """What the settings of a connector tell of its app."""
+
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def client_secret(self) -> SecretStr: ...
+    @property
+    def token_url(self) -> str: ...
+    @property
+    def authorize_url(self) -> str: ...
+    @property
+    def redirect_uri(self) -> str: ...
+    @property
+    def scopes(self) -> str: ...
+
+
+class AppConsent:
+    """The part of a `Consent` that follows from the app in the settings; a connector adds what its vendor has besides.
+
+    `tokens` are those of a stored grant. Whether the vendor checks a challenge, and how it is called, says the class.
+    """
+
+    vendor: ClassVar[str]
+    proves: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        settings: AppSettings,
+        session: requests.Session,
+        clock: Clock,
+        lifetimes: Lifetimes,
+        tokens: Callable[[TokenVault], Tokens],
+    ) -> None:
+        self._app = settings
+        self._tokens = tokens
+        self._endpoint = TokenEndpoint(
+            session=session,
+            token_url=settings.token_url,
+            client_id=settings.client_id,
+            client_secret=settings.client_secret.get_secret_value(),
+            clock=clock,
+            lifetimes=lifetimes,
+        )
+
+    @property
+    def redirect_uri(self) -> str:
+        """As registered with the vendor."""
+        return self._app.redirect_uri
+
+    @property
+    def scopes(self) -> str:
+        """As in the settings."""
+        return self._app.scopes
+
+    def address(self, *, state: str, challenge: str | None) -> str:
+        """The vendor's consent page."""
+        assert challenge is None or self.proves, "it was not asked for"
+        return consent_address(
+            self._app.authorize_url,
+            response_type="code",
+            client_id=self._app.client_id,
+            redirect_uri=self.redirect_uri,
+            scope=self.scopes,
+            state=state,
+            code_challenge=challenge,
+            code_challenge_method="S256" if challenge else None,
+        )
+
+    def exchange(self, code: str, *, verifier: str | None) -> TokenPair:
+        """The tokens for the code."""
+        try:
+            return self._endpoint.by_code(code, redirect_uri=self.redirect_uri, verifier=verifier)
+        except GrantEnded:
+            said = f"{self.vendor} does not take the code: it is good for one use and a few minutes"
+            raise Reauthorise(said) from None
+
+    def access(self, vault: TokenVault) -> str:
+        """A fresh access token of a stored grant."""
+        return self._tokens(vault).access()
 
 
 @runtime_checkable
