@@ -52,6 +52,7 @@ class Connector:
     """Reads and annotates one QuickBooks company; keeps nothing."""
 
     provider: ClassVar[str] = "quickbooks"
+    lists_notes: ClassVar[bool] = True
 
     def __init__(
         self,

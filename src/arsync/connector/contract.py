@@ -251,7 +251,11 @@ class FoundNote:
 
 @runtime_checkable
 class ReadsNotes(Protocol):
-    """The source's notes can be listed, so that a database that was restored, copied or lost learns what was sent."""
+    """The source's notes can be listed, so that a database that was restored, copied or lost learns what was sent.
+
+    A connector that finds the notes of all targets in one list, whatever is asked for, has an attribute `lists_notes`
+    that is true: it is then asked once for everything, not for some targets at a time.
+    """
 
     def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
         """Every note with an arsync marker that was written at these targets since then; others may come as well."""

@@ -27,7 +27,7 @@ _CURSOR: Final = "notes"
 _ALL: Final = "all:"
 #: So many invoices are looked at first: at Xero a request each.
 LOOK: Final = 10
-#: So many at a time in a complete reading, each batch kept before the next.
+#: So many at a time in a complete reading, each batch kept before the next; all where the source has one list.
 _BATCH: Final = 50
 #: Notes older than this change no decision: gaps are days, ladders are weeks.
 _HORIZON: Final = timedelta(days=200)
@@ -97,8 +97,9 @@ def _recover(store: Store, connection: Connection, connector: Connector, clock: 
     # By id, which stays: what is paid or comes due between two tries moves no other past the position.
     last = (cursor.position or "").removeprefix(_ALL)
     waiting = sorted(one for one in due if one > last)
-    for start in range(0, len(waiting), _BATCH):
-        batch = waiting[start : start + _BATCH]
+    at_a_time = len(waiting) if _lists(connector) else _BATCH
+    for start in range(0, len(waiting), at_a_time or 1):
+        batch = waiting[start : start + at_a_time]
         unknown = _unknown(store, connection, connector, clock, _invoices(batch), clock.now() - _HORIZON)
         found.targets += len(batch)
         _adopt(store, connection, clock, unknown, found)
@@ -161,6 +162,11 @@ def _ring(
     return reason
 
 
+def _lists(connector: ReadsNotes) -> bool:
+    """Whether one answer has the notes of every target, customers included."""
+    return bool(getattr(connector, "lists_notes", False))
+
+
 def _begin_all(work: Work, connection: Connection, clock: Clock, reason: str) -> None:
     connections.move_cursor(work, connection.id, _CURSOR, position=_ALL, done=False, seen=0, now=clock.now())
     connections.set_health(work, connection.id, Health.RECOVERING, reason)
@@ -197,7 +203,7 @@ def _unknown(
 ) -> list[tuple[Told, FoundNote]]:
     """What these tell, and what the notes on their customers tell where a message had many invoices."""
     unknown = _untold(store, clock, connector.notes(targets, since=since))
-    if any("see the note on the customer" in note.text for _, note in unknown):
+    if not _lists(connector) and any("see the note on the customer" in note.text for _, note in unknown):
         invoice_ids = [one.remote_id for one in targets if one.kind is TargetKind.INVOICE]
         with store.reading() as work:
             payers = adoption.payers(work, connection.id, invoice_ids)

@@ -73,6 +73,30 @@ def test_an_interrupted_reading_skips_nothing_when_what_was_read_is_paid_meanwhi
     assert health(books) is Health.OK
 
 
+@dataclass
+class OneList(Paper):
+    """Answers with every note there is, whatever is asked for."""
+
+    lists_notes: bool = True
+    asked: int = 0
+
+    def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
+        self.asked += 1
+        yield from self.found
+
+
+def test_a_source_with_one_list_of_notes_is_asked_once(books: Books) -> None:
+    ids = [f"I{number:03}" for number in range(120)]
+    books.keep(customer(), *(invoice(one) for one in ids))
+    recover.declare(books.store, books.connection, FixedClock(NOW), author="Ada", reason="restored")
+    paper: Any = OneList([a_note(one, number) for number, one in enumerate(ids)])
+    found = read_back(books, paper)
+    assert paper.asked == 1
+    assert found is not None
+    assert (found.targets, found.adopted) == (120, 120)
+    assert health(books) is Health.OK
+
+
 def test_reading_back_leaves_the_reserve_to_what_goes_out(books: Books) -> None:
     books.keep(customer(), invoice("I1"))
     paper: Any = Paper()
