@@ -160,15 +160,13 @@ def _is_void(note: str | None, worth: Decimal) -> bool:
 
 
 def _line(line: wire.Line) -> InvoiceLine:
-    item = line.sales_item_line_detail
-    quantity = None
-    description = line.description
+    item, description, quantity = line.sales_item_line_detail, line.description, None
+    worth = _amount(line.amount, "Line.Amount") if line.amount else _NOTHING
     if isinstance(item, wire.SalesItem):
         quantity = item.qty
         if not description and isinstance(item.item_ref, wire.NamedRef):
             description = item.item_ref.name
-    worth = _NOTHING if line.amount is None else _amount(line.amount, "Line.Amount")
-    if line.detail_type == "DiscountLineDetail":
+    elif line.detail_type == "DiscountLineDetail":
         worth = -worth  # told as a positive number
     return InvoiceLine(description or "", quantity, worth)
 
@@ -335,7 +333,9 @@ def _id(found: wire.Entity) -> str:
 
 
 def _text(value: str | int | None) -> str | None:
-    return None if value is None or value == "" else str(value)
+    if isinstance(value, str):
+        return value or None
+    return None if value is None else str(value)
 
 
 def _required(value: str | None, field: str) -> str:
@@ -345,15 +345,14 @@ def _required(value: str | None, field: str) -> str:
 
 
 def _value(ref: wire.Ref | str | None) -> str | None:
-    if not isinstance(ref, wire.Ref):
-        return None
-    value = ref.value
-    return value if value and isinstance(value, str) else _text(value)
+    return _text(ref.value) if isinstance(ref, wire.Ref) else None
 
 
 def _amount(value: Decimal | None, field: str) -> Decimal:
     if value is None:
         raise Unreadable(f"{field} is missing")
+    if not value:
+        return value  # most balances
     try:
         return amount(value)
     except (ValueError, ArithmeticError):
@@ -418,7 +417,7 @@ def country_code(text: str | None) -> str | None:
     if len(name) in (2, 3) and name.isascii() and name.isalpha():
         code = name.upper()
         codes: list[str] = get_global("territory_aliases").get(code) or [code]
-        return codes[0] if len(codes) == 1 and codes[0] in Locale("en").territories else None
+        return codes[0] if len(codes) == 1 and codes[0] in get_global("territory_currencies") else None
     return _country_names().get(name.casefold())
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, insert, or_, select, update
 
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import ChaseState
@@ -19,6 +20,10 @@ from arsync.store.engine import Work
 
 _LIVE = (ChaseState.OPEN.value, ChaseState.REOPENED.value)
 _GIVEN_AWAY = (ChaseState.HANDED_OFF.value, ChaseState.WRITTEN_OFF.value)
+#: Put together once: every page of a load asks it.
+_ANY_LIVE: Final = (
+    select(t.chases.c.id).where(t.chases.c.connection_id == bindparam("of"), t.chases.c.state.in_(_LIVE)).limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,7 @@ def bump(work: Work, connection_id: int, customer_ids: Collection[str], *, whole
     `whole` the closed ones are locked, too.
     """
     h, c = t.chases.c, t.customers.c
-    live = select(h.id).where(h.connection_id == connection_id, h.state.in_(_LIVE)).limit(1)
-    if work.execute(live).first() is None:
+    if work.execute(_ANY_LIVE, {"of": connection_id}).first() is None:
         return  # the first load brings customers by the thousand, and nobody is chased yet
     payers = select(c.payer_id).where(c.connection_id == connection_id, among(work, c.remote_id, customer_ids))
     concerned = {*customer_ids, *work.execute(payers).scalars()}

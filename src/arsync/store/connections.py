@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from arsync.connector import Company
 from arsync.domain.states import Health
@@ -257,12 +258,20 @@ def set_health(
 
 # --- cursors --------------------------------------------------------------------------------------------------------
 
+_P: Final = t.cursors.c
+_THIS: Final = (_P.connection_id == bindparam("of"), _P.pull == bindparam("which"))
+#: Put together once: a load moves its cursor with every page.
+_CURSOR: Final = select(_P.position, _P.done, _P.seen).where(*_THIS)
+_MOVE: Final = (
+    update(t.cursors)
+    .where(*_THIS)
+    .values({name: bindparam(name) for name in ("position", "done", "seen", "updated_at")})
+)
+
 
 def cursor(work: Work, connection_id: int, pull: str) -> Cursor:
     """How far a pull has got; a fresh one where it never began."""
-    c = t.cursors.c
-    query = select(c.position, c.done, c.seen).where(c.connection_id == connection_id, c.pull == pull)
-    row = work.execute(query).one_or_none()
+    row = work.execute(_CURSOR, {"of": connection_id, "which": pull}).one_or_none()
     return Cursor(*tuple(row)) if row is not None else Cursor(None, done=False, seen=0)
 
 
@@ -270,11 +279,9 @@ def move_cursor(
     work: Work, connection_id: int, pull: str, *, position: str | None, done: bool, seen: int, now: datetime
 ) -> None:
     """Stores how far a pull has got; commit it together with the page."""
-    c = t.cursors.c
     values = {"position": position, "done": done, "seen": seen, "updated_at": now}
-    moved = work.execute(update(t.cursors).where(c.connection_id == connection_id, c.pull == pull).values(**values))
-    if not moved.rowcount:
-        work.execute(insert(t.cursors).values(connection_id=connection_id, pull=pull, **values))
+    if not work.execute(_MOVE, {"of": connection_id, "which": pull, **values}).rowcount:
+        work.execute(insert(t.cursors), {"connection_id": connection_id, "pull": pull, **values})
 
 
 # --- quarantine -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Table, case, select, update
@@ -79,14 +81,20 @@ def _one_by_one(work: Work, connection_id: int, records: Iterable[Record], store
             stored.add(part)
 
 
+_ID: Final = attrgetter("remote_id")
+_GRAVE: Final = attrgetter("resource", "remote_id")
+
+
 def _store(work: Work, connection_id: int, records: Sequence[Record], stored: Stored) -> None:
     by_kind: dict[type[Any], dict[Any, Any]] = {}
-    for record in records:
-        latest = by_kind.setdefault(type(record), {})
-        key = (record.resource, record.remote_id) if isinstance(record, Deleted) else record.remote_id
-        known = latest.get(key)
-        if known is None or not is_older(record, known):
-            latest[key] = record
+    for kind, alike in groupby(records, type):  # most pages have but one kind
+        latest = by_kind.setdefault(kind, {})
+        key_of = _GRAVE if kind is Deleted else _ID
+        for record in alike:
+            key = key_of(record)
+            known = latest.setdefault(key, record)
+            if known is not record and not is_older(record, known):
+                latest[key] = record
     for kind, keeper in _KEEPERS.items():  # tombstones last: they were checked by a read of their own
         if kind in by_kind:
             # In the order of their keys, which spares the database half of its leaps.

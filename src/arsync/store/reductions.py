@@ -112,14 +112,13 @@ def _keep_allocations(
     stored.allocated |= allocated_by(work, connection_id, source, rewritten)
     _ALLOCATIONS_OF(work, [(connection_id, source.value, remote_id) for remote_id in rewritten])
     as_ = adapted(work)
+    name = source.value
     rows: list[Row] = []
     for record in fresh:
         parts: tuple[Allocation, ...] = record.allocations
         for place, part in enumerate(parts):
             day = as_.day(part.allocated_on)
-            rows.append(
-                (connection_id, source.value, record.remote_id, place, part.invoice_id, to_units(part.amount), day)
-            )
+            rows.append((connection_id, name, record.remote_id, place, part.invoice_id, to_units(part.amount), day))
             stored.allocated.add(part.invoice_id)
         if record.customer_id is not None:
             stored.customers.add(record.customer_id)

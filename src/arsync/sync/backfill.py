@@ -84,7 +84,7 @@ def backfill(
     The connection is `recovering` until it is complete. Raises what the connector raises; what was stored stays.
     Where an earlier try was given up so long ago that the source has forgotten what changed since, all is read anew.
     """
-    with in_bulk():
+    with in_bulk(), _undisturbed():
         return _backfill(store, connection, connector, clock, since, progress or _untold)
 
 
@@ -94,11 +94,10 @@ def _backfill(
     loaded = Loaded()
     started, since, loaded.resumed = _begin(store, connection, connector, clock, first_day)
     totals = _totals(store, connection, connector, clock, since)
-    with _undisturbed():
-        for item in abreast(_walks(store, connection, connector, since, loaded)):
-            _keep(store, connection, clock, item, loaded)
-            if isinstance(item.found, Page):
-                told(item.resource, loaded.seen[item.resource.value], totals[item.resource])
+    for item in abreast(_walks(store, connection, connector, since, loaded)):
+        _keep(store, connection, clock, item, loaded)
+        if isinstance(item.found, Page):
+            told(item.resource, loaded.seen[item.resource.value], totals[item.resource])
     try:
         closing = delta.follow(store, connection.id, connector, clock, cursor=started)
     except Stale:
