@@ -98,7 +98,7 @@ def _company(store: Store, invoices: int) -> tuple[Books, dict[tuple[Resource, s
     books.keep(*every)
     books.follow()
     with store.working() as work:
-        for day in range(5, 600, 600 * 20 // invoices):  # the longer its history, the more days of it
+        for day in range(5, 600, max(1, 12_000 // invoices)):  # the longer its history, the more days of it
             pulse.add(work, books.id, Beat(TODAY - timedelta(days=day), 3, 2))
         for pull, done in ((DELTA, False), ("backfill", True)):
             connections.move_cursor(work, books.id, pull, position="then", done=done, seen=0, now=NOW)
