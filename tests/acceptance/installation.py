@@ -168,7 +168,7 @@ class Installation:
         one = self.books[name]
         return self.arsync(
             "connect", one.provider, "--refresh-token", token or one.card["refresh_token"], "--external-id", one.id,
-            status=status,
+            *(("--reminders", "off") if one.provider == "quickbooks" else ()), status=status,
         )  # fmt: skip
 
     def load(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import requests
 from tests.acceptance.consenting import consenting, decide, with_redirect
-from tests.acceptance.installation import Installation
+from tests.acceptance.installation import Books, Installation
 
 
 @pytest.mark.parametrize("provider", ["quickbooks", "xero"])
@@ -130,6 +132,49 @@ def test_without_a_browser_the_address_is_pasted(
     monkeypatch.setattr("typer.prompt", asked)
     empty.arsync("connect", provider, "--paste")
     assert [one["name"] for one in empty.json("connections")] == ["harbor"]
+
+
+@pytest.mark.parametrize(("answers", "kept"), [(["perhaps", "Off"], "off"), (["later"], None)])
+def test_a_terminal_asks_once_whether_quickbooks_reminds_by_itself(
+    empty: Installation, monkeypatch: pytest.MonkeyPatch, answers: list[str], kept: str | None
+) -> None:
+    harbor = empty.found("harbor", "quickbooks")
+    empty.configure()
+    asked: list[str] = []
+
+    def prompt(question: str, **_: object) -> str:
+        asked.append(question)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr("typer.prompt", prompt)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    for _ in range(2 if kept else 1):
+        token = empty.sandbox.grant(harbor.id)["refresh_token"]
+        ran = empty.arsync("connect", "quickbooks", "--refresh-token", token, "--external-id", harbor.id)
+    assert len(asked) == len(answers), "linked again, nobody is asked again"
+    (listed,) = empty.json("reminders")
+    assert listed["answer"] == (None if kept is None else {**listed["answer"], "reminds": False})
+    assert ("arsync reminders harbor off (or on)" in ran.out) is (kept is None)
+
+
+def test_without_a_terminal_the_answer_is_an_option(empty: Installation) -> None:
+    """Not given: how to answer is said, and the doctor says that nothing goes out. Xero tells it itself."""
+    harbor, thames = empty.found("harbor", "quickbooks"), empty.found("thames", "xero")
+    empty.configure()
+
+    def connect(books: Books, *more: str) -> str:
+        token = empty.sandbox.grant(books.id)["refresh_token"]
+        return empty.arsync(
+            "connect", books.provider, "--refresh-token", token, "--external-id", books.id, *more
+        ).out  # fmt: skip
+
+    assert "arsync reminders harbor off (or on)" in connect(harbor)
+    said = [one["detail"] for one in empty.json("doctor") if one["subject"] == "reminders"]
+    assert len(said) == 1
+    assert "is not known" in said[0]
+    assert "its own reminders are off, says Ann" in connect(harbor, "--reminders", "off", "--author", "Ann")
+    assert "reminders" not in connect(thames, "--reminders", "on")
+    assert [one["told"] for one in empty.json("reminders")] == [None, False]
 
 
 def test_a_custom_connection_is_its_own_consent(empty: Installation) -> None:

@@ -19,6 +19,7 @@ from arsync.cli.browser import Callback, Told, is_here, read_answer
 from arsync.cli.context import Author, Json, author_or_me, locked, opened
 from arsync.cli.linking import Linked
 from arsync.cli.output import complain, dump, flat, say, table
+from arsync.cli.source import Said, is_unanswered, keep_answer
 from arsync.connector import Consent, Reachable, TokenPair
 from arsync.domain.states import Health
 from arsync.errors import Rejected, UsageError
@@ -56,6 +57,10 @@ def connect(
     external_id: Annotated[
         str | None, typer.Option(help="With a token: the realm id (QuickBooks) or tenant id (Xero).")
     ] = None,
+    reminders: Annotated[
+        Said | None, typer.Option(help="Whether the company sends reminders itself, where it does not tell.")
+    ] = None,
+    author: Author = None,
 ) -> None:
     """Links companies by your consent on the vendor's page, or by a refresh token that you have."""
     linking.check_name(name)
@@ -71,6 +76,7 @@ def connect(
                 app, provider, refresh_token=refresh_token or "", external_id=external_id, name=name
             )
             _tell(Linked([one]), consent)
+            _ask_of_reminders(app, [one], reminders, author)
             return
         if external_id is not None:
             raise UsageError("--external-id needs --refresh-token (or ARSYNC_REFRESH_TOKEN); by consent: --company")
@@ -82,6 +88,7 @@ def connect(
         picker = _Picker(app, provider, name=name, wanted=wanted, company=company or (), every=yes)
         done = linking.link(app, provider, pair, pick=picker.pick, told=told, name=name)
         _tell(done, consent)
+        _ask_of_reminders(app, done.linked, reminders, author)
     if done.failed:
         raise typer.Exit(1)
 
@@ -209,6 +216,29 @@ def _tell(done: Linked, consent: Consent | None) -> None:
         complain(f"{_called(company)} was not linked: {why}")
     for one in done.linked:
         say(f"next: arsync {'backfill' if one.health is Health.RECOVERING else 'sync'} {one.name}")
+
+
+def _ask_of_reminders(app: App, those: Sequence[Connection], said: Said | None, author: str | None) -> None:
+    """Once of a company that does not tell it: whether it reminds its customers itself. Nothing goes out before."""
+    for one in those:
+        if said is not None and one.reminders_on is None:
+            keep_answer(app, one.name, said, author_or_me(author))
+        elif is_unanswered(app, one):
+            answer = _of_reminders(one) if sys.stdin.isatty() else None
+            if answer is not None:
+                keep_answer(app, one.name, answer, author_or_me(author))
+            else:
+                say(f"nothing goes out from {one.name} before somebody has looked whether it sends reminders itself,")
+                say(f"and has said so: arsync reminders {one.name} off (or on)")
+
+
+def _of_reminders(one: Connection) -> Said | None:
+    say(f"{one.provider} does not tell whether {flat(one.company_name)} sends payment reminders itself: look there.")
+    while True:
+        answer = typer.prompt("Its own reminders are (on, off, later)", default="later").strip().lower()
+        if answer in (*Said, "later"):
+            return None if answer == "later" else Said(answer)
+        complain("on, off or later")
 
 
 # --- what there is, and the way out -----------------------------------------------------------------------------

@@ -102,6 +102,7 @@ bank_details.CAD = "First Harbor Bank, transit 00011-004, account 998 1177"
 [connection.harbor]
 provider = "quickbooks"
 external_id = "{quickbooks["id"]}"
+reminders = "off"
 
 [connection.thames]
 provider = "xero"

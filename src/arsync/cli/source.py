@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.output import dump, say, table
 from arsync.cli.people import one_invoice
@@ -42,20 +43,7 @@ def say_reminders(
     """Lists whether each accounting system sends reminders itself, or keeps what a person says of one."""
     with opened(context) as app:
         if name is not None and said is not None:
-            who, now = author_or_me(author), app.clock.now()
-            with app.store.working() as work:
-                connection = connections.connection(work, name)
-                if connection.reminders_on is not None:
-                    tells = "does" if connection.reminders_on else "does not"
-                    raise UsageError(f"{connection.company_name} says itself that it {tells}; change it there")
-                reminders.answer(work, connection.id, reminds=said is Said.ON, author=who, now=now)
-                chases.bump_all(work, connection.id)
-                events.log(
-                    work, "reminders_answered", at=now, author=who, connection_id=connection.id, reminds=said.value
-                )
-                work.commit()
-            stops = "; nothing goes out until it is off" if said is Said.ON else ""
-            say(f"{name}: its own reminders are {said}, says {who}{stops}")
+            keep_answer(app, name, said, author_or_me(author))
             return
         with app.store.reading() as work:
             every = [connections.connection(work, name)] if name else connections.connections(work)
@@ -72,6 +60,30 @@ def say_reminders(
     table(("connection", "its own reminders"), [(one.name, standing(one, answer, off[one.id])) for one, answer in rows])
 
 
+def keep_answer(app: App, name: str, said: Said, author: str) -> None:
+    """Keeps what a person says of a company's own reminders; UsageError where the company tells it itself."""
+    now = app.clock.now()
+    with app.store.working() as work:
+        connection = connections.connection(work, name)
+        if connection.reminders_on is not None:
+            tells = "does" if connection.reminders_on else "does not"
+            raise UsageError(f"{connection.company_name} says itself that it {tells}; change it there")
+        reminders.answer(work, connection.id, reminds=said is Said.ON, author=author, now=now)
+        chases.bump_all(work, connection.id)
+        events.log(work, "reminders_answered", at=now, author=author, connection_id=connection.id, reminds=said.value)
+        work.commit()
+    stops = "; nothing goes out until it is off" if said is Said.ON else ""
+    say(f"{name}: its own reminders are {said}, says {author}{stops}")
+
+
+def is_unanswered(app: App, connection: Connection) -> bool:
+    """Whether nobody knows if the company sends reminders itself: then nothing goes out."""
+    if connection.reminders_on is not None or app.settings.company(connection.name).reminders == "off":
+        return False
+    with app.store.reading() as work:
+        return reminders.answered(work, connection.id) is None
+
+
 def standing(connection: Connection, answer: Answer | None, set_off: bool) -> str:
     """What is known, and by whom."""
     if set_off:
@@ -80,7 +92,7 @@ def standing(connection: Connection, answer: Answer | None, set_off: bool) -> st
         return f"{'on' if connection.reminders_on else 'off'}, as it tells itself"
     if answer is not None:
         return f"{'on' if answer.reminds else 'off'}, said {answer.author} on {answer.at:%Y-%m-%d}"
-    return f"not known; look there, then `arsync reminders {connection.name} off`"
+    return f"not known: nothing goes out; look there, then `arsync reminders {connection.name} off` (or on)"
 
 
 def pdf(

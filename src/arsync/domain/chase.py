@@ -22,7 +22,7 @@ class Rule(StrEnum):
     STOPPED = "stopped"  # the red button
     CONNECTION = "connection"  # recovering, partial, suspect, without consent
     STALE = "stale"  # the last complete sync is too old
-    SOURCE_REMINDS = "source_reminds"  # the accounting system sends reminders itself
+    SOURCE_REMINDS = "source_reminds"  # the accounting system sends reminders itself, or nobody knows that it does not
     QUARANTINE = "quarantine"  # an unreadable payment, credit or invoice of this payer
     BALANCE_MISMATCH = "balance_mismatch"  # the source says the payer owes less than its invoices add up to
     HOLD = "hold"  # a person stopped it
@@ -111,7 +111,7 @@ class ConnectionFacts:
     health: Health
     health_reason: str
     stale: bool
-    source_reminds: bool
+    source_reminds: bool | None  # None: it does not tell, and nobody has said
     mode: StepMode
     replies_read: bool  # until somebody reads the replies, steps from `firm` on wait for approval
     banked_through: date | None

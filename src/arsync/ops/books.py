@@ -172,11 +172,11 @@ def _consent_ends(clock: Clock, connection: Connection, grant: Grant) -> Iterato
 def _reminders(settings: Settings, work: Work, connection: Connection) -> Iterator[Finding]:
     """Two machines that remind the same customer make fools of both."""
     name = connection.name
-    if settings.company(name).reminders == "off" or connection.synced_at is None:
+    if settings.company(name).reminders == "off" or connection.health is Health.DISCONNECTED:
         return
     told, answer = connection.reminders_on, reminders.answered(work, connection.id)
     if told is None and answer is None:
-        said = f"{name}: whether it sends reminders itself is not known, and it cannot be asked"
+        said = f"{name}: whether it sends reminders itself is not known, and it cannot be asked: nothing goes out"
         yield warn("reminders", said, f"look there, then `arsync reminders {name} off` (or on)")
     elif told or (told is None and answer is not None and answer.reminds):
         by = "" if told or answer is None else f", as {answer.author} said on {answer.at:%Y-%m-%d}"

@@ -95,7 +95,7 @@ def _connection(work: Work, connection: Connection, policy: Policy, now: datetim
         health=connection.health,
         health_reason=connection.health_reason,
         stale=synced is None or now - synced > policy.max_staleness,
-        source_reminds=reminds is True and not policy.reminders_off,
+        source_reminds=False if policy.reminders_off else reminds,
         mode=policy.mode,
         replies_read=policy.replies_read,
         banked_through=policy.banked_through,

@@ -77,11 +77,14 @@ def stale(facts: ChaseFacts, today: date) -> Answer | None:
 
 
 def source_reminds(facts: ChaseFacts, today: date) -> Answer | None:
-    """Nobody is chased by two machines."""
-    if not facts.connection.source_reminds:
-        return None
+    """Nobody is chased by two machines; while nobody has said that there is but one, there may be two."""
     name, by = facts.connection.name, facts.connection.reminds_by
-    if by:
+    if facts.connection.source_reminds is False:
+        return None
+    if facts.connection.source_reminds is None:
+        reason = f"whether the accounting system of {name} sends reminders itself is not known"
+        mend = f"a person must look there and say so: arsync reminders {name} off (or on)"
+    elif by:
         reason = f"{by} said that the accounting system of {name} sends reminders itself"
         mend = f"a person must turn them off there and say so: arsync reminders {name} off"
     else:

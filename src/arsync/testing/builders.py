@@ -64,7 +64,7 @@ def a_connection(
     stopped: str | None = None,
     health: Health = Health.OK,
     stale: bool = False,
-    source_reminds: bool = False,
+    source_reminds: bool | None = False,
     mode: StepMode = StepMode.AUTO,
     replies_read: bool = True,
     banked_through: str | None = None,

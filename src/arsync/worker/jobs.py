@@ -17,7 +17,7 @@ from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
 from arsync.playbook.decide import Decided, consider, decide
-from arsync.store import chases, connections, leases, messages, notes, verdicts
+from arsync.store import chases, connections, leases, messages, notes, reminders, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
@@ -173,7 +173,7 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
         except Exception as error:  # noqa: BLE001 - a fault of ours in one connection never stops the others
             _log.exception("shift_failed", extra={"connection": shift.connection})
             shift.errors.append(f"unexpected: {type(error).__name__}")
-    night.tasks = tasks(store)
+    night.tasks = tasks(store) + _unasked(store, desks)
     with store.working() as work:
         summary = {
             "accepted": night.accepted,
@@ -269,6 +269,19 @@ def tasks(store: Store) -> list[str]:
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
     ]
+
+
+def _unasked(store: Store, desks: Sequence[Desk]) -> list[str]:
+    """Companies of which nobody knows whether they send reminders themselves."""
+    with store.reading() as work:
+        return [
+            f"{desk.connection.name}: nothing goes out before somebody has looked whether it sends reminders itself, "
+            f"and has said so: arsync reminders {desk.connection.name} off (or on)"
+            for desk in desks
+            if not desk.policy.reminders_off
+            and connections.connection_by_id(work, desk.connection.id).reminders_on is None
+            and reminders.answered(work, desk.connection.id) is None
+        ]
 
 
 def _mend(connection: Connection) -> str:

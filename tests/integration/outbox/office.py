@@ -18,7 +18,7 @@ from arsync.domain.states import MessageState, NoteState
 from arsync.playbook.decide import decide
 from arsync.sandbox.launch import SandboxControl
 from arsync.settings import load
-from arsync.store import connections, grants, messages, notes, verdicts
+from arsync.store import connections, grants, messages, notes, reminders, verdicts
 from arsync.store.messages import Message
 from arsync.store.notes import Note
 from arsync.store.upgrade import upgrade
@@ -118,6 +118,7 @@ class Office:
     activity: bool = False
     playbook: str = "standard"
     defaults: str = ""  # further lines of [defaults]
+    answered: bool = True  # a person has said that QuickBooks does not remind by itself
     client: str = ""  # further lines of the vendor's own section
     _apps: list[App] = field(default_factory=list)
 
@@ -235,9 +236,11 @@ class Office:
             with app.store.working() as work:
                 sealed = app.vault.seal(dump_pair(TokenPair("", book.card["refresh_token"], _NEVER)))
                 grant = connections.add_grant(work, provider=book.provider, sealed=sealed, now=MORNING)
-                connections.link(
+                linked = connections.link(
                     work, name=book.name, provider=book.provider, external_id=book.id, grant_id=grant, now=MORNING
                 )
+                if self.answered and book.provider == "quickbooks":
+                    reminders.answer(work, linked.id, reminds=False, author="Ada", now=MORNING)
                 work.commit()
         return app
 

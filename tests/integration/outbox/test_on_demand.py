@@ -199,13 +199,16 @@ def test_quickbooks_cannot_be_asked_and_a_person_is_once(
     open_office: Opened, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """
-    06-09 nobody knows: doctor and explain ask
+    06-09 nobody knows: nothing goes out; the run, doctor and explain ask
     06-09 Ann says they are on: nothing goes out, and why is said
     06-09 Ann turned them off: the message goes out, and nobody asks any more
     """
-    office, _books, invoice = one_invoice(open_office, "quickbooks")
+    office, _books, invoice = one_invoice(open_office, "quickbooks", answered=False)
     app = office.load()
     assert "is not known" in findings(office)[0]
+    night = office.night(app)
+    assert night.accepted == 0
+    assert "arsync reminders our-quickbooks off (or on)" in night.tasks[0]
     assert arsync(office, "explain", f"id:{invoice}") == 0
     assert "whether our-quickbooks sends reminders itself is not known" in capsys.readouterr().out
     assert arsync(office, "reminders", "our-quickbooks", "on", "--author", "Ann") == 0
@@ -215,7 +218,8 @@ def test_quickbooks_cannot_be_asked_and_a_person_is_once(
     arsync(office, "explain", f"id:{invoice}")
     assert "Ann on 2026-06-09 said that the accounting system" in capsys.readouterr().out
     assert arsync(office, "reminders", "our-quickbooks", "off", "--author", "Ann") == 0
-    assert office.night(app).accepted == 1
+    night = office.night(app)
+    assert (night.accepted, night.tasks) == (1, [])
     assert findings(office) == []
     capsys.readouterr()
     assert arsync(office, "reminders") == 0
@@ -245,7 +249,7 @@ def test_xero_tells_it_itself_and_no_answer_stands_against_it(
 
 
 def test_what_the_configuration_says_of_reminders_wins(open_office: Opened) -> None:
-    office, _books, _invoice = one_invoice(open_office, "quickbooks", defaults='reminders = "off"')
+    office, _books, _invoice = one_invoice(open_office, "quickbooks", answered=False, defaults='reminders = "off"')
     app = office.load()
     assert findings(office) == []
     arsync(office, "reminders", "our-quickbooks", "on", "--author", "Ann")

@@ -81,7 +81,14 @@ CASES: list[Case] = [
     (connected(health=Health.SUSPECT), Rule.CONNECTION, HOLD, None, "a person must look"),
     (connected(health=Health.REAUTHORISE), Rule.CONNECTION, HOLD, None, "must connect it again"),
     (connected(stale=True), Rule.STALE, WAIT, "07-15", "too old"),
-    (connected(source_reminds=True), Rule.SOURCE_REMINDS, HOLD, None, "sends reminders itself"),
+    (
+        connected(source_reminds=True),
+        Rule.SOURCE_REMINDS,
+        HOLD,
+        None,
+        "sends reminders itself; a person must turn",
+    ),
+    (connected(source_reminds=None), Rule.SOURCE_REMINDS, HOLD, None, "sends reminders itself is not known; a person"),
     (changed(quarantined=("payment 9: no amount",)), Rule.QUARANTINE, HOLD, None, "payment 9: no amount"),
     (
         changed(balance_mismatch="90.00 EUR there, 100.00 EUR here"),
