@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from arsync.connector import Clock, in_bulk
 from arsync.domain.chase import Plan
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
-from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Reauthorise, Stale
+from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Reauthorise, RetryLater, Stale
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
@@ -34,6 +35,8 @@ LOCK: Final = "run"
 _TERM: Final = timedelta(minutes=3)
 #: So many days before an invoice is due an older playbook may have written about it, whatever today's says.
 _EARLY: Final = 14
+#: A throttled connection is taken up once more after the others, if that is so many seconds away at most.
+_TONIGHT: Final = 600.0
 _log: Final = logging.getLogger(__name__)
 _UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
 #: Without consent the vendor is not asked at all, run after run, until a person has connected again.
@@ -160,19 +163,26 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
         return desk.post, desk.acceptance(message.sending_at or clock.now())
 
     night = Night(run_id, settle(store, clock, way_out, list(by_connection)))
+    later: list[tuple[Desk, Shift, datetime]] = []
     for desk in desks:
         told(f"{desk.connection.name}: sync")
         shift = Shift(desk.connection.name)
         night.shifts.append(shift)
-        try:
+        with _apart(shift):
+            until = _pull_one(store, desk, clock, lock, shift)
+            if until is None:
+                _work_one(store, desk, clock, lock, shift, run_id, told)
+            else:
+                later.append((desk, shift, until))
+    for desk, shift, until in later:
+        with _apart(shift):
+            wait = max(0.0, (until - clock.now()).total_seconds())
+            if wait <= _TONIGHT:
+                told(f"{shift.connection}: sync, once more")
+                clock.sleep(wait)
+                shift.errors.clear()
+                _pull_one(store, desk, clock, lock, shift)
             _work_one(store, desk, clock, lock, shift, run_id, told)
-        except (Locked, ConfigurationError):
-            raise
-        except ArsyncError as error:
-            shift.errors.append(str(error))
-        except Exception as error:  # noqa: BLE001 - a fault of ours in one connection never stops the others
-            _log.exception("shift_failed", extra={"connection": shift.connection})
-            shift.errors.append(f"unexpected: {type(error).__name__}")
     night.tasks = tasks(store) + _unasked(store, desks)
     with store.working() as work:
         summary = {
@@ -184,6 +194,34 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
     return night
 
 
+@contextmanager
+def _apart(shift: Shift) -> Iterator[None]:
+    """What fails within one connection never stops the others."""
+    try:
+        yield
+    except (Locked, ConfigurationError):
+        raise
+    except ArsyncError as error:
+        shift.errors.append(str(error))
+    except Exception as error:  # noqa: BLE001 - also a fault of ours
+        _log.exception("shift_failed", extra={"connection": shift.connection})
+        shift.errors.append(f"unexpected: {type(error).__name__}")
+
+
+def _pull_one(store: Store, desk: Desk, clock: Clock, lock: leases.Lease, shift: Shift) -> datetime | None:
+    """Syncs a connection. Where its vendor asks to come back later: when. What else fails is the shift's error, and
+    planning goes on: its verdicts say why nothing goes out."""
+    lock.renew()
+    try:
+        shift.synced = update(store, desk, clock)
+    except RetryLater as error:
+        shift.errors.append(f"sync: {error}")
+        return clock.now() + timedelta(seconds=error.after)
+    except ConnectorError as error:
+        shift.errors.append(f"sync: {error}")
+    return None
+
+
 def _work_one(
     store: Store,
     desk: Desk,
@@ -193,12 +231,6 @@ def _work_one(
     run_id: int,
     told: Callable[[str], None],
 ) -> None:
-    lock.renew()
-    try:
-        shift.synced = update(store, desk, clock)
-    except ConnectorError as error:
-        # Planning goes on: its verdicts say why nothing goes out.
-        shift.errors.append(f"sync: {error}")
     lock.renew()
     told(f"{shift.connection}: plan")
     with store.reading() as work:

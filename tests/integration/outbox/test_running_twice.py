@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
-from tests.integration.outbox.office import Office, elsewhere
+from tests.integration.outbox.office import Office, clock_of, elsewhere
 
 from arsync.cli.people import approve_messages
 from arsync.connector import TokenPair
@@ -172,3 +172,24 @@ def test_a_refused_message_is_not_approved_beside_another_of_its_chase(open_offi
     with pytest.raises(UsageError, match="message 2 of the same chase is approved"):
         approve_messages(app, [failed.id], "Ann")
     assert office.states(app) == ["failed", "approved"]
+
+
+# --- a company whose vendor asks to come back later -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "sent", "waited"), [(400, 4, 400), (3600, 2, 0)])
+def test_a_throttled_company_is_taken_up_again_when_the_others_are_done(
+    open_office: Opened, seconds: int, sent: int, waited: int
+) -> None:
+    """Xero asks for that many seconds at its sync; QuickBooks' messages do not wait for it."""
+    office = busy(open_office)
+    app = office.load()
+    before = clock_of(app).waited
+    office.sandbox.fault("throttle", {"provider": "xero", "path_contains": "/Contacts"}, seconds=seconds)
+    night = office.night(app)
+    assert night.accepted == sent
+    assert [shift.connection for shift in night.shifts] == ["our-quickbooks", "our-xero"]
+    throttled = night.shifts[1]
+    assert throttled.decided is not None, "planned all the same"
+    assert bool(throttled.errors) is (sent == 2)
+    assert clock_of(app).waited - before == pytest.approx(waited, abs=30)
