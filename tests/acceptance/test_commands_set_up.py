@@ -98,6 +98,19 @@ def test_connected_companies_are_listed_under_the_names_of_the_configuration(emp
     assert {one["consent"]["consented_at"] for one in listed.values()} == {None}, "a token tells no age"
 
 
+def test_a_dry_run_says_how_long_a_load_takes_after_what_is_spent(empty: Installation) -> None:
+    """Thirty-five in bulk a minute are enough for it, but for those that connecting and counting have taken."""
+    empty.found("thames", "xero", invoices=60)
+    empty.configure()
+    empty.config.write_text(empty.config.read_text().replace("[xero]\n", "[xero]\nper_minute = 40\n"))
+    empty.connect("thames")
+    told = empty.json("backfill", "--dry-run")["thames"]
+    assert told["counts"]["invoices"] == 60
+    assert told["requests"] <= 35
+    assert 30 < told["seconds_by_the_vendors_limits"] <= 63
+    assert empty.rows("SELECT count(*) FROM invoices") == [(0,)]
+
+
 @pytest.mark.parametrize("provider", ["quickbooks", "xero"])
 def test_connecting_again_renews_the_grant_and_a_failed_try_breaks_nothing(empty: Installation, provider: str) -> None:
     harbor = empty.found("harbor", provider)
