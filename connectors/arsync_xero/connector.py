@@ -346,9 +346,9 @@ class Connector:
             updated = self._client.set_on_invoice(fact.invoice_id, {"SentToContact": True}, fact.key)
             stands = updated.sent_to_contact is True
         else:
-            if fact.expected_on is None:
-                raise Rejected("Xero cannot forget an expected date")
-            day = {"ExpectedPaymentDate": fact.expected_on.isoformat()}
+            # An empty ExpectedPaymentDate changes nothing; the text beside it is said to.
+            emptied = {"ExpectedPaymentDateString": ""}
+            day = {"ExpectedPaymentDate": fact.expected_on.isoformat()} if fact.expected_on else emptied
             updated = self._client.set_on_invoice(fact.invoice_id, day, fact.key)
             stands = expected_on(updated) == fact.expected_on
         if not stands:

@@ -221,11 +221,25 @@ def lift(
     """Ends a hold."""
     with opened(context) as app, app.store.working() as work:
         now = app.clock.now()
-        if not holds.lift(work, hold_id, now=now):
+        lifted = holds.lift(work, hold_id, now=now)
+        if lifted is None:
             raise NotFound(f"active hold {hold_id}")
+        told = _took_back(app, work, lifted, now)
         events.log(work, "hold_lifted", at=now, author=author_or_me(author), hold=hold_id)
         work.commit()
-    say(f"hold {hold_id} is lifted")
+    say(f"hold {hold_id} is lifted{told}")
+
+
+def _took_back(app: App, work: Work, lifted: holds.PlacedHold, now: datetime) -> str:
+    """Has the source forget the day of a promise that is no more; what to say of it."""
+    invoice_id = lifted.hold.invoice_id
+    if lifted.hold.kind is not HoldKind.PROMISE or invoice_id is None:
+        return ""
+    connection = connections.connection_by_id(work, lifted.connection_id)
+    if not facts.follow_promises(work, connection.id, invoice_id, today=app.today(connection), now=now):
+        return ""
+    writes = WriteKind.EXPECTED_ON in _kept(app, connection)
+    return f"; the accounting system is told {'with the next run' if writes else 'once it may be written to'}"
 
 
 def approve(

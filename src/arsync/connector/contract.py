@@ -166,7 +166,7 @@ class InvoiceFact:
 
     kind: WriteKind  # never a note
     invoice_id: str
-    expected_on: date | None  # of `expected_on` only
+    expected_on: date | None  # of `expected_on` only: the day, or none where what stands there is to go
     key: str
 
 

@@ -64,13 +64,13 @@ class NoteState(StrEnum):
     WRITTEN = "written"  # the source has it
     FAILED = "failed"  # the source refused it; tried again a bounded number of times
     UNKNOWN = "unknown"  # the answer never came: the source is read back before anything is written again
-    SUPERSEDED = "superseded"  # of an invoice's fact: a newer one is to stand in its place
+    SUPERSEDED = "superseded"  # of an invoice's fact: something newer is to stand in its place, or does
 
 
 N = NoteState
 NOTE_ARROWS: Final[Mapping[NoteState, frozenset[NoteState]]] = {
     N.PENDING: frozenset({N.CLAIMED, N.SUPERSEDED}),
-    N.CLAIMED: frozenset({N.WRITTEN, N.FAILED, N.UNKNOWN, N.PENDING}),
+    N.CLAIMED: frozenset({N.WRITTEN, N.FAILED, N.UNKNOWN, N.PENDING, N.SUPERSEDED}),
     N.FAILED: frozenset({N.PENDING, N.SUPERSEDED}),
     N.UNKNOWN: frozenset({N.WRITTEN, N.PENDING}),
     N.WRITTEN: frozenset(),

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from arsync.connector import Connector, InvoiceFact, KeepsFacts, NoteDraft, Resource
 from arsync.domain.clock import Clock
-from arsync.domain.documents import Invoice
+from arsync.domain.documents import Invoice, InvoiceState
 from arsync.domain.states import NoteState, WriteKind
 from arsync.errors import Barred, ConnectorError, Reauthorise, Refused, Rejected, RetryLater
+from arsync.outbox import facts
 from arsync.session import before_first_byte
 from arsync.store import notes
 from arsync.store.engine import Store
@@ -161,6 +162,9 @@ def _write(store: Store, connector: Connector, note: Note, clock: Clock, result:
 
     go_on = True
     try:
+        if (kept := _kept(store, connector, note)) is not None:
+            _leave(store, note, kept, clock)
+            return True
         with before_first_byte(in_time, of_each=True):
             remote_id = _put(connector, note)
     except RetryLater as error:
@@ -202,27 +206,44 @@ def _put(connector: Connector, note: Note) -> str | None:
         return connector.write_note(NoteDraft(target=note.target, text=note.text, marker=note.marker, key=note.key))
     if not isinstance(connector, KeepsFacts) or note.kind not in connector.facts:
         raise Rejected(f"{connector.provider} has no place for it")
-    connector.write_fact(InvoiceFact(note.kind, note.target.remote_id, _day_of(note), note.key))
+    connector.write_fact(InvoiceFact(note.kind, note.target.remote_id, facts.day_of(note), note.key))
     return None
+
+
+def _kept(store: Store, connector: Connector, note: Note) -> str | None:
+    """Why a fact that is for the place of one of ours is not written: somebody else's stands there or it does itself,
+    or nothing is open any more. None where it is to be written."""
+    if not facts.takes_place(note):
+        return None
+    with store.reading() as work:
+        ours = facts.ours(work, note)
+    invoice = _read(connector, note)
+    if invoice is None or invoice.state is not InvoiceState.OPEN or not invoice.balance:
+        return "nothing is open on the invoice any more"
+    there = invoice.expected_on
+    if there == facts.day_of(note):
+        return "it stands there already"
+    return None if there in ours else f"what stands there is not by us and stays: {there or 'no day'}"
 
 
 def _found(connector: Connector, note: Note) -> str | None:
     """What the source has of it: the note's id, or the invoice's where the fact stands on it."""
     if note.kind is WriteKind.NOTE:
         return connector.find_note(note.target, note.marker)
-    for page in connector.records(Resource.INVOICES, [note.target.remote_id]):
-        for record in page.records:
-            if isinstance(record, Invoice) and _stands_on(record, note):
-                return record.remote_id
-    return None
+    invoice = _read(connector, note)
+    return invoice.remote_id if invoice is not None and _stands_on(invoice, note) else None
+
+
+def _read(connector: Connector, fact: Note) -> Invoice | None:
+    """The invoice that a fact is about, as it now is in the source."""
+    wanted = fact.target.remote_id
+    pages = connector.records(Resource.INVOICES, [wanted])
+    found = (one for page in pages for one in page.records if isinstance(one, Invoice) and one.remote_id == wanted)
+    return next(found, None)
 
 
 def _stands_on(invoice: Invoice, note: Note) -> bool:
-    return invoice.sent is True if note.kind is WriteKind.SENT else invoice.expected_on == _day_of(note)
-
-
-def _day_of(note: Note) -> date | None:
-    return date.fromisoformat(note.value) if note.kind is WriteKind.EXPECTED_ON and note.value else None
+    return invoice.sent is True if note.kind is WriteKind.SENT else invoice.expected_on == facts.day_of(note)
 
 
 def _what(note: Note) -> str:
@@ -237,6 +258,12 @@ def _postpone(store: Store, note: Note, error: ConnectorError, after: float, clo
             work, note, NoteState.CLAIMED, NoteState.PENDING, reason=str(error), now=now, claim_token=None,
             claimed_until=None, not_before=now + timedelta(seconds=after), attempts=note.attempts - 1,
         )  # fmt: skip
+        work.commit()
+
+
+def _leave(store: Store, note: Note, reason: str, clock: Clock) -> None:
+    with store.working() as work:
+        notes.move(work, note, NoteState.CLAIMED, NoteState.SUPERSEDED, reason=reason, now=clock.now())
         work.commit()
 
 

@@ -54,6 +54,7 @@ class XeroProvider:
         "xero.note_bumps_record": (False, True),
         "xero.longest_note": (2500, 250),
         "xero.part_paid_expected_date": ("refused", "ignored", "taken"),
+        "xero.expected_date_emptied": ("ignored", "taken"),
         "xero.largest_page": (1000, 100),
     }
     limits: ClassVar[Mapping[str, int | None]] = {

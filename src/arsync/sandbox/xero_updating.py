@@ -12,7 +12,7 @@ from arsync.sandbox.xero_records import Invoice, Status
 from arsync.sandbox.xero_render import Depth, invoice_json
 from arsync.sandbox.xero_wire import envelope, invalid, not_found
 
-_CHANGEABLE = frozenset({"InvoiceID", "ExpectedPaymentDate", "SentToContact"})
+_CHANGEABLE = frozenset({"InvoiceID", "ExpectedPaymentDate", "ExpectedPaymentDateString", "SentToContact"})
 
 
 def update_invoice(books: Books, key: str, request: Request) -> bytes:
@@ -29,6 +29,8 @@ def update_invoice(books: Books, key: str, request: Request) -> bytes:
         changes.append(_sent(invoice, fields["SentToContact"], reasons))
     if "ExpectedPaymentDate" in fields:
         changes.append(_expected(books, invoice, fields["ExpectedPaymentDate"], reasons))
+    if fields.get("ExpectedPaymentDateString") == "":
+        changes.append(_unexpected(books, invoice, reasons))
     if reasons:
         raise invalid(reasons, {"InvoiceID": invoice.id})
     for change in changes:
@@ -70,6 +72,27 @@ def _expected(books: Books, invoice: Invoice, value: Any, reasons: list[str]) ->
         day = date.fromisoformat(value)
     except (TypeError, ValueError):
         raise invalid(["ExpectedPaymentDate is not a date"]) from None
+    taken = _taken(books, invoice, reasons)
+
+    def change() -> None:
+        if taken:
+            invoice.expected_payment = day
+
+    return change
+
+
+def _unexpected(books: Books, invoice: Invoice, reasons: list[str]) -> Callable[[], None]:
+    taken = _taken(books, invoice, reasons) and books.switch("xero.expected_date_emptied") == "taken"
+
+    def change() -> None:
+        if taken:
+            invoice.expected_payment = None
+
+    return change
+
+
+def _taken(books: Books, invoice: Invoice, reasons: list[str]) -> bool:
+    """Whether a change of the date stands afterwards; a refusal joins the reasons."""
     if invoice.type != "ACCREC" or invoice.status not in (Status.DRAFT, Status.SUBMITTED, Status.AUTHORISED):
         reasons.append("Invoice not of valid status for modification")
     taken = "taken"
@@ -77,9 +100,4 @@ def _expected(books: Books, invoice: Invoice, value: Any, reasons: list[str]) ->
         taken = str(books.switch("xero.part_paid_expected_date"))
         if taken == "refused":
             reasons.append("ExpectedPaymentDate cannot be changed on an invoice with payments")
-
-    def change() -> None:
-        if taken == "taken":
-            invoice.expected_payment = day
-
-    return change
+    return taken == "taken"

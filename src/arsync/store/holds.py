@@ -54,19 +54,18 @@ def place(work: Work, connection_id: int, hold: Hold, *, now: datetime) -> int:
     return int(work.execute(statement).scalar_one())
 
 
-def lift(work: Work, hold_id: int, *, now: datetime) -> bool:
-    """Ends a hold; False where it was not active."""
+def lift(work: Work, hold_id: int, *, now: datetime) -> PlacedHold | None:
+    """Ends a hold, and tells which it was; None where it was not active."""
     statement = (
         update(t.holds)
         .where(_H.id == hold_id, _H.state == HoldState.ACTIVE.value)
         .values(state=HoldState.LIFTED.value, ended_at=now)
-        .returning(_H.connection_id, _H.payer_id)
     )
-    row = work.execute(statement).one_or_none()
-    if row is None:
-        return False
-    _bump(work, row.connection_id, row.payer_id)
-    return True
+    if not work.execute(statement).rowcount:
+        return None
+    (lifted,) = _placed(work, _H.id == hold_id)
+    _bump(work, lifted.connection_id, lifted.hold.payer_id)
+    return lifted
 
 
 def expire(work: Work, connection_id: int, *, today: date, now: datetime) -> int:
@@ -82,6 +81,19 @@ def expire(work: Work, connection_id: int, *, today: date, now: datetime) -> int
 def active(work: Work, connection_id: int) -> list[PlacedHold]:
     """The holds that stop something, oldest first."""
     return _placed(work, _H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value)
+
+
+def promised(work: Work, connection_id: int, invoice_id: str, *, today: date) -> date | None:
+    """The day that the newest promise for an invoice names, of those that have neither ended nor passed."""
+    query = select(_H.until).where(
+        _H.connection_id == connection_id,
+        _H.invoice_id == invoice_id,
+        _H.kind == HoldKind.PROMISE.value,
+        _H.state == HoldState.ACTIVE.value,
+        _H.until >= today,
+    )
+    found: date | None = work.execute(query.order_by(_H.id.desc()).limit(1)).scalar_one_or_none()
+    return found
 
 
 def of_payer(work: Work, connection_id: int, payer_id: str) -> list[PlacedHold]:

@@ -153,12 +153,24 @@ def _retire_outdated(work: Work, connection_id: int) -> None:
 def claim(work: Work, connection_id: int, *, term: timedelta, now: datetime) -> Note | None:
     """Claims the next note that is due. From its commit on the note may have been written."""
     _retire_outdated(work, connection_id)
+    other = t.notes.alias()
+    in_the_air = (  # what was said of that invoice before must have arrived, or it would come out on top
+        select(1)
+        .where(
+            other.c.connection_id == connection_id,
+            other.c.state.in_((NoteState.CLAIMED.value, NoteState.UNKNOWN.value)),
+            other.c.kind == _N.kind,
+            other.c.target_id == _N.target_id,
+        )
+        .exists()
+    )
     due = (
         select(_N.id)
         .where(
             _N.connection_id == connection_id,
             _N.state == NoteState.PENDING.value,
             or_(_N.not_before.is_(None), _N.not_before <= now),
+            or_(_N.kind == WriteKind.NOTE.value, ~in_the_air),
         )
         .order_by(_N.id)
         .limit(1)

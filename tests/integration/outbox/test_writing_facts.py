@@ -11,9 +11,13 @@ import pytest
 from tests.integration.outbox.office import Books, Office
 
 from arsync.bootstrap import App
-from arsync.domain.states import Health, WriteKind
+from arsync.connector import Resource
+from arsync.domain.chase import Hold
+from arsync.domain.documents import Invoice
+from arsync.domain.states import Health, HoldKind, WriteKind
 from arsync.outbox import facts
-from arsync.store import ledger
+from arsync.outbox.writeback import Written, write_back
+from arsync.store import holds, ledger
 from arsync.store.ledger import FoundInvoice
 from arsync.store.notes import Note
 
@@ -85,6 +89,113 @@ def test_a_promise_stands_in_xero_and_comes_back_with_the_next_sync(open_office:
     assert (fact.state, fact.message_id) == ("written", None)
 
 
+def hold(app: App, customer: str, invoice: str, until: date = PROMISED) -> int:
+    """A promise as `arsync hold` places it."""
+    with app.store.working() as work:
+        now = app.clock.now()
+        named = Hold(HoldKind.PROMISE, "they called", "mia", customer, invoice, begins=now.date(), until=until)
+        placed = holds.place(work, 1, named, now=now)
+        facts.expect(work, 1, invoice, until, now=now)
+        work.commit()
+    return placed
+
+
+def lift(app: App, placed: int) -> bool:
+    with app.store.working() as work:
+        now = app.clock.now()
+        lifted = holds.lift(work, placed, now=now)
+        assert lifted is not None and lifted.hold.invoice_id is not None
+        told = facts.follow_promises(work, 1, lifted.hold.invoice_id, today=now.date(), now=now)
+        work.commit()
+    return told
+
+
+def expected(app: App, invoice: str) -> date | None:
+    """What stands in Xero."""
+    (page,) = app.connector(app.linked()[0]).records(Resource.INVOICES, [invoice])
+    (found,) = page.records
+    assert isinstance(found, Invoice)
+    return found.expected_on
+
+
+def write(app: App) -> Written:
+    return write_back(app.store, 1, app.connector(app.linked()[0]), app.clock, beat=lambda: None)
+
+
+EMPTIED = {"xero.expected_date_emptied": "taken"}
+
+
+def test_a_promise_taken_back_is_taken_from_xero(open_office: Opened) -> None:
+    """
+    promised for 06-20, then for 06-27: Xero expects 06-27
+    the second is taken back: 06-20 again; the first as well: no day
+    """
+    office, _books, customer, invoice = one_invoice(open_office)
+    office.sandbox.switches(EMPTIED)
+    app = office.load()
+    first = hold(app, customer, invoice)
+    write(app)
+    second = hold(app, customer, invoice, date(2026, 6, 27))
+    write(app)
+    assert expected(app, invoice) == date(2026, 6, 27)
+    for placed, left in ((second, PROMISED), (first, None)):
+        assert lift(app, placed)
+        assert write(app).errors == []
+        assert expected(app, invoice) == left
+    assert {one.state.value for one in written(office, app, WriteKind.EXPECTED_ON)} == {"written"}
+
+
+def test_a_promise_taken_back_before_it_was_written_never_is(open_office: Opened) -> None:
+    office, _books, customer, invoice = one_invoice(open_office)
+    app = office.load()
+    assert not lift(app, hold(app, customer, invoice)), "Xero has never heard of it"
+    write(app)
+    assert updates(office) == 0
+
+
+@pytest.mark.parametrize("since", ["2026-06-30", None])
+def test_a_day_that_somebody_else_entered_stays(open_office: Opened, since: str | None) -> None:
+    office, books, customer, invoice = one_invoice(open_office)
+    office.sandbox.switches(EMPTIED)
+    app = office.load()
+    placed = hold(app, customer, invoice)
+    write(app)
+    books.act("edit", invoice=invoice, expected_payment_date=since)
+    lift(app, placed)
+    assert write(app).errors == []
+    assert expected(app, invoice) == (since and date.fromisoformat(since))
+    assert updates(office) == 1, "nothing but our own day"
+    assert written(office, app, WriteKind.EXPECTED_ON)[-1].state == "superseded"
+
+
+def test_where_xero_does_not_let_go_of_a_day_it_is_told_once(open_office: Opened) -> None:
+    office, _books, customer, invoice = one_invoice(open_office)
+    office.sandbox.switches({"xero.expected_date_emptied": "ignored"})
+    app = office.load()
+    placed = hold(app, customer, invoice)
+    write(app)
+    lift(app, placed)
+    (told,) = write(app).errors
+    assert "is promised no more is refused" in told
+    assert (write(app).errors, expected(app, invoice)) == ([], PROMISED)
+
+
+@pytest.mark.parametrize("fault", ["disconnect_before", "disconnect_after"])
+def test_what_is_taken_back_waits_for_a_lost_answer(open_office: Opened, fault: str) -> None:
+    """The promise's own answer is lost, and it is taken back at once: it may come through yet, and goes after that."""
+    office, _books, customer, invoice = one_invoice(open_office)
+    office.sandbox.switches(EMPTIED)
+    app = office.load()
+    placed = hold(app, customer, invoice)
+    office.sandbox.fault(fault, UPDATE)
+    assert write(app).unknown == 1
+    assert lift(app, placed)
+    for _ in range(3):
+        office.pass_time(minutes=5)
+        result = write(app)
+    assert (result.unknown, expected(app, invoice)) == (0, None)
+
+
 def test_what_a_person_enters_there_is_read(open_office: Opened) -> None:
     office, books, _customer, invoice = one_invoice(open_office)
     books.act("edit", invoice=invoice, expected_payment_date="2026-06-30")
@@ -123,14 +234,8 @@ def test_only_the_newest_promise_is_written(open_office: Opened) -> None:
     office.night(app)
     states = [one.state.value for one in written(office, app, WriteKind.EXPECTED_ON)]
     assert states == ["superseded", "written", "superseded", "written"]
-    (page,) = connector.records(known_resource(), [invoice])
+    (page,) = connector.records(Resource.INVOICES, [invoice])
     assert page.records[0].expected_on == date(2026, 7, 8)  # type: ignore[union-attr]
-
-
-def known_resource() -> Any:
-    from arsync.connector import Resource
-
-    return Resource.INVOICES
 
 
 @pytest.mark.parametrize("fault", ["disconnect_before", "disconnect_after"])

@@ -236,6 +236,23 @@ def a_promise_for_the_rest(scene: Scene) -> object:
     return told
 
 
+@story("xero.expected_date_emptied")
+def a_promise_taken_back(scene: Scene) -> object:
+    mirror = scene.mirror("xero")
+    invoice = mirror.open_invoices()[0]["id"]
+    keeper = cast(KeepsFacts, mirror.connector())
+    keeper.write_fact(InvoiceFact(WriteKind.EXPECTED_ON, invoice, date(2031, 1, 31), "0b1f9c2e"))
+    try:
+        keeper.write_fact(InvoiceFact(WriteKind.EXPECTED_ON, invoice, None, "0b1f9c2f"))
+        told = "done"
+    except Rejected as error:
+        told = str(error)
+    (page,) = mirror.connector().records(Resource.INVOICES, [invoice])
+    left = [one.expected_on for one in page.records if isinstance(one, Invoice)]
+    assert left == ([None] if told == "done" else [date(2031, 1, 31)]), "what is said of it is so"
+    return told
+
+
 @story("xero.longest_note")
 def a_long_note(scene: Scene) -> object:
     mirror = scene.mirror("xero")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -35,6 +36,20 @@ class Extras:
             found = held.invoice(fact.invoice_id)
             assert found is not None
             assert _stands(found, fact)
+
+    def test_a_day_that_is_taken_back_is_gone_or_its_refusal_is_told(self, source: Source) -> None:
+        if WriteKind.EXPECTED_ON not in _keeper(source).facts:
+            pytest.skip(f"not applicable to {type(source).__name__}: it keeps no such day")
+        held, cursor, fact = _set(source, WriteKind.EXPECTED_ON)
+        try:
+            _keeper(source).write_fact(replace(fact, expected_on=None, key="fact-taken-back"))
+            left = None
+        except Rejected:
+            left = fact.expected_on
+        held.follow(source.connector(), cursor)
+        found = held.invoice(fact.invoice_id)
+        assert found is not None
+        assert found.expected_on == left, "what is said of it is not so"
 
     def test_a_fact_on_nothing_is_refused(self, source: Source) -> None:
         for kind in sorted(_keeper(source).facts):
