@@ -52,8 +52,8 @@ class Loaded:
     quarantined: int = 0
     stored: int = 0
     resumed: bool = False
-    invoices: set[str] = field(default_factory=set)  # ids read in this try
-    others: dict[Resource, set[str]] = field(default_factory=dict)  # the same, where there was a load before
+    invoices: set[str] = field(default_factory=set)  # ids read in this try, where there was a load before
+    others: dict[Resource, set[str]] = field(default_factory=dict)  # the same of the others
     reopened: set[str] = field(default_factory=set)  # invoices that owe more than the cache knew
     first: bool = True  # there was no load before
     whole_list: bool = True  # this try has read the list of invoices from its beginning
@@ -270,7 +270,8 @@ def _keep(store: Store, connection: Connection, clock: Clock, item: _Item, loade
         )  # fmt: skip
         work.commit()
     loaded.stored += stored.written
-    loaded.invoices |= stored.invoices
+    if not loaded.first:  # else nobody asks, and the ids of a large company take memory
+        loaded.invoices |= stored.invoices
     loaded.reopened |= stored.reopened
     loaded.quarantined += stored.quarantined
     if page is not None and not loaded.first and page.resource is not Resource.INVOICES:
