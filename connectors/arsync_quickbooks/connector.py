@@ -202,7 +202,10 @@ class Connector:
             start += len(raws)
 
     def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
-        """Every note of arsync changed since then, wherever it stands: one request for a thousand attachments."""
+        """Every note of arsync changed since then, wherever it stands: one request for a thousand attachments, and
+        where notes go to customers one more for a thousand customers."""
+        if self._on_customers:
+            yield from self._customer_notes.since(since)
         kinds = {name: kind for kind, name in _TARGET.items()}
         conditions = (f"MetaData.LastUpdatedTime >= '{since.isoformat(timespec='seconds')}'",)
         start = 1

@@ -6,7 +6,7 @@ import pytest
 
 from arsync.connector import NoteDraft, NoteTarget, TargetKind
 from arsync.errors import Rejected
-from arsync_quickbooks.customer_notes import LIMIT, joined
+from arsync_quickbooks.customer_notes import LIMIT, joined, parted
 
 
 def note(number: int, text: str = "Email sent on 2026-06-09: Reminder") -> NoteDraft:
@@ -55,3 +55,12 @@ def test_what_only_looks_like_ours_is_not_cut() -> None:
 def test_letters_beyond_the_common_plane_count_twice_as_the_vendor_counts_them() -> None:
     text = joined(note(1, "\U0001f4b6" * 1200), "others")
     assert len(text.encode("utf-16-le")) // 2 <= LIMIT and text.endswith("others")
+
+
+def test_each_note_is_read_back_by_itself_whatever_stands_around_it() -> None:
+    text = joined(note(2, "Email sent on 2026-06-20: Firm"), joined(note(1), "Pays by cheque."))
+    place = text.index("[arsync]", 1)
+    text = f"Spoke to Ann.\n{text[:place]}Between two of ours.\n{text[place:]}"
+    assert parted(text) == [note(2, "Email sent on 2026-06-20: Firm").text, note(1).text]
+    assert parted(text.replace("[arsync]\n", ""))[1].endswith(note(1).text), "also without its opening"
+    assert parted("Pays by cheque. [arsync] is nice.") == []

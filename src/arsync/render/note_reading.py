@@ -12,7 +12,7 @@ from arsync.domain.policy import StepChannel
 _MARKER: Final = re.compile(r"\[arsync:([0-9a-f]{8})-([0-9a-f]{12})\]")
 _OPENING: Final = re.compile(r"(Email sent|Call put on the call list) on (\d{4}-\d{2}-\d{2})")
 _CLOSING: Final = re.compile(r"Step (\S+) of playbook (.+?), message ([0-9a-f]{32})")
-_ITEM: Final = re.compile(r"- Invoice (.+?): [^:]* open")
+_ITEM: Final = re.compile(r"(?:^|\n|- )Invoice (.+?): [^:]* open")
 _CHANNELS: Final = {"Email sent": StepChannel.EMAIL, "Call put on the call list": StepChannel.CALL}
 
 
@@ -27,7 +27,7 @@ class Told:
     step_id: str | None
     playbook: str | None
     message_key: str | None
-    numbers: tuple[str, ...]  # the invoices that a note on a customer lists
+    numbers: tuple[str, ...]  # the invoices that it lists; what a note on a customer is about, by its text alone
     is_cut: bool  # lines were left out: it names fewer invoices than the message did
 
 

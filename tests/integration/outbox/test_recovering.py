@@ -84,6 +84,27 @@ def test_a_restored_database_adopts_what_was_sent_after_the_backup(
         assert len(book.notes()) == notes, "nothing is noted twice"
 
 
+def test_notes_in_the_customers_own_text_are_read_back(sandbox: SandboxControl, tmp_path: Path) -> None:
+    """
+    06-09 09:00  friendly to Aldgate, noted in its own text; the database from before it is restored
+    06-09 later  the text is read back: adopted as sent, about that invoice; nothing goes out again
+    """
+    with an_office(sandbox, tmp_path, "quickbooks", client='note_target = "customer"\n') as office:
+        (book,) = office.books
+        owed = book.invoice(book.customer("Aldgate Ltd"), "35.00", days_late=5)
+        app = office.load()
+        snapshot(office, app, tmp_path / "backup.db")
+        office.night(office.app())
+        app = restored(office, tmp_path / "backup.db")
+        for _ in range(2):
+            office.night(app)
+        assert the_one(app).health is Health.OK
+        assert len(office.sent()) == 1
+        (adopted,) = [message for message in office.messages(app) if message.state is MessageState.ACCEPTED]
+        with app.store.reading() as work:
+            assert [item.invoice_id for item in messages.items(work, adopted.id)] == [owed]
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_message_that_the_backup_still_had_to_send_is_taken_for_sent(
     sandbox: SandboxControl, tmp_path: Path, vendor: str
