@@ -115,14 +115,21 @@ def _recover(store: Store, connection: Connection, connector: Connector, clock: 
 
 
 def is_behind(
-    store: Store, connection: Connection, connector: Connector, clock: Clock, invoice_ids: Iterable[str]
+    store: Store,
+    connection: Connection,
+    connector: Connector,
+    clock: Clock,
+    invoice_ids: Iterable[str],
+    *,
+    unheard: Iterable[str] = (),
 ) -> str | None:
     """Right before something goes out: whether the source holds notes on these invoices that we do not know, and why
     nothing may go out then. What they tell is adopted, so that they stop nothing again wherever they stand. One request
-    at QuickBooks, one for each invoice at Xero, `CANARIES` at most."""
+    at QuickBooks, one for each invoice at Xero: `CANARIES` of them, and all `unheard`: each of a payer to whom nothing
+    went out from here, so that the first look need not have met what another installation told it."""
     if not isinstance(connector, ReadsNotes):
         return None
-    chosen = list(dict.fromkeys(invoice_ids))[:CANARIES]
+    chosen = list(dict.fromkeys([*list(dict.fromkeys(invoice_ids))[:CANARIES], *unheard]))
     with store.reading() as work:
         newest = adoption.newest_note(work, connection.id)
     oldest = clock.now() - _HORIZON

@@ -150,10 +150,20 @@ def _known(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: D
     """The messages, unless the source holds notes that this database does not know: then none of them, and they wait
     until those are read back."""
     with store.reading() as work:
-        items = [messages.items(work, message.id) for message in batch]
-    oldest = [min(some, key=lambda item: (item.due_on or date.max, item.number)).invoice_id for some in items if some]
+        items = [(message, messages.items(work, message.id)) for message in batch]
+        oldest = {
+            message.id: min(some, key=lambda item: (item.due_on or date.max, item.number)).invoice_id
+            for message, some in items
+            if some
+        }
+        unheard = [
+            oldest[message.id]
+            for message in batch
+            if message.id in oldest and not any(one.accepted_at for one in messages.of_chase(work, message.chase_id))
+        ]
     try:
-        behind = is_behind(store, desk.connection, desk.connector, clock, oldest) if oldest else None
+        asked = (store, desk.connection, desk.connector, clock, list(oldest.values()))
+        behind = is_behind(*asked, unheard=unheard) if oldest else None
     except ConnectorError as error:
         behind = f"the notes in the source could not be read: {error}"
     if behind is None:

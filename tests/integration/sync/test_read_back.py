@@ -143,3 +143,18 @@ def test_notes_that_a_duplicated_company_file_took_with_it_are_known(books: Book
 
 def behind(books: Books, paper: Any, *invoice_ids: str) -> str | None:
     return recover.is_behind(books.store, books.connection, paper, FixedClock(NOW), invoice_ids)
+
+
+def test_who_was_never_written_to_from_here_is_looked_at_whatever_the_first_look_met(books: Books) -> None:
+    """Of 120 invoices ten are looked at first and bear nothing; the eleventh does, and its payer's message stays."""
+    ids = [f"I{number:03}" for number in range(120)]
+    books.keep(customer(), *(invoice(one) for one in ids))
+    books.follow()
+    paper: Any = Paper([a_note("I055", 1)])
+    read_back(books, paper)
+    assert health(books) is Health.OK and "I055" not in paper.read
+    connection, clock = books.connection, FixedClock(NOW)
+    assert recover.is_behind(books.store, connection, paper, clock, ids[50:60]) is None, "three are too few"
+    paper.read.clear()
+    assert recover.is_behind(books.store, connection, paper, clock, ids[50:60], unheard=ids[50:60])
+    assert paper.read == ids[50:60]
