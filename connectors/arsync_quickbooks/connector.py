@@ -203,26 +203,35 @@ class Connector:
 
     def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
         """Every note of arsync changed since then, wherever it stands: one request for a thousand attachments, and
-        where notes go to customers one more for a thousand customers."""
+        where notes go to customers one more for a thousand customers.
+
+        Each page begins at the time stamp that the last one ended with: an attachment that somebody edits meanwhile
+        moves to the end, and must not push another over the edge of a page.
+        """
         if self._on_customers:
             yield from self._customer_notes.since(since)
         kinds = {name: kind for kind, name in _TARGET.items()}
-        conditions = (f"MetaData.LastUpdatedTime >= '{since.isoformat(timespec='seconds')}'",)
-        start = 1
+        start, met = 1, set[str]()
         while True:
+            conditions = (f"MetaData.LastUpdatedTime >= '{since.isoformat(timespec='seconds')}'",)
             ending = f"ORDERBY MetaData.LastUpdatedTime STARTPOSITION {start} MAXRESULTS {PAGE_SIZE}"
             raws = self._books.find("Attachable", conditions, ending).raws
             for raw in raws:
                 note = _first(wire.ATTACHABLE, [raw])
-                if note is None or not note.note or MARKED not in note.note:
+                if note is None or not note.note or MARKED not in note.note or str(note.id) in met:
                     continue
+                met.add(str(note.id))
                 for reference in note.attachable_ref or ():
                     at = reference.entity_ref
                     if isinstance(at, wire.TypedRef) and at.value and at.type in kinds:
                         yield FoundNote(NoteTarget(kinds[at.type], str(at.value)), note.note)
             if len(raws) < PAGE_SIZE:
                 return
-            start += len(raws)
+            last = _changed_at(raws[-1])
+            if last is not None and last > since:
+                since, start = last, 1
+            else:  # one second holds more than a page
+                start += len(raws)
 
 
 def _passes(resource: Resource, since: date) -> tuple[tuple[str, ...], ...]:
@@ -258,6 +267,14 @@ def _resumed(cursor: str | None) -> tuple[int, Place]:
     except msgspec.DecodeError:
         found = _Cursor()  # reading all once more loses nothing
     return found.number, found.place
+
+
+def _changed_at(raw: msgspec.Raw) -> datetime | None:
+    found = _first(wire.STAMPED, [raw])
+    meta = found.meta_data if found is not None else None
+    last = meta.last_updated_time if isinstance(meta, wire.MetaData) else None
+    # Whole seconds, as they are asked for.
+    return last.replace(microsecond=0) if last is not None and last.tzinfo is not None else None
 
 
 def _first(kind: msgspec.json.Decoder[T], raws: Sequence[msgspec.Raw]) -> T | None:

@@ -34,7 +34,7 @@ from arsync.connector import (
 from arsync.connector import Answer as Listed
 from arsync.domain.documents import CreditNote, Customer, Deleted, Payment, Record
 from arsync.domain.states import WriteKind
-from arsync.errors import Gone, Malformed, Reauthorise, Rejected, Stale, Unverified
+from arsync.errors import Gone, Malformed, Reauthorise, Rejected, RetryLater, Stale, Unverified
 from arsync_xero import webhook
 from arsync_xero.auth import Settings, tokens_of
 from arsync_xero.client import Client
@@ -151,7 +151,7 @@ class Connector:
     def _explained(self, refused: Reauthorise) -> Reauthorise:
         try:
             covered = self._transport.patiently(lambda: self._tenants.reachable(self._transport.access_token))
-        except (Rejected, Reauthorise, Malformed):
+        except (Rejected, Reauthorise, Malformed, RetryLater):  # it only explains
             return refused
         if any(one.external_id == self._external_id for one in covered):
             return refused

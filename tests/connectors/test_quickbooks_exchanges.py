@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import entry_points
@@ -584,3 +585,35 @@ def test_a_note_is_found_by_its_marker_at_its_target(wire: responses.RequestsMoc
         "SELECT * FROM Attachable WHERE AttachableRef.EntityRef.Type = 'Customer' "
         "AND AttachableRef.EntityRef.value = '24' STARTPOSITION 1 MAXRESULTS 1000"
     )
+
+
+def test_a_note_is_listed_though_an_attachment_before_it_is_edited_while_the_list_is_read(
+    wire: responses.RequestsMock, desk: Desk
+) -> None:
+    """A thousand on the first page; then its first one moves to the end, and ours, the next one, onto that page."""
+
+    def at(minute: int, name: int, note: str) -> dict[str, object]:
+        told = {"LastUpdatedTime": f"2026-06-01T10:{minute:02}:00Z"}
+        target = [{"EntityRef": {"type": "Invoice", "value": "130"}}]
+        return {"Id": str(name), "Note": note, "MetaData": told, "AttachableRef": target}
+
+    first = [at(name // 100, name, "by hand") for name in range(1000)]
+    edited, ours = at(30, 0, "by hand"), at(10, 1000, NOTE.text)
+    now: list[dict[str, object]] = []
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        query = str(request.body.decode() if isinstance(request.body, bytes) else request.body)
+        since = re.search(r">= '([^']+)'", query)
+        start = re.search(r"STARTPOSITION (\d+)", query)
+        assert since and start
+        books = [*first, ours] if not now else [*first[1:], ours, edited]
+        now.append({})
+        begin = datetime.fromisoformat(since[1])
+        there = [one for one in books if datetime.fromisoformat(str(one["MetaData"]["LastUpdatedTime"])) >= begin]  # type: ignore[index]
+        page = there[int(start[1]) - 1 :][:1000]
+        return 200, {}, json.dumps(rows("Attachable", *page))
+
+    wire.add_callback("POST", f"{API}/query", callback=answer)
+    found = list(desk.quickbooks.notes([], since=datetime(2026, 5, 1, tzinfo=UTC)))
+    assert [(one.target, one.text) for one in found] == [(NoteTarget(TargetKind.INVOICE, "130"), NOTE.text)]
+    assert len(now) == 2

@@ -152,6 +152,13 @@ def test_a_lost_tenant_is_told_from_the_consents_own_list(wire: responses.Reques
         connector().company()
 
 
+def test_what_explains_a_refusal_never_takes_its_place(wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/Organisation", status=403, json={"Detail": "AuthenticationUnsuccessful"})
+    wire.get("https://api.xero.com/connections", status=503)
+    with pytest.raises(Reauthorise):
+        connector().company()
+
+
 def test_the_watermark_is_xeros_time_less_the_overlap(wire: responses.RequestsMock) -> None:
     wire.get(f"{API}/Organisation", body=example("get_Organisation"))
     assert connector().watermark() == '{"since":"2019-03-12T15:22:27.003000Z"}'

@@ -172,7 +172,8 @@ def _together(connector: Connector, walks: list[Iterator[T]]) -> list[Iterator[T
                 return  # another lane was faster
             yield from walk
 
-    return [lane() for _ in range(min(len(walks), getattr(connector, "pages_in_flight", 1)))]
+    most = max(1, getattr(connector, "pages_in_flight", 1))  # with no lane nothing would be read, and all seem well
+    return [lane() for _ in range(min(len(walks), most))]
 
 
 def history_start(today: date) -> date:
