@@ -24,7 +24,7 @@ bench: .venv/.stamp-run
 	@$(BIN)/python benchmarks/backfill.py $(ARGS)
 
 test: .venv/.stamp-dev
-	@$(BIN)/pytest -n 2 -m "not long" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not long" $(ARGS)
 
 test-long: .venv/.stamp-dev
 	@$(BIN)/pytest -n 2 -m long --timeout 7200 $(ARGS)
