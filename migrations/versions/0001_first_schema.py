@@ -182,6 +182,17 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "customer_tags",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_customer_tags_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "customer_id", "tag", name=op.f("pk_customer_tags")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "customers",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("remote_id", sa.String(length=64), nullable=False),
@@ -686,6 +697,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("customers")
+    op.drop_table("customer_tags")
     op.drop_table("cursors")
     with op.batch_alter_table("credit_notes", schema=None) as batch_op:
         batch_op.drop_index(

@@ -1,4 +1,4 @@
-"""What follows a customer to whoever pays for it from now on: holds, promises, chases, and what was said already.
+"""What follows a customer to whoever pays for it from now on: holds, promises, tags, chases, and what was said already.
 
 After a merge everything of the absorbed payer is the survivor's. Where a customer or an invoice leaves a payer that
 goes on, holds stand on both sides: the stricter wins. What was sent counts on both, so that no step is repeated and the
@@ -17,7 +17,7 @@ from sqlalchemy import and_, delete, exists, insert, literal, or_, select, updat
 
 from arsync.domain.documents import CustomerState, InvoiceState
 from arsync.domain.states import ChaseState, HoldState, MessageState
-from arsync.store import chases, events, messages
+from arsync.store import chases, events, messages, tags
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -123,7 +123,7 @@ class _Step:
         self._former = former
         self._payer = payer
         self._now = now
-        self._counts = {"holds": 0, "promises": 0, "messages": 0, "superseded": 0, "chases": 0}
+        self._counts = {"holds": 0, "promises": 0, "tags": 0, "messages": 0, "superseded": 0, "chases": 0}
 
     @property
     def followed(self) -> bool:
@@ -169,6 +169,7 @@ class _Step:
         for table, what in ((t.holds, "holds"), (t.promises, "promises")):
             mine = and_(table.c.connection_id == self._connection_id, table.c.payer_id == self._former)
             self._counts[what] += self._work.execute(update(table).where(mine).values(payer_id=self._payer)).rowcount
+        self._counts["tags"] += tags.absorb(self._work, self._connection_id, self._former, self._payer)
         self._supersede(None)
         self._hand_over_chases()
         s = t.shared_messages.c

@@ -378,6 +378,18 @@ promises = Table(
     _only("state", PromiseState),
 )
 
+customer_tags = Table(  # ours: what a person, or an import, said of a customer
+    "customer_tags",
+    metadata,
+    _connection(),
+    Column("customer_id", String(64), nullable=False),
+    Column("tag", String(64), nullable=False),  # in lower case, words joined by hyphens
+    Column("author", Text, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    PrimaryKeyConstraint("connection_id", "customer_id", "tag"),
+    sqlite_with_rowid=False,
+)
+
 # --- what we decide ------------------------------------------------------------------------------------------------
 
 runs = Table(
