@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,7 +14,6 @@ import requests
 from babel.numbers import get_territory_currencies
 
 from arsync.connector import (
-    MARKED,
     Changed,
     Clock,
     Company,
@@ -27,25 +26,21 @@ from arsync.connector import (
     Place,
     RateBudget,
     Resource,
-    TargetKind,
     TokenVault,
     Transport,
 )
 from arsync.domain.documents import CreditNote, Payment, Record
-from arsync.errors import Gone, Malformed, Rejected, Unverified
+from arsync.errors import Gone, Malformed, Unverified
 from arsync_quickbooks import mapping, webhook, wire
+from arsync_quickbooks.attachables import Attachables
 from arsync_quickbooks.auth import NotePlace, Settings, tokens
 from arsync_quickbooks.changes import ChangeLog, cursor_at
 from arsync_quickbooks.client import Books
 from arsync_quickbooks.consent import Consent
 from arsync_quickbooks.customer_notes import CustomerNotes
-from arsync_quickbooks.paging import PAGE_SIZE
-from arsync_quickbooks.pull import Pull, escaped, page
+from arsync_quickbooks.pull import Pull, page
 
 T = TypeVar("T")
-
-_TARGET: Final = {TargetKind.INVOICE: "Invoice", TargetKind.CUSTOMER: "Customer"}
-_NOTE_LIMIT: Final = 2000
 
 
 class Connector:
@@ -77,6 +72,7 @@ class Connector:
         self._books = Books(transport=transport, base_url=settings.base_url, realm=self._realm, clock=clock)
         self._pull = Pull(self._books, self._home)
         self._changes = ChangeLog(self._books, self._pull, clock)
+        self._attachables = Attachables(self._books)
         self._customer_notes = CustomerNotes(self._books)
         self._on_customers = settings.note_target is NotePlace.CUSTOMER
 
@@ -176,62 +172,20 @@ class Connector:
         returns the id of the one or the other."""
         if self._on_customers:
             return self._customer_notes.write(note)
-        if len(note.text) > _NOTE_LIMIT:
-            raise Rejected(f"a note of {len(note.text)} characters; QuickBooks takes {_NOTE_LIMIT}")
-        reference = {"type": _TARGET[note.target.kind], "value": note.target.remote_id}
-        body = {"AttachableRef": [{"EntityRef": reference}], "Note": note.text}
-        return str(self._books.create("Attachable", body, key=note.key).id)
+        return self._attachables.write(note)
 
     def find_note(self, target: NoteTarget, marker: str) -> str | None:
         """The id of the note at that document whose text holds the marker; or of the customer whose notes do."""
         if self._on_customers and (found := self._customer_notes.find(target, marker)):
             return found
-        conditions = (
-            f"AttachableRef.EntityRef.Type = '{_TARGET[target.kind]}'",
-            f"AttachableRef.EntityRef.value = '{escaped(target.remote_id)}'",
-        )
-        start = 1
-        while True:
-            raws = self._books.find("Attachable", conditions, f"STARTPOSITION {start} MAXRESULTS {PAGE_SIZE}").raws
-            for raw in raws:
-                note = _first(wire.ATTACHABLE, [raw])
-                if note and note.note and marker in note.note:
-                    return str(note.id)
-            if len(raws) < PAGE_SIZE:
-                return None
-            start += len(raws)
+        return self._attachables.find(target, marker)
 
     def notes(self, targets: Collection[NoteTarget], *, since: datetime) -> Iterator[FoundNote]:
         """Every note of arsync changed since then, wherever it stands: one request for a thousand attachments, and
-        where notes go to customers one more for a thousand customers.
-
-        Each page begins at the time stamp that the last one ended with: an attachment that somebody edits meanwhile
-        moves to the end, and must not push another over the edge of a page.
-        """
+        where notes go to customers one more for a thousand customers."""
         if self._on_customers:
             yield from self._customer_notes.since(since)
-        kinds = {name: kind for kind, name in _TARGET.items()}
-        start, met = 1, set[str]()
-        while True:
-            conditions = (f"MetaData.LastUpdatedTime >= '{since.isoformat(timespec='seconds')}'",)
-            ending = f"ORDERBY MetaData.LastUpdatedTime STARTPOSITION {start} MAXRESULTS {PAGE_SIZE}"
-            raws = self._books.find("Attachable", conditions, ending).raws
-            for raw in raws:
-                note = _first(wire.ATTACHABLE, [raw])
-                if note is None or not note.note or MARKED not in note.note or str(note.id) in met:
-                    continue
-                met.add(str(note.id))
-                for reference in note.attachable_ref or ():
-                    at = reference.entity_ref
-                    if isinstance(at, wire.TypedRef) and at.value and at.type in kinds:
-                        yield FoundNote(NoteTarget(kinds[at.type], str(at.value)), note.note)
-            if len(raws) < PAGE_SIZE:
-                return
-            last = _changed_at(raws[-1])
-            if last is not None and last > since:
-                since, start = last, 1
-            else:  # one second holds more than a page
-                start += len(raws)
+        yield from self._attachables.since(since)
 
 
 def _passes(resource: Resource, since: date) -> tuple[tuple[str, ...], ...]:
@@ -267,14 +221,6 @@ def _resumed(cursor: str | None) -> tuple[int, Place]:
     except msgspec.DecodeError:
         found = _Cursor()  # reading all once more loses nothing
     return found.number, found.place
-
-
-def _changed_at(raw: msgspec.Raw) -> datetime | None:
-    found = _first(wire.STAMPED, [raw])
-    meta = found.meta_data if found is not None else None
-    last = meta.last_updated_time if isinstance(meta, wire.MetaData) else None
-    # Whole seconds, as they are asked for.
-    return last.replace(microsecond=0) if last is not None and last.tzinfo is not None else None
 
 
 def _first(kind: msgspec.json.Decoder[T], raws: Sequence[msgspec.Raw]) -> T | None:

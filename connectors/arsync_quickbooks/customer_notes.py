@@ -17,8 +17,7 @@ from arsync.connector import FoundNote, NoteDraft, NoteTarget, TargetKind
 from arsync.errors import Malformed, Rejected, RetryLater, Stale
 from arsync_quickbooks import wire
 from arsync_quickbooks.client import Books
-from arsync_quickbooks.paging import PAGE_SIZE
-from arsync_quickbooks.pull import escaped
+from arsync_quickbooks.pull import changed, escaped
 
 LIMIT: Final = 2000
 _TRIES: Final = 4
@@ -64,22 +63,13 @@ class CustomerNotes:
 
     def since(self, moment: datetime) -> Iterator[FoundNote]:
         """Every note of arsync in the text of a customer who was changed since then; a thousand customers a request."""
-        where = ("Active IN (true, false)", f"MetaData.LastUpdatedTime >= '{moment.isoformat(timespec='seconds')}'")
-        start = 1
-        while True:
-            # By id: whoever is edited meanwhile pushes nobody off the page.
-            ending = f"ORDERBY Id STARTPOSITION {start} MAXRESULTS {PAGE_SIZE}"
-            raws = self._books.find("Customer", where, ending).raws
-            for raw in raws:
-                try:
-                    customer = wire.ANNOTATED.decode(raw)
-                except msgspec.MsgspecError:
-                    continue  # one record never stops the others
-                for text in parted(customer.notes or ""):
-                    yield FoundNote(NoteTarget(TargetKind.CUSTOMER, str(customer.id)), text)
-            if len(raws) < PAGE_SIZE:
-                return
-            start += len(raws)
+        for raw in changed(self._books, "Customer", ("Active IN (true, false)",), since=moment):
+            try:
+                customer = wire.ANNOTATED.decode(raw)
+            except msgspec.MsgspecError:
+                continue  # one record never stops the others
+            for text in parted(customer.notes or ""):
+                yield FoundNote(NoteTarget(TargetKind.CUSTOMER, str(customer.id)), text)
 
     def _customer_of(self, target: NoteTarget) -> str:
         if target.kind is TargetKind.CUSTOMER:

@@ -26,9 +26,23 @@ _MARKS_KEPT: Final = 100
 Item = Record | Broken
 
 
-def mark(item: Item) -> str:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a walk needs to know of a record that is not mapped; None for what it does not tell."""
+
+    remote_id: str | None
+    version: str
+    updated_at: datetime | None
+
+
+def mark(item: Item | Seen) -> str:
     """What tells a record apart from itself before and after an edit."""
     return f"{item.remote_id}:{getattr(item, 'version', '')}"
+
+
+def _changed_at(item: Item | Seen) -> datetime | None:
+    """When a broken record was changed cannot be told."""
+    return None if isinstance(item, Broken) else item.updated_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +53,15 @@ class Position:
     start: int = 1
     met: frozenset[str] = frozenset()
 
-    def after(self, items: Sequence[Item], size: int = PAGE_SIZE) -> Position | None:
+    def after(self, items: Sequence[Item | Seen], size: int = PAGE_SIZE) -> Position | None:
         """The position after a page of these records, in its order, or None where it was the last."""
         if self.start > 1 and not any(mark(item) in self.met for item in items):
             return Position(anchor=self.anchor)  # records left this second while we read it
         if len(items) < size:
             return None
-        # When a broken record was changed cannot be told.
-        last = max((item.updated_at for item in items if not isinstance(item, Broken)), default=self.anchor)
+        last = max((at for at in map(_changed_at, items) if at is not None), default=self.anchor)
         if last is not None and (self.anchor is None or last > self.anchor):
-            ties = (item for item in items if isinstance(item, Broken) or item.updated_at == last)
+            ties = (item for item in items if _changed_at(item) in (None, last))
             return Position(anchor=last, met=frozenset(map(mark, ties)))
         overlap = min(_OVERLAP, size // 2)
         return Position(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
+import msgspec
+
 from arsync.connector import Answer, Broken, Numbered, Page, Resource
 from arsync.domain.documents import Deleted, Record
-from arsync_quickbooks import mapping
+from arsync_quickbooks import mapping, wire
 from arsync_quickbooks.client import Books, Found
-from arsync_quickbooks.paging import PAGE_SIZE, Item, Position, mark
+from arsync_quickbooks.paging import PAGE_SIZE, Item, Position, Seen, mark
 
 ENTITY: Final[Mapping[Resource, str]] = {
     Resource.CUSTOMERS: "Customer",
@@ -101,6 +104,37 @@ class Pull:
         if None not in there:  # else it may be one of those asked for
             items += [Deleted(resource, remote_id, found.at) for remote_id in ids if remote_id not in there]
         return page(resource, items, cursor)
+
+
+def changed(
+    books: Books, entity: str, where: Sequence[str] = (), *, since: datetime | None = None
+) -> Iterator[msgspec.Raw]:
+    """Every record under those conditions that was changed since then, not decoded, in the order of its last change:
+    one that is edited, deleted or added meanwhile pushes no other off a page. What is edited meanwhile comes twice."""
+    here: Position | None = Position(since)
+    while here is not None:
+        conditions = list(where)
+        if here.anchor is not None:
+            conditions.append(f"MetaData.LastUpdatedTime >= '{here.anchor.isoformat(timespec='seconds')}'")
+        ending = f"ORDERBY MetaData.LastUpdatedTime STARTPOSITION {here.start} MAXRESULTS {PAGE_SIZE}"
+        raws = books.find(entity, conditions, ending).raws
+        items = [_seen(raw) for raw in raws]
+        for raw, item in zip(raws, items, strict=True):
+            if mark(item) not in here.met:
+                yield raw
+        here = here.after(items)
+
+
+def _seen(raw: msgspec.Raw) -> Seen:
+    try:
+        found = wire.STAMPED.decode(raw)
+    except msgspec.MsgspecError:
+        return Seen(None, "", None)
+    meta = found.meta_data
+    last = meta.last_updated_time if isinstance(meta, wire.MetaData) else None
+    # Whole seconds, as they are asked for.
+    at = last.replace(microsecond=0) if last is not None and last.tzinfo is not None else None
+    return Seen(str(found.id) if found.id is not None else None, str(found.sync_token or ""), at)
 
 
 def page(resource: Resource, items: Sequence[Item], cursor: str = "") -> Page:

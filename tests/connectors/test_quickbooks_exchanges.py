@@ -32,17 +32,19 @@ NOTE = NoteDraft(
     marker="[arsync:ab12cd]",
     key="3f0e7a52-0d3b-5d57-9b59-7a1f0c2f4f10",
 )
+#: a note in a customer's own text
+NOTED = "[arsync]\nEmail sent on 2026-06-01: Reminder\n[arsync:7f3a91c2-0000000000aa]"
 
 
 class Desk:
     """A connector whose vendor is `wire`."""
 
-    def __init__(self, vault: MemoryVault | None = None) -> None:
+    def __init__(self, vault: MemoryVault | None = None, settings: dict[str, Any] | None = None) -> None:
         self.clock = FixedClock(NOW)
         self.budget = UnlimitedBudget()
         self.vault = vault or MemoryVault.with_access("access-1", "refresh-1")
         self.quickbooks = Connector(
-            settings=Settings.model_validate({"client_id": "app", "client_secret": "hush"}),
+            settings=Settings.model_validate({"client_id": "app", "client_secret": "hush", **(settings or {})}),
             linked=Linked(external_id=REALM),
             vault=self.vault,
             budget=self.budget,
@@ -583,37 +585,71 @@ def test_a_note_is_found_by_its_marker_at_its_target(wire: responses.RequestsMoc
     assert desk.quickbooks.find_note(NoteTarget(TargetKind.CUSTOMER, "24"), NOTE.marker) is None
     assert asked(wire)[1] == (
         "SELECT * FROM Attachable WHERE AttachableRef.EntityRef.Type = 'Customer' "
-        "AND AttachableRef.EntityRef.value = '24' STARTPOSITION 1 MAXRESULTS 1000"
+        "AND AttachableRef.EntityRef.value = '24' ORDERBY MetaData.LastUpdatedTime STARTPOSITION 1 MAXRESULTS 1000"
     )
+
+
+def annotated(number: int, at: str, note: str) -> dict[str, Any]:
+    """An attachment at an invoice, or a customer, whichever it is asked for as."""
+    target = [{"EntityRef": {"type": "Invoice", "value": "130"}}]
+    meta = {"LastUpdatedTime": f"2026-06-01T{at}Z"}
+    return {"Id": str(number), "SyncToken": "0", "Note": note, "Notes": note, "MetaData": meta, "AttachableRef": target}
+
+
+def listed_in_turn(wire: responses.RequestsMock, entity: str, *turns: list[dict[str, Any]]) -> list[str]:
+    """QuickBooks' list of them as it stands at each request, in the order of the last change; the requests."""
+    queries: list[str] = []
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        query = str(request.body.decode() if isinstance(request.body, bytes) else request.body)
+        if f"FROM {entity} " not in query:
+            return 200, {}, json.dumps(rows("Attachable"))
+        standing = turns[min(len(queries), len(turns) - 1)]
+        queries.append(query)
+        since, start = re.search(r">= '([^']+)'", query), re.search(r"STARTPOSITION (\d+)", query)
+        assert since and start and "ORDERBY MetaData.LastUpdatedTime" in query
+        begin = datetime.fromisoformat(since[1])
+        there = [one for one in standing if datetime.fromisoformat(one["MetaData"]["LastUpdatedTime"]) >= begin]
+        there.sort(key=lambda one: str(one["MetaData"]["LastUpdatedTime"]))
+        return 200, {}, json.dumps(rows(entity, *there[int(start[1]) - 1 :][:1000]))
+
+    wire.add_callback("POST", f"{API}/query", callback=answer)
+    return queries
 
 
 def test_a_note_is_listed_though_an_attachment_before_it_is_edited_while_the_list_is_read(
     wire: responses.RequestsMock, desk: Desk
 ) -> None:
     """A thousand on the first page; then its first one moves to the end, and ours, the next one, onto that page."""
-
-    def at(minute: int, name: int, note: str) -> dict[str, object]:
-        told = {"LastUpdatedTime": f"2026-06-01T10:{minute:02}:00Z"}
-        target = [{"EntityRef": {"type": "Invoice", "value": "130"}}]
-        return {"Id": str(name), "Note": note, "MetaData": told, "AttachableRef": target}
-
-    first = [at(name // 100, name, "by hand") for name in range(1000)]
-    edited, ours = at(30, 0, "by hand"), at(10, 1000, NOTE.text)
-    now: list[dict[str, object]] = []
-
-    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
-        query = str(request.body.decode() if isinstance(request.body, bytes) else request.body)
-        since = re.search(r">= '([^']+)'", query)
-        start = re.search(r"STARTPOSITION (\d+)", query)
-        assert since and start
-        books = [*first, ours] if not now else [*first[1:], ours, edited]
-        now.append({})
-        begin = datetime.fromisoformat(since[1])
-        there = [one for one in books if datetime.fromisoformat(str(one["MetaData"]["LastUpdatedTime"])) >= begin]  # type: ignore[index]
-        page = there[int(start[1]) - 1 :][:1000]
-        return 200, {}, json.dumps(rows("Attachable", *page))
-
-    wire.add_callback("POST", f"{API}/query", callback=answer)
+    first = [annotated(number, f"10:{number // 100:02}:00", "by hand") for number in range(1000)]
+    ours, edited = annotated(1000, "10:10:00", NOTE.text), annotated(0, "10:30:00", "by hand")
+    queries = listed_in_turn(wire, "Attachable", [*first, ours], [*first[1:], ours, edited])
     found = list(desk.quickbooks.notes([], since=datetime(2026, 5, 1, tzinfo=UTC)))
     assert [(one.target, one.text) for one in found] == [(NoteTarget(TargetKind.INVOICE, "130"), NOTE.text)]
-    assert len(now) == 2
+    assert len(queries) == 2
+
+
+def test_of_attachments_that_share_one_second_none_is_missed_though_some_of_them_go_while_they_are_read(
+    wire: responses.RequestsMock, desk: Desk
+) -> None:
+    """2,500 brought in at once; a person deletes three after the first page, and then a hundred."""
+    every = [annotated(number, "10:00:00", NOTE.text if number % 100 == 99 else "by hand") for number in range(2500)]
+    for one in every:
+        one["AttachableRef"][0]["EntityRef"]["value"] = one["Id"]
+    queries = listed_in_turn(wire, "Attachable", every, every[3:], every[3:], every[90:])
+    found = {one.target.remote_id for one in desk.quickbooks.notes([], since=datetime(2026, 5, 1, tzinfo=UTC))}
+    assert found == {str(number) for number in range(99, 2500, 100)}
+    assert len(queries) < 10, "and it comes to an end"
+
+
+@pytest.mark.parametrize("when", ["10:{:02}:00", "10:00:00"], ids=["one after the other", "all in one second"])
+def test_a_customers_note_is_read_back_though_another_customer_is_gone_from_the_list_meanwhile(
+    wire: responses.RequestsMock, when: str
+) -> None:
+    """1,001 customers changed, the last with our note; after the first page one before it is there no more."""
+    desk = Desk(settings={"note_target": "customer"})
+    every = [annotated(number, when.format(number // 100), "Rings on Mondays.") for number in range(1000)]
+    every.append(annotated(1000, when.format(59), NOTED))
+    listed_in_turn(wire, "Customer", every, every[1:])
+    found = list(desk.quickbooks.notes([], since=datetime(2026, 5, 1, tzinfo=UTC)))
+    assert [one.target for one in found] == [NoteTarget(TargetKind.CUSTOMER, "1000")]
