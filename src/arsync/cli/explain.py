@@ -12,11 +12,12 @@ from arsync.cli.context import ConnectionOption, Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.cli.people import one_invoice
 from arsync.cli.source import standing as standing_of
+from arsync.domain.behaviour import Behaviour
 from arsync.domain.chase import Rule
 from arsync.domain.clock import local_date
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import HoldState, WriteKind
-from arsync.store import connections, drift, holds, ledger, messages, notes, reminders, succession, verdicts
+from arsync.store import behaviour, connections, drift, holds, ledger, messages, notes, reminders, succession, verdicts
 from arsync.store.ledger import FoundInvoice
 from arsync.store.verdicts import Interval
 
@@ -44,6 +45,7 @@ def explain(
         story, standing = _story(app, found)
         since = _since_the_run(app, found, standing)
         unasked = _unasked(app, found)
+        pays = how_it_pays(app, found.connection_id, found.payer_id)
         with app.store.reading() as work:
             drifts = drift.drifting(work, found.connection_id, found.invoice_id)
     if as_json:
@@ -53,6 +55,7 @@ def explain(
                 "now": standing,
                 "since": since,
                 "drift": drifts[0].difference if drifts else None,
+                "behaviour": pays,
                 "story": [{"on": on, "what": line} for on, line in story],
             }
         )
@@ -62,6 +65,8 @@ def explain(
     say(flat(f"{found.number} of {found.customer} ({found.connection}): {owed}"), style="bold")
     if told := _told(found):
         say(flat(f"     {told}"))
+    for one_currency in pays:
+        say(flat(f"     rated {one_currency}"))
     if unasked:
         say(flat(f"     whether {found.connection} sends reminders itself is {unasked}"))
     if since is not None:
@@ -78,6 +83,14 @@ def explain(
         say(flat(f"     {one}"))
     for on, line in story:
         say(f"  {on}  {flat(line)}")
+
+
+def how_it_pays(app: App, connection_id: int, payer_id: str) -> tuple[Behaviour, ...]:
+    """How the payer has paid until today, in each currency."""
+    with app.store.reading() as work:
+        connection = connections.connection_by_id(work, connection_id)
+        today = local_date(app.clock.now(), app.timezone(connection))
+        return behaviour.of_payer(work, connection_id, payer_id, today)
 
 
 def _told(found: FoundInvoice) -> str:
