@@ -127,6 +127,29 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "comments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.String(length=64), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("follow_up", sa.Date(), nullable=True),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_comments_connection_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_comments")),
+    )
+    with op.batch_alter_table("comments", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_comments_due",
+            ["connection_id", "follow_up"],
+            unique=False,
+            sqlite_where=sa.text("done_at IS NULL AND follow_up IS NOT NULL"),
+            postgresql_where=sa.text("done_at IS NULL AND follow_up IS NOT NULL"),
+        )
+
+    op.create_table(
         "contacts",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("customer_id", sa.String(length=64), nullable=False),
@@ -245,8 +268,18 @@ def upgrade() -> None:
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("code", sa.String(length=24), nullable=True),
+        sa.Column("amount", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("promise_id", sa.Integer(), nullable=True),
+        sa.Column("plan_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('dispute', 'promise', 'plan', 'pause', 'autopay', 'legal', 'opt_out')", name=op.f("ck_holds_kind")
+            "code IN ('price', 'quantity', 'quality', 'not_received', 'duplicate', 'wrong_customer', 'paid_already', 'other')",
+            name=op.f("ck_holds_code"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('dispute', 'promise', 'plan', 'pause', 'autopay', 'legal', 'opt_out', 'exclude')",
+            name=op.f("ck_holds_kind"),
         ),
         sa.CheckConstraint("state IN ('active', 'lifted', 'expired')", name=op.f("ck_holds_state")),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_holds_connection_id")),
@@ -312,6 +345,35 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "own_contacts",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("role", sa.String(length=24), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("role IN ('primary', 'billing', 'other')", name=op.f("ck_own_contacts_role")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_own_contacts_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "customer_id", "email", name=op.f("pk_own_contacts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "owners",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("signature", sa.Text(), nullable=True),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_owners_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "customer_id", name=op.f("pk_owners")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "pay_links",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("invoice_id", sa.String(length=64), nullable=False),
@@ -353,22 +415,20 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "promises",
+        "plans",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("payer_id", sa.String(length=64), nullable=False),
-        sa.Column("invoice_id", sa.String(length=64), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("promised_on", sa.Date(), nullable=False),
-        sa.Column("grace", sa.Integer(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("state IN ('open', 'kept', 'broken')", name=op.f("ck_promises_state")),
-        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_promises_connection_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_promises")),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('on_track', 'paid', 'broken', 'withdrawn')", name=op.f("ck_plans_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_plans_connection_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plans")),
     )
     op.create_table(
         "pulse",
@@ -403,6 +463,31 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_reminder_answers_connection_id")),
         sa.PrimaryKeyConstraint("connection_id", name=op.f("pk_reminder_answers")),
     )
+    op.create_table(
+        "touches",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("made_on", sa.Date(), nullable=False),
+        sa.Column("step_id", sa.String(length=64), nullable=True),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("kind IN ('call', 'mail', 'letter', 'visit')", name=op.f("ck_touches_kind")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_touches_connection_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_touches")),
+    )
+    with op.batch_alter_table("touches", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_touches_standing",
+            ["connection_id", "payer_id"],
+            unique=False,
+            sqlite_where=sa.text("undone_at IS NULL"),
+            postgresql_where=sa.text("undone_at IS NULL"),
+        )
+
     op.create_table(
         "messages",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -468,6 +553,54 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "plan_invoices",
+        sa.Column("plan_id", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_plan_invoices_plan_id")),
+        sa.PrimaryKeyConstraint("plan_id", "invoice_id", name=op.f("pk_plan_invoices")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "promises",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.String(length=64), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("promised_on", sa.Date(), nullable=False),
+        sa.Column("grace", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("until", sa.Date(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("paid_before", sa.BigInteger(), nullable=False),
+        sa.Column("plan_id", sa.Integer(), nullable=True),
+        sa.CheckConstraint("state IN ('open', 'kept', 'broken', 'withdrawn')", name=op.f("ck_promises_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_promises_connection_id")),
+        sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_promises_plan_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promises")),
+    )
+    with op.batch_alter_table("promises", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_promises_open",
+            ["connection_id", "payer_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.create_table(
+        "touched_invoices",
+        sa.Column("touch_id", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["touch_id"], ["touches.id"], name=op.f("fk_touched_invoices_touch_id")),
+        sa.PrimaryKeyConstraint("touch_id", "invoice_id", name=op.f("pk_touched_invoices")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "verdicts",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -499,6 +632,26 @@ def upgrade() -> None:
             sqlite_where=sa.text("last_run IS NULL"),
             postgresql_where=sa.text("last_run IS NULL"),
         )
+
+    op.create_table(
+        "call_outcomes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.String(length=24), nullable=False),
+        sa.Column("made_on", sa.Date(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "outcome IN ('promised', 'disputed', 'paid', 'no_answer', 'wrong_number')",
+            name=op.f("ck_call_outcomes_outcome"),
+        ),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_call_outcomes_message_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_outcomes")),
+    )
+    with op.batch_alter_table("call_outcomes", schema=None) as batch_op:
+        batch_op.create_index("ix_call_outcomes_message", ["message_id"], unique=False)
 
     op.create_table(
         "events",
@@ -638,6 +791,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_events_chase")
 
     op.drop_table("events")
+    with op.batch_alter_table("call_outcomes", schema=None) as batch_op:
+        batch_op.drop_index("ix_call_outcomes_message")
+
+    op.drop_table("call_outcomes")
     with op.batch_alter_table("verdicts", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_verdicts_standing",
@@ -647,6 +804,14 @@ def downgrade() -> None:
         batch_op.drop_index("ix_verdicts_invoice")
 
     op.drop_table("verdicts")
+    op.drop_table("touched_invoices")
+    with op.batch_alter_table("promises", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_promises_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")
+        )
+
+    op.drop_table("promises")
+    op.drop_table("plan_invoices")
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_messages_live",
@@ -656,10 +821,18 @@ def downgrade() -> None:
         batch_op.drop_index("ix_messages_state")
 
     op.drop_table("messages")
+    with op.batch_alter_table("touches", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_touches_standing",
+            sqlite_where=sa.text("undone_at IS NULL"),
+            postgresql_where=sa.text("undone_at IS NULL"),
+        )
+
+    op.drop_table("touches")
     op.drop_table("reminder_answers")
     op.drop_table("quarantine")
     op.drop_table("pulse")
-    op.drop_table("promises")
+    op.drop_table("plans")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_payments_unapplied", sqlite_where=sa.text("unapplied <> 0"), postgresql_where=sa.text("unapplied <> 0")
@@ -668,6 +841,8 @@ def downgrade() -> None:
 
     op.drop_table("payments")
     op.drop_table("pay_links")
+    op.drop_table("owners")
+    op.drop_table("own_contacts")
     with op.batch_alter_table("invoices", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_invoices_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")
@@ -709,6 +884,14 @@ def downgrade() -> None:
 
     op.drop_table("credit_notes")
     op.drop_table("contacts")
+    with op.batch_alter_table("comments", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_comments_due",
+            sqlite_where=sa.text("done_at IS NULL AND follow_up IS NOT NULL"),
+            postgresql_where=sa.text("done_at IS NULL AND follow_up IS NOT NULL"),
+        )
+
+    op.drop_table("comments")
     with op.batch_alter_table("chases", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_chases_live",

@@ -23,7 +23,7 @@ import typer.main
 from pydantic import BaseModel
 
 from arsync.cli.app import program
-from arsync.domain import chase, states
+from arsync.domain import chase, people, states
 from arsync.playbook import load as playbook
 from arsync.sandbox.faults import FaultKind
 from arsync.sandbox.server import build_world
@@ -270,6 +270,9 @@ TABLES = {
     "hold kinds": table(states.HoldKind),
     "holds": table(states.HoldState),
     "promises": table(states.PromiseState),
+    "plans": table(states.PlanState),
+    "dispute codes": table(people.DisputeCode),
+    "call outcomes": table(people.CallOutcome),
     "health": table(states.Health),
     "decisions": table(states.Decision),
     "rules": table(chase.Rule),

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
 from arsync.domain.money import Money
+from arsync.domain.people import CallMade, DisputeCode, Owner
 from arsync.domain.policy import Step, StepMode
 from arsync.domain.states import Decision, Health, HoldKind, MessageState
 
@@ -53,7 +54,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One invoice of the chase, its balance as the source says."""
+    """One invoice of the chase; its balance is what the source says, less what is disputed."""
 
     invoice_id: str
     number: str
@@ -70,11 +71,15 @@ class Item:
     terms: str | None = None  # of the invoice, else of the customer
     copies: tuple[str, ...] = ()  # the further addresses that the invoice was sent to
     pay_link: str | None = None  # where it can be paid online
+    disputed: Money | None = None  # the contested part, which is open as well and not asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A stop on an invoice, a payer or the whole connection (both ids None), inclusive of `until`."""
+    """A stop on an invoice, a payer or the whole connection (both ids None), inclusive of `until`.
+
+    With `part` it is a dispute about a part of its invoice, and the rest is chased.
+    """
 
     kind: HoldKind
     reason: str
@@ -83,11 +88,16 @@ class Hold:
     invoice_id: str | None
     begins: date
     until: date | None
+    part: Money | None = None
+    code: DisputeCode | None = None
+
+    def is_on(self, day: date) -> bool:
+        """Whether it has begun and not ended on that day."""
+        return self.begins <= day and (self.until is None or day <= self.until)
 
     def covers(self, invoice_id: str, on: date) -> bool:
-        """Whether it stops that invoice of its payer on that day."""
-        in_time = self.begins <= on and (self.until is None or on <= self.until)
-        return in_time and self.invoice_id in (None, invoice_id)
+        """Whether it stops that whole invoice of its payer on that day."""
+        return self.part is None and self.is_on(on) and self.invoice_id in (None, invoice_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +146,11 @@ class ChaseFacts:
     quarantined: tuple[str, ...]  # reasons, where something of this payer could not be read
     balance_mismatch: str | None
     holds: tuple[Hold, ...]
-    history: tuple[PastMessage, ...]  # oldest first
+    history: tuple[PastMessage, ...]  # oldest first; what a person did by hand is in it, too
     opened_on: date
+    owner: Owner | None = None  # who of our people looks after the payer
+    promise_broken: date | None = None  # when a promise or instalment for what is still open was last found broken
+    calls: tuple[CallMade, ...] = ()  # how calls of the list went, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +210,7 @@ def _seen(item: Item) -> list[str | None]:
         item.terms,
         item.customer_name,
         *(f"{line.description} {line.quantity} {line.amount}" for line in item.lines),
+        *((f"disputed {item.disputed}",) if item.disputed else ()),
     ]
 
 

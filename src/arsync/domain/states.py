@@ -98,6 +98,7 @@ class HoldKind(StrEnum):
     AUTOPAY = "autopay"  # it is collected by itself
     LEGAL = "legal"  # lawyers talk
     OPT_OUT = "opt_out"  # the customer wants no messages
+    EXCLUDE = "exclude"  # never to be chased, as somebody decided
 
 
 class HoldState(StrEnum):
@@ -111,9 +112,19 @@ class HoldState(StrEnum):
 class PromiseState(StrEnum):
     """What became of a promise."""
 
-    OPEN = "open"  # its day has not passed
-    KEPT = "kept"  # paid by its day
-    BROKEN = "broken"  # not paid by its day
+    OPEN = "open"  # its day and grace have not passed
+    KEPT = "kept"  # paid by its day and grace
+    BROKEN = "broken"  # not paid by its day and grace
+    WITHDRAWN = "withdrawn"  # a person took it back
+
+
+class PlanState(StrEnum):
+    """What became of instalments that were agreed."""
+
+    ON_TRACK = "on_track"  # none that has fallen due is missing
+    PAID = "paid"  # all have come
+    BROKEN = "broken"  # one did not come by its day and grace
+    WITHDRAWN = "withdrawn"  # a person took it back
 
 
 class Health(StrEnum):

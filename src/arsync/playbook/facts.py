@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money
 from arsync.domain.policy import Playbook, StepMode
 from arsync.playbook.calendars import calendar_for
-from arsync.store import balances, chases, connections, holds, ledger, reminders
+from arsync.store import balances, chases, connections, holds, ledger, owners, reminders
 from arsync.store.balances import Account
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
@@ -78,8 +78,15 @@ def gather(
     book = ledger.read(work, connection.id, payer_id, without_message=without_message)
     known = balances.accounts(work, connection.id, None if payer_id is None else [payer_id])
     placed = [one.hold for one in holds.active(work, connection.id)]
+    owned = owners.of_customers(work, connection.id, None if payer_id is None else [payer_id])
     live = [chase] if chase is not None else chases.live_chases(work, connection.id)
-    facts = tuple(_chase(of_connection, one, book, known.get(one.payer_id), placed, policy) for one in live)
+    facts = tuple(
+        replace(
+            _chase(of_connection, one, book, known.get(one.payer_id), placed, policy),
+            owner=owned.get(one.payer_id),
+        )
+        for one in live
+    )
     return Gathered(facts, {payer_id: payer.country for payer_id, payer in book.payers.items()})
 
 

@@ -125,6 +125,7 @@ def of_the_chase(facts: ChaseFacts, today: date) -> Answer | None:
 #: Among holds that end on the same day the graver names the reason.
 _GRAVITY: Final = (
     HoldKind.LEGAL,
+    HoldKind.EXCLUDE,
     HoldKind.DISPUTE,
     HoldKind.OPT_OUT,
     HoldKind.PLAN,

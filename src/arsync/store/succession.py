@@ -17,7 +17,7 @@ from sqlalchemy import and_, delete, exists, insert, literal, or_, select, updat
 
 from arsync.domain.documents import CustomerState, InvoiceState
 from arsync.domain.states import ChaseState, HoldState, MessageState
-from arsync.store import chases, events, messages, tags
+from arsync.store import chases, events, messages, owners, tags
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -170,6 +170,7 @@ class _Step:
             mine = and_(table.c.connection_id == self._connection_id, table.c.payer_id == self._former)
             self._counts[what] += self._work.execute(update(table).where(mine).values(payer_id=self._payer)).rowcount
         self._counts["tags"] += tags.absorb(self._work, self._connection_id, self._former, self._payer)
+        owners.follow(self._work, self._connection_id, self._former, self._payer)
         self._supersede(None)
         self._hand_over_chases()
         s = t.shared_messages.c

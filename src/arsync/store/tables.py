@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from arsync.domain.documents import ContactRole, CreditState, CustomerState, InvoiceState, PaymentKind
+from arsync.domain.people import CallOutcome, DisputeCode, TouchKind
 from arsync.domain.states import (
     ChaseState,
     Decision,
@@ -31,6 +32,7 @@ from arsync.domain.states import (
     HoldState,
     MessageState,
     NoteState,
+    PlanState,
     PromiseState,
     WriteKind,
 )
@@ -355,9 +357,31 @@ holds = Table(
     Column("until", Date),  # inclusive
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("code", String(24)),  # of a dispute: what is contested
+    Column("amount", Amount),  # of a dispute about a part of its invoice: how much; the rest is chased
+    Column("currency", String(3)),
+    Column("promise_id", Integer),  # what it stands for, and ends with
+    Column("plan_id", Integer),
     _partial("ix_holds_active", "connection_id", "payer_id", where="state = 'active'"),
     _only("kind", HoldKind),
     _only("state", HoldState),
+    _only("code", DisputeCode),
+)
+
+plans = Table(  # instalments: promises that were agreed together
+    "plans",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("payer_id", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total", Amount, nullable=False),
+    _one_of("state", PlanState),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    _only("state", PlanState),
 )
 
 promises = Table(
@@ -366,7 +390,7 @@ promises = Table(
     Column("id", Integer, primary_key=True),
     _connection(),
     Column("payer_id", String(64), nullable=False),
-    Column("invoice_id", String(64)),
+    Column("invoice_id", String(64)),  # null: what the payer owes in the currency, or the plan's invoices
     Column("currency", String(3), nullable=False),
     Column("amount", Amount, nullable=False),
     Column("promised_on", Date, nullable=False),  # the day the customer named
@@ -375,7 +399,108 @@ promises = Table(
     Column("author", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("settled_at", Instant),
+    Column("until", Date, nullable=False),  # the last day of grace: broken after it
+    Column("reason", Text, nullable=False),
+    Column("paid_before", Amount, nullable=False),  # what had been put on its invoices when it was given
+    Column("plan_id", Integer, ForeignKey("plans.id")),
+    _partial("ix_promises_open", "connection_id", "payer_id", where="state = 'open'"),
     _only("state", PromiseState),
+)
+
+plan_invoices = Table(  # none: all that the payer owes in the plan's currency
+    "plan_invoices",
+    metadata,
+    Column("plan_id", Integer, ForeignKey("plans.id"), nullable=False),
+    Column("invoice_id", String(64), nullable=False),
+    PrimaryKeyConstraint("plan_id", "invoice_id"),
+    sqlite_with_rowid=False,
+)
+
+touches = Table(  # made by hand, without arsync
+    "touches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("payer_id", String(64), nullable=False),
+    _one_of("kind", TouchKind),
+    Column("made_on", Date, nullable=False),
+    Column("step_id", String(64)),  # the step of the ladder that it stood for
+    Column("comment", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("undone_at", Instant),
+    _partial("ix_touches_standing", "connection_id", "payer_id", where="undone_at IS NULL"),
+    _only("kind", TouchKind),
+)
+
+touched_invoices = Table(  # what it was about
+    "touched_invoices",
+    metadata,
+    Column("touch_id", Integer, ForeignKey("touches.id"), nullable=False),
+    Column("invoice_id", String(64), nullable=False),
+    PrimaryKeyConstraint("touch_id", "invoice_id"),
+    sqlite_with_rowid=False,
+)
+
+call_outcomes = Table(
+    "call_outcomes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_id", Integer, ForeignKey("messages.id"), nullable=False),
+    _one_of("outcome", CallOutcome),
+    Column("made_on", Date, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("undone_at", Instant),
+    Index("ix_call_outcomes_message", "message_id"),
+    _only("outcome", CallOutcome),
+)
+
+comments = Table(
+    "comments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("payer_id", String(64), nullable=False),
+    Column("invoice_id", String(64)),
+    Column("text", Text, nullable=False),
+    Column("follow_up", Date),  # a task from that day on
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    _partial("ix_comments_due", "connection_id", "follow_up", where="done_at IS NULL AND follow_up IS NOT NULL"),
+)
+
+owners = Table(  # who of our people looks after a customer
+    "owners",
+    metadata,
+    _connection(),
+    Column("customer_id", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("phone", Text),
+    Column("signature", Text),
+    Column("author", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    PrimaryKeyConstraint("connection_id", "customer_id"),
+    sqlite_with_rowid=False,
+)
+
+own_contacts = Table(  # people whom we know and the source does not; no sync takes them away
+    "own_contacts",
+    metadata,
+    _connection(),
+    Column("customer_id", String(64), nullable=False),
+    Column("email", String(320), nullable=False),  # in lower case, as it is compared
+    Column("name", Text, nullable=False),
+    Column("phone", Text),
+    _one_of("role", ContactRole),
+    Column("author", Text, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    PrimaryKeyConstraint("connection_id", "customer_id", "email"),
+    _only("role", ContactRole),
+    sqlite_with_rowid=False,
 )
 
 customer_tags = Table(  # ours: what a person, or an import, said of a customer

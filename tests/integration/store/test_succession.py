@@ -138,8 +138,9 @@ def test_a_merge_takes_holds_promises_and_the_past_of_holds_along(books: Books) 
     with books.store.working() as work:
         work.execute(
             text(
-                "INSERT INTO promises (connection_id, payer_id, currency, amount, promised_on, grace, state, author,"
-                " created_at) VALUES (:id, 'A', 'EUR', 1, '2026-09-09', 0, 'open', 'ann', '2026-09-01 12:00:00')"
+                "INSERT INTO promises (connection_id, payer_id, currency, amount, promised_on, grace, until, reason,"
+                " paid_before, state, author, created_at) VALUES (:id, 'A', 'EUR', 1, '2026-09-09', 0, '2026-09-09',"
+                " 'they called', 0, 'open', 'ann', '2026-09-01 12:00:00')"
             ),
             {"id": books.id},
         )
