@@ -258,7 +258,7 @@ class App:
             raise ConfigurationError(f"{self.settings.source}: " + "; ".join(lacking))
         policy = self.policy(connection)
         post = Post(
-            channels={StepChannel.EMAIL: self.channel(), StepChannel.CALL: CallChannel()},
+            channels={**dict.fromkeys(StepChannel, CallChannel()), StepChannel.EMAIL: self.channel()},
             sender=policy.seller.sender,
             reply_to=policy.seller.reply_to,
             connection=connection.name,

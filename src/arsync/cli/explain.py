@@ -146,7 +146,7 @@ def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Inter
         for message in messages.of_invoice(work, found.connection_id, found.invoice_id):
             what = f"message {message.id}, {message.step_id} #{message.occurrence}.{message.revision}"
             to = ", ".join(message.recipients) or (
-                "the call list" if message.channel == "call" else "whom its note names"
+                "the call list" if message.channel != "email" else "whom its note names"
             )
             happened = message.accepted_at or message.sending_at or message.planned_at
             lines.append((happened, f"{what} to {to}: {message.state}, {message.reason}"))

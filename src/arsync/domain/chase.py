@@ -13,7 +13,7 @@ from enum import StrEnum
 from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
 from arsync.domain.money import Money
 from arsync.domain.people import CallMade, DisputeCode, Owner
-from arsync.domain.policy import Step, StepMode
+from arsync.domain.policy import Happening, Step, StepMode
 from arsync.domain.states import Decision, Health, HoldKind, MessageState
 
 
@@ -72,6 +72,7 @@ class Item:
     copies: tuple[str, ...] = ()  # the further addresses that the invoice was sent to
     pay_link: str | None = None  # where it can be paid online
     disputed: Money | None = None  # the contested part, which is open as well and not asked for
+    paid_on: date | None = None  # the day on which money last came in for it; None: none did, or nobody looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,20 @@ class PastMessage:
     state: MessageState
     on: date
     invoice_ids: frozenset[str]  # demanded, not merely listed
+    by_hand: bool = False  # a person's own call or mail, logged; counts for the gap, the caps and the ladder
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened to these invoices of a payer, or to all of them (None), on that day."""
+
+    what: Happening
+    on: date
+    invoice_ids: frozenset[str] | None = None
+
+    def concerns(self, invoice_id: str) -> bool:
+        """Whether it happened to that invoice."""
+        return self.invoice_ids is None or invoice_id in self.invoice_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +166,9 @@ class ChaseFacts:
     owner: Owner | None = None  # who of our people looks after the payer
     promise_broken: date | None = None  # when a promise or instalment for what is still open was last found broken
     calls: tuple[CallMade, ...] = ()  # how calls of the list went, oldest first
+    happened: tuple[Happened, ...] = ()  # bounces are read from the history and need not be here
+    elsewhere: tuple[date, ...] = ()  # days of messages to the same payer in other currencies; they count for the caps
+    cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
 
 
 @dataclass(frozen=True, slots=True)

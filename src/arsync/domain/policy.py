@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
@@ -13,7 +14,56 @@ class StepChannel(StrEnum):
     """How a step reaches the payer."""
 
     EMAIL = "email"
+    LETTER = "letter"  # until arsync posts letters: a task for a person, with its text
     CALL = "call"  # a task for a person: ring them
+    TASK = "task"  # a task for a person: whatever its text says
+
+
+class Act(StrEnum):
+    """What a step does."""
+
+    REMIND = "remind"  # asks for what is overdue, or soon will be
+    STATEMENT = "statement"  # all open items; until statements are made as documents: a task for a person
+    THANK_YOU = "thank-you"  # all that was chased is paid
+    HANDOFF = "handoff"  # to an agency or a lawyer: a task with its evidence, never automatic
+
+
+class Happening(StrEnum):
+    """What may have happened to an invoice since the last step; a step can depend on it."""
+
+    BOUNCED = "bounced"  # the last message came back
+    REPLIED = "replied"  # the customer wrote back; known only where replies are read
+    PROMISED = "promised"  # the customer named a day
+    PROMISE_BROKEN = "promise_broken"  # the day passed without the money
+    PART_PAID = "part_paid"  # some of it came in
+    NO_ANSWER = "no_answer"  # a call: nobody picked up
+    DISPUTED = "disputed"  # the customer contests it
+    WRONG_NUMBER = "wrong_number"  # a call: the number is not theirs
+
+
+class Anchor(StrEnum):
+    """The day that a step's offset is counted from."""
+
+    DUE_DATE = "due_date"
+    INVOICE_DATE = "invoice_date"
+    END_OF_MONTH = "end_of_month"  # the last day of the month in which it falls due
+
+    def day(self, issued_on: date, due_on: date) -> date:
+        """The anchor of an invoice of these days."""
+        match self:
+            case Anchor.DUE_DATE:
+                return due_on
+            case Anchor.INVOICE_DATE:
+                return issued_on
+            case Anchor.END_OF_MONTH:
+                return due_on.replace(day=monthrange(due_on.year, due_on.month)[1])
+
+
+class Group(StrEnum):
+    """What one message is about."""
+
+    PAYER = "payer"  # all that a payer owes in one currency, at the pace of its oldest overdue invoice
+    INVOICE = "invoice"  # one invoice, at its own pace
 
 
 class Tone(IntEnum):
@@ -58,15 +108,60 @@ class SendWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One act of a playbook; due when `today >= due date + offset`."""
+class Repeat:
+    """A step is taken again `every` so many days after the last time, `times` more or `until` that many days after its
+    anchor; whichever is given."""
+
+    every: int
+    times: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most messages to one payer in 7 and in 30 days, and to all payers of a company in one day; None: no cap."""
+
+    week: int | None = None
+    month: int | None = None
+    mailbox: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What a person is asked to do when the ladder is done."""
 
     id: str
-    offset: int  # days relative to the due date; negative is before it
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act of a playbook; due when `today >= anchor + offset`."""
+
+    id: str
+    offset: int  # days relative to the anchor; negative is before it
     channel: StepChannel
     tone: Tone
     template: str
     mode: StepMode | None  # None: the connection's
+    anchor: Anchor = Anchor.DUE_DATE
+    act: Act = Act.REMIND
+    repeat: Repeat | None = None
+    #: beside the ladder: taken once where one of these has happened since the ladder's last step
+    when: frozenset[Happening] = frozenset()
+    #: on the ladder: left out where one of these has happened since the ladder's last step
+    unless: frozenset[Happening] = frozenset()
+
+    @property
+    def way(self) -> StepChannel:
+        """How its message leaves today; what arsync cannot deliver yet is a task for a person."""
+        by_person = self.act in (Act.STATEMENT, Act.HANDOFF) and self.channel is StepChannel.EMAIL
+        return StepChannel.TASK if by_person else self.channel
+
+    @property
+    def is_task(self) -> bool:
+        """Whether only a person can do it, whatever the mode says."""
+        return self.way is not StepChannel.EMAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +176,9 @@ class Playbook:
     reanchor: Reanchor
     window: SendWindow
     steps: tuple[Step, ...]
+    group: Group = Group.PAYER
+    caps: Caps = Caps()
+    end: End | None = None
 
     def position(self, step_id: str) -> int:
         """The step's place in the ladder; KeyError where the playbook has no such step."""

@@ -15,7 +15,7 @@ from typing import Final
 from arsync.channel.mail import mailbox
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import Budget, ChaseFacts, Intent, Item, Letterhead, Plan, Rendered, Rule, Verdict
-from arsync.domain.policy import StepChannel, StepMode
+from arsync.domain.policy import StepMode
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError, Rejected
 from arsync.playbook.admit import admit
@@ -235,7 +235,7 @@ def _still_holds(message: Message, answer: Plan, intent: Intent, policy: Policy)
     """Whether the planner would say the very same thing now."""
     if message.state is MessageState.PLANNED and intent.mode is StepMode.AUTO:
         return False  # it need not wait for approval any more
-    by_hand = intent.mode is not StepMode.AUTO and intent.step.channel is not StepChannel.CALL
+    by_hand = intent.mode is not StepMode.AUTO and not intent.step.is_task
     if by_hand and message.state is not MessageState.PLANNED and message.approved_by is None:
         return False  # it was to go by itself, and now a person must let it
     return message.fingerprint == _fingerprint(policy, answer, intent)
@@ -265,7 +265,7 @@ def _save(
             step=intent.step.id, reason=str(error),
         )  # fmt: skip
         return str(error)
-    by_itself = intent.mode is StepMode.AUTO or intent.step.channel is StepChannel.CALL
+    by_itself = intent.mode is StepMode.AUTO or intent.step.is_task
     messages.plan(
         work,
         Draft(

@@ -122,7 +122,7 @@ def _intent(ground: Ground) -> Intent:
 def mode_of(step: Step, facts: ChaseFacts) -> StepMode:
     """Who lets the step go out: a call is a person's; until replies are read, nothing firm goes out by itself."""
     mode = step.mode or facts.connection.mode
-    if step.channel is StepChannel.CALL or mode is StepMode.TASK:
+    if step.is_task or mode is StepMode.TASK:
         return StepMode.TASK
     if step.tone >= Tone.FIRM and not facts.connection.replies_read:
         return StepMode.APPROVE

@@ -11,7 +11,7 @@ from typing import Final
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage, Rule
 from arsync.domain.money import Money, total
-from arsync.domain.policy import Playbook, StepChannel, Tone
+from arsync.domain.policy import Playbook, Tone
 from arsync.domain.states import LIVE, MessageState
 from arsync.playbook.guards import Answer, hold, wait
 from arsync.playbook.ladder import Ladder, Rung
@@ -173,7 +173,7 @@ def gap(ground: Ground) -> Answer | None:
 
 def no_recipient(ground: Ground) -> Answer | None:
     """An e-mail needs an address; a call is a person's, who finds the number."""
-    if ground.rung.step.channel is StepChannel.CALL or any(contact.email for contact in ground.facts.recipients):
+    if ground.rung.step.is_task or any(contact.email for contact in ground.facts.recipients):
         return None
     reason = f"{ground.facts.payer_name} has no usable e-mail address; a person must enter one in the accounting system"
     return hold(Rule.NO_RECIPIENT, reason)

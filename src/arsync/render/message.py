@@ -97,10 +97,10 @@ class SellerView:
 def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
     """The message of an intent; TemplateError naming file and line where a template is missing or wrong.
 
-    A call is a script for our own people: it is in the seller's language, where its template has it.
+    A call or task is a script for our own people: it is in the seller's language, where its template has it.
     """
     tag = letterhead.locale
-    if intent.step.channel is StepChannel.CALL:
+    if intent.step.channel in (StepChannel.CALL, StepChannel.TASK):
         wanted = locale_of(letterhead.seller.locale)
         if _language(intent.step.template, wanted, templates):
             tag = letterhead.seller.locale

@@ -18,7 +18,13 @@ from arsync.render.wording import one_line
 
 #: QuickBooks cuts at 2,000 characters; Xero at 2,500.
 NOTE_LIMIT: Final = 2000
-_OPENINGS: Final = {StepChannel.EMAIL: "Email sent", StepChannel.CALL: "Call put on the call list"}
+#: How a note begins; `note_reading` knows them again.
+OPENINGS: Final = {
+    StepChannel.EMAIL: "Email sent",
+    StepChannel.CALL: "Call put on the call list",
+    StepChannel.LETTER: "Letter put on the call list",
+    StepChannel.TASK: "Task put on the call list",
+}
 
 
 def invoice_note(
@@ -36,7 +42,7 @@ def invoice_note(
 ) -> str:
     """The note on one invoice of a message; at most `limit` characters, the marker whole at its end."""
     body = [
-        f"{_OPENINGS[channel]} on {sent_on}: {one_line(subject, 200)}",
+        f"{OPENINGS[channel]} on {sent_on}: {one_line(subject, 200)}",
         f"To: {_people(recipients)}",
         _invoice_line(item, sent_on),
     ]
@@ -59,7 +65,7 @@ def customer_note(
     """The note on the customer for a message about many invoices, oldest first; bounded as `invoice_note`."""
     owed = ", ".join(str(money) for money in totals(item.balance for item in items).values())
     body = [
-        f"{_OPENINGS[channel]} on {sent_on}: {one_line(subject, 200)}",
+        f"{OPENINGS[channel]} on {sent_on}: {one_line(subject, 200)}",
         f"To: {_people(recipients)}",
         f"{len(items)} invoices, {owed} open:",
         *(f"- {_invoice_line(item, sent_on)}" for item in by_age(items)),
@@ -81,7 +87,7 @@ def oldest_note(
 ) -> str:
     """The one line on the oldest invoice of a message whose note is on the customer; bounded as `invoice_note`."""
     body = [
-        f"{_OPENINGS[channel]} on {sent_on} to {_people(recipients)}: this and {len(items) - 1} more invoices;"
+        f"{OPENINGS[channel]} on {sent_on} to {_people(recipients)}: this and {len(items) - 1} more invoices;"
         " see the note on the customer."
     ]
     return _note(body, _closing(step_id, playbook, message_id), marker, limit)

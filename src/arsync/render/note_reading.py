@@ -8,12 +8,13 @@ from datetime import date
 from typing import Final
 
 from arsync.domain.policy import StepChannel
+from arsync.render.note import OPENINGS
 
 _MARKER: Final = re.compile(r"\[arsync:([0-9a-f]{8})-([0-9a-f]{12})\]")
-_OPENING: Final = re.compile(r"(Email sent|Call put on the call list) on (\d{4}-\d{2}-\d{2})")
+_CHANNELS: Final = {opening: channel for channel, opening in OPENINGS.items()}
+_OPENING: Final = re.compile(rf"({'|'.join(OPENINGS.values())}) on (\d{{4}}-\d{{2}}-\d{{2}})")
 _CLOSING: Final = re.compile(r"Step (\S+) of playbook (.+?), message ([0-9a-f]{32})")
 _ITEM: Final = re.compile(r"(?:^|\n|- )Invoice (.+?): [^:]* open")
-_CHANNELS: Final = {"Email sent": StepChannel.EMAIL, "Call put on the call list": StepChannel.CALL}
 
 
 @dataclass(frozen=True, slots=True)

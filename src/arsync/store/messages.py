@@ -127,7 +127,7 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
             revision=(before or 0) + 1,
             state=draft.state.value,
             reason=draft.reason,
-            channel=intent.step.channel.value,
+            channel=intent.step.way.value,
             tone=intent.step.tone.value,
             playbook=draft.playbook,
             playbook_version=draft.playbook_version,
@@ -352,11 +352,11 @@ def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Message]
 
 
 def calls(work: Work) -> list[Message]:
-    """The calls to make: the newest of each chase that is still worked and has had no message since."""
+    """Calls to make, letters and other tasks to do by hand: the newest message of each chase that is still worked."""
     newest = select(func.max(_M.id)).where(_M.state.in_([state.value for state in EFFECTIVE])).group_by(_M.chase_id)
     query = _query().where(
         _M.id.in_(newest),
-        _M.channel == StepChannel.CALL.value,
+        _M.channel != StepChannel.EMAIL.value,
         _M.state == MessageState.ACCEPTED.value,
         t.chases.c.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)),
     )

@@ -589,7 +589,7 @@ messages = Table(
     Column("revision", Integer, nullable=False),
     _one_of("state", MessageState),
     Column("reason", Text, nullable=False),  # why it stands in this state
-    Column("channel", String(16), nullable=False),  # email | call
+    Column("channel", String(16), nullable=False),  # email | letter | call | task
     Column("tone", Integer, nullable=False),
     Column("playbook", String(64), nullable=False),
     Column("playbook_version", String(64), nullable=False),

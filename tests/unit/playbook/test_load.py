@@ -118,7 +118,7 @@ steps:
         "plain.yaml:6: window: weekdays must be one of mon, tue, wed, thu, fri, sat, sun, not 'tusday' "
         "(did you mean 'tue'?)",
         "plain.yaml:6: window: it closes at 09:00, before it opens at 17:00",
-        "plain.yaml:8: step 1: channel must be one of email, call, not 'emial' (did you mean 'email'?)",
+        "plain.yaml:8: step 1: channel must be one of email, letter, call, task, not 'emial' (did you mean 'email'?)",
         "plain.yaml:8: there is no template 'frendly' in templates/ (did you mean 'friendly'?)",
         "plain.yaml:9: step 2: tone must be one of courtesy, friendly, firm, final, not 'frim' (did you mean 'firm'?)",
         "plain.yaml:9: the step id 'one' is used twice, first on line 8",
