@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
@@ -27,7 +27,8 @@ class Flights:
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="flight")
 
     def in_order(self, calls: Iterable[Call[T]]) -> Generator[T, None, None]:
-        """The results in the order of the calls; what a call raises is raised where its result would have come."""
+        """The results in the order of the calls; what a call raises is raised where its result would have come, and
+        what the calls' own iterable raises at once."""
         rest = iter(calls)
         ahead: deque[Future[T]] = deque()
         try:
@@ -39,12 +40,8 @@ class Flights:
                     needed = self._begin(call)
                 else:
                     return
-                while self._ahead.acquire(blocking=False):
-                    call = next(rest, None)
-                    if call is None:
-                        self._ahead.release()
-                        break
-                    ahead.append(self._begin(call))
+                while (further := self._further(rest)) is not None:
+                    ahead.append(further)
                 result = needed.result()
                 del needed  # in memory only where it is wanted
                 yield result
@@ -53,6 +50,19 @@ class Flights:
             for flight in ahead:
                 flight.add_done_callback(lambda _: self._ahead.release())
                 flight.cancel()
+
+    def _further(self, rest: Iterator[Call[T]]) -> Future[T] | None:
+        """The next call, begun in a place ahead; None where there is no place or no call."""
+        if not self._ahead.acquire(blocking=False):
+            return None
+        begun = None
+        try:
+            if (call := next(rest, None)) is not None:
+                begun = self._begin(call)
+        finally:
+            if begun is None:  # also where the calls themselves cannot be told any further
+                self._ahead.release()
+        return begun
 
     def _begin(self, call: Call[T]) -> Future[T]:
         return self._pool.submit(copy_context().run, call)

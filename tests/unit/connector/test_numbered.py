@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 
 import pytest
@@ -157,6 +159,24 @@ def test_what_a_read_raises_comes_in_its_place_and_leaves_no_place_taken() -> No
     next(early)
     early.close()
     assert list(flights.in_order([lambda: 5, lambda: 6, lambda: 7])) == [5, 6, 7]
+
+
+def test_calls_that_cannot_be_told_any_further_leave_no_place_taken() -> None:
+    """Three may run ahead, and each of four walks breaks off while it looks for one to run ahead."""
+    flights = Flights(3)
+
+    def two() -> Iterator[Callable[[], int]]:
+        yield lambda: 1
+        yield lambda: 2
+        raise Malformed("the list of what to ask for")
+
+    for _ in range(4):
+        with pytest.raises(Malformed):
+            list(flights.in_order(two()))
+
+    full = threading.Barrier(3, timeout=5)
+    reads = [partial(full.wait) for _ in range(3)]
+    assert sorted(flights.in_order(reads)) == [0, 1, 2], "three places are there as before"
 
 
 def test_walks_begun_and_left_in_one_thread_do_not_wait_for_each_other() -> None:
