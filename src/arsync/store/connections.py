@@ -217,12 +217,13 @@ def link(work: Work, *, name: str, provider: str, external_id: str, grant_id: in
 
 def describe(work: Work, connection_id: int, company: Company, *, now: datetime) -> None:
     """Keeps what the source says of the company itself. Where it told before whether it reminds customers and does not
-    tell now, what it told last stands as an answer that a person may replace."""
+    tell now, that it does stands as an answer that a person may replace, and that it does not is known no more."""
     known = connection_by_id(work, connection_id)
     if company.reminders_on is None and known.reminders_on is not None:
-        reminders.answer(
-            work, connection_id, reminds=known.reminders_on, author=f"{known.provider} (last told)", now=now
-        )
+        if known.reminders_on:
+            reminders.answer(work, connection_id, reminds=True, author=f"{known.provider} (last told)", now=now)
+        else:
+            reminders.forget(work, connection_id)
     work.execute(
         update(t.connections)
         .where(_C.id == connection_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -26,6 +26,11 @@ def answer(work: Work, connection_id: int, *, reminds: bool, author: str, now: d
     a = t.reminder_answers
     if not work.execute(update(a).where(a.c.connection_id == connection_id).values(**values)).rowcount:
         work.execute(insert(a).values(connection_id=connection_id, **values))
+
+
+def forget(work: Work, connection_id: int) -> None:
+    """Takes back what was said: it may be true no more, and nobody can see it."""
+    work.execute(delete(t.reminder_answers).where(t.reminder_answers.c.connection_id == connection_id))
 
 
 def answered(work: Work, connection_id: int) -> Answer | None:

@@ -75,7 +75,7 @@ def test_a_company_is_described_as_the_source_says(books: Books) -> None:
     assert (known.health, known.health_reason, known.synced_at) == (Health.PARTIAL, "half of it", NOW)
 
 
-def test_what_a_source_told_of_its_reminders_stands_when_it_tells_no_more(books: Books) -> None:
+def test_that_a_source_reminds_stands_when_it_tells_no_more(books: Books) -> None:
     """Told that it reminds, then nothing, twice: it does. Ann answers that it does not: that stands."""
     told = Company("harbour", "Harbour Tools", "EUR", "DE", "Europe/Berlin", reminders_on=True)
     untold = replace(told, reminders_on=None)
@@ -91,6 +91,21 @@ def test_what_a_source_told_of_its_reminders_stands_when_it_tells_no_more(books:
     assert answered == reminders.Answer(reminds=False, author="Ann", at=NOW)
     with books.store.reading() as work:
         assert connections.connection_by_id(work, books.id).reminders_on is None, "so that the answer counts"
+
+
+def test_that_a_source_does_not_remind_is_known_no_more_when_it_tells_no_more(books: Books) -> None:
+    """05-01 Ann says off / 05-02 Xero tells: off / 05-03 the scope is lost: nobody knows / 05-04 Ann looks: off."""
+    told = Company("harbour", "Harbour Tools", "EUR", "DE", "Europe/Berlin", reminders_on=False)
+    untold = replace(told, reminders_on=None)
+    with books.store.working() as work:
+        reminders.answer(work, books.id, reminds=False, author="Ann", now=NOW)
+        connections.describe(work, books.id, told, now=NOW)
+        connections.describe(work, books.id, untold, now=NOW)
+        assert connections.connection_by_id(work, books.id).reminders_on is None
+        assert reminders.answered(work, books.id) is None, "and so everything holds (ADR 0010)"
+        reminders.answer(work, books.id, reminds=False, author="Ann", now=NOW)
+        connections.describe(work, books.id, untold, now=NOW)
+        assert reminders.answered(work, books.id) is not None, "until a person has looked"
 
 
 def test_a_pull_that_was_under_way_does_not_undo_a_disconnect_and_a_new_consent_does(books: Books) -> None:
