@@ -17,7 +17,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from babel import Locale
-from css_inline import CSSInliner
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
@@ -25,6 +24,7 @@ from arsync.domain.chase import Intent, Item, Letterhead, Rendered
 from arsync.domain.money import totals
 from arsync.domain.policy import StepChannel
 from arsync.errors import TemplateError
+from arsync.render.mail import styled
 from arsync.render.sandbox import MessageEnvironment, run, words
 from arsync.render.wording import (
     beside,
@@ -42,7 +42,6 @@ _SUBJECT_LIMIT: Final = 150
 _REMITTANCE_LIMIT: Final = 140  # what a SEPA transfer carries
 _LINES_NAMED: Final = 3
 _FALLBACK_COLOR: Final = "#1f4e79"
-_INLINER: Final = CSSInliner(load_remote_stylesheets=False, keep_at_rules=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +120,9 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
     if not subject:
         raise TemplateError(f"{name}, line 1: the subject is empty")
 
-    html = run(jinja, f"{intent.step.template}.{language}.html.j2", {**values, "subject": subject})
-    return Rendered(subject=subject, text=folded(rest), html=_INLINER.inline(_tightened(html)))
+    page = f"{intent.step.template}.{language}.html.j2"
+    html = run(jinja, page, {**values, "subject": subject})
+    return Rendered(subject=subject, text=folded(rest), html=styled(html, page))
 
 
 def locales(template: str, templates: Path) -> frozenset[str]:
@@ -241,8 +241,3 @@ def _readable_on(color: str) -> str:
     digits = color[1:] if len(color) == 7 else "".join(digit * 2 for digit in color[1:])
     red, green, blue = (int(digits[place : place + 2], 16) for place in (0, 2, 4))
     return "#111418" if (299 * red + 587 * green + 114 * blue) // 1000 > 150 else "#ffffff"
-
-
-def _tightened(html: str) -> str:
-    """Without indents and empty lines: some mail programs cut a message off at 102 kB."""
-    return "\n".join(line for raw in html.splitlines() if (line := raw.strip()))

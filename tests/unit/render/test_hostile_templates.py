@@ -43,6 +43,10 @@ def spoil(templates: Path, body: str, name: str = "firm.en.txt.j2") -> None:
         ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}", "itself without end"),
         ("{% include 'firm.en.txt.j2' %}", "itself without end"),
         ("{{ 9999999 | days_from_today }}", "no number of days"),
+        ("{{ demanded }}", "not a list"),
+        ("{{ demanded[1].total }}", "nothing to print"),
+        ("{{ payer ~ demanded[1].total }}", "nothing to print"),
+        ("{{ [payer, demanded] | join }}", "not a list"),
     ],
 )
 def test_a_wrong_template_is_named_with_its_line(templates: Path, body: str, reason: str) -> None:
@@ -62,6 +66,11 @@ DOUBLED = "".join("{% set x = x ~ x %}\n" for _ in range(60))
 BLOCKS = "".join("{% set x %}{{ x }}{{ x }}{% endset %}\n" for _ in range(60))
 JOINS = "".join("{% set x = [x, x] | join %}\n" for _ in range(60))
 SUMS = "".join("{% set x = x + x %}\n" for _ in range(60))
+LISTS = "".join("{% set x = [x, x] %}\n" for _ in range(60))
+MACROS = "{% macro m0() %}{% endmacro %}" + "".join(
+    f"{{% macro m{n} () %}}{{{{ m{n - 1}() }}}}{{{{ m{n - 1}() }}}}{{% endmacro %}}" for n in range(1, 60)
+) + "{% set y = m59() %}"  # fmt: skip
+WIDE = "{% set s = 'a' %}" + "{% set s = s ~ s %}" * 15  # 32,768 letters
 LOOPS = "{% set letters = 'abcdefghijklmnopqrstuvwxyz' %}" + "".join(f"{{% for l{n} in letters %}}" for n in range(9))
 
 
@@ -72,15 +81,59 @@ LOOPS = "{% set letters = 'abcdefghijklmnopqrstuvwxyz' %}" + "".join(f"{{% for l
         ("{% set x = 'ab' %}" + BLOCKS, "characters"),
         ("{% set x = 'ab' %}" + JOINS, "characters"),
         ("{% set x = 'ab' %}" + SUMS, "characters"),
-        (LOOPS + "{% endfor %}" * 9, "turns of its loops"),
-        (LOOPS + "{{ letters }}" + "{% endfor %}" * 9, "characters|turns"),
+        (LOOPS + "{% endfor %}" * 9, "units of work"),
+        (LOOPS + "{{ letters }}" + "{% endfor %}" * 9, "characters|units of work"),
+        ("{% set x = ['a'] %}" + LISTS + "{{ x | length }}", "elements"),
+        ("{% set x = ['a'] %}{% set y = ['a'] %}" + LISTS + LISTS.replace("x", "y") + "{{ x == y }}", "elements"),
+        (MACROS, "units of work"),
+        (WIDE + "{% for a in s %}{% set t = s[1:] %}{% endfor %}", "units of work"),
+        (WIDE + "{% for a in s %}{% set t = s | upper %}{% endfor %}", "units of work"),
+        (WIDE + "{% for a in s %}{% if s ~ 'x' == s %}{% endif %}{% endfor %}", "units of work"),
+        (WIDE + "{% for a in s %}{% if 'aab' in s %}{% endif %}{% endfor %}", "units of work"),
+        (WIDE + "{{ s | list | map('beside', s) | list | length }}", "units of work"),
+        (WIDE + "{{ s | list | select('in', s) | list | length }}", "units of work"),
     ],
-    ids=["concatenation", "blocks", "joins", "sums", "empty loops", "loops that write"],
-)
+    ids=[
+        "concatenation", "blocks", "joins", "sums", "empty loops", "loops that write", "lists of lists",
+        "lists compared", "macros that call macros", "slices", "filters in a loop", "comparisons in a loop",
+        "searches in a loop", "mapped filters", "mapped tests",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("name", ["firm.en.txt.j2", "firm.en.html.j2"])
 def test_a_template_that_wants_too_much_ends(templates: Path, body: str, reason: str, name: str) -> None:
     spoil(templates, body, name)
     with pytest.raises(TemplateError, match=rf"{name}.*more than .*({reason})"):
+        render(intent(), letterhead(), templates)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "".join(f"{{% for a{n} in demanded %}}" for n in range(30)) + "{% endfor %}" * 30,
+        "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+    ],
+    ids=["loops", "brackets"],
+)
+def test_a_template_nested_beyond_what_python_bears_is_named(templates: Path, body: str) -> None:
+    spoil(templates, body)
+    with pytest.raises(TemplateError, match=r"firm\.en\.txt\.j2.*nested too deeply"):
+        render(intent(), letterhead(), templates)
+
+
+def test_a_file_larger_than_any_template_is_not_read(templates: Path) -> None:
+    spoil(templates, "a" * 300_001)
+    with pytest.raises(TemplateError, match=r"firm\.en\.txt\.j2, line 1: longer than 300,000 characters"):
+        render(intent(), letterhead(), templates)
+
+
+@pytest.mark.parametrize("opened", ["<div>", "<b><i>", "</x><div>"])
+def test_html_nested_beyond_what_a_mail_program_bears_is_refused_before_it_is_styled(
+    templates: Path, opened: str
+) -> None:
+    spoil(templates, "{% set s = '" + opened + "' %}" + "{% set s = s ~ s %}" * 15 + "{{ s }}", "firm.en.html.j2")
+    source = (templates / "firm.en.html.j2").read_text().replace("{{ s }}", "{% for x in demanded %}X{% endfor %}")
+    (templates / "firm.en.html.j2").write_text(source.replace("X", opened * 300))
+    with pytest.raises(TemplateError, match=r"firm\.en\.html\.j2: .* deep"):
         render(intent(), letterhead(), templates)
 
 
