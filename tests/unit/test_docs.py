@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from arsync.cli.app import program
 from arsync.domain import chase, people, states
 from arsync.playbook import load as playbook
+from arsync.playbook import match_section
 from arsync.sandbox.faults import FaultKind
 from arsync.sandbox.server import build_world
 from arsync.settings.model import KEYS as SETTINGS
@@ -222,6 +223,8 @@ def test_a_setting_stands_beside_its_variable(key: str, secret: bool) -> None:
 
 PLAYBOOK_KEYS = {
     "The playbook": playbook.KEYS,
+    "match": match_section.MATCH_KEYS,
+    "match: invoice": match_section.INVOICE_KEYS,
     "window": playbook.WINDOW_KEYS,
     "A step": playbook.STEP_KEYS,
 }

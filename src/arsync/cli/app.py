@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from arsync import __version__
-from arsync.cli import connect, demo, explain, keys, night, people, playbooks, pull, setup, source, truth
+from arsync.cli import connect, demo, explain, keys, night, people, playbooks, pull, setup, source, tags, truth
 from arsync.cli.context import State
 from arsync.cli.output import complain, say
 from arsync.errors import Ambiguous, ArsyncError, ConfigurationError, Locked, NotFound, UsageError
@@ -51,7 +51,7 @@ def options(
     context.obj = State(config, context.obj)
 
 
-for group in (demo, setup, connect, keys, pull, truth, night, people, explain, source, playbooks):
+for group in (demo, setup, connect, keys, pull, truth, night, people, explain, source, playbooks, tags):
     group.register(program)
 
 

@@ -10,7 +10,8 @@ import typer
 
 from arsync.cli.context import Json, State, opened
 from arsync.cli.output import dump, say, table
-from arsync.domain.policy import Step, Tone
+from arsync.domain.policy import Playbook, Step, Tone
+from arsync.playbook.choose import clashes
 from arsync.playbook.load import load
 from arsync.playbook.problems import Problem
 from arsync.resources import bundled
@@ -33,10 +34,14 @@ def lint(
     """Checks playbooks and their templates: all problems at once, each with its file and line."""
     problems: list[Problem] = []
     paths = files or _own(context)
+    good: dict[str, Playbook] = {}
     for path in paths:
         templates = path.parent / "templates"
-        _playbook, found = load(path, templates if templates.is_dir() else bundled("playbooks") / "templates")
+        playbook, found = load(path, templates if templates.is_dir() else bundled("playbooks") / "templates")
         problems += found
+        if playbook is not None:
+            good[path.name] = playbook
+    problems += clashes(good)
     if as_json:
         dump(problems)
     else:

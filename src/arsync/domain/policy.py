@@ -9,6 +9,8 @@ from datetime import date, time
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
+from arsync.domain.matching import Match
+
 
 class StepChannel(StrEnum):
     """How a step reaches the payer."""
@@ -175,10 +177,12 @@ class Playbook:
     backlog: Backlog
     reanchor: Reanchor
     window: SendWindow
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...]  # none where it says to do nothing
     group: Group = Group.PAYER
     caps: Caps = Caps()
     end: End | None = None
+    match: Match | None = None  # which chases it is for; None: those that it is assigned to, or the settings' own
+    nothing: str | None = None  # why whoever it is for is never chased
 
     def position(self, step_id: str) -> int:
         """The step's place in the ladder; KeyError where the playbook has no such step."""

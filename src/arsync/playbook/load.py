@@ -20,11 +20,15 @@ from babel.core import get_global
 from arsync.domain.money import amount
 from arsync.domain.policy import Backlog, Playbook, Reanchor, SendWindow, Step, StepChannel, StepMode, Tone
 from arsync.playbook import templates
+from arsync.playbook.match_section import canonical, read_match
 from arsync.playbook.nodes import Section, compose, entries, line
 from arsync.playbook.problems import Problem, Problems, nearest
 
-KEYS: Final = ("name", "gap", "minimum", "backlog", "reanchor", "window", "steps")
+KEYS: Final = ("name", "match", "do_nothing", "gap", "minimum", "backlog", "reanchor", "window", "steps")
 REQUIRED: Final = ("name", "gap", "window", "steps")
+#: The keys of a playbook that says never to chase.
+NOTHING_KEYS: Final = ("name", "match", "do_nothing")
+NOTHING_REQUIRED: Final = ("name", "do_nothing")
 WINDOW_KEYS: Final = ("weekdays", "opens", "closes")
 STEP_KEYS: Final = ("id", "offset", "channel", "tone", "template", "mode")
 STEP_REQUIRED: Final = ("id", "offset", "channel", "tone", "template")
@@ -38,29 +42,50 @@ BACKLOGS: Final = {backlog.value: backlog for backlog in Backlog}
 REANCHORS: Final = {reanchor.value: reanchor for reanchor in Reanchor}
 GAP_BOUNDS: Final = (1, 365)
 OFFSET_BOUNDS: Final = (-365, 3650)
+LONGEST_REASON: Final = 300
 #: How many milder messages come before one that names consequences.
 MILDER_BEFORE_FINAL: Final = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All that a playbook was read from, so that it can be kept: its text, and each file of its templates by name."""
+
+    text: str
+    templates: Mapping[str, str]
+
+
 def load(path: Path, templates_folder: Path | None = None) -> tuple[Playbook | None, tuple[Problem, ...]]:
     """The playbook in a file, or None and every problem; templates are looked for in `templates/` beside it."""
+    playbook, _source, problems = load_whole(path, templates_folder)
+    return playbook, problems
+
+
+def load_whole(
+    path: Path, templates_folder: Path | None = None
+) -> tuple[Playbook | None, Source | None, tuple[Problem, ...]]:
+    """As `load`, with what it was read from."""
     problems = Problems(path.name)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         problems.add(1, f"cannot be read: {error.strerror or error}")
-        return None, problems.by_line()
+        return None, None, problems.by_line()
     except UnicodeDecodeError as error:
         problems.add(error.object.count(b"\n", 0, error.start) + 1, "is not UTF-8 text")
-        return None, problems.by_line()
+        return None, None, problems.by_line()
     root = compose(text, problems)
     if root is None:
-        return None, problems.by_line()
+        return None, None, problems.by_line()
     folder = templates_folder or path.parent / "templates"
-    draft = _read(Section(root, "the playbook", problems, known=KEYS, required=REQUIRED), problems, folder)
+    draft = _does_nothing(root, problems) or _read(
+        Section(root, "the playbook", problems, known=KEYS, required=REQUIRED), problems, folder
+    )
     if draft.playbook is None or problems:
-        return None, problems.by_line()
-    return replace(draft.playbook, version=_version(draft.playbook, draft.files, folder)), ()
+        return None, None, problems.by_line()
+    playbook = replace(draft.playbook, version=_version(draft.playbook, draft.files, folder))
+    files = {str(file.relative_to(folder)): file.read_text(encoding="utf-8") for file in sorted(draft.files)}
+    return playbook, Source(text, files), ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +112,26 @@ class _StepDraft:
         return Step(self.id, self.offset, self.channel, self.tone, self.template, self.mode)
 
 
+def _does_nothing(node: yaml.MappingNode, problems: Problems) -> _Draft | None:
+    """The playbook of those who are never chased; None where it is an ordinary one."""
+    if not any(isinstance(key, yaml.ScalarNode) and key.value == "do_nothing" for key, _value in node.value):
+        return None
+    root = Section(node, "a playbook with do_nothing", problems, known=NOTHING_KEYS, required=NOTHING_REQUIRED)
+    name, match = root.slug("name", SLUG), read_match(root, problems, currencies())
+    reason = root.text("do_nothing", LONGEST_REASON)
+    if name is None or reason is None:
+        return _Draft(None, [])
+    window = SendWindow(frozenset(range(7)), time(0), time(23, 59))
+    playbook = Playbook(
+        name=name, version="", gap=1, minimum={}, backlog=Backlog.AGE_STEP, reanchor=Reanchor.FIT_AGE, window=window,
+        steps=(), match=match, nothing=reason,
+    )  # fmt: skip
+    return _Draft(playbook, [])
+
+
 def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
     name = root.slug("name", SLUG)
+    match = read_match(root, problems, currencies())
     gap = root.whole("gap", *GAP_BOUNDS)
     minimum = dict(_minimums(root, problems))
     backlog = root.choice("backlog", BACKLOGS) or Backlog.AGE_STEP
@@ -112,6 +155,7 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
             reanchor=reanchor,
             window=window,
             steps=steps,
+            match=match,
         ),
         files,
     )
@@ -241,6 +285,9 @@ def _version(playbook: Playbook, files: Sequence[Path], folder: Path) -> str:
     content = {
         **_canonical(playbook),
         "templates": templates.digest(files, folder),
+        # What is not written is not in the hash: a key that arsync learns later changes no version.
+        **({} if playbook.match is None else {"match": canonical(playbook.match)}),
+        **({} if playbook.nothing is None else {"nothing": playbook.nothing}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

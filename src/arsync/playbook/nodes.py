@@ -119,6 +119,17 @@ class Section:
             return None
         return str(found.value)
 
+    def text(self, key: str, longest: int) -> str | None:
+        """A sentence that somebody wrote, on one line."""
+        found = self._scalar(key)
+        if found is None:
+            return None
+        written = " ".join(found.value.split())
+        if found.tag != _TAG + "str" or not written or len(written) > longest:
+            self._misfit(key, found, f"a sentence of at most {longest} characters")
+            return None
+        return written
+
     def whole(self, key: str, least: int, most: int) -> int | None:
         """A whole number within bounds."""
         found = self._scalar(key)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from arsync.playbook import load
+from arsync.playbook import load, match_section
 
 
 def schema() -> dict[str, Any]:
@@ -16,9 +16,19 @@ def schema() -> dict[str, Any]:
         "title": "arsync playbook",
         "type": "object",
         "additionalProperties": False,
-        "required": list(load.REQUIRED),
+        "required": ["name"],
+        "if": {"required": ["do_nothing"]},
+        "then": {"propertyNames": {"enum": list(load.NOTHING_KEYS)}},
+        "else": {"required": list(load.REQUIRED)},
         "properties": {
             "name": _slug("The name that connections choose it by."),
+            "match": _match(),
+            "do_nothing": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": load.LONGEST_REASON,
+                "description": "Whoever this playbook is for is never chased; this is the reason that is given.",
+            },
             "gap": _whole(load.GAP_BOUNDS, "Least days between two messages to one payer; beats every offset."),
             "minimum": {
                 "type": "object",
@@ -72,6 +82,76 @@ def _step() -> dict[str, Any]:
             "mode": _choice(load.MODES, "Who lets it go out. Absent: as the connection says; a call is a task."),
         },
     }
+
+
+def _match() -> dict[str, Any]:
+    listed: dict[str, tuple[str, dict[str, Any]]] = {
+        "currency": ("Currencies that are chased by it.", {"pattern": "^[A-Z]{3}$"}),
+        "group": ("Customer groups of the accounting system.", {"minLength": 1}),
+        "tag": ("Tags of the customer, as `arsync tag` puts them on.", {"pattern": "^[^\\sA-Z_]+$"}),
+        "country": ("The payer's country, else the company's: ISO 3166, such as GB.", {"pattern": "^[A-Z]{2}$"}),
+        "language": ("The language that the payer is written to in.", {"pattern": "^[a-z]{2,3}$"}),
+        "rating": ("How the payer pays: A is best.", {"enum": list(match_section.RATINGS)}),
+        "connection": ("Names of connections.", {"minLength": 1}),
+    }
+    return {
+        "type": "object",
+        "description": "Which chases it is for: all that is given must hold; of a list, one entry.",
+        "additionalProperties": False,
+        "required": ["priority"],
+        "properties": {
+            "priority": _whole(match_section.PRIORITIES, "1 is asked before 2; no two playbooks have the same."),
+            "balance": _amounts("All that is open, by currency."),
+            "age": {
+                "type": "object",
+                "description": "Days past due of the oldest open invoice.",
+                "additionalProperties": False,
+                "minProperties": 1,
+                "properties": {
+                    "from": _whole(match_section.AGES, "So many or more."),
+                    "below": _whole(match_section.AGES, "Fewer than so many."),
+                },
+            },
+            **{key: _any_of(description, entry) for key, (description, entry) in listed.items()},
+            "invoice": {
+                "type": "object",
+                "description": "Single invoices that it is for; the payer's others follow another playbook.",
+                "additionalProperties": False,
+                "minProperties": 1,
+                "properties": {
+                    "number": _any_of("Patterns of the number, such as PRJ-*.", {"minLength": 1}),
+                    "reference": _any_of("Patterns of the customer's own reference.", {"minLength": 1}),
+                    "purchase_order": _any_of("Patterns of the purchase order number.", {"minLength": 1}),
+                    "terms": _any_of("Patterns of the terms.", {"minLength": 1}),
+                    "total": _amounts("The invoice's total, by currency."),
+                },
+            },
+        },
+    }
+
+
+def _amounts(description: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"pattern": "^[A-Z]{3}$"},
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "minProperties": 1,
+            "properties": {"from": _amount("So much or more."), "below": _amount("Less than so much.")},
+        },
+    }
+
+
+def _amount(description: str) -> dict[str, Any]:
+    text = {"type": "string", "pattern": f"^{load.AMOUNT}$"}
+    return {"anyOf": [{"type": "number", "minimum": 0}, text], "description": description}
+
+
+def _any_of(description: str, entry: dict[str, Any]) -> dict[str, Any]:
+    one = {"type": "string", **entry}
+    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}], "description": description}
 
 
 def _slug(description: str) -> dict[str, Any]:
