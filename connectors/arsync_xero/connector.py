@@ -54,6 +54,8 @@ _OPEN: Final = f"{_SALES} AND AmountDue>0"
 #: characters of a note: the documented limit, and the one of an older page
 _NOTE_LIMIT: Final = 2500
 _OLD_NOTE_LIMIT: Final = 250
+#: seconds to connect and to be answered, for what only explains
+_BRIEFLY: Final = (3.0, 5.0)
 _EVERYBODY: Final = {"include_archived": "true"}
 
 
@@ -99,7 +101,7 @@ class Connector:
         self._clock = clock
         tokens = tokens_of(settings, vault=vault, session=session, clock=clock)
         self._transport = Transport(session=session, tokens=tokens, budget=budget, clock=clock)
-        self._tenants = Tenants(session, settings.connections_url)
+        self._tenants = Tenants(session, settings.connections_url, clock, timeout=_BRIEFLY)
         self._client = Client(
             transport=self._transport,
             tenant_id=linked.external_id,
@@ -150,7 +152,7 @@ class Connector:
 
     def _explained(self, refused: Reauthorise) -> Reauthorise:
         try:
-            covered = self._transport.patiently(lambda: self._tenants.reachable(self._transport.access_token))
+            covered = self._tenants.reachable(self._transport.access_token)  # once, and not for long
         except (Rejected, Reauthorise, Malformed, RetryLater):  # it only explains
             return refused
         if any(one.external_id == self._external_id for one in covered):

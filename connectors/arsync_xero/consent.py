@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import requests
 
-from arsync.connector import AppConsent, Clock, Reachable, TokenPair
+from arsync.connector import AppConsent, Clock, Reachable, TokenPair, patiently
 from arsync_xero.auth import LIFETIMES, Settings, tokens_of
 from arsync_xero.tenants import Tenants
+
+#: seconds that a person at a terminal waits for Xero
+_PATIENCE: Final = 60.0
 
 
 class Consent(AppConsent):
@@ -28,7 +31,8 @@ class Consent(AppConsent):
         )
         self._revoke_url = settings.revoke_url
         self._client_scopes = settings.client_scopes
-        self._tenants = Tenants(session, settings.connections_url)
+        self._tenants = Tenants(session, settings.connections_url, clock)
+        self._clock = clock
 
     @property
     def reads(self) -> str:
@@ -46,7 +50,8 @@ class Consent(AppConsent):
 
     def companies(self, access_token: str, told: Mapping[str, str]) -> tuple[Reachable, ...]:
         """Every organisation that the token opens, also those of earlier consents of the same person."""
-        return self._tenants.reachable(access_token)
+        # The code of the consent is used: to come back later would be to consent again.
+        return patiently(lambda: self._tenants.reachable(access_token), self._clock, patience=_PATIENCE)
 
     def release(self, access_token: str, external_id: str) -> None:
         """Disconnects one organisation from the app."""

@@ -7,19 +7,29 @@ from typing import Final
 import msgspec
 import requests
 
-from arsync.connector import Reachable
+from arsync.connector import Clock, Reachable, pause_of
 from arsync.errors import Malformed, Reauthorise, Rejected, RetryLater
 from arsync_xero import wire
 
-_TIMEOUT: Final = (5, 30)
+#: seconds to connect, seconds without a byte
+_TIMEOUT: Final = (5.0, 30.0)
 
 
 class Tenants:
-    """Asked with an access token; raises RetryLater, and Reauthorise where the token is not taken."""
+    """Asked with an access token, once; raises RetryLater, and Reauthorise where the token is not taken."""
 
-    def __init__(self, session: requests.Session, connections_url: str) -> None:
+    def __init__(
+        self,
+        session: requests.Session,
+        connections_url: str,
+        clock: Clock,
+        *,
+        timeout: tuple[float, float] = _TIMEOUT,
+    ) -> None:
         self._session = session
         self._url = connections_url.rstrip("/")
+        self._clock = clock
+        self._timeout = timeout
 
     def reachable(self, access_token: str) -> tuple[Reachable, ...]:
         """Every organisation that the token opens, also those of earlier consents of the same person."""
@@ -47,9 +57,9 @@ class Tenants:
     def _send(self, method: str, url: str, access_token: str) -> requests.Response:
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
         try:
-            answer = self._session.request(method, url, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
+            answer = self._session.request(method, url, headers=headers, timeout=self._timeout, allow_redirects=False)
         except requests.RequestException as error:
             raise RetryLater(f"Xero did not answer ({type(error).__name__})") from None
-        if answer.status_code == 429 or answer.status_code >= 500:
-            raise RetryLater(f"HTTP {answer.status_code}")
+        if (pause := pause_of(answer, self._clock.now())) is not None:
+            raise RetryLater(f"HTTP {answer.status_code}", after=pause)
         return answer

@@ -154,9 +154,30 @@ def test_a_lost_tenant_is_told_from_the_consents_own_list(wire: responses.Reques
 
 def test_what_explains_a_refusal_never_takes_its_place(wire: responses.RequestsMock) -> None:
     wire.get(f"{API}/Organisation", status=403, json={"Detail": "AuthenticationUnsuccessful"})
-    wire.get("https://api.xero.com/connections", status=503)
+    explains = wire.get("https://api.xero.com/connections", status=503, headers={"Retry-After": "90"})
+    clock = FixedClock(NOW)
     with pytest.raises(Reauthorise):
-        connector().company()
+        connector(clock=clock).company()
+    assert (explains.call_count, clock.slept) == (1, []), "and nobody waits for it"
+
+
+def test_a_list_of_organisations_that_is_throttled_is_asked_for_again_when_xero_says(
+    wire: responses.RequestsMock,
+) -> None:
+    """A consent's code is good for one use: connect waits a minute at most, and then says when to come back."""
+    clock = FixedClock(NOW)
+    settings = Settings.model_validate({"client_id": "app", "client_secret": "hush"})
+    consent = Connector.consent(settings=settings, session=requests.Session(), clock=clock)
+    listed = "https://api.xero.com/connections"
+    wire.get(listed, status=429, headers={"Retry-After": "7"})
+    wire.get(listed, status=503)
+    wire.get(listed, json=[{"id": guid(3), "tenantId": TENANT, "tenantName": "Basket"}])
+    assert [one.external_id for one in consent.companies("access-1", {})] == [TENANT]
+    assert clock.slept == [7.0, 10.0]
+    wire.get(listed, status=429, headers={"Retry-After": "3600"})
+    with pytest.raises(RetryLater) as error:
+        consent.companies("access-1", {})
+    assert (error.value.after, clock.slept) == (3600.0, [7.0, 10.0])
 
 
 def test_the_watermark_is_xeros_time_less_the_overlap(wire: responses.RequestsMock) -> None:

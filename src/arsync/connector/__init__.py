@@ -32,6 +32,7 @@ from arsync.connector.contract import (
 from arsync.connector.flights import Flights
 from arsync.connector.numbered import Answer, Numbered, Place
 from arsync.connector.oauth import GrantEnded, Lifetimes, TokenEndpoint, consent_address
+from arsync.connector.patience import patiently, pause_of
 from arsync.connector.tokens import Tokens
 from arsync.connector.transport import Transport, pdf_in
 from arsync.connector.webhooks import Changed, Gathering, ReadsWebhooks
@@ -80,5 +81,7 @@ __all__ = [
     "consent_address",
     "in_bulk",
     "is_bulk",
+    "patiently",
+    "pause_of",
     "pdf_in",
 ]

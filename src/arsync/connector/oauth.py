@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import requests
 
 from arsync.connector.contract import TokenPair
+from arsync.connector.patience import pause_of
 from arsync.domain.clock import Clock
 from arsync.errors import Barred, ConnectorError, Malformed, RetryLater
 
@@ -118,8 +119,8 @@ class TokenEndpoint:
         except requests.RequestException as error:
             # The text of the error may hold the request; its class is enough.
             raise RetryLater(f"the token endpoint did not answer ({type(error).__name__})") from None
-        if answer.status_code == 429 or answer.status_code >= 500:
-            raise RetryLater(f"the token endpoint answered {answer.status_code}")
+        if (pause := pause_of(answer, self._clock.now())) is not None:
+            raise RetryLater(f"the token endpoint answered {answer.status_code}", after=pause)
         return answer
 
     def _pair(

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import requests
-import tenacity
 
-from arsync.connector.allowance import retry_after
 from arsync.connector.contract import RateBudget
+from arsync.connector.patience import patiently, pause_of
 from arsync.connector.tokens import Tokens
 from arsync.domain.clock import Clock
 from arsync.errors import Malformed, OutcomeUnknown, Reauthorise, RetryLater
@@ -23,15 +22,8 @@ T = TypeVar("T")
 
 #: seconds to connect, seconds without a byte; QuickBooks itself gives up after 120
 _TIMEOUT: Final = (5.0, 130.0)
-#: what a service without a Retry-After is given
-_PAUSE: Final = 60.0
 #: a broken connection is tried again soon
 _BLIP: Final = 5.0
-#: A read waits this long in all before the worker goes on with another connection.
-_PATIENCE: Final = 300.0
-_TRIES: Final = 5
-
-
 #: bytes of a PDF
 _LARGEST: Final = 10_000_000
 _BITE: Final = 1 << 16
@@ -93,25 +85,7 @@ class Transport:
 
     def patiently(self, read: Callable[[], T]) -> T:
         """Repeats a read on RetryLater after the time asked for, a few times and a few minutes at most."""
-        waited = 0.0
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            return error.after if isinstance(error, RetryLater) else _PAUSE
-
-        def stop(state: tenacity.RetryCallState) -> bool:
-            nonlocal waited
-            waited += wait(state)
-            return state.attempt_number >= _TRIES or waited > _PATIENCE
-
-        policy = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(RetryLater),
-            wait=wait,
-            stop=stop,
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-        return policy(read)
+        return patiently(read, self._clock)
 
     def _once(self, method: str, url: str, token: str, effect: bool, options: dict[str, Any]) -> requests.Response:
         headers = dict(options.get("headers") or {})
@@ -129,14 +103,11 @@ class Transport:
                 raise OutcomeUnknown(type(error).__name__) from None
             raise RetryLater(f"no answer ({type(error).__name__})", after=_BLIP) from None
         self._budget.observe(answer.status_code, answer.headers)
+        pause = pause_of(answer, self._clock.now())
+        if pause is None:
+            return answer
         if answer.status_code == 429:
-            raise RetryLater("the vendor throttles", after=self._pause(answer))
-        if answer.status_code >= 500:
-            if effect:
-                raise OutcomeUnknown(f"HTTP {answer.status_code}")
-            raise RetryLater(f"HTTP {answer.status_code}", after=self._pause(answer, default=10))
-        return answer
-
-    def _pause(self, answer: requests.Response, default: float = _PAUSE) -> float:
-        asked = retry_after(answer.headers, self._clock.now())
-        return default if asked is None else asked
+            raise RetryLater("the vendor throttles", after=pause)
+        if effect:
+            raise OutcomeUnknown(f"HTTP {answer.status_code}")
+        raise RetryLater(f"HTTP {answer.status_code}", after=pause)
