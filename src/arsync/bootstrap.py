@@ -209,6 +209,8 @@ class App:
             sender=sender,
             legal_footer=company.legal_footer,
             color=company.brand.color,
+            logo=company.brand.logo or "",
+            font=company.brand.font or "",
             bank_details=dict(company.bank_details),
         )
         return Policy(

@@ -146,7 +146,8 @@ class TestEnvironment:
     def test_every_key_can_come_from_the_environment_which_wins(self, tmp_path: Path) -> None:
         samples = {
             "url": "sqlite:///env.db", "company_name": "Env Ltd", "timezone": "Asia/Tokyo", "country": "jp",
-            "locale": "de-AT", "reply_to": "env@example.com", "color": "#abcdef", "legal_footer": "by law",
+            "locale": "de-AT", "reply_to": "env@example.com", "color": "#abcdef", "font": "Georgia",
+            "logo": "https://www.example.com/l.png", "legal_footer": "by law",
             "bank_details": "", "playbook": "soft", "mode": "auto", "writes": "off", "banked_through": "2026-05-31",
             "reminders": "off", "provider": "xero", "external_id": "t-9", "channel": "sendgrid",
             "from": "Env <env@example.com>", "outbox_dir": "out", "redirect_to": "me@example.com",

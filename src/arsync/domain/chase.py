@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from arsync.domain.behaviour import Behaviour
 from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
 from arsync.domain.money import Money
 from arsync.domain.people import CallMade, DisputeCode, Owner
@@ -194,6 +195,7 @@ class Intent:
     listed: tuple[Item, ...]
     unapplied: Money
     recipients: tuple[Contact, ...]
+    owner: Owner | None = None  # who of our people signs
 
     @property
     def at_stake(self) -> Money:
@@ -212,6 +214,8 @@ class Intent:
             "listed": [_seen(item) for item in self.listed],
             "unapplied": str(self.unapplied),
         }
+        if self.owner is not None:
+            seen["owner"] = [self.owner.name, self.owner.phone, self.owner.signature]
         return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 
@@ -264,6 +268,8 @@ class Seller:
     legal_footer: str
     color: str
     bank_details: Mapping[str, str] = field(default_factory=dict)  # currency -> text
+    logo: str = ""  # the https address of a picture
+    font: str = ""  # families, the first that the reader has
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +281,7 @@ class Letterhead:
     locale: str
     today: date
     remittance: str  # what the payer is asked to quote
+    behaviour: Behaviour | None = None  # how the payer pays in that currency, where it is known
 
 
 def by_age(items: Iterable[Item]) -> list[Item]:

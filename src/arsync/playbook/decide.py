@@ -22,7 +22,7 @@ from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, gather
 from arsync.playbook.plan import plan
 from arsync.render.message import render
-from arsync.store import chases, events, holds, ledger, messages, pay_links, verdicts, volume
+from arsync.store import behaviour, chases, events, holds, ledger, messages, owners, pay_links, verdicts, volume
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft, Message
@@ -155,7 +155,7 @@ def confirm(
                 return _LOST
             if message.planned_on != today:
                 try:
-                    rendered = _rendered(policy, answer, intent, today)
+                    rendered = _rendered(work, connection, policy, answer, intent, today)
                 except ConfigurationError as error:
                     amend(_unwritable(answer, str(error)))
                     return _stop(work, message, f"it cannot be written any more: {error}", now)
@@ -248,6 +248,7 @@ def _fingerprint(policy: Policy, answer: Plan, intent: Intent) -> str:
     said = [
         intent.fingerprint(policy.playbook.version, answer.facts.locale), answer.facts.payer_name, seller.name,
         seller.reply_to, seller.sender, seller.legal_footer, seller.bank_details.get(currency, ""), seller.color,
+        seller.logo, seller.font,
     ]  # fmt: skip
     return hashlib.sha256("\x1f".join(said).encode()).hexdigest()
 
@@ -257,7 +258,7 @@ def _save(
 ) -> str | None:
     """Puts the message into the outbox, or says why it cannot be written."""
     try:
-        rendered = _rendered(policy, answer, intent, today)
+        rendered = _rendered(work, connection, policy, answer, intent, today)
     except ConfigurationError as error:
         # One message that cannot be written never stops the others.
         events.log(
@@ -294,13 +295,19 @@ def _mailbox(name: str, email: str) -> str:
         return email.strip()  # a name that cannot stand in a header is left out
 
 
-def _rendered(policy: Policy, answer: Plan, intent: Intent, today: date) -> Rendered:
+def _rendered(
+    work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, today: date
+) -> Rendered:
+    facts = answer.facts
+    # How a payer pays is told to our own people only.
+    known = behaviour.of_payer(work, connection.id, facts.payer_id, today) if intent.step.is_task else ()
     letterhead = Letterhead(
         seller=policy.seller,
-        payer_name=answer.facts.payer_name,
-        locale=answer.facts.locale,
+        payer_name=facts.payer_name,
+        locale=facts.locale,
         today=today,
         remittance=", ".join(item.number for item in intent.demanded[:5]),
+        behaviour=next((one for one in known if one.currency == facts.currency), None),
     )
     return render(intent, letterhead, policy.templates)
 
@@ -314,13 +321,14 @@ def _why_not(answer: Plan) -> str:
 
 
 def _described(work: Work, connection_id: int, policy: Policy, plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
-    """The same plans; the items of every intent say what they were for and where they can be paid."""
+    """The same plans; every intent says who signs, its items what they were for and where they can be paid."""
     named = [
         item.invoice_id
         for answer in plans
         if answer.intent is not None
         for item in (*answer.intent.demanded, *answer.intent.listed)
     ]
+    signing = owners.of_customers(work, connection_id, [plan.facts.payer_id for plan in plans if plan.intent])
     lines = ledger.lines(work, connection_id, named)
     links = pay_links.of(work, connection_id, named) if policy.pay_links else {}
 
@@ -330,7 +338,15 @@ def _described(work: Work, connection_id: int, policy: Policy, plans: tuple[Plan
         )
 
     return tuple(
-        replace(answer, intent=replace(intent, demanded=with_lines(intent.demanded), listed=with_lines(intent.listed)))
+        replace(
+            answer,
+            intent=replace(
+                intent,
+                demanded=with_lines(intent.demanded),
+                listed=with_lines(intent.listed),
+                owner=signing.get(answer.facts.payer_id),
+            ),
+        )
         if (intent := answer.intent) is not None
         else answer
         for answer in plans

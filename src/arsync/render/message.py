@@ -7,90 +7,26 @@ formatted for the reader's locale and made harmless.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import fields
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from babel import Locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from arsync.domain.chase import Intent, Item, Letterhead, Rendered
-from arsync.domain.money import totals
+from arsync.domain.chase import Intent, Letterhead, Rendered
 from arsync.domain.policy import StepChannel
 from arsync.errors import TemplateError
 from arsync.render.mail import styled
 from arsync.render.sandbox import MessageEnvironment, run, words
-from arsync.render.wording import (
-    beside,
-    counted,
-    day_text,
-    fill,
-    folded,
-    lines_of,
-    locale_of,
-    money_text,
-    one_line,
-)
+from arsync.render.view import MessageView, view
+from arsync.render.wording import beside, counted, day_text, fill, folded, locale_of, one_line
 
 _SUBJECT_LIMIT: Final = 150
-_REMITTANCE_LIMIT: Final = 140  # what a SEPA transfer carries
-_LINES_NAMED: Final = 3
-_FALLBACK_COLOR: Final = "#1f4e79"
-
-
-@dataclass(frozen=True, slots=True)
-class ItemView:
-    """One invoice as a template sees it; amounts and days are text in the reader's locale."""
-
-    number: str
-    reference: str | None  # the customer's own; its purchase order number where it gave no other
-    purchase_order: str | None
-    terms: str | None  # as the source words them
-    pay_link: str | None
-    customer: str | None  # whom it was billed to, where that is not the payer
-    issued_on: str
-    due_on: str | None
-    days_late: int | None  # negative before the due date; None without one
-    days_left: int | None
-    purpose: str | None  # what it was for
-    balance: str
-    total: str | None  # only where a part is paid
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class BankView:
-    """Where to pay one currency."""
-
-    currency: str
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PersonView:
-    """Somebody at the payer."""
-
-    name: str
-    email: str | None
-    phone: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SellerView:
-    """Who writes."""
-
-    name: str
-    reply_to: str
-    reply_link: str  # the mailto: address, quoted
-    legal: tuple[str, ...]
-    color: str
-    on_color: str  # readable on `color`
 
 
 def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
@@ -109,7 +45,7 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
         raise TemplateError(f"{intent.step.template}.{locale.language}.txt.j2 and .html.j2 are not in {templates}")
 
     jinja = _environment(templates.resolve())
-    values = _values(intent, letterhead, locale)
+    values = _named(view(intent, letterhead, locale))
     values["words"] = words(jinja, f"_words.{language}.j2")
 
     name = f"{intent.step.template}.{language}.txt.j2"
@@ -149,9 +85,7 @@ def _regional(reader: Locale, seller: Locale) -> Locale:
 @lru_cache(maxsize=8)
 def _environment(directory: Path) -> MessageEnvironment:
     """One per folder of templates; changed files are read again."""
-    return MessageEnvironment(
-        directory, {"fill": fill, "counted": counted, "beside": beside, "days_from_today": _days_from_today}
-    )
+    return MessageEnvironment(directory, FILTERS)
 
 
 @pass_context
@@ -161,83 +95,14 @@ def _days_from_today(context: Context, days: int) -> str:
     return day_text(context["day"] + timedelta(days=days), context["locale"])
 
 
-def _values(intent: Intent, letterhead: Letterhead, locale: Locale) -> dict[str, Any]:
-    today = letterhead.today
-    payer = one_line(letterhead.payer_name)
-    demanded = [_item(item, letterhead, locale) for item in intent.demanded]
-    listed = [_item(item, letterhead, locale) for item in intent.listed]
-    owed = totals(item.balance for item in intent.demanded)
-    ages = [view.days_late for view in demanded if view.days_late is not None]
-    people = [
-        PersonView(
-            name=one_line(contact.name),
-            email=one_line(contact.email) if contact.email else None,
-            phone=one_line(contact.phone, 40) if contact.phone else None,
-        )
-        for contact in intent.recipients
-    ]
-    seller = letterhead.seller
-    color = seller.color if re.fullmatch(r"#(?:[0-9a-fA-F]{3}){1,2}", seller.color) else _FALLBACK_COLOR
-    return {
-        "language": str(locale).replace("_", "-"),
-        "payer_language": locale_of(letterhead.locale).get_display_name(locale),
-        "payer": payer,
-        "greeted": people[0].name if len(people) == 1 and people[0].name else payer,
-        "people": people,
-        "demanded": demanded,
-        "listed": listed,
-        "not_due": [view for view in listed if view.days_late is None or view.days_late <= 0],
-        "recently_due": [view for view in listed if view.days_late is not None and view.days_late > 0],
-        "totals": [money_text(money, locale) for money in owed.values()],
-        "oldest_days": max(ages, default=0),
-        "unapplied": money_text(intent.unapplied, locale) if intent.unapplied else None,
-        "bank": [
-            BankView(currency, lines_of(seller.bank_details[currency]))
-            for currency in owed
-            if currency in seller.bank_details
-        ],
-        "remittance": one_line(letterhead.remittance, _REMITTANCE_LIMIT),
-        "today": day_text(today, locale),
-        "day": today,
-        "locale": locale,
-        "seller": SellerView(
-            name=one_line(seller.name),
-            reply_to=one_line(seller.reply_to, 254),
-            reply_link="mailto:" + quote(one_line(seller.reply_to, 254), safe="@.+-_"),
-            legal=lines_of(seller.legal_footer, 300),
-            color=color,
-            on_color=_readable_on(color),
-        ),
-    }
+def _named(message: MessageView) -> dict[str, Any]:
+    return {name.name: getattr(message, name.name) for name in fields(message)}
 
 
-def _item(item: Item, letterhead: Letterhead, locale: Locale) -> ItemView:
-    late = (letterhead.today - item.due_on).days if item.due_on else None
-    return ItemView(
-        number=one_line(item.number, 40),
-        reference=one_line(item.reference or item.purchase_order or "", 60) or None,
-        purchase_order=one_line(item.purchase_order or "", 60) or None,
-        terms=one_line(item.terms or "", 80) or None,
-        pay_link=item.pay_link,
-        customer=one_line(item.customer_name) if item.customer_name != letterhead.payer_name else None,
-        issued_on=day_text(item.issued_on, locale),
-        due_on=day_text(item.due_on, locale) if item.due_on else None,
-        days_late=late,
-        days_left=-late if late is not None else None,
-        purpose=_purpose(line.description for line in item.lines),
-        balance=money_text(item.balance, locale),
-        total=money_text(item.total, locale) if item.balance != item.total else None,
-        currency=item.balance.currency,
-    )
-
-
-def _purpose(descriptions: Iterable[str]) -> str | None:
-    named = list(dict.fromkeys(short for text in descriptions if (short := one_line(text, 60))))
-    more = f" (+{len(named) - _LINES_NAMED})" if len(named) > _LINES_NAMED else ""
-    return "; ".join(named[:_LINES_NAMED]) + more if named else None
-
-
-def _readable_on(color: str) -> str:
-    digits = color[1:] if len(color) == 7 else "".join(digit * 2 for digit in color[1:])
-    red, green, blue = (int(digits[place : place + 2], 16) for place in (0, 2, 4))
-    return "#111418" if (299 * red + 587 * green + 114 * blue) // 1000 > 150 else "#ffffff"
+#: What templates have beside Jinja's own filters.
+FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    "fill": fill,
+    "counted": counted,
+    "beside": beside,
+    "days_from_today": _days_from_today,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from datetime import date
@@ -16,20 +17,41 @@ from arsync.errors import ConfigurationError
 
 TEXT_WIDTH: Final = 78
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FAMILY: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?: [A-Za-z][A-Za-z0-9-]*)*")
+_IMAGE: Final = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9._~!$&()*+,;=:@/?%-]{1,1000}")
+_FONTS: Final = "Helvetica Neue, Helvetica, Arial, sans-serif"
 _JOINERS: Final = frozenset("\u200c\u200d")  # Persian and emoji need them; they reorder nothing
 
 
 def locale_of(tag: str) -> Locale:
-    """The locale of a BCP 47 tag or of `de_AT`; ConfigurationError where there is none."""
-    try:
-        return Locale.parse(tag.replace("-", "_"))
-    except (UnknownLocaleError, ValueError) as error:
-        raise ConfigurationError(f"no such locale: {tag!r}") from error
+    """The locale of a BCP 47 tag or of `de_AT`, less parts that nobody knows; ConfigurationError for no language."""
+    parts = tag.replace("-", "_").split("_")
+    for kept in range(len(parts), 0, -1):
+        try:
+            return Locale.parse("_".join(parts[:kept]), resolve_likely_subtags=False)
+        except (UnknownLocaleError, ValueError):
+            continue
+    raise ConfigurationError(f"no such locale: {tag!r}")
 
 
 def money_text(money: Money, locale: Locale) -> str:
-    """The exact amount, no digit rounded away."""
-    return str(format_currency(money.amount, money.currency, locale=locale, decimal_quantization=False))
+    """The exact amount, no digit rounded away; a currency without cents has none, one with three places has three."""
+    text = str(format_currency(money.amount, money.currency, locale=locale, decimal_quantization=False))
+    # A code needs air beside its number ("KWD 1.500"); Babel knows the patterns but not CLDR's spacing.
+    return re.sub(r"(?<=[A-Z]{3})(?=\d)", "\u00a0", text)
+
+
+def font_stack(name: str) -> str:
+    """A CSS list of families, the house's own last; what is no plain name of a family is left out."""
+    families = [family.strip() for family in name.split(",")]
+    # Without quotes, which an HTML template would turn into entities that no style sheet understands.
+    own = [family for family in families if _FAMILY.fullmatch(family)]
+    return ", ".join([*own, _FONTS])
+
+
+def web_image(address: str) -> str | None:
+    """The address, where it is one of a picture on the web by https."""
+    return address if _IMAGE.fullmatch(address) else None
 
 
 def day_text(day: date, locale: Locale) -> str:

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 _LONGEST_STALENESS: Final = 24 * 31
 _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 _DOMAIN: Final = re.compile(r"localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_FAMILY: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?: [A-Za-z][A-Za-z0-9-]*)*")
 _POSTGRESQL: Final = re.compile(r"(postgres|postgresql)(\+\w+)?://")
 _SQLITE: Final = re.compile(r"sqlite(\+pysqlite)?:///(?P<path>[^?]*)(?P<query>\?.*)?", re.DOTALL)
 
@@ -68,6 +69,19 @@ def _mailbox(text: str) -> str:
 def _color(text: str) -> str:
     if not re.fullmatch(r"#(?:[0-9a-fA-F]{3}){1,2}", text):
         raise ValueError("not a colour (write it like '#1f4e79')")
+    return text
+
+
+def _font(text: str) -> str:
+    families = [family.strip() for family in text.split(",")]
+    if len(families) > 5 or not all(map(_FAMILY.fullmatch, families)):
+        raise ValueError("names of up to five font families, the best first (write it like 'Georgia, Times New Roman')")
+    return ", ".join(families)
+
+
+def _logo(text: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9._~!$&()*+,;=:@/?%-]{1,1000}", text):
+        raise ValueError("not a picture on the web (write it like 'https://www.example.com/logo.png')")
     return text
 
 
@@ -133,6 +147,8 @@ Country = Annotated[str, AfterValidator(_country)]
 LocaleTag = Annotated[str, AfterValidator(_locale)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Color = Annotated[str, AfterValidator(_color)]
+Font = Annotated[str, AfterValidator(_font)]
+Logo = Annotated[str, AfterValidator(_logo)]
 BankDetails = Annotated[dict[str, str], BeforeValidator(_currencies)]
 Hours = Annotated[timedelta, BeforeValidator(_hours)]
 Url = Annotated[str, AfterValidator(_url)]

@@ -10,7 +10,19 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from arsync.settings.kinds import BankDetails, Color, Country, DatabaseUrl, Hours, LocaleTag, Mailbox, Timezone, Url
+from arsync.settings.kinds import (
+    BankDetails,
+    Color,
+    Country,
+    DatabaseUrl,
+    Font,
+    Hours,
+    LocaleTag,
+    Logo,
+    Mailbox,
+    Timezone,
+    Url,
+)
 
 
 class Section(BaseModel):
@@ -28,7 +40,10 @@ class Database(Section):
 class Brand(Section):
     """`brand.*` of a company."""
 
+    #: a picture on the web, at least 80 pixels high; mail programs shrink it to 40
+    logo: Logo | None = None
     color: Color = "#1f4e79"
+    font: Font | None = None
 
 
 class CompanySettings(Section):

@@ -43,10 +43,10 @@ def spoil(templates: Path, body: str, name: str = "firm.en.txt.j2") -> None:
         ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}", "itself without end"),
         ("{% include 'firm.en.txt.j2' %}", "itself without end"),
         ("{{ 9999999 | days_from_today }}", "no number of days"),
-        ("{{ demanded }}", "not a list"),
+        ("{{ demanded }}", "not a tuple"),
         ("{{ demanded[1].total }}", "nothing to print"),
         ("{{ payer ~ demanded[1].total }}", "nothing to print"),
-        ("{{ [payer, demanded] | join }}", "not a list"),
+        ("{{ [payer, demanded] | join }}", "not a tuple"),
     ],
 )
 def test_a_wrong_template_is_named_with_its_line(templates: Path, body: str, reason: str) -> None:

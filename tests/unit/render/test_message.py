@@ -26,8 +26,10 @@ from tests.unit.render.samples import (
 
 from arsync.domain.chase import Rendered
 from arsync.domain.money import Money
+from arsync.domain.people import Owner
 from arsync.errors import ConfigurationError, TemplateError
 from arsync.render import locales, render
+from arsync.render.wording import locale_of, money_text
 
 LANGUAGES = ("en", "de", "fr")
 EVERY_MESSAGE = [(step, language) for step in STEPS for language in LANGUAGES]
@@ -265,3 +267,88 @@ def test_a_language_without_templates_and_a_locale_that_is_none_are_named() -> N
         render(intent(), letterhead("ja"), TEMPLATES)
     with pytest.raises(ConfigurationError, match="klingonic"):
         render(intent(), letterhead("klingonic"), TEMPLATES)
+
+
+# --- brand and sender -------------------------------------------------------------------------------------------
+
+
+def test_a_logo_has_the_companys_name_as_its_text_and_without_one_the_name_stands_there() -> None:
+    head = letterhead(seller=replace(SELLER, logo="https://www.northwind.example/logo.png"))
+    tags = Tags(render(intent(), head, TEMPLATES).html).found
+    (picture,) = [attributes for tag, attributes in tags if tag == "img"]
+    assert (picture["src"], picture["alt"]) == ("https://www.northwind.example/logo.png", "Northwind Joinery Ltd")
+    assert picture["height"] == "40"
+    assert "img" not in {tag for tag, _ in Tags(written("firm", "en").html).found}
+
+
+@pytest.mark.parametrize(
+    "logo", ["http://x.example/l.png", "javascript:alert(1)", 'https://x.example/"onerror="x', "x"]
+)
+def test_what_is_no_address_of_a_picture_is_left_out(logo: str) -> None:
+    message = render(intent(), letterhead(seller=replace(SELLER, logo=logo)), TEMPLATES)
+    assert "img" not in {tag for tag, _ in Tags(message.html).found}
+
+
+def test_the_font_of_a_brand_stands_before_those_that_every_reader_has() -> None:
+    head = letterhead(seller=replace(SELLER, font="Georgia, Times New Roman"))
+    html = render(intent(), head, TEMPLATES).html
+    assert "font-family: Georgia, Times New Roman, Helvetica Neue, Helvetica, Arial, sans-serif" in html
+    hostile = letterhead(seller=replace(SELLER, font="x; } </style><script>, Verdana"))
+    html = render(intent(), hostile, TEMPLATES).html
+    assert "font-family: Verdana, Helvetica Neue" in html
+    assert "script" not in html
+
+
+def test_a_pale_brand_is_darkened_where_it_is_read_and_kept_where_it_is_seen() -> None:
+    html = render(intent(), letterhead(seller=replace(SELLER, color="#ffee00")), TEMPLATES).html
+    (answer,) = re.findall(r'<a href="mailto:[^>]*style="([^"]*)"', html)
+    assert "#ffee00" not in answer
+    assert "background-color: #ffee00" in html
+    assert re.search(r"a \{ color: #ffee00 !important; \}", html)  # on a dark card it can be read as it is
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_owner_of_a_customer_signs(language: str) -> None:
+    owner = Owner("Ines Roth", "ines@northwind.example", "+44 117 496 0777", "Ines Roth\nCredit control")
+    for twin in both(written("firm", language, owner=owner)):
+        _, _, end = twin.rpartition(
+            {"en": "Kind regards", "de": "Mit freundlichen Grüßen", "fr": "Cordialement"}[language]
+        )
+        assert re.match(r" Ines Roth Credit control \S.* \+44 117 496 0777 Northwind Joinery Ltd", end)
+    for twin in both(written("firm", language, owner=Owner("Ines Roth"))):
+        assert "Ines Roth Northwind Joinery Ltd" in twin
+
+
+# --- money and locales ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "locale", "written"),
+    [
+        ("1234567.50", "EUR", "en", "€1,234,567.50"),
+        ("1234567.50", "EUR", "de", "1.234.567,50 €"),
+        ("1234567.50", "EUR", "fr", "1 234 567,50 €"),
+        ("1234567.50", "INR", "en-IN", "₹12,34,567.50"),
+        ("1234567.50", "CHF", "de-CH", "CHF 1’234’567.50"),
+        ("1200.00", "JPY", "en", "¥1,200"),
+        ("1200.00", "JPY", "de", "1.200 ¥"),
+        ("1.50", "KWD", "en", "KWD 1.500"),
+        ("1.5", "KWD", "de", "1,500 KWD"),
+        ("0.0001", "CLF", "en", "CLF 0.0001"),
+        ("-15.00", "EUR", "en", "-€15.00"),
+        ("-15.00", "EUR", "de", "-15,00 €"),
+        ("-15.00", "EUR", "fr", "-15,00 €"),
+        ("15.00", "USD", "en-GB", "US$15.00"),
+        ("15.00", "CAD", "fr-CA", "15,00 $"),
+    ],
+)
+def test_money_is_written_as_its_reader_writes_it(amount: str, currency: str, locale: str, written: str) -> None:
+    assert even(money_text(Money(Decimal(amount), currency), locale_of(locale))) == written
+
+
+@pytest.mark.parametrize(
+    ("tag", "known"),
+    [("de-AT", "de_AT"), ("de-XX", "de"), ("fr_QQ_FOO", "fr"), ("en-ZZ", "en"), ("zh-Hans-CN", "zh_Hans_CN")],
+)
+def test_a_locale_that_nobody_knows_falls_back_to_its_language(tag: str, known: str) -> None:
+    assert str(locale_of(tag)) == known
