@@ -290,11 +290,12 @@ def _customer(found: wire.Customer, home: Home) -> Customer | Deleted:
 
 
 def _owed(found: wire.Customer, home: Home) -> Decimal | None:
-    """In the company's own currency only: whether a foreign customer's balance is converted is not documented."""
-    currency = _value(found.currency_ref)
-    if found.balance is None or (currency is not None and currency != home()):
+    """A customer in another currency than the company's own owes nothing, or it is not known what: whether QuickBooks
+    converts the balance is not documented, and nothing is nothing in either."""
+    if found.balance is None:
         return None
-    return _amount(found.balance, "Balance")
+    owed, currency = _amount(found.balance, "Balance"), _value(found.currency_ref)
+    return owed if owed <= 0 or currency is None or currency == home() else None
 
 
 def _contacts(found: wire.Customer, name: str) -> tuple[Contact, ...]:

@@ -119,6 +119,28 @@ def test_a_recorded_payment_names_its_invoice(sandbox_records: dict[str, list[di
     assert payment.allocations == (Allocation(invoice_id="67", amount=Decimal(220), allocated_on=date(2023, 2, 17)),)
 
 
+@pytest.mark.parametrize(
+    ("currency", "balance", "owed"),
+    [
+        ("USD", 85, Decimal(85)),
+        ("EUR", 85, None),
+        ("EUR", 0, Decimal(0)),
+        ("EUR", -5, Decimal(-5)),
+        ("EUR", None, None),
+    ],
+)
+def test_of_a_foreign_balance_only_that_it_is_nothing_is_believed(
+    currency: str, balance: int | None, owed: Decimal | None
+) -> None:
+    told: dict[str, Any] = {
+        "Id": "1",
+        "DisplayName": "Lindner",
+        "MetaData": {"LastUpdatedTime": "2026-06-01T10:00:00Z"},
+    }
+    told |= {"CurrencyRef": {"value": currency}, "Balance": balance}
+    assert read(Resource.CUSTOMERS, told).balance == owed
+
+
 def test_the_debt_stands_on_the_job_and_its_parent_pays(sandbox_records: dict[str, list[dict[str, Any]]]) -> None:
     customers = {row["Id"]: read(Resource.CUSTOMERS, row) for row in sandbox_records["Customer"]}
     job, parent = customers["8"], customers["7"]

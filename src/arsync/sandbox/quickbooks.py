@@ -46,6 +46,7 @@ class QuickBooksProvider:
         "quickbooks.id_order": ("numeric", "text"),
         "quickbooks.merge_bumps_documents": (False, True),
         "quickbooks.merged_customer": ("inactive", "deleted"),
+        "quickbooks.foreign_balance": ("foreign", "home"),
         "quickbooks.old_refresh_token": ("dies", "24h"),
     }
     limits: ClassVar[Mapping[str, int | None]] = {"second": 10, "minute": 500, "batch_minute": 40}

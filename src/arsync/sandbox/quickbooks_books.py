@@ -13,13 +13,14 @@ from arsync.sandbox.quickbooks_records import (
     amount,
     credit_record,
     customer_record,
+    exchange_rate,
     invoice_record,
     payment_line,
     payment_record,
     set_balance,
     void,
 )
-from arsync.sandbox.story import Person, Sale
+from arsync.sandbox.story import CENT, Person, Sale
 
 ENTITIES = ("Customer", "Invoice", "Payment", "CreditMemo", "Attachable", "CompanyInfo", "Preferences")
 
@@ -34,8 +35,10 @@ class Books:
         payment_bumps_invoice: Callable[[], bool],
         merge_bumps_documents: Callable[[], bool],
         merged_are_deleted: Callable[[], bool],
+        converts_balances: Callable[[], bool],
     ) -> None:
         self.home = home
+        self._converts_balances = converts_balances
         self._merge_bumps_documents = merge_bumps_documents
         self._merged_are_deleted = merged_are_deleted
         self.rows: dict[str, dict[str, Row]] = {entity: {} for entity in ENTITIES}
@@ -256,6 +259,9 @@ class Books:
 
     def _owes(self, customer: Row, change: Decimal, now: datetime) -> None:
         """A customer's balance moves with each transaction, its parent's with it; the token does not."""
+        currency = customer.doc["CurrencyRef"]["value"]
+        if currency != self.home and self._converts_balances():
+            change = (change * exchange_rate(currency, self.home)).quantize(CENT)
         customer.doc["Balance"] = amount(customer.doc["Balance"] + change)
         customer.doc["BalanceWithJobs"] = amount(customer.doc["BalanceWithJobs"] + change)
         self.touch(customer, now, token=False)

@@ -42,6 +42,7 @@ class QuickBooksCompany:
             payment_bumps_invoice=lambda: world.switch("quickbooks.payment_bumps_invoice") is True,
             merge_bumps_documents=lambda: world.switch("quickbooks.merge_bumps_documents") is True,
             merged_are_deleted=lambda: world.switch("quickbooks.merged_customer") == "deleted",
+            converts_balances=lambda: world.switch("quickbooks.foreign_balance") == "home",
         )
         self.reader = Reader(
             self.books,

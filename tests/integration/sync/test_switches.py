@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
@@ -28,6 +29,7 @@ from arsync.domain.states import WriteKind
 from arsync.errors import OutcomeUnknown, Rejected
 from arsync.sandbox.launch import SandboxControl
 from arsync.sandbox.server import build_world
+from arsync.store import balances
 from arsync.store.engine import Store
 
 SWITCHES = {
@@ -263,6 +265,35 @@ def a_long_note(scene: Scene) -> object:
     assert text.endswith(MARKER)
     assert mirror.connector().find_note(draft.target, MARKER) is not None
     return len(text)
+
+
+# --- what a figure means ---------------------------------------------------------------------------------------------
+
+
+@story("quickbooks.foreign_balance")
+def a_customer_who_is_billed_in_another_currency(scene: Scene) -> object:
+    """Owes 100.00 EUR to a company that counts in USD; a journal entry takes off 40.00, another the rest."""
+    mirror = scene.mirror("quickbooks")
+    customer = mirror.act("new_customer", name="Lindner GmbH", currency="EUR")["customer"]
+    mirror.act("new_invoice", customer=customer, amount="100.00")
+    mirror.sync()
+    with desk_at(mirror) as desk:
+        (seen,) = desk.find(f"SELECT * FROM Customer WHERE Id = '{customer}'")
+    assert customer not in short(mirror), "whatever the figure means, it is not held for it"
+    mirror.act("journal", customer=customer, amount="40.00")
+    mirror.refresh(customer)
+    assert customer not in short(mirror), "and not compared"
+    mirror.act("journal", customer=customer, amount="60.00")
+    mirror.refresh(customer)
+    assert (short(mirror)[customer].told, short(mirror)[customer].net) == (Decimal(0), Decimal("100.00"))
+    return seen["Balance"]
+
+
+def short(mirror: Mirror) -> dict[str, balances.Account]:
+    """The payers of whom the source says that less is owed than their items add up to."""
+    with mirror.store.reading() as work:
+        every = balances.accounts(work, mirror.connection.id)
+    return {payer: one for payer, one in every.items() if one.falls_short}
 
 
 # --- how much comes at once, and in what order -----------------------------------------------------------------------
