@@ -39,6 +39,7 @@ class Rule(StrEnum):
     UNKNOWN_MESSAGE = "unknown_message"  # nobody knows whether the last one went out
     MILDER_FIRST = "milder_first"  # a final notice needs two milder messages
     GAP = "gap"  # the last message is too recent
+    PAYER_CAP = "payer_cap"  # enough messages to this payer in 7 or 30 days
     NO_RECIPIENT = "no_recipient"
     NO_TEMPLATE = "no_template"
     NO_PAY_DETAILS = "no_pay_details"  # no bank account for the currency
@@ -244,6 +245,8 @@ class Plan:
     verdicts: tuple[Verdict, ...]
     intent: Intent | None = None
     again_on: date | None = None  # the next business day: when to ask again should the run have no room for the intent
+    room: int | None = None  # so many messages the payer may still get today; None: its playbook has no cap
+    mailbox: int | None = None  # so many messages may leave the company's mailbox in a day; None: no cap
 
 
 @dataclass(frozen=True, slots=True)

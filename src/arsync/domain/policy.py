@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -167,6 +167,32 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """The steps of a playbook by what they are for; each by its place."""
+
+    places: Mapping[str, int]
+    early: tuple[int, ...]  # courtesy: on or before the due date, while nothing is overdue
+    late: tuple[int, ...]  # the ladder of what is overdue
+    asides: tuple[int, ...]  # answers to what has happened, beside the ladder
+    thanks: int | None
+    conditional: bool  # something depends on what has happened
+
+
+def _shape(steps: tuple[Step, ...]) -> Shape:
+    places = range(len(steps))
+    thanks = [place for place in places if steps[place].act is Act.THANK_YOU]
+    ladder = [place for place in places if place not in thanks and not steps[place].when]
+    return Shape(
+        places={step.id: place for place, step in enumerate(steps)},
+        early=tuple(place for place in ladder if steps[place].tone is Tone.COURTESY),
+        late=tuple(place for place in ladder if steps[place].tone is not Tone.COURTESY),
+        asides=tuple(place for place in places if steps[place].when and place not in thanks),
+        thanks=thanks[0] if thanks else None,
+        conditional=any(step.when or step.unless for step in steps),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Playbook:
     """A chase policy, known by the hash of its content."""
 
@@ -183,10 +209,11 @@ class Playbook:
     end: End | None = None
     match: Match | None = None  # which chases it is for; None: those that it is assigned to, or the settings' own
     nothing: str | None = None  # why whoever it is for is never chased
+    shape: Shape = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _shape(self.steps))
 
     def position(self, step_id: str) -> int:
         """The step's place in the ladder; KeyError where the playbook has no such step."""
-        for place, step in enumerate(self.steps):
-            if step.id == step_id:
-                return place
-        raise KeyError(step_id)
+        return self.shape.places[step_id]

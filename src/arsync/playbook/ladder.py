@@ -1,110 +1,209 @@
-"""Where each invoice stands on the ladder, and which step the chase takes next."""
+"""Where each invoice stands on the ladder, and which step the chase takes next.
+
+Days are reckoned as ordinals here: the planner looks at every open invoice of every company each night.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
-from arsync.domain.chase import ChaseFacts, Item, PastMessage, by_age
-from arsync.domain.policy import Backlog, Playbook, Reanchor, Step, Tone
+from arsync.domain.calendar import Calendar
+from arsync.domain.chase import ChaseFacts, Item, PastMessage
+from arsync.domain.policy import Act, Anchor, Backlog, Group, Happening, Playbook, Reanchor, Step, Tone
 from arsync.domain.states import EFFECTIVE, MessageState
+from arsync.playbook.happenings import Log
 
 #: How many milder messages an invoice was demanded in, not known to be undelivered, before a final notice names it.
 MILDER_NEEDED: Final = 2
-_TOUCHED: Final = EFFECTIVE | {MessageState.BOUNCED}
+#: A thank-you comes within so many days of the money, or not at all.
+THANKS_WITHIN: Final = 7
+TOUCHED: Final = EFFECTIVE | {MessageState.BOUNCED}
 _NOTICED: Final = frozenset({MessageState.ACCEPTED, MessageState.DELIVERED})
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """The step the chase stands before: `day` is the anchor's due date plus the step's offset."""
+    """The step the chase stands before: `day` is the first business day on or after its anchor plus its offset."""
 
     step: Step
     anchor: Item
     day: date
     demanded: tuple[Item, ...]
     listed: tuple[Item, ...]
+    until: date | None = None  # from this day on another step stands in its place, should it still wait then
 
 
 class Ladder:
     """One chase's history laid over its playbook, on one day."""
 
-    def __init__(self, facts: ChaseFacts, playbook: Playbook, today: date) -> None:
+    __slots__ = (
+        "_contacted", "_history", "_last_on", "_log", "_milder", "_next", "_opened", "_playbook", "_reached", "_shape",
+        "_steps", "_taken", "_today", "calendar",
+    )  # fmt: skip
+
+    def __init__(self, facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> None:
+        self.calendar = calendar
         self._playbook = playbook
         self._steps = playbook.steps
-        self._today = today
-        self._opened_on = facts.opened_on
+        self._shape = playbook.shape
+        self._today = today.toordinal()
+        self._opened = facts.opened_on.toordinal()
         self._history = facts.history
-        self._places = {step.id: place for place, step in enumerate(playbook.steps)}
-        #: steps before or on the due date, and those after it: an invoice due today is not overdue
-        self._early = [place for place, step in enumerate(playbook.steps) if step.offset <= 0]
-        self._late = [place for place, step in enumerate(playbook.steps) if step.offset > 0]
         self._reached: dict[str, int] = {}
-        self._milder: Counter[str] = Counter()
+        self._milder: dict[str, int] = {}
+        self._taken: dict[tuple[str, int], tuple[int, int]] = {}  # how often, and the last day
+        self._last_on: dict[str, int] = {}  # the day of the last step that was on the ladder
+        self._next: dict[str, tuple[int, int] | None] = {}
         self._contacted = False
         for message in facts.history:
-            self._read(message)
+            # A bounce or a refusal steps the ladder back: as if it had never been sent. An answer is given once.
+            if message.state in EFFECTIVE or (message.state is MessageState.BOUNCED and self._is_aside(message)):
+                self._read(message)
+        self._log = Log(facts, today) if self._shape.conditional else None
+
+    def _is_aside(self, message: PastMessage) -> bool:
+        return self._shape.places.get(message.step_id, -1) in self._shape.asides
 
     def _read(self, message: PastMessage) -> None:
-        if message.state not in EFFECTIVE:
-            return  # a bounce or a refusal steps the ladder back: as if it had never been sent
-        place = self._places.get(message.step_id)
+        place = self._shape.places.get(message.step_id)
         if place is None:
-            self._contacted = True  # a step of an older playbook: they have heard from us
+            self._contacted = True  # a step of an older playbook, or a person's own: they have heard from us
             return
         step = self._steps[place]
-        self._contacted |= step.offset > 0
+        if step.act is Act.THANK_YOU:
+            return
+        early, aside, on = step.tone is Tone.COURTESY, bool(step.when), message.on.toordinal()
+        self._contacted |= not early
+        milder = not early and step.tone < Tone.FINAL and message.state in _NOTICED
         for invoice_id in message.invoice_ids:
+            count, last = self._taken.get((invoice_id, place), (0, 0))
+            self._taken[invoice_id, place] = count + 1, max(last, on)
+            if milder:
+                self._milder[invoice_id] = self._milder.get(invoice_id, 0) + 1
+            if aside:
+                continue
             self._reached[invoice_id] = max(place, self._reached.get(invoice_id, place))
-            if step.offset > 0 and step.tone < Tone.FINAL and message.state in _NOTICED:
-                self._milder[invoice_id] += 1
+            self._last_on[invoice_id] = max(on, self._last_on.get(invoice_id, on))
+
+    # --- what has gone out ------------------------------------------------------------------------------------
 
     def last_touch(self) -> PastMessage | None:
         """The latest message that left us; one that came back counts too, so that a bad address is not hammered."""
-        return max((past for past in self._history if past.state in _TOUCHED), key=lambda past: past.on, default=None)
+        return max((past for past in self._history if past.state in TOUCHED), key=lambda past: past.on, default=None)
 
     def gap_ends(self) -> date | None:
-        """The first day on which another message may go out, None where none has gone yet."""
+        """The first business day on which another message may go out, None where none has gone yet."""
         touch = self.last_touch()
-        return touch.on + timedelta(days=self._playbook.gap) if touch else None
+        return self._open(touch.on.toordinal() + self._playbook.gap) if touch else None
 
     def occurrence(self, step: Step) -> int:
         """Which time this step is meant for this chase, from 1; one that never left us is still the same intent."""
-        spent = (past.occurrence for past in self._history if past.step_id == step.id and past.state in _TOUCHED)
+        spent = (past.occurrence for past in self._history if past.step_id == step.id and past.state in TOUCHED)
         return 1 + max(spent, default=0)
 
     def milder(self, item: Item) -> int:
         """In how many milder messages, not known to be undelivered, the invoice was demanded."""
-        return self._milder[item.invoice_id]
+        return self._milder.get(item.invoice_id, 0)
 
     def last_step(self, item: Item) -> Step | None:
         """The furthest step in which the invoice was effectively demanded."""
         place = self._reached.get(item.invoice_id)
         return None if place is None else self._steps[place]
 
-    def day(self, item: Item, step: Step) -> date:
-        """When a step is due for an invoice by its own due date."""
+    # --- days -------------------------------------------------------------------------------------------------
+
+    def _raw(self, item: Item, place: int) -> int:
+        """The anchor plus the offset; what is past the due date is never on or before it."""
+        step = self._steps[place]
         assert item.due_on is not None
-        return item.due_on + timedelta(days=step.offset)
+        if step.anchor is Anchor.DUE_DATE:
+            return item.due_on.toordinal() + step.offset
+        day = step.anchor.day(item.issued_on, item.due_on).toordinal() + step.offset
+        return day if step.tone is Tone.COURTESY else max(day, item.due_on.toordinal() + 1)
+
+    def _open(self, ordinal: int) -> date:
+        return self.calendar.next_open(date.fromordinal(ordinal))
+
+    def day(self, item: Item, step: Step) -> date:
+        """When a step is due for an invoice by its own anchor: a business day."""
+        return self._open(self._raw(item, self._shape.places[step.id]))
+
+    def is_moved(self, rung: Rung) -> bool:
+        """Whether the step's own day is closed, so that it comes later."""
+        place = self._shape.places[rung.step.id]
+        found = self._next_place(rung.anchor) if place in self._shape.late else None
+        raw = found[1] if found and found[0] == place else self._raw(rung.anchor, place)
+        return rung.day.toordinal() > raw
+
+    # --- the next step of one invoice ---------------------------------------------------------------------------
+
+    def _next_place(self, item: Item) -> tuple[int, int] | None:
+        """An overdue invoice's own next step and its day; None where the ladder has no more."""
+        name = item.invoice_id
+        try:
+            return self._next[name]
+        except KeyError:
+            found = self._next[name] = self._find_next(item)
+            return found
+
+    def _find_next(self, item: Item) -> tuple[int, int] | None:
+        reached = self._reached.get(item.invoice_id)
+        if reached is None or self._steps[reached].tone is Tone.COURTESY:
+            start = self._start(item)
+        else:
+            if (again := self._again(item, reached)) is not None:
+                return reached, again
+            start = reached + 1
+        place = self._from(item, start)
+        return None if place is None else (place, self._raw(item, place))
+
+    def _from(self, item: Item, start: int) -> int | None:
+        for place in self._shape.late:
+            if place >= start and not self._is_left_out(item, place):
+                return place
+        return None
+
+    def _is_left_out(self, item: Item, place: int) -> bool:
+        unless = self._steps[place].unless
+        return bool(unless) and self._happened(item, unless) is not None
+
+    def _again(self, item: Item, place: int) -> int | None:
+        """The day of a step's next repetition; None where it has none, or the next step comes first."""
+        repeat = self._steps[place].repeat
+        if repeat is None:
+            return None
+        count, last = self._taken[item.invoice_id, place]
+        day = last + repeat.every
+        if repeat.times is not None and count > repeat.times:
+            return None
+        if repeat.until is not None and day > self._raw(item, place) - self._steps[place].offset + repeat.until:
+            return None
+        following = self._from(item, place + 1)
+        return None if following is not None and self._raw(item, following) <= day else day
 
     def next_step(self, item: Item) -> Step | None:
         """An overdue invoice's own next step, whether or not its day has come; None where the ladder has no more."""
-        reached = self._reached.get(item.invoice_id)
-        start = self._start(item) if reached is None or reached in self._early else reached + 1
-        return next((self._steps[place] for place in self._late if place >= start), None)
+        found = self._next_place(item)
+        return None if found is None else self._steps[found[0]]
+
+    def next_day(self, item: Item) -> date | None:
+        """The business day of `next_step`."""
+        found = self._next_place(item)
+        return None if found is None else self._open(found[1])
 
     def _start(self, item: Item) -> int:
         """The place at which an invoice enters the ladder."""
+        late = self._shape.late
         nowhere = len(self._steps)
-        first = self._late[0] if self._late else nowhere
-        if first == nowhere:
+        if not late:
             return nowhere
-        if self._contacted:
+        first = late[0]
+        if self._contacted and self._playbook.group is Group.PAYER:
             return self._fit(item) if self._playbook.reanchor is Reanchor.FIT_AGE else first
-        if self.day(item, self._steps[first]) >= self._opened_on:
+        if self._raw(item, first) >= self._opened:
             return first  # not backlog: the chase was there in time, however long the worker then slept
         match self._playbook.backlog:
             case Backlog.FIRST_STEP:
@@ -112,65 +211,212 @@ class Ladder:
             case Backlog.AGE_STEP:
                 return self._fit(item)
             case Backlog.SKIP:
-                ahead = (place for place in self._late if self.day(item, self._steps[place]) >= self._opened_on)
+                ahead = (place for place in late if self._raw(item, place) >= self._opened)
                 place = next(ahead, nowhere)
                 return nowhere if place != nowhere and self._steps[place].tone is Tone.FINAL else place
 
     def _fit(self, item: Item) -> int:
         """The step that fits the invoice's age, yet early enough that two milder ones come before a final notice."""
-        fitting = [place for place in self._late if self.day(item, self._steps[place]) <= self._today]
-        final = next((place for place in self._late if self._steps[place].tone is Tone.FINAL), len(self._steps))
-        milder = [place for place in self._late if place < final]
-        latest = milder[-MILDER_NEEDED:][0] if final < len(self._steps) and milder else self._late[-1]
-        return min(fitting[-1] if fitting else self._late[0], latest)
+        late = self._shape.late
+        fitting = next((place for place in reversed(late) if self._raw(item, place) <= self._today), late[0])
+        return min(fitting, self._latest_entry())
 
-    def late_rung(self, overdue: Sequence[Item]) -> Rung | None:
-        """The chase's next step by its oldest overdue invoice; None where no invoice given has a next step."""
-        anchor = next((item for item in by_age(overdue) if self.next_step(item)), None)
-        step = self.next_step(anchor) if anchor else None
-        if anchor is None or step is None:
+    def _latest_entry(self) -> int:
+        late = self._shape.late
+        for position, place in enumerate(late):
+            if self._steps[place].tone is Tone.FINAL:
+                return late[max(0, position - MILDER_NEEDED)] if position else late[-1]
+        return late[-1]
+
+    def _changes_on(self, item: Item) -> int | None:
+        """The day on which a step waiting for an invoice would give way to one that fits its age better."""
+        reached = self._reached.get(item.invoice_id)
+        if reached is not None and self._steps[reached].tone is not Tone.COURTESY:
             return None
-        demanded = tuple(item for item in by_age(overdue) if self._demands(step, item))
-        ids = {item.invoice_id for item in demanded}
-        younger = tuple(item for item in by_age(overdue) if item.invoice_id not in ids)
-        # A final notice speaks of nothing but what it is final about.
-        listed = () if step.tone is Tone.FINAL else younger
-        return Rung(step, anchor, self.day(anchor, step), demanded, listed)
+        return min(
+            (day for place in self._shape.late if (day := self._raw(item, place)) > self._today),
+            default=None,
+        )
 
-    def _demands(self, step: Step, item: Item) -> bool:
-        place = self._places[step.id]
-        before = [self._steps[earlier] for earlier in self._late if earlier < place]
-        old_enough = not before or self.day(item, before[-1]) <= self._today
-        fresh = self._reached.get(item.invoice_id, -1) < place
-        noticed = step.tone < Tone.FINAL or self.milder(item) >= MILDER_NEEDED
-        return old_enough and fresh and noticed
+    # --- the next step of the chase -------------------------------------------------------------------------------
+
+    def late_rung(self, overdue: Sequence[Item], upcoming: Sequence[Item] = ()) -> Rung | None:
+        """The chase's next step by its oldest overdue invoice; None where no invoice given has a next step.
+
+        The invoices come by age.
+        """
+        for anchor in overdue:
+            found = self._next_place(anchor)
+            if found is not None:
+                break
+        else:
+            return None
+        place, raw = found
+        day = self._open(raw)
+        aside = self._aside(overdue, day)
+        if aside is not None and (aside.day.toordinal() <= self._today or aside.day < day):
+            return aside
+        step = self._steps[place]
+        until = self._changes_on(anchor)
+        if day.toordinal() > self._today:
+            return Rung(step, anchor, day, (), (), None)  # not due: what it will demand is not known yet
+        demanded = tuple([item for item in overdue if item is anchor or self._demands(place, item)])
+        listed: tuple[Item, ...] = ()
+        # A final notice speaks of nothing but what it is final about.
+        if step.tone is not Tone.FINAL:
+            ids = {item.invoice_id for item in demanded}
+            listed = tuple([item for item in overdue if item.invoice_id not in ids])
+            if step.act is Act.STATEMENT:
+                listed += tuple(upcoming)
+        sooner = [date.fromordinal(until)] if until is not None else []
+        sooner += [aside.day] if aside is not None else []
+        return Rung(step, anchor, day, demanded, listed, min(sooner, default=None))
+
+    def _demands(self, place: int, item: Item) -> bool:
+        late = self._shape.late
+        position = late.index(place)
+        if position and self._raw(item, late[position - 1]) > self._today:
+            return False
+        if self._reached.get(item.invoice_id, -1) >= place:
+            found = self._next_place(item)  # once more only where its own repetition has come
+            if found is None or found[0] != place or found[1] > self._today:
+                return False
+        return self._steps[place].tone < Tone.FINAL or self.milder(item) >= MILDER_NEEDED
+
+    # --- what has happened ------------------------------------------------------------------------------------------
+
+    def _happened(self, item: Item, kinds: frozenset[Happening]) -> int | None:
+        """The last day on which one of these happened to the invoice since its last step on the ladder."""
+        if self._log is None:
+            return None
+        since = self._last_on.get(item.invoice_id, self._opened)
+        return self._log.last(item, kinds, since)
+
+    def _answers(self, item: Item, place: int) -> int | None:
+        """The day from which an aside is due for an invoice; None where nothing has happened that it answers."""
+        step = self._steps[place]
+        on = self._happened(item, step.when)
+        if on is None or (step.tone is Tone.FINAL and self.milder(item) < MILDER_NEEDED):
+            return None
+        _, taken_on = self._taken.get((item.invoice_id, place), (0, 0))
+        return None if taken_on >= on else max(on, self._raw(item, place))
+
+    def _aside(self, overdue: Sequence[Item], before: date) -> Rung | None:
+        """The answer to what has happened that is due first; of those due on one day the first in the playbook."""
+        best: tuple[date, int, Item] | None = None
+        for place in self._shape.asides:
+            for item in overdue:
+                raw = self._answers(item, place)
+                if raw is None:
+                    continue
+                day = self._open(raw)
+                if best is None or day < best[0]:
+                    best = day, place, item
+        if best is None:
+            return None
+        day, place, anchor = best
+        step = self._steps[place]
+        answering = [(item, self._answers(item, place)) for item in overdue]
+        demanded = tuple(
+            [item for item, raw in answering if item is anchor or (raw is not None and raw <= self._today)]
+        )
+        ids = {item.invoice_id for item in demanded}
+        others = () if step.tone is Tone.FINAL else tuple([it for it in overdue if it.invoice_id not in ids])
+        return Rung(step, anchor, day, demanded, others)
+
+    def passed_over(self, item: Item) -> str:
+        """What is not taken for want of what it depends on, or because of it; empty where there is nothing to say."""
+        if not self._shape.conditional:
+            return ""
+        found = self._next_place(item)
+        here = len(self._steps) if found is None else found[0]
+        reached = self._reached.get(item.invoice_id, -1)
+        told = []
+        for place in range(reached + 1, here):
+            step = self._steps[place]
+            if step.when and self._answers(item, place) is None:
+                told.append(f"{step.id} is left out, for nothing of {_named(step.when)} has happened")
+            elif step.unless and self._is_left_out(item, place):
+                told.append(f"{step.id} is left out, for {_named(step.unless)} has happened")
+        return "".join(f"; {one}" for one in told)
+
+    # --- before the due date ------------------------------------------------------------------------------------------
 
     def early_rung(self, upcoming: Sequence[Item]) -> Rung | None:
-        """The step before the due date whose day has come for the earliest invoice that has not had it."""
-        for anchor in by_age(upcoming):
-            step = self._early_step(anchor)
-            if step is not None:
-                place = self._places[step.id]
-                demanded = tuple(item for item in by_age(upcoming) if self._is_coming_up(place, item))
-                return Rung(step, anchor, self.day(anchor, step), demanded, ())
+        """The step before the due date whose day has come for the earliest invoice that has not had it.
+
+        The invoices come by age.
+        """
+        if not self._shape.early:
+            return None
+        for anchor in upcoming:
+            place = self._early_place(anchor)
+            if place is not None:
+                step = self._steps[place]
+                demanded = tuple([item for item in upcoming if self._is_coming_up(place, item)])
+                following = self.next_early(anchor)
+                return Rung(step, anchor, self.day(anchor, step), demanded, (), following)
         return None
 
-    def _early_step(self, item: Item) -> Step | None:
-        places = [place for place in self._early if self._is_coming_up(place, item)]
-        return self._steps[places[-1]] if places else None
+    def _early_place(self, item: Item) -> int | None:
+        return next((place for place in reversed(self._shape.early) if self._is_coming_up(place, item)), None)
 
     def _is_coming_up(self, place: int, item: Item) -> bool:
-        day = self.day(item, self._steps[place])
-        fresh = self._reached.get(item.invoice_id, -1) < place
+        if self._reached.get(item.invoice_id, -1) >= place:
+            return False
+        raw = self._raw(item, place)
         # With terms shorter than the step's lead the invoice itself has just said it.
-        written_before = item.issued_on <= day
-        skipped = self._playbook.backlog is Backlog.SKIP and day < self._opened_on
-        return fresh and written_before and not skipped and day <= self._today
+        if raw > self._today or item.issued_on.toordinal() > raw:
+            return False
+        if self._playbook.backlog is Backlog.SKIP and raw < self._opened:
+            return False
+        return self._open(raw).toordinal() <= self._today and not self._is_left_out(item, place)
 
-    def first_word(self, item: Item, *, early: bool) -> date:
-        """When an invoice not yet overdue is next looked at: its next step's day after today."""
-        assert item.due_on is not None
+    def next_early(self, item: Item) -> date | None:
+        """The business day of the invoice's next step before its due date, after today."""
         reached = self._reached.get(item.invoice_id, -1)
-        places: Iterable[int] = [*self._early, *self._late] if early else self._late
-        days = [self.day(item, self._steps[place]) for place in places if place > reached]
-        return min((day for day in days if day > self._today), default=item.due_on + timedelta(days=1))
+        best: date | None = None
+        for place in self._shape.early:
+            if place <= reached:
+                continue
+            raw = self._raw(item, place)
+            if item.issued_on.toordinal() > raw:
+                continue
+            day = self._open(raw)
+            if day.toordinal() > self._today and (best is None or day < best):
+                best = day
+        return best
+
+    # --- when it is paid ----------------------------------------------------------------------------------------
+
+    def thanks_rung(self, paid: Iterable[Item]) -> Rung | None:
+        """The thank-you for what was chased and then paid with money lately, never said before; else None."""
+        if self._shape.thanks is None:
+            return None
+        step = self._steps[self._shape.thanks]
+        chased: set[str] = set()
+        thanked: set[str] = set()
+        for past in self._history:
+            if past.step_id == step.id:
+                thanked |= past.invoice_ids
+            elif past.state in EFFECTIVE and self._is_about_debt(past):
+                chased |= past.invoice_ids
+        due = chased - thanked
+        settled = [item for item in paid if item.invoice_id in due and item.paid_on is not None]
+        if not settled:
+            return None
+        anchor = max(settled, key=lambda item: (item.paid_on or date.min, item.number))
+        assert anchor.paid_on is not None
+        came = anchor.paid_on.toordinal()
+        day = self._open(came)
+        if self._today > came + THANKS_WITHIN or day.toordinal() > self._today:
+            return None
+        return Rung(step, anchor, day, tuple(settled), ())
+
+    def _is_about_debt(self, past: PastMessage) -> bool:
+        place = self._shape.places.get(past.step_id)
+        return place is None or self._steps[place].tone is not Tone.COURTESY
+
+
+def _named(kinds: Iterable[Happening]) -> str:
+    return " or ".join(sorted(kind.value for kind in kinds))

@@ -3,110 +3,243 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Final
 
 from arsync.domain.calendar import Calendar
-from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict
+from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict, by_age
+from arsync.domain.documents import InvoiceState
 from arsync.domain.money import Money
-from arsync.domain.policy import Playbook, Step, StepChannel, StepMode, Tone
+from arsync.domain.policy import Group, Happening, Playbook, Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision
 from arsync.playbook import guards, step_guards
 from arsync.playbook.guards import Answer, hold, wait
 from arsync.playbook.ladder import MILDER_NEEDED, Ladder, Rung
 from arsync.playbook.step_guards import Ground
 
+_ONE_DAY: Final = timedelta(days=1)
+
 
 def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> Plan:
     """A verdict for every invoice of the chase and at most one intent; what to do is for others.
 
     `facts.history` must not hold the very message that is being confirmed; `calendar` is the payer's, with the
-    weekdays of the playbook's window.
+    weekdays of the playbook's window. A verdict's `next_on` is the day on which it changes if nothing else does.
     """
     again_on = calendar.next_open(today + timedelta(days=1))
+    room, mailbox = step_guards.room(facts, playbook, today), playbook.caps.mailbox
     if stop := guards.of_the_chase(facts, today):
-        return Plan(facts, tuple(stop.about(item) for item in facts.items), again_on=again_on)
-    verdicts, intent = _invoices(facts, playbook, calendar, today)
-    return Plan(facts, tuple(verdicts[item.invoice_id] for item in facts.items), intent, again_on)
+        return Plan(facts, tuple([stop.about(item) for item in facts.items]), None, again_on, room, mailbox)
+    verdicts, intent = _Day(facts, playbook, calendar, today).decide()
+    return Plan(facts, tuple([verdicts[item.invoice_id] for item in facts.items]), intent, again_on, room, mailbox)
 
 
-def _invoices(
-    facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date
-) -> tuple[Mapping[str, Verdict], Intent | None]:
-    verdicts: dict[str, Verdict] = {}
-    overdue: list[Item] = []
-    upcoming: list[Item] = []
-    for item in facts.items:
-        if stop := guards.of_the_invoice(facts, item, today):
-            verdicts[item.invoice_id] = stop.about(item)
-        elif item.due_on is not None and item.due_on < today:
-            overdue.append(item)
-        else:
-            upcoming.append(item)
-    ladder = Ladder(facts, playbook, today)
-    # An invoice at the end of its ladder waits for a person; those behind it are still chased.
-    ended = {item.invoice_id: answer for item in overdue if (answer := _ended(ladder, item, today))}
-    chased = [item for item in overdue if item.invoice_id not in ended]
-    for item in overdue:
-        if item.invoice_id in ended:
-            verdicts[item.invoice_id] = _above_end(facts, overdue, today, ended[item.invoice_id]).about(item)
-    rung = ladder.late_rung(chased) if overdue else ladder.early_rung(upcoming)
-    courted = {item.invoice_id for item in rung.demanded} if rung and not overdue else set()
-    for item in upcoming:
-        if item.invoice_id not in courted:
-            verdicts[item.invoice_id] = _upcoming(ladder, item, calendar, early=not overdue).about(item)
-    if rung is None:
-        return verdicts, None
-    subjects = chased if overdue else rung.demanded
-    ground = Ground(facts, playbook, calendar, today, ladder, rung, subjects, upcoming if overdue else ())
-    if stop := step_guards.of_the_step(ground):
-        verdicts.update({item.invoice_id: stop.about(item, rung.step.id) for item in subjects})
-        return verdicts, None
-    intent = _intent(ground)
-    verdicts.update({verdict.invoice_id: verdict for verdict in _acts(ground, intent)})
-    return verdicts, intent
+class _Day:
+    """One chase on one day: its invoices sorted into what is overdue, what is to come and what is stopped."""
 
+    def __init__(self, facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> None:
+        self.facts, self.playbook, self.calendar, self.today = facts, playbook, calendar, today
+        self.verdicts: dict[str, Verdict] = {}
+        self.paid: list[Item] = []
+        self.ladder = Ladder(facts, playbook, calendar, today)
+        overdue: list[Item] = []
+        upcoming: list[Item] = []
+        for item in facts.items:
+            if stop := guards.of_the_invoice(facts, item, today):
+                self.verdicts[item.invoice_id] = stop.about(item)
+                if stop.rule is Rule.NOT_OWED and item.state is InvoiceState.PAID:
+                    self.paid.append(item)
+            elif item.due_on is not None and item.due_on < today:
+                overdue.append(item)
+            else:
+                upcoming.append(item)
+        self.overdue, self.upcoming = by_age(overdue), by_age(upcoming)
+        #: the first day on which a hold of the chase begins or ends: what it covers joins or leaves
+        self.edge = _edge(facts, today)
 
-def _ended(ladder: Ladder, item: Item, today: date) -> Answer | None:
-    """Why an overdue invoice cannot go on by itself."""
-    step = ladder.next_step(item)
-    if step is None:
-        last = ladder.last_step(item)
-        done = (
-            f"the last step, {last.id}, has been taken"
-            if last
-            else "it is past every step it could enter the ladder at"
-        )
-        return hold(Rule.LADDER_DONE, f"{item.number} over {item.balance}, due {item.due_on}: {done}; a person decides")
-    had = ladder.milder(item)
-    if step.tone is Tone.FINAL and had < MILDER_NEEDED and ladder.day(item, step) <= today:
+    def decide(self) -> tuple[Mapping[str, Verdict], Intent | None]:
+        overdue, upcoming, ladder = self.overdue, self.upcoming, self.ladder
+        # An invoice at the end of its ladder waits for a person; those behind it are still chased.
+        ended = {item.invoice_id: answer for item in overdue if (answer := self._ended(item))}
+        chased = [item for item in overdue if item.invoice_id not in ended] if ended else overdue
+        if ended:
+            above = _above_end(self.facts, overdue, self.today)
+            for item in overdue:
+                if item.invoice_id in ended:
+                    self._say(item, above or ended[item.invoice_id], self._end_id())
+        if self.playbook.group is Group.INVOICE:
+            return self.verdicts, self._by_invoice(chased)
+        rung = ladder.late_rung(chased, upcoming) if overdue else None
+        thanks = None if overdue else ladder.thanks_rung(self.paid)
+        if thanks is not None and (intent := self._thank(thanks)) is not None:
+            self._to_come(upcoming)
+            return self.verdicts, intent
+        if not overdue:
+            rung = ladder.early_rung(upcoming)
+        self._to_come(upcoming, but=rung.demanded if rung and not overdue else ())
+        if rung is None:
+            return self.verdicts, None
+        return self.verdicts, self._step(rung, chased if overdue else rung.demanded, upcoming if overdue else ())
+
+    def _say(self, item: Item, answer: Answer, step_id: str | None = None, *days: date | None) -> None:
+        """Puts the answer on the invoice; a wait is looked at again when anything of these comes first."""
+        verdict = answer.about(item, step_id)
+        if verdict.next_on is not None and (sooner := [on for on in (*days, self.edge) if on and on < verdict.next_on]):
+            verdict = replace(verdict, next_on=min(sooner))
+        self.verdicts[item.invoice_id] = verdict
+
+    def _end_id(self) -> str | None:
+        return self.playbook.end.id if self.playbook.end else None
+
+    def _ended(self, item: Item) -> Answer | None:
+        """Why an overdue invoice cannot go on by itself."""
+        step = self.ladder.next_step(item)
+        if step is None:
+            last = self.ladder.last_step(item)
+            done = (
+                f"the last step, {last.id}, has been taken"
+                if last and last.tone is not Tone.COURTESY
+                else "it is past every step it could enter the ladder at"
+            )
+            end = self.playbook.end
+            todo = f"a person decides: {end.says}" if end else "a person decides"
+            reason = f"{item.number} over {item.balance}, due {item.due_on}: {done}; {todo}"
+            return hold(Rule.LADDER_DONE, reason)
+        if step.tone is not Tone.FINAL or (had := self.ladder.milder(item)) >= MILDER_NEEDED:
+            return None
+        day = self.ladder.next_day(item)
+        if day is None or day > self.today:
+            return None
         reason = (
             f"{step.id} needs {MILDER_NEEDED} milder messages about {item.number} not known to be undelivered, "
             f"there are {had}; a person must settle them or decide"
         )
         return hold(Rule.MILDER_FIRST, reason)
-    return None
+
+    def _ends_on(self, item: Item) -> date | None:
+        """The day on which an invoice's ladder ends for want of milder messages, should nothing else happen."""
+        step = self.ladder.next_step(item)
+        if step is None or step.tone is not Tone.FINAL or self.ladder.milder(item) >= MILDER_NEEDED:
+            return None
+        return self.ladder.next_day(item)
+
+    def _to_come(self, upcoming: Sequence[Item], but: Sequence[Item] = ()) -> None:
+        """What is not overdue waits until it is, or for a step before that."""
+        if not upcoming:
+            return
+        courted = {item.invoice_id for item in but}
+        first = min(item.due_on for item in upcoming if item.due_on is not None) + _ONE_DAY
+        for item in upcoming:
+            if item.invoice_id in courted:
+                continue
+            assert item.due_on is not None
+            day = item.due_on + _ONE_DAY
+            if not self.overdue:
+                # Once anything is overdue, steps before the due date are over.
+                early = self.ladder.next_early(item)
+                day = min(day, first, early) if early else min(day, first)
+            self._say(item, wait(Rule.NOT_DUE, f"{item.number} is due on {item.due_on}: not overdue", day))
+
+    def _step(self, rung: Rung, subjects: Sequence[Item], upcoming: Sequence[Item]) -> Intent | None:
+        """The verdicts about a step and those it is about, and the intent where nothing stops it."""
+        ground = Ground(self.facts, self.playbook, self.calendar, self.today, self.ladder, rung, subjects, upcoming)
+        if stop := step_guards.of_the_step(ground):
+            early = None if self.overdue or not subjects else self._first_overdue()
+            for item in subjects:
+                self._say(item, stop, rung.step.id, rung.until, early, self._ends_on(item) if self.overdue else None)
+            return None
+        intent = _intent(ground)
+        self.verdicts.update({verdict.invoice_id: verdict for verdict in _acts(ground, intent)})
+        return intent
+
+    def _first_overdue(self) -> date:
+        return min(item.due_on for item in self.upcoming if item.due_on is not None) + _ONE_DAY
+
+    def _thank(self, rung: Rung) -> Intent | None:
+        """The thank-you, where nothing stops it; what is paid is told so in any case."""
+        ground = Ground(self.facts, self.playbook, self.calendar, self.today, self.ladder, rung, rung.demanded, ())
+        if step_guards.of_the_thanks(ground) is not None:
+            return None
+        intent = _intent(ground)
+        rule = _rule(intent.mode)
+        for item in rung.demanded:
+            reason = f"{rung.step.id} for {item.number}, paid on {item.paid_on}: nothing is owed for it any more"
+            self.verdicts[item.invoice_id] = Verdict(item.invoice_id, Decision.ACT, rule, reason, None, rung.step.id)
+        return intent
+
+    def _by_invoice(self, chased: Sequence[Item]) -> Intent | None:
+        """Each invoice at its own pace, yet one message at a time: the one that has waited longest goes first."""
+        standing: list[tuple[Rung, Item]] = []
+        resting: list[Item] = []
+        for item in (*chased, *self.upcoming):
+            late = item.due_on is not None and item.due_on < self.today
+            rung = self.ladder.late_rung([item]) if late else self.ladder.early_rung([item])
+            if rung is None:
+                resting.append(item)
+            else:
+                standing.append((rung, item))
+        self._alone(resting)
+        free: list[tuple[Rung, Item]] = []
+        for rung, item in standing:
+            ground = self._ground_of(rung, item)
+            if stop := step_guards.of_the_step(ground):
+                self._say(item, stop, rung.step.id, rung.until, *self._turns(item))
+            else:
+                free.append((rung, item))
+        if not free:
+            thanks = None if self.overdue else self.ladder.thanks_rung(self.paid)
+            return self._thank(thanks) if thanks is not None else None
+        rung, first = min(free, key=lambda one: one[0].day)
+        intent = _intent(self._ground_of(rung, first))
+        for verdict in _acts(self._ground_of(rung, first), intent):
+            self.verdicts[verdict.invoice_id] = verdict
+        after_gap = self.calendar.next_open(self.today + timedelta(days=self.playbook.gap))
+        for other, item in free:
+            if item is not first:
+                reason = (
+                    f"{rung.step.id} for {first.number} goes first; "
+                    f"at least {self.playbook.gap} days lie between two messages"
+                )
+                self._say(item, wait(Rule.GAP, reason, after_gap), other.step.id)
+        return intent
+
+    def _ground_of(self, rung: Rung, item: Item) -> Ground:
+        return Ground(self.facts, self.playbook, self.calendar, self.today, self.ladder, rung, (item,), ())
+
+    def _turns(self, item: Item) -> tuple[date | None, ...]:
+        """When an invoice falls overdue, or its ladder ends."""
+        if item.due_on is None or item.due_on >= self.today:
+            return (item.due_on + _ONE_DAY if item.due_on else None,)
+        return (self._ends_on(item),)
+
+    def _alone(self, items: Sequence[Item]) -> None:
+        for item in items:
+            assert item.due_on is not None
+            early = self.ladder.next_early(item)
+            day = min(item.due_on + _ONE_DAY, early) if early else item.due_on + _ONE_DAY
+            self._say(item, wait(Rule.NOT_DUE, f"{item.number} is due on {item.due_on}: not overdue", day))
 
 
-def _above_end(facts: ChaseFacts, overdue: Sequence[Item], today: date, end: Answer) -> Answer:
+def _edge(facts: ChaseFacts, today: date) -> date | None:
+    days = [day for one in facts.holds for day in (one.begins, one.until and one.until + _ONE_DAY) if day]
+    return min((day for day in days if day > today), default=None)
+
+
+def _above_end(facts: ChaseFacts, overdue: Sequence[Item], today: date) -> Answer | None:
     """The guards asked before the end of the ladder; those about a next step have nothing to say here."""
     return (
         step_guards.covered(facts, overdue)
         or step_guards.live_message(facts, today)
         or step_guards.failed_message(facts, today)
         or step_guards.unknown_message(facts, today)
-        or end
     )
-
-
-def _upcoming(ladder: Ladder, item: Item, calendar: Calendar, *, early: bool) -> Answer:
-    day = calendar.next_open(ladder.first_word(item, early=early))
-    return wait(Rule.NOT_DUE, f"{item.number} is due on {item.due_on}: not overdue", day)
 
 
 def _intent(ground: Ground) -> Intent:
     facts, rung = ground.facts, ground.rung
     recipients = facts.recipients
-    if rung.step.channel is StepChannel.EMAIL:
+    if rung.step.way is StepChannel.EMAIL:
         recipients = tuple(contact for contact in recipients if contact.email)
     return Intent(
         step=rung.step,
@@ -124,7 +257,8 @@ def mode_of(step: Step, facts: ChaseFacts) -> StepMode:
     mode = step.mode or facts.connection.mode
     if step.is_task or mode is StepMode.TASK:
         return StepMode.TASK
-    if step.tone >= Tone.FIRM and not facts.connection.replies_read:
+    unread = step.tone >= Tone.FIRM or Happening.REPLIED in step.unless
+    if unread and not facts.connection.replies_read:
         return StepMode.APPROVE
     return mode
 
@@ -200,9 +334,12 @@ def _follow_up(ground: Ground) -> date:
     after_gap = ground.today + timedelta(days=ground.playbook.gap)
     later = _step_after(ground.rung, ground.playbook)
     day = ground.ladder.day(ground.rung.anchor, later) if later else after_gap
+    if (repeat := ground.rung.step.repeat) is not None:
+        day = min(day, ground.today + timedelta(days=repeat.every)) if later else after_gap
     return ground.calendar.next_open(max(day, after_gap))
 
 
 def _step_after(rung: Rung, playbook: Playbook) -> Step | None:
-    place = playbook.position(rung.step.id) + 1
-    return playbook.steps[place] if place < len(playbook.steps) else None
+    place = playbook.position(rung.step.id)
+    ladder = (*playbook.shape.early, *playbook.shape.late)
+    return next((playbook.steps[later] for later in sorted(ladder) if later > place), None)

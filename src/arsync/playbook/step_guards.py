@@ -11,10 +11,10 @@ from typing import Final
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage, Rule
 from arsync.domain.money import Money, total
-from arsync.domain.policy import Playbook, Tone
+from arsync.domain.policy import Anchor, Group, Playbook, Tone
 from arsync.domain.states import LIVE, MessageState
 from arsync.playbook.guards import Answer, hold, wait
-from arsync.playbook.ladder import Ladder, Rung
+from arsync.playbook.ladder import TOUCHED, Ladder, Rung
 
 #: After this many days an unsettled message is presumed sent.
 PRESUMED_AFTER: Final = timedelta(days=3)
@@ -48,12 +48,27 @@ def not_due(ground: Ground) -> Answer | None:
     rung = ground.rung
     if rung.day <= ground.today:
         return None
-    day = ground.calendar.next_open(max(rung.day, ground.ladder.gap_ends() or rung.day))
     last = ground.ladder.last_step(rung.anchor)
     after = f"after {last.id}, " if last else ""
-    anchor = f"{rung.anchor.number} fell due on {rung.anchor.due_on}"
-    reason = f"{after}{rung.step.id} comes {rung.step.offset} days after {anchor}"
-    return wait(Rule.NOT_DUE, reason, day)
+    again = last is rung.step and last is not None and last.repeat
+    if again:
+        reason = f"{rung.step.id} comes again {again.every} days after the last time"
+    else:
+        reason = f"{after}{rung.step.id} comes {_counted(rung)}"
+    if ground.ladder.is_moved(rung):
+        reason += f": on {rung.day}, the next business day"
+    return wait(Rule.NOT_DUE, reason + ground.ladder.passed_over(rung.anchor), rung.day)
+
+
+def _counted(rung: Rung) -> str:
+    step, anchor = rung.step, rung.anchor
+    match step.anchor:
+        case Anchor.DUE_DATE:
+            return f"{step.offset} days after {anchor.number} fell due on {anchor.due_on}"
+        case Anchor.INVOICE_DATE:
+            return f"{step.offset} days after {anchor.number} was issued on {anchor.issued_on}"
+        case Anchor.END_OF_MONTH:
+            return f"{step.offset} days after the month in which {anchor.number} fell due, on {anchor.due_on}"
 
 
 def below_minimum(ground: Ground) -> Answer | None:
@@ -69,8 +84,7 @@ def below_minimum(ground: Ground) -> Answer | None:
     more = min((item.due_on for item in ground.upcoming if item.due_on), default=None)
     if more is None:
         return hold(Rule.BELOW_MINIMUM, f"{reason}; nobody need act: it is looked at again when more falls due")
-    day = ground.calendar.next_open(more + timedelta(days=1))
-    return wait(Rule.BELOW_MINIMUM, f"{reason}; more falls due on {more}", day)
+    return wait(Rule.BELOW_MINIMUM, f"{reason}; more falls due on {more}", more + timedelta(days=1))
 
 
 def covered(facts: ChaseFacts, items: Sequence[Item]) -> Answer | None:
@@ -116,10 +130,12 @@ def live_message(facts: ChaseFacts, today: date) -> Answer | None:
     return None
 
 
-def failed_message(facts: ChaseFacts, today: date) -> Answer | None:
-    """What the channel refused for good is a person's, as long as anything it demanded is owed."""
+def failed_message(facts: ChaseFacts, today: date, about: Item | None = None) -> Answer | None:
+    """What the channel refused for good is a person's, as long as anything it demanded is owed; `about` looks only at
+    the messages about one invoice."""
     never_out = (MessageState.SUPERSEDED, MessageState.CANCELLED)
-    message = next((past for past in reversed(facts.history) if past.state not in never_out), None)
+    said = (past for past in reversed(facts.history) if about is None or about.invoice_id in past.invoice_ids)
+    message = next((past for past in said if past.state not in never_out), None)
     if message is None or message.state is not MessageState.FAILED:
         return None
     if not any(item.invoice_id in message.invoice_ids and item.balance for item in facts.items):
@@ -154,7 +170,8 @@ def has_live_message(ground: Ground) -> Answer | None:
 
 def has_failed_message(ground: Ground) -> Answer | None:
     """As `failed_message`."""
-    return failed_message(ground.facts, ground.today)
+    about = ground.rung.anchor if ground.playbook.group is Group.INVOICE else None
+    return failed_message(ground.facts, ground.today, about)
 
 
 def has_unknown_message(ground: Ground) -> Answer | None:
@@ -167,8 +184,48 @@ def gap(ground: Ground) -> Answer | None:
     ends, touch = ground.ladder.gap_ends(), ground.ladder.last_touch()
     if ends is None or touch is None or ground.today >= ends:
         return None
-    reason = f"{touch.step_id} went out on {touch.on}; at least {ground.playbook.gap} days lie between two messages"
-    return wait(Rule.GAP, reason, ground.calendar.next_open(ends))
+    reason = f"{touch_name(touch)} went out on {touch.on}; at least {ground.playbook.gap} days lie between two messages"
+    return wait(Rule.GAP, reason, ends)
+
+
+def touch_name(touch: PastMessage) -> str:
+    """The step, or what a person did."""
+    return f"a person's {touch.step_id}" if touch.by_hand else touch.step_id
+
+
+#: The most messages to one payer are counted over so many days.
+WEEK: Final = 7
+MONTH: Final = 30
+
+
+def payer_cap(ground: Ground) -> Answer | None:
+    """The payer has had as many messages as the playbook allows."""
+    found = [
+        (days[-most] + timedelta(days=span), most, span)
+        for most, span, days in _caps(ground.facts, ground.playbook, ground.today)
+        if len(days) >= most
+    ]
+    if not found:
+        return None
+    ends, most, span = max(found)
+    messages = "message" if most == 1 else "messages"
+    reason = f"{ground.facts.payer_name} has had {most} {messages} in {span} days: enough"
+    return wait(Rule.PAYER_CAP, reason, ground.calendar.next_open(ends))
+
+
+def room(facts: ChaseFacts, playbook: Playbook, today: date) -> int | None:
+    """How many more messages the payer may get today; None where no cap says."""
+    return min((most - len(days) for most, _, days in _caps(facts, playbook, today)), default=None)
+
+
+def _caps(facts: ChaseFacts, playbook: Playbook, today: date) -> list[tuple[int, int, list[date]]]:
+    """Of each cap: how many, in how many days, and the days within it on which the payer heard from us."""
+    caps = playbook.caps
+    if caps.week is None and caps.month is None:
+        return []
+    touched = sorted([*(past.on for past in facts.history if past.state in TOUCHED), *facts.elsewhere])
+    spans = [(most, span) for most, span in ((caps.week, WEEK), (caps.month, MONTH)) if most is not None]
+    return [(most, span, [on for on in touched if (today - on).days < span]) for most, span in spans]
 
 
 def no_recipient(ground: Ground) -> Answer | None:
@@ -217,6 +274,7 @@ STEP: Final[tuple[StepGuard, ...]] = (
     has_failed_message,
     has_unknown_message,
     gap,
+    payer_cap,
     no_recipient,
     no_template,
     no_pay_details,
@@ -227,3 +285,21 @@ STEP: Final[tuple[StepGuard, ...]] = (
 def of_the_step(ground: Ground) -> Answer | None:
     """The first guard that stops the step."""
     return next((answer for guard in STEP if (answer := guard(ground))), None)
+
+
+#: What may stop a thank-you: nothing is asked for any more.
+THANKS: Final[tuple[StepGuard, ...]] = (
+    has_live_message,
+    has_failed_message,
+    has_unknown_message,
+    gap,
+    payer_cap,
+    no_recipient,
+    no_template,
+    closed_today,
+)
+
+
+def of_the_thanks(ground: Ground) -> Answer | None:
+    """The first guard that stops a thank-you."""
+    return next((answer for guard in THANKS if (answer := guard(ground))), None)

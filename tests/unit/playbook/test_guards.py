@@ -12,7 +12,7 @@ import pytest
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Plan, Rule
 from arsync.domain.documents import Contact, ContactRole, InvoiceState
-from arsync.domain.policy import Playbook, StepChannel, StepMode, Tone
+from arsync.domain.policy import Caps, Playbook, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision, Health, HoldKind, MessageState
 from arsync.playbook.plan import plan
 from arsync.testing.builders import (
@@ -111,11 +111,12 @@ CASES: list[Case] = [
     (message(MessageState.FAILED), Rule.FAILED_MESSAGE, HOLD, None, "refused by the channel"),
     (message(MessageState.UNKNOWN), Rule.UNKNOWN_MESSAGE, HOLD, "07-17", "nobody knows whether firm of 2026-07-14"),
     (changed(history=(past("friendly", "07-11"),)), Rule.GAP, WAIT, "07-16", "friendly went out on 2026-07-11"),
+    (changed(elsewhere=(day("07-09"), day("07-10"))), Rule.PAYER_CAP, WAIT, "07-16", "has had 2 messages in 7 days"),
     (changed(recipients=()), Rule.NO_RECIPIENT, HOLD, None, "no usable e-mail address"),
     (changed(locale="fi"), Rule.NO_TEMPLATE, HOLD, None, "no templates in 'fi'"),
     (connected(pay_currencies=frozenset({"USD"})), Rule.NO_PAY_DETAILS, HOLD, None, "no bank details for EUR"),
 ]
-MINIMUM = a_playbook(minimum={"EUR": "10.00"})
+MINIMUM = replace(a_playbook(minimum={"EUR": "10.00"}), caps=Caps(week=2))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case[1].value}-{number}" for number, case in enumerate(CASES)])
@@ -296,6 +297,10 @@ def test_a_refused_message_about_what_has_been_paid_since_stops_nothing() -> Non
 
 
 def test_a_closed_day_says_when_it_goes_on() -> None:
+    """07-14 is a holiday, and the day of firm: it comes on 07-15. Where its day had come before, it waits for it."""
     calendar = Calendar(frozenset(range(5)), frozenset({TODAY}))
     verdict = verdict_of(plan(firm_day(), a_playbook(), calendar, TODAY))
-    assert (verdict.rule, verdict.next_on) == (Rule.CALENDAR, day("07-15"))
+    assert (verdict.rule, verdict.next_on) == (Rule.NOT_DUE, day("07-15"))
+    assert "on 2026-07-15, the next business day" in verdict.reason
+    late = verdict_of(plan(firm_day(items=(an_item(due="06-29"),)), a_playbook(), calendar, TODAY))
+    assert (late.rule, late.next_on) == (Rule.CALENDAR, day("07-15"))
