@@ -28,9 +28,13 @@ class Problems:
         self.file = file
         self._found: list[Problem] = []
 
-    def add(self, line: int, message: str, suggestion: str | None = None, *, file: str | None = None) -> None:
-        """Notes a problem; `file` where it is in another file than the playbook."""
-        self._found.append(Problem(file or self.file, line, message, suggestion))
+    def add(
+        self, line: int, message: str, suggestion: str | None = None, *, file: str | None = None, once: bool = False
+    ) -> None:
+        """Notes a problem; `file` where it is not the playbook, `once` where it may be noted already."""
+        problem = Problem(file or self.file, line, message, suggestion)
+        if not (once and problem in self._found):
+            self._found.append(problem)
 
     def __bool__(self) -> bool:
         return bool(self._found)

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, TemplateSyntaxError, meta
+from jinja2 import TemplateSyntaxError, meta
 
 from arsync.domain.policy import Playbook
-from arsync.playbook.problems import Problems
+from arsync.playbook import variables
+from arsync.playbook.problems import Problems, nearest
 
 #: Every template comes in this locale; others may follow, each for all templates of a playbook.
 REQUIRED_LOCALE: Final = "en"
@@ -58,7 +59,9 @@ def check(names: Iterable[str], folder: Path, problems: Problems, lines: dict[st
                     used.append(path)
                 else:
                     problems.add(lines[name], f"template {name!r} has no file {folder.name}/{path.name}")
-    return _with_parts(used, folder, problems)
+    whole = _with_parts(used, folder, problems)
+    _check_names(used, folder, problems)
+    return whole
 
 
 def digest(paths: Iterable[Path], folder: Path) -> list[list[str]]:
@@ -66,9 +69,23 @@ def digest(paths: Iterable[Path], folder: Path) -> list[list[str]]:
     return [[str(path.relative_to(folder)), hashlib.sha256(path.read_bytes()).hexdigest()] for path in sorted(paths)]
 
 
+def _check_names(used: Iterable[Path], folder: Path, problems: Problems) -> None:
+    """Every name in the templates is one that a rendering has; all languages have the same words."""
+    languages = {match["locale"] for path in used if (match := _FILE.fullmatch(path.name))}
+    words = {language: variables.words_of(folder / f"_words.{language}.j2") for language in languages}
+    every = frozenset[str]().union(*words.values())
+    for language, own in sorted(words.items()):
+        for missing in sorted(every - own):
+            said = f"the word {missing!r} is missing: other languages have it"
+            problems.add(1, said, nearest(missing, own), file=f"{folder.name}/_words.{language}.j2", once=True)
+    for path in used:
+        match = _FILE.fullmatch(path.name)
+        assert match
+        variables.check(path, folder, every, problems)
+
+
 def _with_parts(used: Iterable[Path], folder: Path, problems: Problems) -> list[Path]:
     """The files and those they extend, include or import, each once."""
-    syntax = Environment(autoescape=True)
     files: dict[Path, None] = {}
     queue = deque(used)
     while queue:
@@ -79,12 +96,15 @@ def _with_parts(used: Iterable[Path], folder: Path, problems: Problems) -> list[
         where = f"{folder.name}/{path.name}"
         try:
             text = path.read_text(encoding="utf-8")
-            parts = list(meta.find_referenced_templates(syntax.parse(text)))
+            parts = list(meta.find_referenced_templates(variables.parsed(text).tree))
         except TemplateSyntaxError as error:
             problems.add(error.lineno, f"not a template: {error.message}", file=where)
             continue
         except (OSError, UnicodeDecodeError) as error:
             problems.add(1, f"cannot be read: {error}", file=where)
+            continue
+        except RecursionError:
+            problems.add(1, "not a template: nested too deeply", file=where)
             continue
         if _FILE.fullmatch(path.name) and path.name.endswith(".txt.j2") and not _has_subject(text):
             problems.add(1, "the first line must be the subject: 'Subject: ...'", file=where)

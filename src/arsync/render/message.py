@@ -46,7 +46,8 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
 
     jinja = _environment(templates.resolve())
     values = _named(view(intent, letterhead, locale))
-    values["words"] = words(jinja, f"_words.{language}.j2")
+    shared = f"_words.{language}.j2"
+    values["words"] = words(jinja, shared) if (templates / shared).is_file() else {}
 
     name = f"{intent.step.template}.{language}.txt.j2"
     first, _, rest = run(jinja, name, values).lstrip().partition("\n")
@@ -62,13 +63,12 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
 
 
 def locales(template: str, templates: Path) -> frozenset[str]:
-    """The languages in which that template can be rendered: text, HTML and shared words are all there."""
+    """The languages in which that template can be rendered: text and HTML are there."""
     return frozenset(
         language
         for path in templates.glob(f"{template}.*.txt.j2")
         if (language := path.name.removeprefix(f"{template}.").removesuffix(".txt.j2"))
         and (templates / f"{template}.{language}.html.j2").is_file()
-        and (templates / f"_words.{language}.j2").is_file()
     )
 
 
