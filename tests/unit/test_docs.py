@@ -24,8 +24,8 @@ from pydantic import BaseModel
 
 from arsync.cli.app import program
 from arsync.domain import chase, people, states
+from arsync.playbook import limits_section, match_section, step_section
 from arsync.playbook import load as playbook
-from arsync.playbook import match_section
 from arsync.sandbox.faults import FaultKind
 from arsync.sandbox.server import build_world
 from arsync.settings.model import KEYS as SETTINGS
@@ -226,7 +226,10 @@ PLAYBOOK_KEYS = {
     "match": match_section.MATCH_KEYS,
     "match: invoice": match_section.INVOICE_KEYS,
     "window": playbook.WINDOW_KEYS,
-    "A step": playbook.STEP_KEYS,
+    "caps": limits_section.CAP_KEYS,
+    "A step": step_section.STEP_KEYS,
+    "repeat": step_section.REPEAT_KEYS,
+    "end": limits_section.END_KEYS,
 }
 
 
@@ -237,7 +240,11 @@ def test_every_key_of_a_playbook_is_documented_and_no_other(part: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [playbook.CHANNELS, playbook.TONES, playbook.MODES, playbook.BACKLOGS, playbook.REANCHORS]
+    "words",
+    [
+        *(step_section.CHANNELS, step_section.TONES, step_section.MODES, step_section.ACTS, step_section.ANCHORS),
+        *(step_section.HAPPENINGS, playbook.BACKLOGS, playbook.REANCHORS, playbook.GROUPS),
+    ],
 )
 def test_every_word_that_a_key_may_have_is_documented(words: Iterable[str]) -> None:
     assert set(words) <= in_code(read(DOCS / "playbook.md"))

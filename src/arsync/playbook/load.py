@@ -6,11 +6,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import time
 from decimal import Decimal
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -18,33 +17,31 @@ import yaml
 from babel.core import get_global
 
 from arsync.domain.money import amount
-from arsync.domain.policy import Backlog, Playbook, Reanchor, SendWindow, Step, StepChannel, StepMode, Tone
+from arsync.domain.policy import Act, Anchor, Backlog, Caps, Group, Playbook, Reanchor, SendWindow, Step
 from arsync.playbook import templates
+from arsync.playbook.limits_section import read_caps, read_end
 from arsync.playbook.match_section import canonical, read_match
 from arsync.playbook.nodes import Section, compose, entries, line
 from arsync.playbook.problems import Problem, Problems, nearest
+from arsync.playbook.step_checks import check_steps
+from arsync.playbook.step_section import ANCHORS, SLUG, StepDraft, read_steps
 
-KEYS: Final = ("name", "match", "do_nothing", "gap", "minimum", "backlog", "reanchor", "window", "steps")
+KEYS: Final = (
+    "name", "match", "do_nothing", "gap", "minimum", "backlog", "reanchor", "group", "anchor", "caps",
+    "window", "steps", "end",
+)  # fmt: skip
 REQUIRED: Final = ("name", "gap", "window", "steps")
 #: The keys of a playbook that says never to chase.
 NOTHING_KEYS: Final = ("name", "match", "do_nothing")
 NOTHING_REQUIRED: Final = ("name", "do_nothing")
 WINDOW_KEYS: Final = ("weekdays", "opens", "closes")
-STEP_KEYS: Final = ("id", "offset", "channel", "tone", "template", "mode")
-STEP_REQUIRED: Final = ("id", "offset", "channel", "tone", "template")
-SLUG: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
 AMOUNT: Final = r"[0-9]+(\.[0-9]{1,4})?"
 WEEKDAYS: Final = {name: day for day, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
-CHANNELS: Final = {channel.value: channel for channel in StepChannel}
-TONES: Final = {tone.name.lower(): tone for tone in Tone}
-MODES: Final = {mode.value: mode for mode in StepMode}
 BACKLOGS: Final = {backlog.value: backlog for backlog in Backlog}
+GROUPS: Final = {group.value: group for group in Group}
 REANCHORS: Final = {reanchor.value: reanchor for reanchor in Reanchor}
 GAP_BOUNDS: Final = (1, 365)
-OFFSET_BOUNDS: Final = (-365, 3650)
 LONGEST_REASON: Final = 300
-#: How many milder messages come before one that names consequences.
-MILDER_BEFORE_FINAL: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +91,6 @@ class _Draft:
     files: list[Path]
 
 
-@dataclass(frozen=True, slots=True)
-class _StepDraft:
-    """A step as far as it could be read, with the lines to point at."""
-
-    section: Section
-    id: str | None
-    offset: int | None
-    channel: StepChannel | None
-    tone: Tone | None
-    template: str | None
-    mode: StepMode | None
-
-    def step(self) -> Step | None:
-        if self.id is None or self.offset is None or self.channel is None or self.tone is None or self.template is None:
-            return None
-        return Step(self.id, self.offset, self.channel, self.tone, self.template, self.mode)
-
-
 def _does_nothing(node: yaml.MappingNode, problems: Problems) -> _Draft | None:
     """The playbook of those who are never chased; None where it is an ordinary one."""
     if not any(isinstance(key, yaml.ScalarNode) and key.value == "do_nothing" for key, _value in node.value):
@@ -137,10 +116,10 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
     backlog = root.choice("backlog", BACKLOGS) or Backlog.AGE_STEP
     reanchor = root.choice("reanchor", REANCHORS) or Reanchor.FIT_AGE
     window = _window(root, problems)
-    drafts = list(_steps(root, problems))
-    _check_ids(drafts, problems)
-    _check_offsets(drafts, problems)
-    _check_tones(drafts, problems)
+    group = root.choice("group", GROUPS) or Group.PAYER
+    caps, end = read_caps(root, problems), read_end(root, problems)
+    drafts = list(read_steps(root, problems, root.choice("anchor", ANCHORS) or Anchor.DUE_DATE))
+    check_steps(drafts, group, gap, end, problems)
     files = _check_templates(drafts, folder, problems)
     steps = tuple(step for step in (draft.step() for draft in drafts) if step)
     if name is None or gap is None or window is None or not steps:
@@ -155,6 +134,9 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
             reanchor=reanchor,
             window=window,
             steps=steps,
+            group=group,
+            caps=caps,
+            end=end,
             match=match,
         ),
         files,
@@ -208,64 +190,7 @@ def _window(root: Section, problems: Problems) -> SendWindow | None:
     return SendWindow(frozenset(day for day in days if day is not None), opens, closes)
 
 
-def _steps(root: Section, problems: Problems) -> Iterator[_StepDraft]:
-    for number, node in enumerate(root.listing("steps") or (), start=1):
-        if not isinstance(node, yaml.MappingNode):
-            problems.add(line(node), f"step {number} must be a mapping of keys: {', '.join(STEP_KEYS)}")
-            continue
-        section = Section(node, f"step {number}", problems, known=STEP_KEYS, required=STEP_REQUIRED)
-        yield _StepDraft(
-            section=section,
-            id=section.slug("id", SLUG),
-            offset=section.whole("offset", *OFFSET_BOUNDS),
-            channel=section.choice("channel", CHANNELS),
-            tone=section.choice("tone", TONES),
-            template=section.slug("template", SLUG),
-            mode=section.choice("mode", MODES),
-        )
-
-
-def _check_ids(drafts: Sequence[_StepDraft], problems: Problems) -> None:
-    seen: dict[str, int] = {}
-    for draft in drafts:
-        if draft.id is None:
-            continue
-        here = draft.section.line_of("id")
-        if draft.id in seen:
-            problems.add(here, f"the step id {draft.id!r} is used twice, first on line {seen[draft.id]}")
-        seen.setdefault(draft.id, here)
-
-
-def _check_offsets(drafts: Sequence[_StepDraft], problems: Problems) -> None:
-    for before, after in pairwise(draft for draft in drafts if draft.offset is not None):
-        assert before.offset is not None
-        assert after.offset is not None
-        if after.offset <= before.offset:
-            problems.add(
-                after.section.line_of("offset"),
-                f"offsets must rise from step to step: {after.offset} does not come after {before.offset}",
-            )
-
-
-def _check_tones(drafts: Sequence[_StepDraft], problems: Problems) -> None:
-    milder = 0
-    for draft in drafts:
-        late = draft.offset is None or draft.offset > 0
-        here = draft.section.line_of("tone")
-        if draft.tone is not None and not late and draft.tone > Tone.COURTESY:
-            # A sign written the wrong way round must not send a final notice before anything is due.
-            written = draft.tone.name.lower()
-            problems.add(here, f"on or before the due date only the tone courtesy is possible, not {written}")
-        if draft.tone is Tone.COURTESY and late and draft.offset is not None:
-            problems.add(here, "the tone courtesy is for steps on or before the due date: offset 0 or negative")
-        if draft.tone is Tone.FINAL and milder < MILDER_BEFORE_FINAL:
-            problems.add(here, f"a final step must come after two milder ones past the due date; there are {milder}")
-        milder += draft.tone in (Tone.FRIENDLY, Tone.FIRM)
-        if draft.channel is StepChannel.CALL and draft.mode not in (None, StepMode.TASK):
-            problems.add(draft.section.line_of("mode"), "a call is a person's task: its mode is task, or left out")
-
-
-def _check_templates(drafts: Sequence[_StepDraft], folder: Path, problems: Problems) -> list[Path]:
+def _check_templates(drafts: Sequence[StepDraft], folder: Path, problems: Problems) -> list[Path]:
     there = templates.known(folder)
     lines: dict[str, int] = {}
     for draft in drafts:
@@ -288,6 +213,9 @@ def _version(playbook: Playbook, files: Sequence[Path], folder: Path) -> str:
         # What is not written is not in the hash: a key that arsync learns later changes no version.
         **({} if playbook.match is None else {"match": canonical(playbook.match)}),
         **({} if playbook.nothing is None else {"nothing": playbook.nothing}),
+        **({} if playbook.group is Group.PAYER else {"group": playbook.group}),
+        **({} if playbook.caps == Caps() else {"caps": astuple(playbook.caps)}),
+        **({} if playbook.end is None else {"end": astuple(playbook.end)}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -304,6 +232,23 @@ def _canonical(playbook: Playbook) -> Mapping[str, object]:
         "reanchor": playbook.reanchor,
         "window": [sorted(playbook.window.weekdays), clock(playbook.window.opens), clock(playbook.window.closes)],
         "steps": [
-            [step.id, step.offset, step.channel, step.tone.name, step.template, step.mode] for step in playbook.steps
+            [step.id, step.offset, step.channel, step.tone.name, step.template, step.mode, *_special(step)]
+            for step in playbook.steps
         ],
     }
+
+
+def _special(step: Step) -> list[dict[str, object]]:
+    """What few steps have; nothing where it has nothing of it."""
+    written: dict[str, object] = {}
+    if step.anchor is not Anchor.DUE_DATE:
+        written["anchor"] = step.anchor
+    if step.act is not Act.REMIND:
+        written["act"] = step.act
+    if step.repeat is not None:
+        written["repeat"] = astuple(step.repeat)
+    if step.when:
+        written["when"] = sorted(step.when)
+    if step.unless:
+        written["unless"] = sorted(step.unless)
+    return [written] if written else []

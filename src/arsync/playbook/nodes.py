@@ -95,14 +95,18 @@ class Section:
                 problems.add(line(value), f"{name}: {key} is empty")
             else:
                 self._values[key] = value
-        present = {key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+        self._written = {key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
         for key in required:
-            if key not in present:
+            if key not in self._written:
                 problems.add(self.line, f"{name} needs the key {key!r}")
 
     def node(self, key: str) -> yaml.Node | None:
         """What was written under that key, None where nothing was."""
         return self._values.get(key)
+
+    def is_written(self, key: str) -> bool:
+        """Whether anything was written under that key, fitting or not."""
+        return key in self._written
 
     def line_of(self, key: str) -> int:
         """The line of a key's value; the section's own where it is absent."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from arsync.playbook import load, match_section
+from arsync.playbook import limits_section, load, match_section, step_section
 
 
 def schema() -> dict[str, Any]:
@@ -42,6 +42,19 @@ def schema() -> dict[str, Any]:
                 load.BACKLOGS, "What happens to invoices that were long overdue when the chase began.", "age_step"
             ),
             "reanchor": _choice(load.REANCHORS, "Where the ladder goes on when its oldest invoice is paid.", "fit_age"),
+            "group": _choice(load.GROUPS, "What one message is about: all of a payer, or one invoice.", "payer"),
+            "anchor": _choice(step_section.ANCHORS, "The day that offsets count from.", "due_date"),
+            "caps": {
+                "type": "object",
+                "description": "The most messages; what a person did by hand counts.",
+                "additionalProperties": False,
+                "minProperties": 1,
+                "properties": {
+                    "week": _whole(limits_section.CAP_BOUNDS, "To one payer in 7 days."),
+                    "month": _whole(limits_section.CAP_BOUNDS, "To one payer in 30 days."),
+                    "mailbox": _whole(limits_section.MAILBOX_BOUNDS, "To all payers of a company in one day."),
+                },
+            },
             "window": {
                 "type": "object",
                 "description": "When messages may leave, in the company's local time, on the payer's business days.",
@@ -59,6 +72,17 @@ def schema() -> dict[str, Any]:
                 "description": "The ladder; offsets rise from step to step.",
                 "items": _step(),
             },
+            "end": {
+                "type": "object",
+                "description": "What a person is asked to do when the ladder is done.",
+                "additionalProperties": False,
+                "required": list(limits_section.END_REQUIRED),
+                "properties": {
+                    "id": _slug("Its name."),
+                    "mode": _choice(limits_section.END_MODES, "A person's task."),
+                    "says": {"type": "string", "minLength": 1, "maxLength": limits_section.LONGEST_SAYING},
+                },
+            },
         },
     }
 
@@ -72,16 +96,37 @@ def _step() -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": list(load.STEP_REQUIRED),
+        "required": list(step_section.STEP_REQUIRED),
         "properties": {
             "id": _slug("Its lasting name: messages are remembered by it, so renaming it makes it a new step."),
-            "offset": _whole(load.OFFSET_BOUNDS, "Days relative to the due date; negative is before it."),
-            "channel": _choice(load.CHANNELS, "How it reaches the payer; a call is a task for a person."),
-            "tone": _choice(load.TONES, "How hard it speaks; a final step needs two milder ones before it."),
+            "act": _choice(step_section.ACTS, "What it does.", "remind"),
+            "offset": _whole(step_section.OFFSET_BOUNDS, "Days after the anchor; negative is before. No thank-you's."),
+            "anchor": _choice(step_section.ANCHORS, "The day its offset counts from. Absent: as the playbook says."),
+            "channel": _choice(step_section.CHANNELS, "How it reaches the payer; all but an email is a task."),
+            "tone": _choice(step_section.TONES, "How hard it speaks; a final step needs two milder ones before it."),
             "template": _slug("templates/<template>.<locale>.html.j2 and .txt.j2 beside the playbook."),
-            "mode": _choice(load.MODES, "Who lets it go out. Absent: as the connection says; a call is a task."),
+            "mode": _choice(step_section.MODES, "Who lets it go out. Absent: as the company's settings say."),
+            "repeat": {
+                "type": "object",
+                "description": "It is taken again, until its end or until the next step comes.",
+                "additionalProperties": False,
+                "required": list(step_section.REPEAT_REQUIRED),
+                "oneOf": [{"required": ["times"]}, {"required": ["until"]}],
+                "properties": {
+                    "every": _whole(step_section.EVERY_BOUNDS, "Days after the last time."),
+                    "times": _whole(step_section.TIMES_BOUNDS, "So many times more."),
+                    "until": _whole(step_section.OFFSET_BOUNDS, "Not later than so many days after the anchor."),
+                },
+            },
+            "when": _happenings("An answer: taken once where one of these has happened since the ladder's last step."),
+            "unless": _happenings("Left out where one of these has happened since the ladder's last step."),
         },
     }
+
+
+def _happenings(description: str) -> dict[str, Any]:
+    one = {"enum": list(step_section.HAPPENINGS)}
+    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}], "description": description}
 
 
 def _match() -> dict[str, Any]:
@@ -155,7 +200,7 @@ def _any_of(description: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _slug(description: str) -> dict[str, Any]:
-    return {"type": "string", "pattern": f"^{load.SLUG}$", "maxLength": 40, "description": description}
+    return {"type": "string", "pattern": f"^{step_section.SLUG}$", "maxLength": 40, "description": description}
 
 
 def _whole(bounds: tuple[int, int], description: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from arsync.playbook import load as loader
 from arsync.playbook.load import load
 from arsync.playbook.problems import Problem
 from arsync.playbook.schema import schema, schema_text
+from arsync.playbook.step_section import STEP_KEYS
 from arsync.playbook.templates import locales
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
@@ -101,7 +102,7 @@ window: {weekdays: [mon, tusday], opens: 17:00, closes: 9:00}
 steps:
   - {id: one, offset: 3, channel: emial, tone: friendly, template: frendly}
   - {id: one, offset: 3, channel: email, tone: frim, template: friendly}
-  - {offset: 2.5, channel: email, tone: final, template: friendly, colour: red}
+  - {offset: 2.5, channel: email, tone: final, template: friendly, zzz: red}
   - four
 """
     assert problems(folder, text) == [
@@ -123,11 +124,11 @@ steps:
         "plain.yaml:9: step 2: tone must be one of courtesy, friendly, firm, final, not 'frim' (did you mean 'firm'?)",
         "plain.yaml:9: the step id 'one' is used twice, first on line 8",
         "plain.yaml:9: offsets must rise from step to step: 3 does not come after 3",
-        "plain.yaml:10: step 3 has no key 'colour'",
+        "plain.yaml:10: step 3 has no key 'zzz'",
         "plain.yaml:10: step 3 needs the key 'id'",
         "plain.yaml:10: step 3: offset must be a whole number from -365 to 3650, not '2.5'",
         "plain.yaml:10: a final step must come after two milder ones past the due date; there are 1",
-        "plain.yaml:11: step 4 must be a mapping of keys: id, offset, channel, tone, template, mode",
+        "plain.yaml:11: step 4 must be a mapping of keys: " + ", ".join(STEP_KEYS),
     ]
 
 
@@ -300,7 +301,8 @@ def test_the_version_does_not_depend_on_where_the_files_are(
 
 
 def test_the_shipped_schema_is_the_codes() -> None:
-    """Regenerate: python -c 'from arsync.playbook.schema import schema_text; print(schema_text(), end="")'."""
+    """Regenerate: python -c 'from arsync.playbook.step_section import STEP_KEYS
+    from arsync.playbook.schema import schema_text; print(schema_text(), end="")'."""
     assert (PLAYBOOKS / "playbook.schema.json").read_text() == schema_text()
 
 
@@ -308,7 +310,7 @@ def test_schema_and_loader_know_the_same_keys() -> None:
     properties = schema()["properties"]
     assert tuple(properties) == loader.KEYS
     assert tuple(properties["window"]["properties"]) == loader.WINDOW_KEYS
-    assert tuple(properties["steps"]["items"]["properties"]) == loader.STEP_KEYS
+    assert tuple(properties["steps"]["items"]["properties"]) == STEP_KEYS
 
 
 @pytest.mark.parametrize("text", [GOOD, (PLAYBOOKS / "standard.yaml").read_text()], ids=["good", "standard"])

@@ -1,0 +1,42 @@
+"""What bounds a whole playbook: its caps and its named end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from arsync.domain.policy import Caps, End
+from arsync.playbook.nodes import Section
+from arsync.playbook.problems import Problems
+from arsync.playbook.step_section import SLUG
+
+CAP_KEYS: Final = ("week", "month", "mailbox")
+CAP_BOUNDS: Final = (1, 1000)
+MAILBOX_BOUNDS: Final = (1, 100_000)
+END_KEYS: Final = ("id", "mode", "says")
+END_REQUIRED: Final = ("id", "says")
+END_MODES: Final = {"task": True}
+LONGEST_SAYING: Final = 300
+
+
+def read_caps(root: Section, problems: Problems) -> Caps:
+    """The caps; none where none are written."""
+    node = root.mapping("caps")
+    if node is None:
+        return Caps()
+    section = Section(node, "caps", problems, known=CAP_KEYS, required=())
+    week, month = section.whole("week", *CAP_BOUNDS), section.whole("month", *CAP_BOUNDS)
+    if week is not None and month is not None and month < week:
+        message = f"caps: {month} in a month are fewer than {week} in a week: the cap by week never counts"
+        problems.add(section.line_of("month"), message)
+    return Caps(week, month, section.whole("mailbox", *MAILBOX_BOUNDS))
+
+
+def read_end(root: Section, problems: Problems) -> End | None:
+    """What a person is asked to do when the ladder is done; None where nothing is written."""
+    node = root.mapping("end")
+    if node is None:
+        return None
+    section = Section(node, "end", problems, known=END_KEYS, required=END_REQUIRED)
+    section.choice("mode", END_MODES)  # a person's task, and nothing else: written so that it can be read aloud
+    name, says = section.slug("id", SLUG), section.text("says", LONGEST_SAYING)
+    return End(name, says) if name and says else None

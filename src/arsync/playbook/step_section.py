@@ -1,0 +1,119 @@
+"""The `steps` of a playbook file, each as far as it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import yaml
+
+from arsync.domain.policy import Act, Anchor, Happening, Repeat, Step, StepChannel, StepMode, Tone
+from arsync.playbook.nodes import Section, line
+from arsync.playbook.problems import Problems
+
+STEP_KEYS: Final = (
+    "id", "act", "offset", "anchor", "channel", "tone", "template", "mode", "repeat", "when", "unless",
+)  # fmt: skip
+#: `offset` as well, but of a thank-you.
+STEP_REQUIRED: Final = ("id", "channel", "tone", "template")
+REPEAT_KEYS: Final = ("every", "times", "until")
+REPEAT_REQUIRED: Final = ("every",)
+SLUG: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
+ACTS: Final = {act.value: act for act in Act}
+ANCHORS: Final = {anchor.value: anchor for anchor in Anchor}
+CHANNELS: Final = {channel.value: channel for channel in StepChannel}
+TONES: Final = {tone.name.lower(): tone for tone in Tone}
+MODES: Final = {mode.value: mode for mode in StepMode}
+HAPPENINGS: Final = {happening.value: happening for happening in Happening}
+OFFSET_BOUNDS: Final = (-365, 3650)
+EVERY_BOUNDS: Final = (1, 365)
+TIMES_BOUNDS: Final = (1, 52)
+
+
+@dataclass(frozen=True, slots=True)
+class StepDraft:
+    """A step as far as it could be read, with the lines to point at."""
+
+    section: Section
+    id: str | None
+    act: Act
+    offset: int | None
+    anchor: Anchor
+    channel: StepChannel | None
+    tone: Tone | None
+    template: str | None
+    mode: StepMode | None
+    repeat: Repeat | None
+    when: frozenset[Happening]
+    unless: frozenset[Happening]
+
+    @property
+    def is_on_ladder(self) -> bool:
+        """Whether it is one of the steps that follow one another by their days."""
+        return self.act is not Act.THANK_YOU and self.section.node("when") is None
+
+    def step(self) -> Step | None:
+        """The step; None where anything that it needs is missing."""
+        offset = 0 if self.act is Act.THANK_YOU else self.offset
+        if self.id is None or offset is None or self.channel is None or self.tone is None or self.template is None:
+            return None
+        return Step(
+            id=self.id, offset=offset, channel=self.channel, tone=self.tone, template=self.template, mode=self.mode,
+            anchor=self.anchor, act=self.act, repeat=self.repeat, when=self.when, unless=self.unless,
+        )  # fmt: skip
+
+
+def read_steps(root: Section, problems: Problems, anchor: Anchor) -> Iterator[StepDraft]:
+    """Each step of the playbook; `anchor` is that of a step that names none."""
+    for number, node in enumerate(root.listing("steps") or (), start=1):
+        name = f"step {number}"
+        if not isinstance(node, yaml.MappingNode):
+            problems.add(line(node), f"{name} must be a mapping of keys: {', '.join(STEP_KEYS)}")
+            continue
+        section = Section(node, name, problems, known=STEP_KEYS, required=STEP_REQUIRED)
+        act = section.choice("act", ACTS) or Act.REMIND
+        if act is not Act.THANK_YOU and not section.is_written("offset"):
+            problems.add(section.line, f"{name} needs the key 'offset'")
+        yield StepDraft(
+            section=section,
+            id=section.slug("id", SLUG),
+            act=act,
+            offset=section.whole("offset", *OFFSET_BOUNDS),
+            anchor=section.choice("anchor", ANCHORS) or anchor,
+            channel=section.choice("channel", CHANNELS),
+            tone=section.choice("tone", TONES),
+            template=section.slug("template", SLUG),
+            mode=section.choice("mode", MODES),
+            repeat=_repeat(section, name, problems),
+            when=_happenings(section, "when"),
+            unless=_happenings(section, "unless"),
+        )
+
+
+def _repeat(step: Section, name: str, problems: Problems) -> Repeat | None:
+    node = step.mapping("repeat")
+    if node is None:
+        return None
+    section = Section(node, f"{name}: repeat", problems, known=REPEAT_KEYS, required=REPEAT_REQUIRED)
+    every = section.whole("every", *EVERY_BOUNDS)
+    times, until = section.whole("times", *TIMES_BOUNDS), section.whole("until", *OFFSET_BOUNDS)
+    ends = [key for key in ("times", "until") if section.is_written(key)]
+    if not ends:
+        message = f"{name}: a repeat needs an end: times (how often more) or until (days after the anchor)"
+        problems.add(section.line, message)
+    elif len(ends) > 1:
+        problems.add(section.line, f"{name}: a repeat has one end: either times or until")
+    if every is None or (times is None) == (until is None):
+        return None
+    return Repeat(every, times, until)
+
+
+def _happenings(step: Section, key: str) -> frozenset[Happening]:
+    """One of the things that can happen, or a list of them."""
+    node = step.node(key)
+    if node is None:
+        return frozenset()
+    nodes = step.listing(key) or () if isinstance(node, yaml.SequenceNode) else (node,)
+    found = [step.one_of(key, one, HAPPENINGS) for one in nodes]
+    return frozenset(happening for happening in found if happening is not None)
