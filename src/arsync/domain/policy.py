@@ -9,6 +9,7 @@ from datetime import date, time
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
+from arsync.domain.calendar import Blackout
 from arsync.domain.matching import Match
 
 
@@ -100,13 +101,26 @@ class Reanchor(StrEnum):
     RESTART = "restart"  # at the first step
 
 
+class Observed(StrEnum):
+    """Whose public holidays are no business days."""
+
+    BOTH = "both"
+    CUSTOMER = "customer"
+    COMPANY = "company"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class SendWindow:
-    """When messages may leave: the company's local time, on the payer's business days."""
+    """When messages may leave, on the payer's business days; in the customer's local time where that is known and
+    `by_customer`, else in the company's."""
 
     weekdays: frozenset[int]  # Monday is 0
     opens: time
     closes: time
+    by_customer: bool = True
+    holidays: Observed = Observed.BOTH
+    blackouts: tuple[Blackout, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
