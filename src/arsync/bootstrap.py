@@ -18,6 +18,7 @@ from arsync.channel.file import FileChannel
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
 from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consenting, Limits, Linked
+from arsync.domain.calendar import closed_days
 from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.policy import Playbook, StepChannel, StepMode
@@ -226,6 +227,8 @@ class App:
             max_per_run=self.settings.safety.max_messages_per_run,
             max_staleness=self.settings.safety.max_staleness,
             breaker_factor=self.settings.safety.breaker_factor,
+            region=company.region,
+            closed=tuple(closed_days(line) for line in company.closed),
             pay_links=company.pay_links == "on",
         )
 

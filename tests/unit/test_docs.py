@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from arsync.cli.app import program
 from arsync.domain import chase, people, states
-from arsync.playbook import limits_section, match_section, step_section
+from arsync.playbook import limits_section, match_section, step_section, windows
 from arsync.playbook import load as playbook
 from arsync.sandbox.faults import FaultKind
 from arsync.sandbox.server import build_world
@@ -225,7 +225,8 @@ PLAYBOOK_KEYS = {
     "The playbook": playbook.KEYS,
     "match": match_section.MATCH_KEYS,
     "match: invoice": match_section.INVOICE_KEYS,
-    "window": playbook.WINDOW_KEYS,
+    "window": windows.KEYS,
+    "window: blackout": windows.BLACKOUT_KEYS,
     "caps": limits_section.CAP_KEYS,
     "A step": step_section.STEP_KEYS,
     "repeat": step_section.REPEAT_KEYS,
@@ -244,6 +245,7 @@ def test_every_key_of_a_playbook_is_documented_and_no_other(part: str) -> None:
     [
         *(step_section.CHANNELS, step_section.TONES, step_section.MODES, step_section.ACTS, step_section.ANCHORS),
         *(step_section.HAPPENINGS, playbook.BACKLOGS, playbook.REANCHORS, playbook.GROUPS),
+        *(windows.ZONES, windows.HOLIDAYS),
     ],
 )
 def test_every_word_that_a_key_may_have_is_documented(words: Iterable[str]) -> None:

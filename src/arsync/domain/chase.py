@@ -43,7 +43,7 @@ class Rule(StrEnum):
     NO_RECIPIENT = "no_recipient"
     NO_TEMPLATE = "no_template"
     NO_PAY_DETAILS = "no_pay_details"  # no bank account for the currency
-    CALENDAR = "calendar"  # not a business day
+    CALENDAR = "calendar"  # no moment of the day is in the customer's send window: a weekend, a holiday, a blackout
     LADDER_DONE = "ladder_done"  # the last step has been taken: a person decides
     CAP = "cap"  # enough for this run
     BREAKER = "breaker"  # far more than usual: a person must look

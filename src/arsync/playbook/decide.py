@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from arsync.channel.mail import mailbox
 from arsync.domain.calendar import Calendar
@@ -61,7 +62,7 @@ def consider(
     for facts in gathered.facts:
         # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
         history = tuple(past for past in facts.history if past.state not in _PENDING)
-        calendar = policy.calendar(on, gathered.countries.get(facts.payer_id))
+        calendar = policy.calendar(gathered.place(facts.payer_id))
         plans.append(_planned(replace(facts, history=history), policy, calendar, on))
     budget = Budget(policy.max_per_run, volume.usual(work, connection.id, before=on), policy.breaker_factor)
     return tuple(admit(plans, budget, sent_before=volume.gone(work, connection.id, on=on)))
@@ -143,7 +144,7 @@ def confirm(
         chase = chases.lock(work, message.chase_id)
         gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
         (facts,) = gathered.facts
-        calendar = policy.calendar(today, gathered.countries.get(facts.payer_id))
+        calendar = policy.calendar(gathered.place(facts.payer_id))
         (answer,) = _described(work, connection.id, policy, (_planned(facts, policy, calendar, today),))
         intent = answer.intent
 
@@ -151,6 +152,10 @@ def confirm(
             verdicts.amend(work, connection.id, chase.id, told.verdicts, run_id=run_id, today=today)
 
         if intent is not None and _still_holds(message, answer, intent, policy):
+            opens = calendar.next_moment(now)
+            if opens is not None:  # the day was right, and the hour is not: it was read again for too long
+                local = opens.astimezone(ZoneInfo(policy.seller.timezone))
+                return _postpone(work, message, f"the send window opens on {local:%Y-%m-%d at %H:%M %Z}", now)
             if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
                 return _LOST
             if message.planned_on != today:
@@ -164,12 +169,7 @@ def confirm(
             return Confirmation.HOLDS, ""
         amend(answer)
         if intent is None and _not_now(work, message, answer):
-            messages.move(
-                work, message.id, MessageState.CLAIMED, MessageState.APPROVED, reason=_why_not(answer), now=now,
-                token=message.claim_token, claim_token=None, claimed_until=None,
-            )  # fmt: skip
-            work.commit()
-            return Confirmation.NOT_NOW, _why_not(answer)
+            return _postpone(work, message, _why_not(answer), now)
         reason = "the facts changed right before it went out" if intent else _why_not(answer)
         moved = messages.move(
             work, message.id, MessageState.CLAIMED, MessageState.SUPERSEDED, reason=reason, now=now,
@@ -194,6 +194,15 @@ def _not_now(work: Work, message: Message, answer: Plan) -> bool:
     said = {verdict.invoice_id: verdict.rule for verdict in answer.verdicts}
     demanded = [item.invoice_id for item in messages.items(work, message.id) if item.demanded]
     return all(said.get(invoice_id) in _NOT_NOW for invoice_id in demanded)
+
+
+def _postpone(work: Work, message: Message, reason: str, now: datetime) -> tuple[Confirmation, str]:
+    messages.move(
+        work, message.id, MessageState.CLAIMED, MessageState.APPROVED, reason=reason, now=now,
+        token=message.claim_token, claim_token=None, claimed_until=None,
+    )  # fmt: skip
+    work.commit()
+    return Confirmation.NOT_NOW, reason
 
 
 def _stop(work: Work, message: Message, reason: str, now: datetime) -> tuple[Confirmation, str]:

@@ -10,13 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from arsync.domain.calendar import Calendar
+from arsync.domain.calendar import Blackout, Calendar
 from arsync.domain.chase import ChaseFacts, ConnectionFacts, Hold, Item, Seller
 from arsync.domain.clock import local_date
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money
-from arsync.domain.policy import Playbook, StepMode
-from arsync.playbook.calendars import calendar_for
+from arsync.domain.policy import Playbook, SendWindow, StepMode
+from arsync.playbook.calendars import House, calendar_for
+from arsync.playbook.places import Place
 from arsync.store import balances, chases, connections, holds, ledger, owners, reminders
 from arsync.store.balances import Account
 from arsync.store.chases import Chase
@@ -43,12 +44,14 @@ class Policy:
     max_per_run: int
     max_staleness: timedelta
     breaker_factor: Decimal
+    region: str | None = None  # where the company is
+    closed: tuple[Blackout, ...] = ()  # days on which the company itself is closed
     pay_links: bool = False  # messages say where each invoice can be paid online, as far as that is known
 
-    def calendar(self, on: date, country: str | None) -> Calendar:
-        """The business days around that day, in the payer's country or the company's."""
-        years = (on.year, on.year + 1)
-        return calendar_for(country or self.country, None, self.playbook.window.weekdays, years)
+    def calendar(self, place: Place, window: SendWindow | None = None) -> Calendar:
+        """When a payer at that place may be written to; the window is the playbook's unless another is given."""
+        house = House(Place(self.country, self.region), self.seller.timezone, self.closed)
+        return calendar_for(place, window or self.playbook.window, house)
 
     def today(self, now: datetime) -> date:
         """The company's calendar day."""
@@ -60,7 +63,11 @@ class Gathered:
     """The facts of every live chase of a connection, and how each payer's calendar is found."""
 
     facts: tuple[ChaseFacts, ...]
-    countries: Mapping[str, str | None]  # payer id -> country
+    places: Mapping[str, Place]  # by payer id
+
+    def place(self, payer_id: str) -> Place:
+        """Where the payer is, as far as that is known."""
+        return self.places.get(payer_id, Place())
 
 
 def gather(
@@ -87,7 +94,8 @@ def gather(
         )
         for one in live
     )
-    return Gathered(facts, {payer_id: payer.country for payer_id, payer in book.payers.items()})
+    places = {payer_id: Place(payer.country, payer.region) for payer_id, payer in book.payers.items()}
+    return Gathered(facts, places)
 
 
 def _connection(work: Work, connection: Connection, policy: Policy, now: datetime) -> ConnectionFacts:

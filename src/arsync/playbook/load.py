@@ -18,7 +18,7 @@ from babel.core import get_global
 
 from arsync.domain.money import amount
 from arsync.domain.policy import Act, Anchor, Backlog, Caps, Group, Playbook, Reanchor, SendWindow, Step
-from arsync.playbook import templates
+from arsync.playbook import templates, windows
 from arsync.playbook.limits_section import read_caps, read_end
 from arsync.playbook.match_section import canonical, read_match
 from arsync.playbook.nodes import Section, compose, entries, line
@@ -34,9 +34,7 @@ REQUIRED: Final = ("name", "gap", "window", "steps")
 #: The keys of a playbook that says never to chase.
 NOTHING_KEYS: Final = ("name", "match", "do_nothing")
 NOTHING_REQUIRED: Final = ("name", "do_nothing")
-WINDOW_KEYS: Final = ("weekdays", "opens", "closes")
 AMOUNT: Final = r"[0-9]+(\.[0-9]{1,4})?"
-WEEKDAYS: Final = {name: day for day, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
 BACKLOGS: Final = {backlog.value: backlog for backlog in Backlog}
 GROUPS: Final = {group.value: group for group in Group}
 REANCHORS: Final = {reanchor.value: reanchor for reanchor in Reanchor}
@@ -115,7 +113,7 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
     minimum = dict(_minimums(root, problems))
     backlog = root.choice("backlog", BACKLOGS) or Backlog.AGE_STEP
     reanchor = root.choice("reanchor", REANCHORS) or Reanchor.FIT_AGE
-    window = _window(root, problems)
+    window = windows.read_window(root, problems)
     group = root.choice("group", GROUPS) or Group.PAYER
     caps, end = read_caps(root, problems), read_end(root, problems)
     drafts = list(read_steps(root, problems, root.choice("anchor", ANCHORS) or Anchor.DUE_DATE))
@@ -172,24 +170,6 @@ def currencies() -> frozenset[str]:
     return frozenset(code for entry in in_use for code, _begin, end, tender in entry if tender and end is None)
 
 
-def _window(root: Section, problems: Problems) -> SendWindow | None:
-    node = root.mapping("window")
-    if node is None:
-        return None
-    section = Section(node, "window", problems, known=WINDOW_KEYS, required=WINDOW_KEYS)
-    days: list[int | None] = [
-        section.one_of("weekdays", entry, WEEKDAYS) for entry in section.listing("weekdays") or ()
-    ]
-    opens, closes = section.clock_time("opens"), section.clock_time("closes")
-    if opens is not None and closes is not None and opens >= closes:
-        problems.add(
-            section.line_of("closes"), f"window: it closes at {closes:%H:%M}, before it opens at {opens:%H:%M}"
-        )
-    if opens is None or closes is None or not days:
-        return None
-    return SendWindow(frozenset(day for day in days if day is not None), opens, closes)
-
-
 def _check_templates(drafts: Sequence[StepDraft], folder: Path, problems: Problems) -> list[Path]:
     there = templates.known(folder)
     lines: dict[str, int] = {}
@@ -230,7 +210,7 @@ def _canonical(playbook: Playbook) -> Mapping[str, object]:
         "minimum": {currency: str(least.normalize()) for currency, least in playbook.minimum.items()},
         "backlog": playbook.backlog,
         "reanchor": playbook.reanchor,
-        "window": [sorted(playbook.window.weekdays), clock(playbook.window.opens), clock(playbook.window.closes)],
+        "window": windows.content(playbook.window),
         "steps": [
             [step.id, step.offset, step.channel, step.tone.name, step.template, step.mode, *_special(step)]
             for step in playbook.steps

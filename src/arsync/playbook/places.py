@@ -120,11 +120,11 @@ def timezone_of(place: Place) -> ZoneInfo | None:
         name = next(names, None)
     else:
         name = _MAIN.get(code) or _single().get(code)
-    return ZoneInfo(name) if name in available() else None
+    return ZoneInfo(name) if name is not None and name in _available() else None
 
 
 @cache
-def available() -> frozenset[str | None]:
+def _available() -> frozenset[str]:
     """The timezones that this machine knows."""
     return frozenset(available_timezones())
 

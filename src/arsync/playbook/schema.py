@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from arsync.playbook import limits_section, load, match_section, step_section
+from arsync.playbook import limits_section, load, match_section, step_section, windows
 
 
 def schema() -> dict[str, Any]:
@@ -55,17 +55,7 @@ def schema() -> dict[str, Any]:
                     "mailbox": _whole(limits_section.MAILBOX_BOUNDS, "To all payers of a company in one day."),
                 },
             },
-            "window": {
-                "type": "object",
-                "description": "When messages may leave, in the company's local time, on the payer's business days.",
-                "additionalProperties": False,
-                "required": list(load.WINDOW_KEYS),
-                "properties": {
-                    "weekdays": {"type": "array", "minItems": 1, "items": {"enum": list(load.WEEKDAYS)}},
-                    "opens": _time("The first minute."),
-                    "closes": _time("The minute after the last."),
-                },
-            },
+            "window": _window(),
             "steps": {
                 "type": "array",
                 "minItems": 1,
@@ -90,6 +80,41 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as it stands in playbooks/playbook.schema.json."""
     return json.dumps(schema(), indent=2) + "\n"
+
+
+def _window() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "When messages may leave, on the payer's business days.",
+        "additionalProperties": False,
+        "required": list(windows.REQUIRED),
+        "properties": {
+            "weekdays": {"type": "array", "minItems": 1, "items": {"enum": list(windows.WEEKDAYS)}},
+            "opens": _time("The first minute."),
+            "closes": _time("The minute after the last."),
+            "timezone": _choice(windows.ZONES, "By whose clock: the payer's where it is known.", "customer"),
+            "holidays": _choice(windows.HOLIDAYS, "Whose public holidays are no business days.", "both"),
+            "blackout": {
+                "type": "array",
+                "minItems": 1,
+                "description": "Days on which nothing goes out, both ends included.",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": list(windows.BLACKOUT_REQUIRED),
+                    "properties": {
+                        "from": _day("The first day: 12-20 comes every year, 2026-12-20 once."),
+                        "to": _day("The last day; before the first it is that of the next year."),
+                        "why": {"type": "string", "maxLength": 80, "description": "What explanations call it."},
+                    },
+                },
+            },
+        },
+    }
+
+
+def _day(description: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{windows.DAY}$", "description": description}
 
 
 def _step() -> dict[str, Any]:

@@ -257,11 +257,14 @@ def no_pay_details(ground: Ground) -> Answer | None:
 
 
 def closed_today(ground: Ground) -> Answer | None:
-    """Not a business day."""
+    """No moment of today is in the payer's send window."""
     if ground.calendar.is_open(ground.today):
         return None
     day = ground.calendar.next_open(ground.today)
-    return wait(Rule.CALENDAR, f"{ground.rung.step.id} waits for the next business day, {day}", day)
+    why = ground.calendar.why_closed(ground.today)
+    return wait(
+        Rule.CALENDAR, f"{ground.rung.step.id} waits for the next business day, {day}" + (why and f" ({why})"), day
+    )
 
 
 StepGuard = Callable[[Ground], Answer | None]

@@ -60,16 +60,20 @@ def _blackouts(window: Section, problems: Problems) -> Iterator[Blackout]:
             problems.add(line(node), f"{name} must be a mapping of keys: {', '.join(BLACKOUT_KEYS)}")
             continue
         section = Section(node, name, problems, known=BLACKOUT_KEYS, required=BLACKOUT_REQUIRED)
-        begins, ends = section.text("from"), section.text("to")
-        why = section.text("why") or ""
-        if len(why) > _LONGEST_WHY:
-            problems.add(section.line_of("why"), f"{name}: why is longer than {_LONGEST_WHY} characters")
+        begins, ends = _written(section, "from"), _written(section, "to")
+        why = section.text("why", _LONGEST_WHY) or ""
         if begins is None or ends is None:
             continue
         try:
             yield blackout(begins, ends, why)
         except ValueError as error:
             problems.add(section.line_of("to"), f"{name}: {error}")
+
+
+def _written(section: Section, key: str) -> str | None:
+    """A day as it was written; YAML takes 2026-12-20 for a date and 12-20 for text. None where nothing was."""
+    node = section.node(key)
+    return None if node is None else str(node.value)
 
 
 def never_opens(weekdays: frozenset[int], blackouts: Sequence[Blackout]) -> str | None:

@@ -238,13 +238,14 @@ class Acts:
         parent = self._books.row("Customer", str(fields["parent"])) if fields.get("parent") else None
         name = str(fields.get("name") or f"New Customer {self._number}")
         email = fields.get("email", f"accounts{self._number}@newcustomer.example")
+        country, region = str(fields.get("country", "US")), str(fields.get("region", "NY"))
         person = Person(
             key=f"act{self._number}",
             name=name,
             email=email,
             phone="(555) 200-1000",
-            address=Address("1 Market Street", "Middlefield", "CA", "94303", "US"),
-            country="US",
+            address=Address("1 Market Street", "Albany", region, "12207", country),
+            country=country,
             language="en",
             currency=str(fields.get("currency") or self._currency),
             habit=_PLAIN_HABIT,

@@ -290,6 +290,8 @@ class Desk:
             phone=_text(fields, "phone", ""),
             currency=_text(fields, "currency", self.books.currency),
             terms_days=30,
+            country=_text(fields, "country", ""),
+            region=_text(fields, "region", ""),
         )
         _done(fields)
         self.books.add_contact(contact)

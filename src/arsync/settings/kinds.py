@@ -19,6 +19,8 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from arsync.domain.calendar import closed_days
+
 _LONGEST_STALENESS: Final = 24 * 31
 _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 _DOMAIN: Final = re.compile(r"localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -106,6 +108,16 @@ def _hours(value: Any) -> timedelta:
     raise ValueError(f"a number of hours, above 0 and at most {_LONGEST_STALENESS}")
 
 
+def _split(days: Any) -> Any:
+    return tuple(part.strip() for part in days.split(";") if part.strip()) if isinstance(days, str) else days
+
+
+def _closed_days(days: tuple[str, ...]) -> tuple[str, ...]:
+    for line in days:
+        closed_days(line)  # ValueError where it is none
+    return days
+
+
 def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -151,5 +163,6 @@ Font = Annotated[str, AfterValidator(_font)]
 Logo = Annotated[str, AfterValidator(_logo)]
 BankDetails = Annotated[dict[str, str], BeforeValidator(_currencies)]
 Hours = Annotated[timedelta, BeforeValidator(_hours)]
+ClosedDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_closed_days)]
 Url = Annotated[str, AfterValidator(_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from arsync.settings.kinds import (
     BankDetails,
+    ClosedDays,
     Color,
     Country,
     DatabaseUrl,
@@ -54,6 +55,10 @@ class CompanySettings(Section):
     #: IANA; None: as the source says
     timezone: Timezone | None = None
     country: Country | None = None
+    #: the state, county or the like, by its name or code: whose holidays are the company's own
+    region: Annotated[str, Field(min_length=1)] | None = None
+    #: days on which the company itself is closed and nothing goes out
+    closed: ClosedDays = ()
     locale: LocaleTag = "en"
     #: whom a customer's answer reaches; None: the sender
     reply_to: Mailbox | None = None

@@ -17,6 +17,7 @@ from arsync.domain.documents import Contact, ContactRole, CreditState, CustomerS
 from arsync.domain.money import Money
 from arsync.domain.states import MessageState
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 from arsync.store.messages import LEFT_US
 
@@ -32,6 +33,7 @@ class Payer:
     country: str | None
     language: str | None
     contacts: tuple[Contact, ...]
+    region: str | None = None  # as the source writes it
 
 
 @dataclass(slots=True)
@@ -117,7 +119,7 @@ def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mappi
 def _payers(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
     c, k = t.customers.c, t.contacts.c
     mine = [k.connection_id == connection_id]
-    query = select(c.remote_id, c.name, c.country, c.language).where(
+    query = select(c.remote_id, c.name, c.country, c.language, c.region).where(
         c.connection_id == connection_id, c.state.in_((CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value))
     )
     if payer_id is not None:
@@ -129,7 +131,7 @@ def _payers(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None
         people[row.customer_id].append(Contact(row.name, row.email, row.phone, ContactRole(row.role)))
     for row in work.execute(query):
         ledger.payers[row.remote_id] = Payer(
-            row.remote_id, row.name, row.country, row.language, tuple(people.get(row.remote_id, ()))
+            row.remote_id, row.name, row.country, row.language, tuple(people.get(row.remote_id, ())), row.region
         )
 
 
@@ -296,6 +298,15 @@ def find_customers(work: Work, name: str, connection: str | None = None) -> list
     if connection is not None:
         query = query.where(n.name == connection)
     return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
+
+
+def places(work: Work, connection_id: int, customer_ids: Collection[str]) -> dict[str, tuple[str | None, str | None]]:
+    """The country and the region of each of these customers, as the source writes them."""
+    c = t.customers.c
+    query = select(c.remote_id, c.country, c.region).where(
+        c.connection_id == connection_id, among(work, c.remote_id, customer_ids)
+    )
+    return {row.remote_id: (row.country, row.region) for row in work.execute(query)} if customer_ids else {}
 
 
 def customer_name(work: Work, connection_id: int, customer_id: str) -> str:

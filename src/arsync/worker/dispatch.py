@@ -9,14 +9,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from arsync.connector import Clock, Connector
-from arsync.domain.policy import SendWindow
 from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post, Sent, send
 from arsync.playbook.decide import Confirmation, confirm
 from arsync.playbook.facts import Policy
-from arsync.store import connections, messages
+from arsync.playbook.places import Place
+from arsync.store import connections, ledger, messages
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
@@ -64,7 +64,7 @@ class Dispatched:
     unknown: list[tuple[Message, str]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)  # payers whom the source would not show
     waiting: set[int] = field(default_factory=set)  # put back until the circumstances change; not claimed again
-    opens_at: datetime | None = None  # set where the send window is closed now
+    opens_at: datetime | None = None  # the first opening, where a message's send window is closed now
     error: str | None = None  # the source could not be read: nothing more was sent
 
     def note(self, message: Message, sent: Sent, reason: str) -> None:
@@ -83,13 +83,13 @@ class Dispatched:
 def dispatch(
     store: Store, desk: Desk, clock: Clock, *, run_id: int, beat: Callable[[], None], but: Collection[int] = ()
 ) -> Dispatched:
-    """Sends what is approved, if the send window is open, `but` these messages; `beat` is called now and again and may
-    raise Locked. Verdicts that change on the way are kept as the run's."""
-    done = Dispatched(waiting=set(but), opens_at=next_opening(desk.policy, clock.now()))
-    if done.opens_at is not None:
-        return done
+    """Sends what is approved to those whose send window is open, `but` these messages; `beat` is called now and again
+    and may raise Locked. Verdicts that change on the way are kept as the run's."""
     with store.reading() as work:
-        waiting = len(messages.in_states(work, (MessageState.APPROVED,), desk.connection.id))
+        approved = messages.in_states(work, (MessageState.APPROVED,), desk.connection.id)
+    closed, opens_at = _closed(store, desk, approved, clock.now())
+    done = Dispatched(waiting=set(but) | closed, opens_at=opens_at)
+    waiting = len(approved) - len(closed)
     if waiting:
         try:
             for channel in desk.post.channels.values():
@@ -202,16 +202,21 @@ def _put_back(store: Store, batch: list[Message], reason: str, clock: Clock) -> 
         work.commit()
 
 
-def next_opening(policy: Policy, now: datetime) -> datetime | None:
-    """When the send window opens next, in the company's timezone; None where it is open now."""
-    zone = ZoneInfo(policy.seller.timezone)
-    local = now.astimezone(zone)
-    window: SendWindow = policy.playbook.window
-    calendar = policy.calendar(local.date(), None)
-    if calendar.is_open(local.date()):
-        if window.opens <= local.time() < window.closes:
-            return None
-        if local.time() < window.opens:
-            return datetime.combine(local.date(), window.opens, zone)
-    day = calendar.next_open(local.date() + timedelta(days=1))
-    return datetime.combine(day, window.opens, zone)
+def _closed(store: Store, desk: Desk, approved: list[Message], now: datetime) -> tuple[frozenset[int], datetime | None]:
+    """The messages whose customers' send windows are closed now, and when the first of those opens, on the company's
+    clock; where nothing waits at all, when the company's own does."""
+    with store.reading() as work:
+        places = ledger.places(work, desk.connection.id, {message.payer_id for message in approved})
+    openings = {
+        message.id: opens
+        for message in approved
+        if (opens := next_opening(desk.policy, Place(*places.get(message.payer_id, ())), now)) is not None
+    }
+    found = openings.values() if approved else filter(None, [next_opening(desk.policy, Place(), now)])
+    return frozenset(openings), min(found, default=None)
+
+
+def next_opening(policy: Policy, place: Place, now: datetime) -> datetime | None:
+    """When a customer at that place may be written to next, on the company's clock; None where it may be now."""
+    opens = policy.calendar(place).next_moment(now)
+    return None if opens is None else opens.astimezone(ZoneInfo(policy.seller.timezone))

@@ -14,6 +14,7 @@ import yaml
 
 from arsync.domain.policy import Backlog, Playbook, Reanchor, SendWindow, StepChannel, StepMode, Tone
 from arsync.playbook import load as loader
+from arsync.playbook import windows
 from arsync.playbook.load import load
 from arsync.playbook.problems import Problem
 from arsync.playbook.schema import schema, schema_text
@@ -118,7 +119,7 @@ steps:
         "(did you mean 'age_step'?)",
         "plain.yaml:6: window: weekdays must be one of mon, tue, wed, thu, fri, sat, sun, not 'tusday' "
         "(did you mean 'tue'?)",
-        "plain.yaml:6: window: it closes at 09:00, before it opens at 17:00",
+        "plain.yaml:6: window: it closes at 09:00, before it opens at 17:00: nothing could ever go out",
         "plain.yaml:8: step 1: channel must be one of email, letter, call, task, not 'emial' (did you mean 'email'?)",
         "plain.yaml:8: there is no template 'frendly' in templates/ (did you mean 'friendly'?)",
         "plain.yaml:9: step 2: tone must be one of courtesy, friendly, firm, final, not 'frim' (did you mean 'firm'?)",
@@ -148,7 +149,11 @@ steps:
             "opens: 25:00",
             "plain.yaml:6: window: opens must be a time of day such as 09:00",
         ),
-        ("opens: 09:00", "opens: 17:30", "plain.yaml:7: window: it closes at 17:30, before it opens at 17:30"),
+        (
+            "opens: 09:00",
+            "opens: 17:30",
+            "plain.yaml:7: window: it closes at 17:30, when it opens at 17:30: nothing could ever go out",
+        ),
         ("EUR: 10.10", "EUR: .inf", "plain.yaml:3: minimum: EUR must be an amount"),
         ("EUR: 10.10", "EUR: 9999999999999999", "plain.yaml:3: minimum: EUR: not an amount"),
         ("EUR: 10.10", "eur: 10.10", "plain.yaml:3: minimum: 'eur' is no ISO 4217 currency (did you mean 'EUR'?)"),
@@ -309,7 +314,7 @@ def test_the_shipped_schema_is_the_codes() -> None:
 def test_schema_and_loader_know_the_same_keys() -> None:
     properties = schema()["properties"]
     assert tuple(properties) == loader.KEYS
-    assert tuple(properties["window"]["properties"]) == loader.WINDOW_KEYS
+    assert tuple(properties["window"]["properties"]) == windows.KEYS
     assert tuple(properties["steps"]["items"]["properties"]) == STEP_KEYS
 
 
