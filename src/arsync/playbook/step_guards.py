@@ -56,7 +56,7 @@ def not_due(ground: Ground) -> Answer | None:
     else:
         reason = f"{after}{rung.step.id} comes {_counted(rung)}"
     if ground.ladder.is_moved(rung):
-        reason += f": on {rung.day}, the next business day"
+        reason += f": on {rung.day}, the next business day{_closed_by(ground.calendar, rung.day)}"
     return wait(Rule.NOT_DUE, reason + ground.ladder.passed_over(rung.anchor), rung.day)
 
 
@@ -261,10 +261,14 @@ def closed_today(ground: Ground) -> Answer | None:
     if ground.calendar.is_open(ground.today):
         return None
     day = ground.calendar.next_open(ground.today)
-    why = ground.calendar.why_closed(ground.today)
-    return wait(
-        Rule.CALENDAR, f"{ground.rung.step.id} waits for the next business day, {day}" + (why and f" ({why})"), day
-    )
+    closed = _closed_by(ground.calendar, day)
+    return wait(Rule.CALENDAR, f"{ground.rung.step.id} waits for the next business day, {day}{closed}", day)
+
+
+def _closed_by(calendar: Calendar, day: date) -> str:
+    """What closes the days before an open one, in brackets; empty where that has no name."""
+    why = calendar.why_closed(day - timedelta(days=1))
+    return f" ({why})" if why else ""
 
 
 StepGuard = Callable[[Ground], Answer | None]
