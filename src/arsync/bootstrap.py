@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -21,6 +21,7 @@ from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consen
 from arsync.domain.calendar import closed_days
 from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
+from arsync.domain.payday import PayDay
 from arsync.domain.policy import Playbook, StepChannel, StepMode
 from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
@@ -32,6 +33,7 @@ from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
 from arsync.settings import Settings, check_rehearsal, vendor_urls
+from arsync.settings.kinds import payment_day
 from arsync.store import connections, upgrade
 from arsync.store.budgets import SharedBudget
 from arsync.store.connections import Connection
@@ -229,6 +231,7 @@ class App:
             breaker_factor=self.settings.safety.breaker_factor,
             region=company.region,
             closed=tuple(closed_days(line) for line in company.closed),
+            payment_days=_by_customer(company.payment_days),
             pay_links=company.pay_links == "on",
         )
 
@@ -305,4 +308,12 @@ def _limits(section: BaseModel) -> Limits:
     found = getattr(section, "limits", _MODEST)
     if not isinstance(found, Limits):
         raise ConfigurationError(f"{type(section).__module__}: `limits` of its settings must be a Limits, not a method")
+    return found
+
+
+def _by_customer(lines: Iterable[str]) -> dict[str, PayDay]:
+    """Payment days as people said them, by the customer's id and by its name in any case."""
+    found: dict[str, PayDay] = {}
+    for customer, day in map(payment_day, lines):
+        found[customer] = found[customer.casefold()] = day
     return found

@@ -155,6 +155,7 @@ class TestEnvironment:
             "activity_lookup": "true", "key": "k", "key_file": "other.key", "max_messages_per_run": "7",
             "max_staleness": "5", "breaker_factor": "2.5", "clock_url": "http://127.0.0.1:8700", "mark_sent": "on",
             "pay_links": "on", "region": "Kanto", "closed": "12-24..01-02 year end; 2027-05-14",
+            "payment_days": "Birch: friday; C-17: end of month",
         }  # fmt: skip
         assert set(samples) == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}
@@ -173,6 +174,7 @@ class TestEnvironment:
         )
         assert (acme.mark_sent, acme.pay_links) == ("on", "on")
         assert (acme.region, acme.closed) == ("Kanto", ("12-24..01-02 year end", "2027-05-14"))
+        assert acme.payment_days == ("Birch: friday", "C-17: end of month")
         assert (acme.bank_details, acme.brand.color, acme.playbook) == ({"EUR": "IBAN"}, "#abcdef", "soft")
         assert read.name_for("xero", "t-9") == "acme"
         assert read.delivery.sender == "Env <env@example.com>"

@@ -13,6 +13,7 @@ from enum import StrEnum
 from arsync.domain.behaviour import Behaviour
 from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
 from arsync.domain.money import Money
+from arsync.domain.payday import PayDay
 from arsync.domain.people import CallMade, DisputeCode, Owner
 from arsync.domain.policy import Happening, Step, StepMode
 from arsync.domain.states import Decision, Health, HoldKind, MessageState
@@ -43,7 +44,7 @@ class Rule(StrEnum):
     NO_RECIPIENT = "no_recipient"
     NO_TEMPLATE = "no_template"
     NO_PAY_DETAILS = "no_pay_details"  # no bank account for the currency
-    CALENDAR = "calendar"  # no moment of the day is in the customer's send window: a weekend, a holiday, a blackout
+    CALENDAR = "calendar"  # no moment of the day is in the customer's send window, or a payment run is awaited
     LADDER_DONE = "ladder_done"  # the last step has been taken: a person decides
     CAP = "cap"  # enough for this run
     BREAKER = "breaker"  # far more than usual: a person must look
@@ -170,6 +171,7 @@ class ChaseFacts:
     calls: tuple[CallMade, ...] = ()  # how calls of the list went, oldest first
     happened: tuple[Happened, ...] = ()  # bounces are read from the history and need not be here
     elsewhere: tuple[date, ...] = ()  # days of messages to the same payer in other currencies; they count for the caps
+    payment_day: PayDay | None = None  # when the payer's payment run goes out, by hand or by habit
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
 
 

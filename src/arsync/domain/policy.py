@@ -167,6 +167,8 @@ class Step:
     when: frozenset[Happening] = frozenset()
     #: on the ladder: left out where one of these has happened since the ladder's last step
     unless: frozenset[Happening] = frozenset()
+    #: moved to so many business days before the payer's payment run, where that is known and at hand
+    before_payment_run: int | None = None
 
     @property
     def way(self) -> StepChannel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +15,10 @@ from arsync.domain.chase import ChaseFacts, ConnectionFacts, Hold, Item, Seller
 from arsync.domain.clock import local_date
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money
+from arsync.domain.payday import PayDay
 from arsync.domain.policy import Playbook, SendWindow, StepMode
 from arsync.playbook.calendars import House, calendar_for
+from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
 from arsync.store import balances, chases, connections, holds, ledger, owners, reminders
 from arsync.store.balances import Account
@@ -46,6 +48,7 @@ class Policy:
     breaker_factor: Decimal
     region: str | None = None  # where the company is
     closed: tuple[Blackout, ...] = ()  # days on which the company itself is closed
+    payment_days: Mapping[str, PayDay] = field(default_factory=dict)  # as people said: by a payer's id, or its name
     pay_links: bool = False  # messages say where each invoice can be paid online, as far as that is known
 
     def calendar(self, place: Place, window: SendWindow | None = None) -> Calendar:
@@ -86,11 +89,16 @@ def gather(
     known = balances.accounts(work, connection.id, None if payer_id is None else [payer_id])
     placed = [one.hold for one in holds.active(work, connection.id)]
     owned = owners.of_customers(work, connection.id, None if payer_id is None else [payer_id])
+    runs = PaymentDays()
+    if any(step.before_payment_run for step in policy.playbook.steps):
+        today = policy.today(now)
+        runs = payment_days(work, connection.id, policy.payment_days, today=today, payer_id=payer_id)
     live = [chase] if chase is not None else chases.live_chases(work, connection.id)
     facts = tuple(
         replace(
-            _chase(of_connection, one, book, known.get(one.payer_id), placed, policy),
+            told := _chase(of_connection, one, book, known.get(one.payer_id), placed, policy),
             owner=owned.get(one.payer_id),
+            payment_day=runs.of(one.payer_id, told.payer_name, one.currency),
         )
         for one in live
     )

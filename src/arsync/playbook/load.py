@@ -231,4 +231,6 @@ def _special(step: Step) -> list[dict[str, object]]:
         written["when"] = sorted(step.when)
     if step.unless:
         written["unless"] = sorted(step.unless)
+    if step.before_payment_run is not None:
+        written["before_payment_run"] = step.before_payment_run
     return [written] if written else []

@@ -145,6 +145,10 @@ def _step() -> dict[str, Any]:
             },
             "when": _happenings("An answer: taken once where one of these has happened since the ladder's last step."),
             "unless": _happenings("Left out where one of these has happened since the ladder's last step."),
+            "before_payment_run": _whole(
+                step_section.RUN_BOUNDS,
+                "Moved to so many business days before the payer's payment run, where that is known and near.",
+            ),
         },
     }
 

@@ -256,6 +256,27 @@ def no_pay_details(ground: Ground) -> Answer | None:
     return hold(Rule.NO_PAY_DETAILS, f"no bank details for {currency} are set for {name}; a person must add them")
 
 
+#: A step is moved by so many days at most; where the next run is farther, it goes on its own day.
+MOST_MOVED: Final = timedelta(days=14)
+
+
+def payment_run(ground: Ground) -> Answer | None:
+    """The step goes out some business days before the payer's payment run, which is near."""
+    count, runs, rung = ground.rung.step.before_payment_run, ground.facts.payment_day, ground.rung
+    if count is None or runs is None or ground.today >= rung.day + MOST_MOVED:
+        return None
+    run = runs.next_on(rung.day)
+    day = ground.calendar.before(run, count)
+    if day < rung.day:
+        run = runs.next_on(run + timedelta(days=1))
+        day = ground.calendar.before(run, count)
+    if day <= ground.today or not rung.day <= day <= rung.day + MOST_MOVED:
+        return None
+    days = "business day" if count == 1 else "business days"
+    reason = f"{rung.step.id} waits for {day}, {count} {days} before the payment run of {run}: payments come {runs}"
+    return wait(Rule.CALENDAR, reason, day)
+
+
 def closed_today(ground: Ground) -> Answer | None:
     """No moment of today is in the payer's send window."""
     if ground.calendar.is_open(ground.today):
@@ -285,6 +306,7 @@ STEP: Final[tuple[StepGuard, ...]] = (
     no_recipient,
     no_template,
     no_pay_details,
+    payment_run,
     closed_today,
 )
 

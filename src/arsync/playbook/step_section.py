@@ -14,6 +14,7 @@ from arsync.playbook.problems import Problems
 
 STEP_KEYS: Final = (
     "id", "act", "offset", "anchor", "channel", "tone", "template", "mode", "repeat", "when", "unless",
+    "before_payment_run",
 )  # fmt: skip
 #: `offset` as well, but of a thank-you.
 STEP_REQUIRED: Final = ("id", "channel", "tone", "template")
@@ -29,6 +30,7 @@ HAPPENINGS: Final = {happening.value: happening for happening in Happening}
 OFFSET_BOUNDS: Final = (-365, 3650)
 EVERY_BOUNDS: Final = (1, 365)
 TIMES_BOUNDS: Final = (1, 52)
+RUN_BOUNDS: Final = (1, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class StepDraft:
     repeat: Repeat | None
     when: frozenset[Happening]
     unless: frozenset[Happening]
+    before_payment_run: int | None
 
     @property
     def is_on_ladder(self) -> bool:
@@ -61,6 +64,7 @@ class StepDraft:
         return Step(
             id=self.id, offset=offset, channel=self.channel, tone=self.tone, template=self.template, mode=self.mode,
             anchor=self.anchor, act=self.act, repeat=self.repeat, when=self.when, unless=self.unless,
+            before_payment_run=self.before_payment_run,
         )  # fmt: skip
 
 
@@ -88,6 +92,7 @@ def read_steps(root: Section, problems: Problems, anchor: Anchor) -> Iterator[St
             repeat=_repeat(section, name, problems),
             when=_happenings(section, "when"),
             unless=_happenings(section, "unless"),
+            before_payment_run=section.whole("before_payment_run", *RUN_BOUNDS),
         )
 
 

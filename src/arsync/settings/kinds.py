@@ -20,6 +20,7 @@ from babel.core import get_global
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from arsync.domain.calendar import closed_days
+from arsync.domain.payday import PayDay, read
 
 _LONGEST_STALENESS: Final = 24 * 31
 _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
@@ -118,6 +119,20 @@ def _closed_days(days: tuple[str, ...]) -> tuple[str, ...]:
     return days
 
 
+def payment_day(line: str) -> tuple[str, PayDay]:
+    """The customer and its payment day in a line such as `Acme Ltd: friday`; ValueError where it is none."""
+    customer, colon, day = line.rpartition(":")
+    if not colon or not customer.strip():
+        raise ValueError("write a customer's name or id and its payment day, like 'Acme Ltd: friday' or 'C-17: 15'")
+    return customer.strip(), read(day)
+
+
+def _payment_days(lines: tuple[str, ...]) -> tuple[str, ...]:
+    for line in lines:
+        payment_day(line)
+    return lines
+
+
 def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -164,5 +179,6 @@ Logo = Annotated[str, AfterValidator(_logo)]
 BankDetails = Annotated[dict[str, str], BeforeValidator(_currencies)]
 Hours = Annotated[timedelta, BeforeValidator(_hours)]
 ClosedDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_closed_days)]
+PaymentDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_payment_days)]
 Url = Annotated[str, AfterValidator(_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]

@@ -21,6 +21,7 @@ from arsync.settings.kinds import (
     LocaleTag,
     Logo,
     Mailbox,
+    PaymentDays,
     Timezone,
     Url,
 )
@@ -59,6 +60,8 @@ class CompanySettings(Section):
     region: Annotated[str, Field(min_length=1)] | None = None
     #: days on which the company itself is closed and nothing goes out
     closed: ClosedDays = ()
+    #: when customers' payment runs go out, where a person knows better than their payments tell
+    payment_days: PaymentDays = ()
     locale: LocaleTag = "en"
     #: whom a customer's answer reaches; None: the sender
     reply_to: Mailbox | None = None

@@ -8,10 +8,12 @@ from decimal import Decimal
 from sqlalchemy import event
 from tests.integration.store.books import NOW, TODAY, Books, credit, customer, invoice, payment
 
+from arsync.domain import payday
 from arsync.domain.behaviour import Behaviour, Rating
 from arsync.domain.chase import Hold
 from arsync.domain.documents import CreditState, InvoiceState, Record
 from arsync.domain.states import HoldKind
+from arsync.playbook.paydays import payment_days
 from arsync.store import behaviour, holds
 
 
@@ -106,3 +108,18 @@ def test_a_disputed_invoice_is_not_held_against_the_payer_while_the_dispute_stan
         holds.lift(work, placed, now=NOW)
         work.commit()
     assert one(books).rating is Rating.D
+
+
+def test_payment_days_come_from_habit_and_a_persons_word_wins(books: Books) -> None:
+    fridays = ["2026-06-05", "2026-06-12", "2026-06-26", "2026-07-10", "2026-07-24", "2026-08-07"]
+    books.keep(
+        customer("C1"), customer("C2", name="Birch Café"),
+        *(record for n, on in enumerate(fridays) for who in ("C1", "C2") for record in paid(n, on, who=who)),
+    )  # fmt: skip
+    friday, month_end = payday.read("friday"), payday.read("end of month")
+    with books.store.reading() as work:
+        for only in (None, "C1"):
+            known = payment_days(work, books.id, {"birch café": month_end}, today=TODAY, payer_id=only)
+            assert known.of("C1", "Customer C1", "EUR") == friday
+            assert known.of("C1", "Customer C1", "USD") is None
+            assert known.of("C2", "BIRCH CAFÉ", "EUR") == month_end
