@@ -687,6 +687,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column("demanded", sa.Boolean(), nullable=False),
+        sa.Column("disputed", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_message_items_message_id")),
         sa.PrimaryKeyConstraint("message_id", "position", name=op.f("pk_message_items")),
         sqlite_with_rowid=False,
@@ -739,6 +740,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_notes_target", ["connection_id", "target_id"], unique=False)
 
     op.create_table(
+        "promise_invoices",
+        sa.Column("promise_id", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["promise_id"], ["promises.id"], name=op.f("fk_promise_invoices_promise_id")),
+        sa.PrimaryKeyConstraint("promise_id", "invoice_id", name=op.f("pk_promise_invoices")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "shared_messages",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("payer_id", sa.String(length=64), nullable=False),
@@ -773,6 +782,7 @@ def _append_only(table: str) -> None:
 
 def downgrade() -> None:
     op.drop_table("shared_messages")
+    op.drop_table("promise_invoices")
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.drop_index("ix_notes_target")
         batch_op.drop_index("ix_notes_state")

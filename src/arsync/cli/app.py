@@ -13,7 +13,23 @@ from typing import Annotated, Final
 import typer
 
 from arsync import __version__
-from arsync.cli import connect, demo, explain, keys, night, people, playbooks, pull, setup, source, tags, truth
+from arsync.cli import (
+    connect,
+    contacting,
+    demo,
+    explain,
+    holding,
+    keys,
+    night,
+    outgoing,
+    playbooks,
+    promising,
+    pull,
+    setup,
+    source,
+    tags,
+    truth,
+)
 from arsync.cli.context import State
 from arsync.cli.output import complain, say
 from arsync.errors import Ambiguous, ArsyncError, ConfigurationError, Locked, NotFound, UsageError
@@ -51,7 +67,11 @@ def options(
     context.obj = State(config, context.obj)
 
 
-for group in (demo, setup, connect, keys, pull, truth, night, people, explain, source, playbooks, tags):
+_GROUPS: Final = (
+    demo, setup, connect, keys, pull, truth, night, outgoing, holding, promising, contacting, explain, source,
+    playbooks, tags,
+)  # fmt: skip
+for group in _GROUPS:
     group.register(program)
 
 

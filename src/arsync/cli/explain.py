@@ -9,8 +9,8 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import ConnectionOption, Json, opened
+from arsync.cli.naming import one_invoice
 from arsync.cli.output import dump, flat, say
-from arsync.cli.people import one_invoice
 from arsync.cli.source import standing as standing_of
 from arsync.domain.behaviour import Behaviour
 from arsync.domain.chase import Rule

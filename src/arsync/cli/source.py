@@ -11,8 +11,8 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
+from arsync.cli.naming import one_invoice
 from arsync.cli.output import dump, say, table
-from arsync.cli.people import one_invoice
 from arsync.connector import PrintsInvoices
 from arsync.errors import NotFound, UsageError
 from arsync.store import chases, connections, events, reminders

@@ -113,4 +113,5 @@ def _as_item(item: MessageItem, message: Message) -> Item:
         due_on=item.due_on,
         reference=None,
         email=None,
+        disputed=None if item.disputed is None else Money(item.disputed, message.currency),
     )

@@ -57,7 +57,7 @@ def consider(
 ) -> tuple[Plan, ...]:
     """The two pure passes over a connection's chases as they stand; saves nothing."""
     on = today or policy.today(now)
-    gathered = gather(work, connection, policy, now=now)
+    gathered = gather(work, connection, policy, now=now, today=on)
     plans = []
     for facts in gathered.facts:
         # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.

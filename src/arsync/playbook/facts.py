@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Final
 
 from arsync.domain.calendar import Blackout, Calendar
-from arsync.domain.chase import ChaseFacts, ConnectionFacts, Hold, Item, Seller
+from arsync.domain.chase import ChaseFacts, ConnectionFacts, Item, Seller
 from arsync.domain.clock import local_date
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money
 from arsync.domain.payday import PayDay
 from arsync.domain.policy import Playbook, SendWindow, StepMode
+from arsync.playbook import people
 from arsync.playbook.calendars import House, calendar_for
 from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
-from arsync.store import balances, chases, connections, holds, ledger, owners, reminders
+from arsync.store import balances, chases, connections, ledger, reminders
 from arsync.store.balances import Account
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
@@ -81,23 +82,23 @@ def gather(
     now: datetime,
     chase: Chase | None = None,
     without_message: int | None = None,
+    today: date | None = None,
 ) -> Gathered:
-    """The facts of a connection's chases, or of one; `without_message` is left out of the history."""
+    """The facts of a connection's chases, or of one; `without_message` is left out of the history. `today` is the day
+    of the clock, unless another one is asked about."""
     of_connection = _connection(work, connection, policy, now)
     payer_id = chase.payer_id if chase is not None else None
     book = ledger.read(work, connection.id, payer_id, without_message=without_message)
     known = balances.accounts(work, connection.id, None if payer_id is None else [payer_id])
-    placed = [one.hold for one in holds.active(work, connection.id)]
-    owned = owners.of_customers(work, connection.id, None if payer_id is None else [payer_id])
+    said = people.read(work, connection.id, payer_id)
+    on = today or policy.today(now)
     runs = PaymentDays()
     if any(step.before_payment_run for step in policy.playbook.steps):
-        today = policy.today(now)
-        runs = payment_days(work, connection.id, policy.payment_days, today=today, payer_id=payer_id)
+        runs = payment_days(work, connection.id, policy.payment_days, today=on, payer_id=payer_id)
     live = [chase] if chase is not None else chases.live_chases(work, connection.id)
     facts = tuple(
         replace(
-            told := _chase(of_connection, one, book, known.get(one.payer_id), placed, policy),
-            owner=owned.get(one.payer_id),
+            said.onto(told := _chase(of_connection, one, book, known.get(one.payer_id), policy), on, policy.today),
             payment_day=runs.of(one.payer_id, told.payer_name, one.currency),
         )
         for one in live
@@ -132,7 +133,6 @@ def _chase(
     chase: Chase,
     book: Ledger,
     account: Account | None,
-    placed: Iterable[Hold],
     policy: Policy,
 ) -> ChaseFacts:
     name = (chase.payer_id, chase.currency)
@@ -152,7 +152,7 @@ def _chase(
         unapplied=Money(book.unapplied.get(name, Decimal("0.00")), chase.currency),
         quarantined=tuple(quarantined),
         balance_mismatch=_mismatch(account, payer.name if payer else chase.payer_id),
-        holds=tuple(hold for hold in placed if _concerns(hold, chase.payer_id, items)),
+        holds=(),
         history=tuple(book.history.get(name, ())),
         opened_on=policy.today(chase.opened_at),
     )
@@ -167,13 +167,6 @@ def _mismatch(account: Account | None, payer_name: str) -> str | None:
         f"the source says that {payer_name} owes {account.told} {added} in all, less than its open invoices less "
         f"unapplied credit, {account.net}: perhaps a journal entry, a write-off or a deposit that is not put on them"
     )
-
-
-def _concerns(hold: Hold, payer_id: str, items: Iterable[Item]) -> bool:
-    """A hold on an invoice goes with it, whoever pays for it by now."""
-    if hold.invoice_id is not None:
-        return any(item.invoice_id == hold.invoice_id for item in items)
-    return hold.payer_id in (None, payer_id)
 
 
 def _language(language: str | None, policy: Policy) -> str:

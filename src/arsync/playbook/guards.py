@@ -139,18 +139,30 @@ def held(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
     """A person stopped it; of several holds the one that lasts longest answers."""
     covering = [found for found in facts.holds if found.covers(item.invoice_id, today)]
     if not covering:
-        return None
+        return _disputed_whole(facts, item, today)
     longest = max(covering, key=lambda found: (found.until or date.max, -_GRAVITY.index(found.kind)))
     return hold(Rule.HOLD, _hold_reason(longest, item), longest.until + timedelta(days=1) if longest.until else None)
 
 
+def _disputed_whole(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
+    """What is contested in parts that add up to all that is open is not chased; until one of them ends."""
+    if not item.disputed or item.balance:
+        return None
+    parts = [
+        found for found in facts.holds if found.part and found.invoice_id == item.invoice_id and found.is_on(today)
+    ]
+    first = min(parts, key=lambda found: found.until or date.max)
+    reason = f"all that is open, {item.disputed}, is contested: {_hold_reason(first, item)}"
+    return hold(Rule.HOLD, reason, first.until + timedelta(days=1) if first.until else None)
+
+
 def _hold_reason(found: Hold, item: Item) -> str:
     if found.invoice_id is not None:
-        scope = f"invoice {item.number}"
+        scope = f"{f'{found.part} of ' if found.part else ''}invoice {item.number}"
     else:
         scope = "the payer" if found.payer_id is not None else "the whole connection"
     until = f"until {found.until}" if found.until else "until a person lifts it"
-    kind = found.kind.value.replace("_", "-")
+    kind = found.kind.value.replace("_", "-") + (f" ({found.code.replace('_', ' ')})" if found.code else "")
     return f"{kind} on {scope} since {found.begins}, by {found.author}: {found.reason}; {until}"
 
 

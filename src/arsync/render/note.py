@@ -93,14 +93,28 @@ def oldest_note(
     return _note(body, _closing(step_id, playbook, message_id), marker, limit)
 
 
+def said_note(*, on: date, what: str, more: Sequence[str], by: str, marker: str, limit: int = NOTE_LIMIT) -> str:
+    """The note of what a person said or decided, or of what came of it; bounded as `invoice_note`. It is never taken
+    for the note of a message."""
+    body = [_unlike_sent(one_line(line, 500)) for line in (f"{what} on {on}", *more)]
+    return _note(body, _unlike_sent(f"Said by {one_line(by, 120)}, kept by arsync"), marker, limit)
+
+
+def _unlike_sent(line: str) -> str:
+    for opening in OPENINGS.values():  # by these words a message is read back after a restore
+        line = line.replace(opening, opening.lower())
+    return line
+
+
 def _people(recipients: Sequence[str]) -> str:
     named = [one_line(recipient, 120) for recipient in recipients]
     return ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
 
 
 def _invoice_line(item: Item, on: date) -> str:
-    part = f" of {item.total}" if item.balance != item.total else ""
-    return f"Invoice {one_line(item.number, 60)}: {item.balance} open{part}, {_due(item.due_on, on)}"
+    part = f" of {item.total}" if item.balance != item.total and not item.disputed else ""
+    contested = f" and asked for, {item.disputed} more in dispute" if item.disputed else ""
+    return f"Invoice {one_line(item.number, 60)}: {item.balance} open{part}{contested}, {_due(item.due_on, on)}"
 
 
 def _due(due_on: date | None, on: date) -> str:

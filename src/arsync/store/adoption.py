@@ -267,7 +267,8 @@ def _note(
     if work.execute(select(n.id).where(n.marker == marker)).first() is not None:
         work.execute(update(t.notes).where(n.marker == marker, n.state.in_(_OWED)).values(**_read_back_at(now)))
         return
-    if work.execute(update(t.notes).where(there, n.state.in_(_OWED)).values(**written)).rowcount:
+    waits = update(t.notes).where(there, n.state.in_(_OWED)).values(**written)
+    if message_id is not None and work.execute(waits).rowcount:  # without a message it may be what a person said
         return
     work.execute(
         insert(t.notes).values(

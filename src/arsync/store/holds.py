@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
 
 from arsync.domain.chase import Hold
+from arsync.domain.money import Money
+from arsync.domain.people import DisputeCode
 from arsync.domain.states import HoldKind, HoldState
 from arsync.store import chases
 from arsync.store import tables as t
@@ -23,16 +25,26 @@ class PlacedHold:
     hold: Hold
     state: HoldState
     created_at: datetime
+    promise_id: int | None = None  # what it stands for, and ends with
+    plan_id: int | None = None
 
 
 _H = t.holds.c
 _COLUMNS = (
     _H.id, _H.connection_id, _H.kind, _H.reason, _H.author, _H.payer_id, _H.invoice_id,
-    _H.begins, _H.until, _H.state, _H.created_at,
+    _H.begins, _H.until, _H.state, _H.created_at, _H.code, _H.amount, _H.currency, _H.promise_id, _H.plan_id,
 )  # fmt: skip
 
 
-def place(work: Work, connection_id: int, hold: Hold, *, now: datetime) -> int:
+def place(
+    work: Work,
+    connection_id: int,
+    hold: Hold,
+    *,
+    now: datetime,
+    promise_id: int | None = None,
+    plan_id: int | None = None,
+) -> int:
     """Places a hold; whatever is about to leave for its payer is stopped at the last gate."""
     _bump(work, connection_id, hold.payer_id)  # first: under the chases' locks it comes before a gate or after it
     statement = (
@@ -48,6 +60,11 @@ def place(work: Work, connection_id: int, hold: Hold, *, now: datetime) -> int:
             begins=hold.begins,
             until=hold.until,
             created_at=now,
+            code=hold.code.value if hold.code else None,
+            amount=hold.part.amount if hold.part else None,
+            currency=hold.part.currency if hold.part else None,
+            promise_id=promise_id,
+            plan_id=plan_id,
         )
         .returning(_H.id)
     )
@@ -68,6 +85,15 @@ def lift(work: Work, hold_id: int, *, now: datetime) -> PlacedHold | None:
     return lifted
 
 
+def lift_with(
+    work: Work, connection_id: int, *, promise_id: int | None = None, plan_id: int | None = None, now: datetime
+) -> list[PlacedHold]:
+    """Ends the holds that stand for a promise or a plan, wherever they have gone since; tells which they were."""
+    mine = _H.promise_id == promise_id if plan_id is None else _H.plan_id == plan_id
+    standing = _placed(work, _H.connection_id == connection_id, mine, _H.state == HoldState.ACTIVE.value)
+    return [lifted for one in standing if (lifted := lift(work, one.id, now=now)) is not None]
+
+
 def expire(work: Work, connection_id: int, *, today: date, now: datetime) -> int:
     """Marks the holds whose last day has passed in the company's timezone."""
     statement = (
@@ -83,9 +109,17 @@ def active(work: Work, connection_id: int) -> list[PlacedHold]:
     return _placed(work, _H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value)
 
 
+def get(work: Work, hold_id: int) -> PlacedHold | None:
+    """The hold of that number, ended or not."""
+    found = _placed(work, _H.id == hold_id)
+    return found[0] if found else None
+
+
 def promised(work: Work, connection_id: int, invoice_id: str, *, today: date) -> date | None:
     """The day that the newest promise for an invoice names, of those that have neither ended nor passed."""
-    query = select(_H.until).where(
+    p = t.promises.c
+    named = select(p.promised_on).where(p.id == _H.promise_id).scalar_subquery()
+    query = select(func.coalesce(named, _H.until)).where(
         _H.connection_id == connection_id,
         _H.invoice_id == invoice_id,
         _H.kind == HoldKind.PROMISE.value,
@@ -119,9 +153,13 @@ def _placed(work: Work, *where: ColumnElement[bool]) -> list[PlacedHold]:
                 invoice_id=row.invoice_id,
                 begins=row.begins,
                 until=row.until,
+                part=None if row.amount is None else Money(row.amount, row.currency),
+                code=DisputeCode(row.code) if row.code else None,
             ),
             state=HoldState(row.state),
             created_at=row.created_at,
+            promise_id=row.promise_id,
+            plan_id=row.plan_id,
         )
         for row in work.execute(query.order_by(_H.id))
     ]

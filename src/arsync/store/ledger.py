@@ -9,13 +9,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item, PastMessage
 from arsync.domain.documents import Contact, ContactRole, CreditState, CustomerState, InvoiceLine, InvoiceState
 from arsync.domain.money import Money
+from arsync.domain.money import totals as totals_of
 from arsync.domain.states import MessageState
+from arsync.store import own_contacts, touches
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -57,6 +59,7 @@ def read(work: Work, connection_id: int, payer_id: str | None = None, *, without
     _unapplied(work, ledger, connection_id, payer_id)
     _quarantine(work, ledger, connection_id)
     _history(work, ledger, connection_id, payer_id, without_message)
+    _by_hand(work, ledger, connection_id, payer_id)
     return ledger
 
 
@@ -129,6 +132,10 @@ def _payers(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None
     contacts = select(k.customer_id, k.name, k.email, k.phone, k.role).where(*mine)
     for row in work.execute(contacts.order_by(k.customer_id, k.position)):
         people[row.customer_id].append(Contact(row.name, row.email, row.phone, ContactRole(row.role)))
+    for customer_id, known in own_contacts.of_customers(work, connection_id, payer_id).items():
+        ours = {contact.email.lower() for contact in known if contact.email}
+        theirs = [one for one in people[customer_id] if not one.email or one.email.strip().lower() not in ours]
+        people[customer_id] = [*known, *theirs]  # of the same address ours counts: what the source says may be older
     for row in work.execute(query):
         ledger.payers[row.remote_id] = Payer(
             row.remote_id, row.name, row.country, row.language, tuple(people.get(row.remote_id, ())), row.region
@@ -211,6 +218,18 @@ def _history(work: Work, ledger: Ledger, connection_id: int, payer_id: str | Non
         )
 
 
+def _by_hand(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
+    """What people did without arsync counts as if it had gone out that day, in every currency of the payer."""
+    payer_of = {item.invoice_id: payer for (payer, _), items in ledger.items.items() for item in items}
+    for touch in touches.standing(work, connection_id, payer_id):
+        concerned = {touch.payer_id, *(payer_of[one] for one in touch.invoice_ids if one in payer_of)}
+        for name in [name for name in ledger.items if name[0] in concerned and payer_id in (None, name[0])]:
+            step_id = touch.step_id or f"a {touch.kind} by hand"
+            before = sum(past.step_id == step_id for past in ledger.history[name])
+            made = PastMessage(step_id, before + 1, MessageState.ACCEPTED, touch.made_on, frozenset(touch.invoice_ids))
+            ledger.history[name] = sorted([*ledger.history[name], made], key=lambda past: past.on)
+
+
 def _shared(connection_id: int, payer_id: str | None, columns: Sequence[Any]) -> Select[*tuple[Any, ...]]:
     """Messages to other payers that count for this one, as a customer has moved; only what left us, or may have."""
     m, h, s = t.messages.c, t.chases.c, t.shared_messages.c
@@ -277,7 +296,7 @@ def find_invoices(work: Work, number: str, connection: str | None = None) -> lis
 
 @dataclass(frozen=True, slots=True)
 class FoundCustomer:
-    """A customer named by its name or id."""
+    """A customer named by its name, id or e-mail."""
 
     connection_id: int
     connection: str
@@ -287,12 +306,18 @@ class FoundCustomer:
 
 
 def find_customers(work: Work, name: str, connection: str | None = None) -> list[FoundCustomer]:
-    """Every customer of that name (in any case) or id."""
+    """Every customer of that name (in any case), id, or e-mail of one of its people."""
     c, n = t.customers.c, t.connections.c
+    mails = [
+        select(1).where(
+            k.connection_id == c.connection_id, k.customer_id == c.remote_id, func.lower(k.email) == name.lower()
+        )
+        for k in (t.contacts.c, t.own_contacts.c)
+    ] if "@" in name else []  # fmt: skip
     query = (
         select(c.connection_id, n.name, c.remote_id, c.name, c.payer_id)
         .select_from(t.customers.join(t.connections, n.id == c.connection_id))
-        .where(or_(c.name == name, func.lower(c.name) == name.lower(), c.remote_id == name))
+        .where(or_(c.name == name, func.lower(c.name) == name.lower(), c.remote_id == name, *map(exists, mails)))
         .order_by(n.name, c.remote_id)
     )
     if connection is not None:
@@ -307,6 +332,28 @@ def places(work: Work, connection_id: int, customer_ids: Collection[str]) -> dic
         c.connection_id == connection_id, among(work, c.remote_id, customer_ids)
     )
     return {row.remote_id: (row.country, row.region) for row in work.execute(query)} if customer_ids else {}
+
+
+def overdue(work: Work, connection_id: int, payer_id: str, *, on: date) -> list[str]:
+    """The payer's open invoices that were past due that day, by id."""
+    i, c = t.invoices.c, t.customers.c
+    query = select(i.remote_id).select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices)))
+    late = query.where(
+        i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0, i.due_on < on,
+        or_(c.payer_id == payer_id, i.customer_id == payer_id),
+    )  # fmt: skip
+    return list(work.execute(late.order_by(i.remote_id)).scalars())
+
+
+def open_balances(work: Work, connection_id: int, payer_id: str) -> dict[str, Money]:
+    """What the payer owes on open invoices, by currency."""
+    i, c = t.invoices.c, t.customers.c
+    query = select(i.currency, i.balance).select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices)))
+    owed = query.where(
+        i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0,
+        or_(c.payer_id == payer_id, i.customer_id == payer_id),
+    )  # fmt: skip
+    return totals_of(Money(row.balance, row.currency) for row in work.execute(owed))
 
 
 def customer_name(work: Work, connection_id: int, customer_id: str) -> str:

@@ -47,6 +47,7 @@ class MessageItem:
     amount: Decimal
     due_on: date | None
     demanded: bool
+    disputed: Decimal | None = None  # open as well, contested and not asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
                 "amount": item.balance.amount,
                 "due_on": item.due_on,
                 "demanded": demanded,
+                "disputed": item.disputed.amount if item.disputed else None,
             }
             for place, (item, demanded) in enumerate(items)
         ],
@@ -300,6 +302,7 @@ def _holding(work: Work, message_id: int, connection_id: int, payer_id: str, tod
     query = select(h.kind).where(
         h.connection_id == connection_id,
         h.state == HoldState.ACTIVE.value,
+        h.amount.is_(None),  # what is contested in part is still chased for the rest
         h.begins <= today,
         or_(h.until.is_(None), h.until >= today),
         # A hold on an invoice goes with it, whoever pays for it by now.
@@ -366,7 +369,8 @@ def calls(work: Work) -> list[Message]:
 def items(work: Work, message_id: int) -> list[MessageItem]:
     """The message's invoices, in its own order."""
     k = t.message_items.c
-    query = select(k.invoice_id, k.number, k.amount, k.due_on, k.demanded).where(k.message_id == message_id)
+    columns = (k.invoice_id, k.number, k.amount, k.due_on, k.demanded, k.disputed)
+    query = select(*columns).where(k.message_id == message_id)
     return [MessageItem(*tuple(row)) for row in work.execute(query.order_by(k.position))]
 
 

@@ -61,9 +61,9 @@ def new_marker(installation_key: str) -> str:
 
 
 def plan(
-    work: Work, *, connection_id: int, message_id: int, target: NoteTarget, text: str, marker: str, now: datetime
+    work: Work, *, connection_id: int, message_id: int | None, target: NoteTarget, text: str, marker: str, now: datetime
 ) -> None:
-    """Plans a note, in the same work that accepts its message."""
+    """Plans a note, in the same work that accepts its message, or keeps what a person said (no message)."""
     work.execute(
         insert(t.notes).values(
             connection_id=connection_id,
@@ -248,6 +248,17 @@ def facts_on(work: Work, connection_id: int, invoice_id: str) -> list[Note]:
     """What was to be set on an invoice, oldest first."""
     query = select(t.notes).where(
         _N.connection_id == connection_id, _N.target_id == invoice_id, _N.kind != WriteKind.NOTE.value
+    )
+    return [_note(row) for row in work.execute(query.order_by(_N.id))]
+
+
+def said_on(work: Work, connection_id: int, target_ids: Collection[str]) -> list[Note]:
+    """The notes of what people said, on these invoices and customers, oldest first."""
+    query = select(t.notes).where(
+        _N.connection_id == connection_id,
+        _N.target_id.in_(list(target_ids)),
+        _N.kind == WriteKind.NOTE.value,
+        _N.message_id.is_(None),
     )
     return [_note(row) for row in work.execute(query.order_by(_N.id))]
 

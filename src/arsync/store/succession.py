@@ -17,7 +17,7 @@ from sqlalchemy import and_, delete, exists, insert, literal, or_, select, updat
 
 from arsync.domain.documents import CustomerState, InvoiceState
 from arsync.domain.states import ChaseState, HoldState, MessageState
-from arsync.store import chases, events, messages, owners, tags
+from arsync.store import chases, events, messages, own_contacts, owners, tags
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -31,6 +31,10 @@ _GIVEN_AWAY: Final = (ChaseState.HANDED_OFF.value, ChaseState.WRITTEN_OFF.value)
 #: Nothing of these has left us.
 _PENDING: Final = (MessageState.PLANNED, MessageState.APPROVED, MessageState.CLAIMED, MessageState.FAILED)
 _TOLD: Final = 50
+#: What goes along, as the event counts it.
+_FOLLOWS: Final = (
+    "holds", "promises", "plans", "touches", "comments", "contacts", "tags", "messages", "superseded", "chases",
+)  # fmt: skip
 
 
 def follow(work: Work, connection_id: int, stored: Stored, *, now: datetime) -> None:
@@ -123,7 +127,7 @@ class _Step:
         self._former = former
         self._payer = payer
         self._now = now
-        self._counts = {"holds": 0, "promises": 0, "tags": 0, "messages": 0, "superseded": 0, "chases": 0}
+        self._counts = dict.fromkeys(_FOLLOWS, 0)
 
     @property
     def followed(self) -> bool:
@@ -139,14 +143,18 @@ class _Step:
             followed={what: count for what, count in self._counts.items() if count},
         )  # fmt: skip
 
+    def _has_gone(self) -> bool:
+        c = t.customers.c
+        mine = and_(c.connection_id == self._connection_id, c.remote_id == self._former)
+        state = self._work.execute(select(c.state).where(mine)).scalar_one_or_none()
+        return state not in (None, CustomerState.ACTIVE.value)
+
     def is_over(self) -> bool:
         """Whether the former payer is no customer any more and owes nothing: a merge by a source that does not say
         into whom."""
-        i, c = t.invoices.c, t.customers.c
-        mine = and_(c.connection_id == self._connection_id, c.remote_id == self._former)
-        state = self._work.execute(select(c.state).where(mine)).scalar_one_or_none()
-        if state in (None, CustomerState.ACTIVE.value):
+        if not self._has_gone():
             return False
+        i, c = t.invoices.c, t.customers.c
         joined = t.invoices.join(t.customers, and_(c.connection_id == i.connection_id, c.remote_id == i.customer_id))
         owing = select(1).select_from(joined).where(
             i.connection_id == self._connection_id, c.payer_id == self._former,
@@ -166,11 +174,16 @@ class _Step:
 
     def absorb(self) -> None:
         """The former payer is one no more: all it has is the other's."""
-        for table, what in ((t.holds, "holds"), (t.promises, "promises")):
+        for table, what in (
+            (t.holds, "holds"), (t.promises, "promises"), (t.plans, "plans"), (t.touches, "touches"),
+            (t.comments, "comments"),
+        ):  # fmt: skip
             mine = and_(table.c.connection_id == self._connection_id, table.c.payer_id == self._former)
             self._counts[what] += self._work.execute(update(table).where(mine).values(payer_id=self._payer)).rowcount
         self._counts["tags"] += tags.absorb(self._work, self._connection_id, self._former, self._payer)
         owners.follow(self._work, self._connection_id, self._former, self._payer)
+        if self._has_gone():  # the people of a branch that goes on are not those of its head
+            self._counts["contacts"] += own_contacts.follow(self._work, self._connection_id, self._former, self._payer)
         self._supersede(None)
         self._hand_over_chases()
         s = t.shared_messages.c
@@ -242,7 +255,7 @@ class _Step:
     def _copy_holds(self, invoices: Collection[str | None]) -> None:
         """The former payer's own holds, on the payer (None) or on each of these invoices; none twice."""
         h = t.holds.c
-        copied = (h.kind, h.reason, h.author, h.begins, h.until)
+        copied = (h.kind, h.reason, h.author, h.begins, h.until, h.promise_id, h.plan_id, h.code, h.amount, h.currency)
         query = select(*copied, h.created_at).where(
             h.connection_id == self._connection_id,
             h.payer_id == self._former,

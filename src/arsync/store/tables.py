@@ -390,7 +390,7 @@ promises = Table(
     Column("id", Integer, primary_key=True),
     _connection(),
     Column("payer_id", String(64), nullable=False),
-    Column("invoice_id", String(64)),  # null: what the payer owes in the currency, or the plan's invoices
+    Column("invoice_id", String(64)),  # null: all that the payer owed when it was given, or its plan's
     Column("currency", String(3), nullable=False),
     Column("amount", Amount, nullable=False),
     Column("promised_on", Date, nullable=False),  # the day the customer named
@@ -407,12 +407,21 @@ promises = Table(
     _only("state", PromiseState),
 )
 
-plan_invoices = Table(  # none: all that the payer owes in the plan's currency
+plan_invoices = Table(  # what a plan is about
     "plan_invoices",
     metadata,
     Column("plan_id", Integer, ForeignKey("plans.id"), nullable=False),
     Column("invoice_id", String(64), nullable=False),
     PrimaryKeyConstraint("plan_id", "invoice_id"),
+    sqlite_with_rowid=False,
+)
+
+promise_invoices = Table(  # what a promise for all that a payer owes is about: what was open when it was given
+    "promise_invoices",
+    metadata,
+    Column("promise_id", Integer, ForeignKey("promises.id"), nullable=False),
+    Column("invoice_id", String(64), nullable=False),
+    PrimaryKeyConstraint("promise_id", "invoice_id"),
     sqlite_with_rowid=False,
 )
 
@@ -632,6 +641,7 @@ message_items = Table(
     Column("amount", Amount, nullable=False),
     Column("due_on", Date),
     Column("demanded", Boolean, nullable=False),  # false: listed apart
+    Column("disputed", Amount),  # open as well, contested and not asked for
     PrimaryKeyConstraint("message_id", "position"),
     Index("ix_message_items_invoice", "invoice_id"),
     sqlite_with_rowid=False,

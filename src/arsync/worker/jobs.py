@@ -14,6 +14,7 @@ from arsync.domain.chase import Plan
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
 from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Reauthorise, RetryLater, Stale
 from arsync.outbox.accept import Acceptance
+from arsync.outbox.keeping import settle as settle_promises
 from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
@@ -137,6 +138,9 @@ def preview(store: Store, desk: Intake, clock: Clock, *, today: date | None = No
     """What a run would decide on the cache as it stands, today or on another day; saves nothing."""
     with store.working() as work:  # a chase that a run would open is opened, and undone with the work
         chases.follow(work, desk.connection.id, now=clock.now())
+        if desk.connection.health is Health.OK:
+            on = today or desk.policy.today(clock.now())
+            settle_promises(work, desk.connection.id, today=on, now=clock.now(), writes=False)
         return consider(work, desk.connection, desk.policy, now=clock.now(), today=today)
 
 
@@ -239,6 +243,7 @@ def _work_one(
     if fresh.policy.pay_links:
         _ask_for_pay_links(store, fresh, clock)
         lock.renew()
+    _settle_promises(store, fresh, clock)
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
     shift.errors += shift.decided.unwritten
     if now_known.health in _UNASKED:
@@ -264,6 +269,17 @@ def _work_one(
         shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
         wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=lock.renew)
         shift.errors += shift.written.errors
+
+
+def _settle_promises(store: Store, desk: Desk, clock: Clock) -> None:
+    """What was promised and came lets its invoices go, and so does what did not come; only on data that came whole:
+    a payment that was not pulled yet would make a liar of who has paid."""
+    if desk.connection.health is not Health.OK:
+        return
+    now = clock.now()
+    with store.working() as work:
+        settle_promises(work, desk.connection.id, today=desk.policy.today(now), now=now, writes=desk.writes)
+        work.commit()
 
 
 def _noted(store: Store, desk: Desk, clock: Clock) -> str | None:

@@ -1,0 +1,295 @@
+"""What stops a chase: hold, dispute, pause, exclude, holds, lift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
+from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, one_invoice, whom
+from arsync.cli.output import dump, flat, say, table
+from arsync.domain.chase import Hold
+from arsync.domain.money import Money, amount
+from arsync.domain.people import DisputeCode
+from arsync.domain.states import HoldKind, WriteKind
+from arsync.errors import ConfigurationError, NotFound, UsageError
+from arsync.outbox import facts
+from arsync.outbox.remarks import remark
+from arsync.store import connections, events, holds, ledger, promises
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+from arsync.store.ledger import FoundInvoice
+
+_DAY: Final = "%Y-%m-%d"
+Until = Annotated[datetime | None, typer.Option(formats=[_DAY], help="The last day of it; default: until lifted.")]
+Reason = Annotated[str, typer.Option(help="Why; it is shown wherever it stops something.")]
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(hold)
+    program.command()(dispute)
+    program.command()(pause)
+    program.command()(exclude)
+    program.command("holds")(list_holds)
+    program.command()(lift)
+
+
+def hold(
+    context: typer.Context,
+    reason: Reason,
+    invoice: InvoiceArgument = None,
+    customer: CustomerOption = None,
+    everybody: Annotated[bool, typer.Option("--everybody", help="All customers of --connection instead.")] = False,
+    kind: Annotated[HoldKind, typer.Option(help="What kind of stop.")] = HoldKind.PAUSE,
+    until: Until = None,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Stops the chase of one invoice, of everything a customer pays for, or of a whole company."""
+    with opened(context) as app:
+        last = until.date() if until else None
+        if not everybody:
+            _stop(app, whom(app, invoice, customer, connection), kind, reason, last, author)
+            return
+        if invoice or customer or not connection:
+            raise UsageError("--everybody goes with --connection alone")
+        with app.store.reading() as work:
+            company = connections.connection(work, connection)
+        place_hold(app, company.id, Hold(kind, reason, author_or_me(author), None, None, app.today(company), last),
+                   what=f"all of {connection}")  # fmt: skip
+
+
+def dispute(
+    context: typer.Context,
+    invoice: Annotated[str, typer.Argument(help="The invoice's number.")],
+    reason: Reason,
+    part: Annotated[
+        str | None, typer.Option("--amount", help="What of it is contested, as 120.50; the rest is chased.")
+    ] = None,
+    code: Annotated[DisputeCode | None, typer.Option(help="What is contested.")] = None,
+    until: Until = None,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Says that the customer contests an invoice or a part of it: that is not chased; the rest is."""
+    with opened(context) as app:
+        found = one_invoice(app, invoice, connection)
+        contested = None if part is None else contested_part(found, part)
+        last = until.date() if until else None
+        place(app, found, kind=HoldKind.DISPUTE, reason=reason, until=last, author=author, part=contested, code=code)
+
+
+def contested_part(found: FoundInvoice, written: str) -> Money | None:
+    """The amount in the invoice's currency; None where it is all that is open."""
+    contested = money(written, found.balance.currency)
+    if contested > found.balance:
+        raise UsageError(f"of {found.number} {found.balance} is open: no more of it can be contested")
+    return contested if contested < found.balance else None
+
+
+def money(written: str, currency: str) -> Money:
+    """An amount above zero as a person writes it, `1,250.00` too; UsageError otherwise."""
+    try:
+        exact = amount(written.replace(",", ""))
+    except ValueError:
+        raise UsageError(f"{written!r} is no amount: write 1250.00") from None
+    if exact <= 0:
+        raise UsageError(f"{written!r}: an amount above zero")
+    return Money(exact, currency)
+
+
+def pause(
+    context: typer.Context,
+    until: Annotated[datetime, typer.Option(formats=[_DAY], help="The last day of it.")],
+    reason: Reason,
+    invoice: InvoiceArgument = None,
+    customer: CustomerOption = None,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Stops the chase of an invoice or a customer until a day."""
+    with opened(context) as app:
+        _stop(app, whom(app, invoice, customer, connection), HoldKind.PAUSE, reason, until.date(), author)
+
+
+def exclude(
+    context: typer.Context,
+    reason: Reason,
+    invoice: InvoiceArgument = None,
+    customer: CustomerOption = None,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Says that an invoice or a customer is never chased, and who said so."""
+    with opened(context) as app:
+        _stop(app, whom(app, invoice, customer, connection), HoldKind.EXCLUDE, reason, None, author)
+
+
+def place(
+    app: App,
+    found: FoundInvoice,
+    *,
+    kind: HoldKind,
+    reason: str,
+    until: date | None,
+    author: str | None,
+    part: Money | None = None,
+    code: DisputeCode | None = None,
+) -> int:
+    """Places a hold on one invoice and says so."""
+    named = Whom(found.connection_id, found.payer_id, found, f"invoice {found.number} of {found.customer}")
+    return _stop(app, named, kind, reason, until, author, part=part, code=code)
+
+
+def _stop(
+    app: App,
+    named: Whom,
+    kind: HoldKind,
+    reason: str,
+    until: date | None,
+    author: str | None,
+    *,
+    part: Money | None = None,
+    code: DisputeCode | None = None,
+) -> int:
+    with app.store.reading() as work:
+        today = app.today(connections.connection_by_id(work, named.connection_id))
+    who = author_or_me(author)
+    placed = Hold(kind, reason, who, named.payer_id, named.invoice_id, today, until, part, code)
+    what = f"{part} of {named.what}" if part else named.what
+    return place_hold(app, named.connection_id, placed, what=what)
+
+
+def place_hold(app: App, connection_id: int, placed: Hold, *, what: str) -> int:
+    """Places a hold with its note, and says so; its number."""
+    if not placed.reason.strip():
+        raise UsageError("--reason: say why")
+    if placed.until is not None and placed.until < placed.begins:
+        raise UsageError(f"--until {placed.until} has passed; today is {placed.begins}")
+    told = ""
+    with app.store.working() as work:
+        connection = connections.connection_by_id(work, connection_id)
+        now = app.clock.now()
+        hold_id = put(app, work, connection, placed, what=what, now=now)
+        promised = placed.kind is HoldKind.PROMISE and WriteKind.EXPECTED_ON in kept(app, connection)
+        if promised and placed.invoice_id is not None and placed.until is not None:
+            facts.expect(work, connection_id, placed.invoice_id, placed.until, now=now)
+            told = "; the accounting system is told with the next run"
+        work.commit()
+    last = f" until {placed.until}" if placed.until else ""
+    say(flat(f"{placed.kind} on {what}{last} (lift it by: arsync lift {hold_id}){told}"))
+    return hold_id
+
+
+def put(
+    app: App, work: Work, connection: Connection, placed: Hold, *, what: str, now: datetime, noted: bool = True
+) -> int:
+    """Places a hold in this work, with its event and its note (one at its target); its number."""
+    hold_id = holds.place(work, connection.id, placed, now=now)
+    events.log(
+        work, "hold_placed", at=now, author=placed.author, connection_id=connection.id, hold=hold_id,
+        hold_kind=placed.kind.value, payer=placed.payer_id, invoice=placed.invoice_id, reason=placed.reason,
+        part=placed.part and str(placed.part), code=placed.code,
+    )  # fmt: skip
+    if noted:
+        kind = placed.kind.value.replace("_", "-").capitalize()
+        why = f"{placed.code.replace('_', ' ')}: {placed.reason}" if placed.code else placed.reason
+        note(
+            app, work, connection, placed.payer_id, placed.invoice_id, what=f"{kind} (hold {hold_id}) of {what} set",
+            more=(f"Why: {why}", f"Until: {placed.until or 'lifted by a person'}"), by=placed.author, now=now,
+        )  # fmt: skip
+    return hold_id
+
+
+def note(
+    app: App, work: Work, connection: Connection, payer_id: str | None, invoice_id: str | None, *, what: str,
+    more: Sequence[str] = (), by: str, now: datetime,
+) -> None:  # fmt: skip
+    """Plans the note of what a person said, where notes are written."""
+    if app.settings.company(connection.name).writes == "on":
+        remark(
+            work, connection.id, payer_id=payer_id, invoice_id=invoice_id, on=app.today(connection), what=what,
+            more=more, by=by, now=now,
+        )  # fmt: skip
+
+
+def kept(app: App, connection: Connection) -> frozenset[WriteKind]:
+    """The facts that may be written into the company's books, none where something is wrong with its connector."""
+    try:
+        return app.keeps(connection)
+    except ConfigurationError:
+        return frozenset()  # what a person says is kept whatever is wrong with the connector
+
+
+def list_holds(context: typer.Context, as_json: Json = False) -> None:
+    """Lists what is stopped, why and by whom."""
+    with opened(context) as app, app.store.reading() as work:
+        every = [(one.name, held) for one in connections.connections(work) for held in holds.active(work, one.id)]
+        names = {one.id: scope(work, one) for _, one in every}
+    if as_json:
+        dump([{"connection": name, "hold": held} for name, held in every])
+        return
+    table(
+        ("id", "connection", "kind", "stops", "reason", "author", "from", "until"),
+        [
+            (one.id, name, one.hold.kind, names[one.id], one.hold.reason, one.hold.author, one.hold.begins,
+             one.hold.until or "somebody lifts it")
+            for name, one in every
+        ],
+    )  # fmt: skip
+
+
+def scope(work: Work, placed: holds.PlacedHold) -> str:
+    """What a hold stops, in words."""
+    hold = placed.hold
+    if hold.payer_id is None:
+        return "everybody"
+    payer = ledger.customer_name(work, placed.connection_id, hold.payer_id)
+    if hold.invoice_id is None:
+        return f"everything {payer} pays for"
+    part = f"{hold.part} of " if hold.part else ""
+    return f"{part}{ledger.invoice_number(work, placed.connection_id, hold.invoice_id)} of {payer}"
+
+
+def lift(
+    context: typer.Context,
+    hold_id: Annotated[int, typer.Argument(metavar="HOLD", help="As `arsync holds` lists it.")],
+    author: Author = None,
+) -> None:
+    """Ends a hold, with the promise or the plan that it stands for."""
+    with opened(context) as app, app.store.working() as work:
+        now, who = app.clock.now(), author_or_me(author)
+        lifted = holds.lift(work, hold_id, now=now)
+        if lifted is None:
+            raise NotFound(f"active hold {hold_id}")
+        others = promises.withdraw(work, lifted, now=now)
+        told = _took_back(app, work, lifted, now)
+        connection = connections.connection_by_id(work, lifted.connection_id)
+        what = f"{lifted.hold.kind} on {scope(work, lifted)} by {lifted.hold.author}: {lifted.hold.reason}"
+        for one in (lifted, *others):
+            kind = one.hold.kind.value.replace("_", "-").capitalize()
+            note(
+                app, work, connection, one.hold.payer_id, one.hold.invoice_id,
+                what=f"{kind} (hold {one.id}) lifted", more=(f"It was: {one.hold.reason}",), by=who, now=now,
+            )  # fmt: skip
+            events.log(work, "hold_lifted", at=now, author=who, connection_id=connection.id, hold=one.id)
+        work.commit()
+    with_it = f", and with it {', '.join(f'hold {one.id}' for one in others)}" if others else ""
+    say(flat(f"hold {hold_id} is lifted ({what}){with_it}{told}"))
+
+
+def _took_back(app: App, work: Work, lifted: holds.PlacedHold, now: datetime) -> str:
+    """Has the source forget the day of a promise that is no more; what to say of it."""
+    invoice_id = lifted.hold.invoice_id
+    if lifted.hold.kind is not HoldKind.PROMISE or invoice_id is None:
+        return ""
+    connection = connections.connection_by_id(work, lifted.connection_id)
+    if not facts.follow_promises(work, connection.id, invoice_id, today=app.today(connection), now=now):
+        return ""
+    writes = WriteKind.EXPECTED_ON in kept(app, connection)
+    return f"; the accounting system is told {'with the next run' if writes else 'once it may be written to'}"

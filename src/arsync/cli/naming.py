@@ -1,0 +1,96 @@
+"""Which invoice or customer a person means: one, or a list to choose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.output import flat
+from arsync.errors import Ambiguous, NotFound, UsageError
+from arsync.store import connections, ledger
+from arsync.store.ledger import FoundCustomer, FoundInvoice
+
+#: Before an id, where a number of one invoice is the id of another.
+_BY_ID: Final = "id:"
+InvoiceArgument = Annotated[str | None, typer.Argument(help="An invoice's number.")]
+CustomerOption = Annotated[
+    str | None, typer.Option("--customer", help="A customer's name, id or e-mail instead: all it pays for.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """What a person speaks of: an invoice, or all that a customer pays for."""
+
+    connection_id: int
+    payer_id: str
+    invoice: FoundInvoice | None
+    what: str
+
+    @property
+    def invoice_id(self) -> str | None:
+        return self.invoice.invoice_id if self.invoice else None
+
+
+def whom(app: App, invoice: str | None, customer: str | None, connection: str | None) -> Whom:
+    """The invoice, or all that the customer pays for; UsageError where neither or both are named."""
+    if (invoice is None) == (customer is None):
+        raise UsageError("name an invoice, or --customer")
+    if invoice is not None:
+        found = one_invoice(app, invoice, connection)
+        return Whom(found.connection_id, found.payer_id, found, f"invoice {found.number} of {found.customer}")
+    assert customer is not None
+    one = one_payer(app, customer, connection)
+    return Whom(one.connection_id, one.payer_id, None, f"everything {one.name} pays for")
+
+
+def one_invoice(app: App, number: str, connection: str | None) -> FoundInvoice:
+    """The invoice of that number, or of that id where no number fits or it is written `id:...`.
+
+    Ambiguous with the list where there are several.
+    """
+    by_id = number.startswith(_BY_ID)
+    wanted = number.removeprefix(_BY_ID)
+    with app.store.reading() as work:
+        if connection is not None:
+            connections.connection(work, connection)  # or NotFound, with the names there are
+        both = ledger.find_invoices(work, wanted, connection)
+    numbered = [] if by_id else [one for one in both if one.number == wanted]
+    found = numbered or [one for one in both if one.invoice_id == wanted]
+    if not found:
+        raise NotFound(f"invoice {number!r}")
+    if len(found) > 1:
+        listed = "; ".join(
+            f"{_BY_ID}{one.invoice_id} --connection {one.connection} ({flat(one.customer)}, {one.total})"
+            for one in found
+        )
+        raise Ambiguous(f"invoice {number!r}: {listed}")
+    return found[0]
+
+
+def customers(app: App, name: str, connection: str | None) -> list[FoundCustomer]:
+    """Every customer of that name (in any case), id (also written `id:...`) or e-mail."""
+    by_id, wanted = name.startswith(_BY_ID), name.removeprefix(_BY_ID)
+    with app.store.reading() as work:
+        if connection is not None:
+            connections.connection(work, connection)
+        found = ledger.find_customers(work, wanted, connection)
+    return [one for one in found if one.customer_id == wanted] if by_id else found
+
+
+def one_payer(app: App, name: str, connection: str | None) -> FoundCustomer:
+    """A customer of that name whose payer is the only one; Ambiguous with the list where there are several."""
+    found = customers(app, name, connection)
+    if not found:
+        raise NotFound(f"customer {name!r}")
+    if len({(one.connection_id, one.payer_id) for one in found}) > 1:
+        raise Ambiguous(f"customer {name!r}: {listed(found)}")
+    return next((one for one in found if one.customer_id == one.payer_id), found[0])
+
+
+def listed(found: list[FoundCustomer]) -> str:
+    """What to write instead."""
+    return "; ".join(f"{_BY_ID}{one.customer_id} --connection {one.connection} ({flat(one.name)})" for one in found)

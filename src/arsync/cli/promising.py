@@ -1,0 +1,274 @@
+"""What customers promised: promise, promises, instalments."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Annotated, Final
+
+import typer
+from babel.numbers import get_currency_precision
+
+from arsync.bootstrap import App
+from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
+from arsync.cli.holding import kept, money, note
+from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, whom
+from arsync.cli.output import dump, flat, say, table
+from arsync.domain.chase import Hold
+from arsync.domain.instalments import Every, spread
+from arsync.domain.money import Money, total
+from arsync.domain.states import HoldKind, PromiseState, WriteKind
+from arsync.errors import UsageError
+from arsync.outbox import facts
+from arsync.playbook.calendars import calendar_for
+from arsync.store import connections, events, holds, ledger, promises
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+from arsync.store.promises import Promise
+
+_DAY: Final = "%Y-%m-%d"
+_WEEKDAYS: Final = range(5)
+Grace = Annotated[int, typer.Option(min=0, max=30, help="So many business days late is in time.")]
+Why = Annotated[str, typer.Option(help="Who said it and how.")]
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(promise)
+    program.command("promises")(list_promises)
+    program.command()(instalments)
+
+
+def promise(
+    context: typer.Context,
+    on: Annotated[datetime, typer.Option("--date", formats=[_DAY], help="The day that the customer named.")],
+    reason: Why,
+    invoice: InvoiceArgument = None,
+    customer: CustomerOption = None,
+    amount: Annotated[str | None, typer.Option(help="How much; default: all that is open.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Where the customer owes in several.")] = None,
+    grace: Grace = 2,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Keeps a customer's promise to pay: it is not chased until the day and its grace have passed."""
+    with opened(context) as app:
+        named = whom(app, invoice, customer, connection)
+        who, day = author_or_me(author), on.date()
+        with app.store.working() as work:
+            company = connections.connection_by_id(work, named.connection_id)
+            now, today = app.clock.now(), app.today(company)
+            if day < today:
+                raise UsageError(f"--date {day} has passed; today is {today}")
+            owed = _owed(work, named, currency)
+            promised = money(amount, owed.currency) if amount else owed
+            if promised > owed:
+                raise UsageError(f"{owed} is open: {promised} is more")
+            until = last_day(app, company, day, grace)
+            promise_id = promises.give(
+                work, company.id, payer_id=named.payer_id, invoice_id=named.invoice_id, amount=promised,
+                promised_on=day, grace=grace, until=until, reason=reason, author=who, now=now,
+            )  # fmt: skip
+            hold = Hold(HoldKind.PROMISE, f"{promised} promised for {day}: {reason}", who, named.payer_id,
+                        named.invoice_id, today, until)  # fmt: skip
+            hold_id = holds.place(work, company.id, hold, now=now, promise_id=promise_id)
+            events.log(
+                work, "promise_given", at=now, author=who, connection_id=company.id, promise=promise_id, hold=hold_id,
+                payer=named.payer_id, invoice=named.invoice_id, amount=str(promised), day=day, until=until,
+                reason=reason,
+            )  # fmt: skip
+            note(
+                app, work, company, named.payer_id, named.invoice_id, by=who, now=now,
+                what=f"Promise (hold {hold_id}): {promised} by {day} for {named.what}, said",
+                more=(f"How: {reason}", f"In time until: {until}"),
+            )  # fmt: skip
+            told = ""
+            if named.invoice_id is not None and WriteKind.EXPECTED_ON in kept(app, company):
+                facts.expect(work, company.id, named.invoice_id, day, now=now)
+                told = "; the accounting system is told with the next run"
+            work.commit()
+    say(flat(f"{promised} promised by {day} for {named.what}; it is in time until {until} "
+             f"(take it back by: arsync lift {hold_id}){told}"))  # fmt: skip
+
+
+def last_day(app: App, company: Connection, day: date, grace: int) -> date:
+    """The day and so many business days of the company's country."""
+    country = app.settings.company(company.name).country or company.country
+    calendar = calendar_for(country, None, _WEEKDAYS, (day.year, day.year + 1))
+    for _ in range(grace):
+        day = calendar.next_open(day + timedelta(days=1))
+    return day
+
+
+def _owed(work: Work, named: Whom, currency: str | None) -> Money:
+    """What is open of what is spoken of; UsageError where nothing is, or in several currencies."""
+    if named.invoice is not None:
+        if not named.invoice.balance:
+            raise UsageError(f"nothing is open on {named.what}")
+        return named.invoice.balance
+    open_ones = ledger.open_balances(work, named.connection_id, named.payer_id)
+    if currency is not None:
+        open_ones = {code: owed for code, owed in open_ones.items() if code == currency.upper()}
+    if not open_ones:
+        raise UsageError(f"nothing is open{f' in {currency}' if currency else ''} of {named.what}")
+    if len(open_ones) > 1:
+        raise UsageError(f"name --currency: open are {', '.join(map(str, open_ones.values()))}")
+    return next(iter(open_ones.values()))
+
+
+def list_promises(
+    context: typer.Context,
+    every: Annotated[bool, typer.Option("--all", help="Those that are settled, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Lists what customers promised, by day; instalments too."""
+    with opened(context) as app, app.store.reading() as work:
+        found = [(one.name, promise) for one in connections.connections(work) for promise in _each(work, one.id)]
+        rows = [(name, one) for name, one in found if every or one.state is PromiseState.OPEN]
+        about = {one.id: _about(work, one) for _, one in rows}
+    if as_json:
+        dump([{"connection": name, "promise": one} for name, one in rows])
+        return
+    table(
+        ("connection", "day", "in time until", "amount", "of", "state", "reason", "author"),
+        [
+            (name, one.promised_on, one.until, one.amount, about[one.id], one.state, one.reason, one.author)
+            for name, one in rows
+        ],
+        right=("amount",),
+    )
+
+
+def _each(work: Work, connection_id: int) -> list[Promise]:
+    parts = [one for plan in promises.plans_of(work, connection_id) for one in plan.instalments]
+    return sorted([*promises.of_connection(work, connection_id), *parts], key=lambda one: (one.promised_on, one.id))
+
+
+def _about(work: Work, one: Promise) -> str:
+    payer = ledger.customer_name(work, one.connection_id, one.payer_id)
+    number = f"{ledger.invoice_number(work, one.connection_id, one.invoice_id)} of " if one.invoice_id else ""
+    return f"{number}{payer}{f' (plan {one.plan_id})' if one.plan_id else ''}"
+
+
+# --- instalments ---------------------------------------------------------------------------------------------
+
+
+def instalments(
+    context: typer.Context,
+    invoices: Annotated[list[str] | None, typer.Argument(metavar="[INVOICE]...")] = None,
+    customer: CustomerOption = None,
+    number: Annotated[int | None, typer.Option(min=1, max=120, help="How many, of the same amount.")] = None,
+    every: Annotated[Every, typer.Option(help="How far apart.")] = Every.MONTH,
+    first: Annotated[datetime | None, typer.Option(formats=[_DAY], help="The day of the first.")] = None,
+    part: Annotated[
+        list[str] | None, typer.Option(metavar="DATE=AMOUNT", help="Or each by itself: 2026-01-31=120.50.")
+    ] = None,
+    amount: Annotated[str | None, typer.Option("--total", help="How much in all; default: all that is open.")] = None,
+    reason: Why = "",
+    currency: Annotated[str | None, typer.Option(help="Where the customer owes in several.")] = None,
+    grace: Grace = 2,
+    connection: ConnectionOption = None,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Agrees on instalments for invoices or a customer: not chased while on track; or lists the plans."""
+    with opened(context) as app:
+        if not invoices and customer is None:
+            _list_plans(app, as_json)
+            return
+        if not reason.strip():
+            raise UsageError("--reason: who agreed, and how")
+        named = [whom(app, one, None, connection) for one in dict.fromkeys(invoices or ())]
+        if customer is not None:
+            if named:
+                raise UsageError("name invoices, or --customer")
+            named = [whom(app, None, customer, connection)]
+        if len({(one.connection_id, one.payer_id) for one in named}) > 1:
+            raise UsageError("the invoices of one plan have one payer")
+        with app.store.working() as work:
+            company = connections.connection_by_id(work, named[0].connection_id)
+            today = app.today(company)
+            owed = [_owed(work, one, currency) for one in named]
+            if len({one.currency for one in owed}) > 1:
+                raise UsageError("the invoices of one plan have one currency")
+            in_all = total(owed, owed[0].currency)
+            agreed = money(amount, in_all.currency) if amount else in_all
+            parts = _parts(agreed, part, number, every, first)
+            agreed = total((one for _, one in parts), in_all.currency)
+            if agreed > in_all:
+                raise UsageError(f"{in_all} is open: {agreed} is more")
+            if parts[0][0] < today:
+                raise UsageError(f"{parts[0][0]} has passed; today is {today}")
+            plan_id, hold_ids = _agree(app, work, company, named, parts, agreed, grace, reason, author_or_me(author))
+            work.commit()
+    say(flat(f"{len(parts)} instalments, {agreed} in all, for {' and '.join(one.what for one in named)} "
+             f"(plan {plan_id}; take it back by: arsync lift {hold_ids[0]})"))  # fmt: skip
+    table(("day", "amount"), parts, right=("amount",))
+
+
+def _agree(
+    app: App, work: Work, company: Connection, named: list[Whom], parts: list[tuple[date, Money]], agreed: Money,
+    grace: int, reason: str, who: str,
+) -> tuple[int, list[int]]:  # fmt: skip
+    now, today, payer = app.clock.now(), app.today(company), named[0].payer_id
+    dated = [(day, last_day(app, company, day, grace), each) for day, each in parts]
+    plan_id = promises.agree(
+        work, company.id, payer_id=payer, invoice_ids=[one.invoice_id for one in named if one.invoice_id],
+        instalments=dated, grace=grace, reason=reason, author=who, now=now,
+    )  # fmt: skip
+    listed = ", ".join(f"{each} by {day}" for day, each in parts)
+    hold_ids = []
+    for one in named:
+        why = f"{len(parts)} instalments to {parts[-1][0]}, {agreed} in all: {reason}"
+        hold = Hold(HoldKind.PLAN, why, who, payer, one.invoice_id, today, dated[-1][1])
+        hold_ids.append(holds.place(work, company.id, hold, now=now, plan_id=plan_id))
+        note(
+            app, work, company, payer, one.invoice_id, by=who, now=now,
+            what=f"Instalments (hold {hold_ids[-1]}) for {one.what} agreed",
+            more=(f"{agreed} in all: {listed}", f"How: {reason}"),
+        )  # fmt: skip
+    events.log(
+        work, "plan_agreed", at=now, author=who, connection_id=company.id, plan=plan_id, holds=hold_ids, payer=payer,
+        total=str(agreed), instalments=[[day, str(each)] for day, each in parts], reason=reason,
+    )  # fmt: skip
+    return plan_id, hold_ids
+
+
+def _parts(
+    agreed: Money, listed: list[str] | None, number: int | None, every: Every, first: datetime | None
+) -> list[tuple[date, Money]]:
+    if listed:
+        if number is not None or first is not None:
+            raise UsageError("--part, or --number with --first")
+        return sorted((_part(one, agreed.currency) for one in listed), key=lambda one: one[0])
+    if number is None or first is None:
+        raise UsageError("say --number and --first, or each --part")
+    try:
+        return spread(agreed, number, first.date(), every, places=get_currency_precision(agreed.currency))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _part(written: str, currency: str) -> tuple[date, Money]:
+    day, _, much = written.partition("=")
+    try:
+        return date.fromisoformat(day.strip()), money(much.strip(), currency)
+    except ValueError:
+        raise UsageError(f"--part {written!r}: write DATE=AMOUNT, as 2026-01-31=120.50") from None
+
+
+def _list_plans(app: App, as_json: bool) -> None:
+    with app.store.reading() as work:
+        every = [(one.name, plan) for one in connections.connections(work) for plan in promises.plans_of(work, one.id)]
+        payers = {plan.id: ledger.customer_name(work, plan.connection_id, plan.payer_id) for _, plan in every}
+    if as_json:
+        dump([{"connection": name, "plan": plan} for name, plan in every])
+        return
+    rows = []
+    for name, plan in every:
+        came = sum(one.state is PromiseState.KEPT for one in plan.instalments)
+        following = next((one for one in plan.instalments if one.state is PromiseState.OPEN), None)
+        then = f"{following.amount} by {following.promised_on}" if following else ""
+        rows.append(
+            (plan.id, name, payers[plan.id], plan.total, plan.state, f"{came} of {len(plan.instalments)}", then)
+        )
+    table(("plan", "connection", "payer", "total", "state", "came", "next"), rows, right=("total",))

@@ -1,0 +1,73 @@
+"""What people said of a connection's debts, as the planner wants it: read once, then laid over each chase."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from arsync.domain.chase import ChaseFacts, Hold, Item
+from arsync.domain.money import total
+from arsync.domain.people import CallMade, Owner
+from arsync.store import holds, owners, promises, touches
+from arsync.store.engine import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The human facts of a connection, or of one payer of it."""
+
+    on_invoice: Mapping[str, list[Hold]]  # a hold on an invoice goes with it, whoever pays for it by now
+    on_payer: Mapping[str | None, list[Hold]]  # None: everybody
+    owners: Mapping[str, Owner]
+    broken: Mapping[str, datetime]  # by open invoice
+    calls: Mapping[int, tuple[CallMade, ...]]  # by chase
+
+    def onto(self, facts: ChaseFacts, today: date, local: Callable[[datetime], date]) -> ChaseFacts:
+        """The same facts, with what people said; contested parts are off the balances that are asked for."""
+        own = [hold for item in facts.items for hold in self.on_invoice.get(item.invoice_id, ())]
+        placed = [*self.on_payer.get(None, ()), *self.on_payer.get(facts.payer_id, ()), *own]
+        missed = [local(self.broken[item.invoice_id]) for item in facts.items if item.invoice_id in self.broken]
+        return replace(
+            facts,
+            items=tuple(
+                without_disputed(item, self.on_invoice.get(item.invoice_id, ()), today) for item in facts.items
+            ),
+            holds=tuple(placed),
+            owner=self.owners.get(facts.payer_id),
+            promise_broken=max(missed, default=None),
+            calls=self.calls.get(facts.chase_id, ()),
+        )
+
+
+def read(work: Work, connection_id: int, payer_id: str | None = None) -> Said:
+    """What people said of every payer, or of one."""
+    on_invoice: dict[str, list[Hold]] = defaultdict(list)
+    on_payer: dict[str | None, list[Hold]] = defaultdict(list)
+    for placed in holds.active(work, connection_id):
+        hold = placed.hold
+        if hold.invoice_id is not None:
+            on_invoice[hold.invoice_id].append(hold)
+        else:
+            on_payer[hold.payer_id].append(hold)
+    return Said(
+        on_invoice=on_invoice,
+        on_payer=on_payer,
+        owners=owners.of_customers(work, connection_id, None if payer_id is None else [payer_id]),
+        broken=promises.broken(work, connection_id),
+        calls=touches.calls_of_chases(work, connection_id, payer_id),
+    )
+
+
+def without_disputed(item: Item, holds_on_it: Iterable[Hold], today: date) -> Item:
+    """The invoice without the parts of it that are contested that day: they are open, and not asked for."""
+    parts = [
+        hold.part
+        for hold in holds_on_it
+        if hold.part is not None and hold.is_on(today) and hold.part.currency == item.balance.currency
+    ]
+    if not parts:
+        return item
+    contested = min(total(parts, item.balance.currency), item.balance)
+    return replace(item, balance=item.balance - contested, disputed=contested)

@@ -1,0 +1,63 @@
+"""People at customers whom we know and the source does not: they stand beside the source's, and no sync takes them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, delete, exists, select, update
+
+from arsync.domain.documents import Contact, ContactRole
+from arsync.store import chases
+from arsync.store import tables as t
+from arsync.store.bulk import Upsert, adapted
+from arsync.store.engine import Work
+
+_O: Final = t.own_contacts.c
+_CONTACT: Final = Upsert(t.own_contacts)
+
+
+def put(work: Work, connection_id: int, customer_id: str, contact: Contact, *, author: str, now: datetime) -> bool:
+    """Adds a person, or changes the one of that address; False where all of it is known."""
+    assert contact.email, "a contact by hand is known by its address"
+    if contact in of_customers(work, connection_id, customer_id).get(customer_id, ()):
+        return False
+    chases.bump(work, connection_id, [customer_id])  # first: a message to somebody else is planned anew
+    email = contact.email.strip()
+    row = (email.lower(), contact.name, contact.phone, contact.role.value, author, adapted(work).instant(now))
+    _CONTACT(work, [(connection_id, customer_id, *row)])
+    return True
+
+
+def take_away(work: Work, connection_id: int, customer_id: str, email: str) -> bool:
+    """Forgets the person of that address; False where there is none."""
+    chases.bump(work, connection_id, [customer_id])
+    mine = and_(_is(connection_id, customer_id), _O.email == email.strip().lower())
+    return bool(work.execute(delete(t.own_contacts).where(mine)).rowcount)
+
+
+def of_customers(work: Work, connection_id: int, customer_id: str | None = None) -> dict[str, tuple[Contact, ...]]:
+    """The people of each customer, or of one."""
+    query = select(_O.customer_id, _O.name, _O.email, _O.phone, _O.role).where(_O.connection_id == connection_id)
+    if customer_id is not None:
+        query = query.where(_O.customer_id == customer_id)
+    found: dict[str, list[Contact]] = defaultdict(list)
+    for row in work.execute(query.order_by(_O.customer_id, _O.added_at, _O.email)):
+        found[row.customer_id].append(Contact(row.name, row.email, row.phone, ContactRole(row.role)))
+    return {one: tuple(people) for one, people in found.items()}
+
+
+def follow(work: Work, connection_id: int, former: str, survivor: str) -> int:
+    """After a merge: the former's people are the survivor's, but those it knows already; how many went along."""
+    theirs = t.own_contacts.alias()
+    known = exists().where(
+        theirs.c.connection_id == connection_id, theirs.c.customer_id == survivor, theirs.c.email == _O.email
+    )
+    work.execute(delete(t.own_contacts).where(_is(connection_id, former), known))
+    moved = update(t.own_contacts).where(_is(connection_id, former)).values(customer_id=survivor)
+    return work.execute(moved).rowcount
+
+
+def _is(connection_id: int, customer_id: str) -> ColumnElement[bool]:
+    return and_(_O.connection_id == connection_id, _O.customer_id == customer_id)
