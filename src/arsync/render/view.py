@@ -44,6 +44,7 @@ class ItemView:
     balance: str
     amount: str  # what it was written for
     total: str | None  # the same, only where a part is paid
+    disputed: str | None  # open as well, contested and not asked for
     currency: str
 
 
@@ -178,6 +179,7 @@ def _item(item: Item, letterhead: Letterhead, locale: Locale) -> ItemView:
         balance=money_text(item.balance, locale),
         amount=amount,
         total=amount if item.balance != item.total else None,
+        disputed=money_text(item.disputed, locale) if item.disputed else None,
         currency=item.balance.currency,
     )
 

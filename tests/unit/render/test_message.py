@@ -352,3 +352,14 @@ def test_money_is_written_as_its_reader_writes_it(amount: str, currency: str, lo
 )
 def test_a_locale_that_nobody_knows_falls_back_to_its_language(tag: str, known: str) -> None:
     assert str(locale_of(tag)) == known
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "in dispute"), ("de", "strittig"), ("fr", "contestés")])
+def test_a_contested_part_is_named_and_not_asked_for(language: str, said: str) -> None:
+    """345.50 of which 45.50 is contested: 300.00 is the sum."""
+    part = Money(Decimal("45.50"), "EUR")
+    item = replace(SECOND, balance=SECOND.balance - part, disputed=part)
+    for text in both(written("firm", language, demanded=(item,), listed=())):
+        assert said in text
+        assert re.search(r"45[.,]50", text)
+        assert len(re.findall(r"300[.,]00", text)) >= 2, "the invoice's own, and the sum"
