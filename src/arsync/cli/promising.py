@@ -19,14 +19,15 @@ from arsync.domain.money import Money, total
 from arsync.domain.states import HoldKind, PromiseState, WriteKind
 from arsync.errors import UsageError
 from arsync.outbox import facts
-from arsync.playbook.calendars import calendar_for
+from arsync.playbook.calendars import public_holidays
+from arsync.playbook.places import Place
 from arsync.store import connections, events, holds, ledger, promises
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.promises import Promise
 
 _DAY: Final = "%Y-%m-%d"
-_WEEKDAYS: Final = range(5)
+_WEEKEND: Final = 5
 Grace = Annotated[int, typer.Option(min=0, max=30, help="So many business days late is in time.")]
 Why = Annotated[str, typer.Option(help="Who said it and how.")]
 
@@ -91,11 +92,12 @@ def promise(
 
 
 def last_day(app: App, company: Connection, day: date, grace: int) -> date:
-    """The day and so many business days of the company's country."""
-    country = app.settings.company(company.name).country or company.country
-    calendar = calendar_for(country, None, _WEEKDAYS, (day.year, day.year + 1))
-    for _ in range(grace):
-        day = calendar.next_open(day + timedelta(days=1))
+    """The day and so many business days of the company's place."""
+    settings = app.settings.company(company.name)
+    closed = public_holidays(Place(settings.country or company.country, settings.region))
+    while grace:
+        day += timedelta(days=1)
+        grace -= day.weekday() < _WEEKEND and day not in closed
     return day
 
 
