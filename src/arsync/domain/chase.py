@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from arsync.domain.behaviour import Behaviour
 from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
-from arsync.domain.money import Money
+from arsync.domain.money import Money, total
 from arsync.domain.payday import PayDay
 from arsync.domain.people import CallMade, DisputeCode, Owner
 from arsync.domain.policy import Happening, Step, StepMode
+from arsync.domain.record import record
 from arsync.domain.states import Decision, Health, HoldKind, MessageState
 
 
@@ -175,7 +176,7 @@ class ChaseFacts:
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """The answer for one invoice on one day: `next_on` says when to look again, None that a person must act first."""
 
@@ -203,8 +204,10 @@ class Intent:
     @property
     def at_stake(self) -> Money:
         """The open balance demanded."""
-        first = self.demanded[0].balance
-        return sum((item.balance for item in self.demanded[1:]), start=first)
+        currency = self.demanded[0].balance.currency
+        if any(item.balance.currency != currency for item in self.demanded):
+            return total((item.balance for item in self.demanded), currency)
+        return Money(sum([item.balance.amount for item in self.demanded], start=Decimal("0.00")), currency)
 
     def fingerprint(self, playbook_version: str, locale: str) -> str:
         """A hash of all a reader would see but the relative day counts; equal fingerprints, equal message."""
@@ -239,7 +242,7 @@ def _seen(item: Item) -> list[str | None]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Plan:
     """The planner's answer for one chase: a verdict per open invoice, and at most one intent."""
 
@@ -291,7 +294,11 @@ class Letterhead:
 
 def by_age(items: Iterable[Item]) -> list[Item]:
     """Oldest due date first; among equals the largest balance; then the number."""
-    return sorted(items, key=lambda item: (item.due_on or date.max, -item.balance.amount, item.number))
+    return sorted(items, key=_age)
+
+
+def _age(item: Item) -> tuple[date, Decimal, str]:
+    return (item.due_on or date.max, -item.balance.amount, item.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from dataclasses import dataclass as record
-else:
-
-    def record(*, frozen: bool, slots: bool) -> Any:
-        """A dataclass that is frozen for the type checker, and hashed and compared as a frozen one.
-
-        At run time nothing guards it: the guard makes up three quarters of what it costs to make one, and a pull
-        makes them by the hundred thousand.
-        """
-        return dataclass(slots=slots, unsafe_hash=frozen)
+from arsync.domain.record import record
 
 
 class Resource(StrEnum):

@@ -19,6 +19,7 @@ def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]
     lets go, and calls, which reach only our own staff, are neither capped nor counted; but a tripped breaker holds them
     too: the facts are in doubt.
     """
+    plans = _one_payer_at_a_time(plans)
     ranked = _by_stake(plans)
     volume = sent_before + len(ranked)
     limit = None if budget.usual_per_run is None else budget.usual_per_run * budget.breaker_factor
@@ -29,10 +30,43 @@ def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]
             "and may then raise safety.breaker_factor for a run"
         )
         return [_held_back(plan, Decision.HOLD, Rule.BREAKER, reason) if plan.intent else plan for plan in plans]
-    room = max(0, budget.max_per_run - sent_before)
-    beyond = {id(plan) for plan in ranked[room:]}
-    reason = f"{budget.max_per_run} messages are enough for one day; larger amounts go first"
-    return [_held_back(plan, Decision.WAIT, Rule.CAP, reason) if id(plan) in beyond else plan for plan in plans]
+    beyond: dict[int, int] = {}
+    gone = sent_before
+    for plan in ranked:
+        # A playbook's own cap counts whatever left that mailbox, by whichever playbook.
+        most = budget.max_per_run if plan.mailbox is None else min(budget.max_per_run, plan.mailbox)
+        if gone < most:
+            gone += 1
+        else:
+            beyond[id(plan)] = most
+    return [_over(plan, beyond.get(id(plan))) for plan in plans]
+
+
+def _over(plan: Plan, most: int | None) -> Plan:
+    if most is None:
+        return plan
+    reason = f"{most} messages are enough for one day; larger amounts go first"
+    return _held_back(plan, Decision.WAIT, Rule.CAP, reason)
+
+
+def _one_payer_at_a_time(plans: Sequence[Plan]) -> Sequence[Plan]:
+    """Where a payer is chased in several currencies on one day, no more than its caps leave room for; the rest wait."""
+    room: dict[tuple[int, str], int] = {}
+    several: defaultdict[tuple[int, str], list[Plan]] = defaultdict(list)
+    for plan in plans:
+        if plan.intent is not None and plan.room is not None:
+            payer = (plan.facts.connection.connection_id, plan.facts.payer_id)
+            several[payer].append(plan)
+            room[payer] = min(plan.room, room.get(payer, plan.room))
+    beyond = {
+        id(plan)
+        for payer, asking in several.items()
+        for plan in sorted(asking, key=lambda one: one.facts.chase_id)[room[payer] :]
+    }
+    if not beyond:
+        return plans
+    reason = "another currency's message goes out today, and that is enough for this payer"
+    return [_held_back(plan, Decision.WAIT, Rule.PAYER_CAP, reason) if id(plan) in beyond else plan for plan in plans]
 
 
 def _by_stake(plans: Sequence[Plan]) -> list[Plan]:
@@ -54,11 +88,11 @@ def _by_stake(plans: Sequence[Plan]) -> list[Plan]:
 def _held_back(plan: Plan, decision: Decision, rule: Rule, reason: str) -> Plan:
     assert plan.intent is not None
     in_message = {item.invoice_id for item in (*plan.intent.demanded, *plan.intent.listed)}
-    next_on = plan.again_on if rule is Rule.CAP else None
+    next_on = plan.again_on if decision is Decision.WAIT else None
 
     def held(verdict: Verdict) -> Verdict:
         if verdict.invoice_id not in in_message:
             return verdict
-        return replace(verdict, decision=decision, rule=rule, reason=reason, next_on=next_on)
+        return Verdict(verdict.invoice_id, decision, rule, reason, next_on, verdict.step_id)
 
     return replace(plan, verdicts=tuple(held(verdict) for verdict in plan.verdicts), intent=None)

@@ -5,16 +5,16 @@ an explanation that changes every night would fill the store with rows that say 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 from arsync.domain.chase import ChaseFacts, Hold, Item, Rule, Verdict
 from arsync.domain.documents import InvoiceState
+from arsync.domain.record import record
 from arsync.domain.states import Decision, Health, HoldKind
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """A guard's answer before it is put on an invoice; `next_on` None: the reason says who must act."""
 
@@ -117,7 +117,10 @@ WHOLE: Final[tuple[WholeGuard, ...]] = (stopped, connection, stale, source_remin
 
 def of_the_chase(facts: ChaseFacts, today: date) -> Answer | None:
     """The first guard that stops every invoice of the chase."""
-    return next((answer for guard in WHOLE if (answer := guard(facts, today))), None)
+    for guard in WHOLE:
+        if answer := guard(facts, today):
+            return answer
+    return None
 
 
 # --- one invoice -----------------------------------------------------------------------------------------
@@ -196,4 +199,6 @@ SINGLE: Final[tuple[ItemGuard, ...]] = (held, not_owed, no_due_date)
 
 def of_the_invoice(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
     """The first guard that stops this invoice; the rest of the payer is still chased."""
+    if not facts.holds and item.due_on is not None and item.state is InvoiceState.OPEN and item.balance.amount > 0:
+        return None  # nearly every invoice on nearly every night: none of the guards has anything to say
     return next((answer for guard in SINGLE if (answer := guard(facts, item, today))), None)

@@ -78,15 +78,22 @@ class Ladder:
         early, aside, on = step.tone is Tone.COURTESY, bool(step.when), message.on.toordinal()
         self._contacted |= not early
         milder = not early and step.tone < Tone.FINAL and message.state in _NOTICED
+        if aside or step.repeat is not None:
+            for invoice_id in message.invoice_ids:
+                count, last = self._taken.get((invoice_id, place), (0, 0))
+                self._taken[invoice_id, place] = count + 1, max(last, on)
+        if milder:
+            had = self._milder
+            for invoice_id in message.invoice_ids:
+                had[invoice_id] = had.get(invoice_id, 0) + 1
+        if aside:
+            return
+        reached, last_on = self._reached, self._last_on
         for invoice_id in message.invoice_ids:
-            count, last = self._taken.get((invoice_id, place), (0, 0))
-            self._taken[invoice_id, place] = count + 1, max(last, on)
-            if milder:
-                self._milder[invoice_id] = self._milder.get(invoice_id, 0) + 1
-            if aside:
-                continue
-            self._reached[invoice_id] = max(place, self._reached.get(invoice_id, place))
-            self._last_on[invoice_id] = max(on, self._last_on.get(invoice_id, on))
+            if reached.get(invoice_id, -1) < place:
+                reached[invoice_id] = place
+            if last_on.get(invoice_id, 0) < on:
+                last_on[invoice_id] = on
 
     # --- what has gone out ------------------------------------------------------------------------------------
 
@@ -112,6 +119,11 @@ class Ladder:
         """The furthest step in which the invoice was effectively demanded."""
         place = self._reached.get(item.invoice_id)
         return None if place is None else self._steps[place]
+
+    @property
+    def has_final(self) -> bool:
+        """Whether any step of the ladder needs milder ones before it."""
+        return any(step.tone is Tone.FINAL for step in self._steps)
 
     # --- days -------------------------------------------------------------------------------------------------
 
@@ -257,9 +269,12 @@ class Ladder:
         if aside is not None and (aside.day.toordinal() <= self._today or aside.day < day):
             return aside
         step = self._steps[place]
-        until = self._changes_on(anchor)
+        fits_until = self._changes_on(anchor)
+        sooner = [date.fromordinal(fits_until)] if fits_until is not None else []
+        sooner += [aside.day] if aside is not None else []
+        until = min(sooner, default=None)
         if day.toordinal() > self._today:
-            return Rung(step, anchor, day, (), (), None)  # not due: what it will demand is not known yet
+            return Rung(step, anchor, day, (), (), until)  # not due: what it will demand is not known yet
         demanded = tuple([item for item in overdue if item is anchor or self._demands(place, item)])
         listed: tuple[Item, ...] = ()
         # A final notice speaks of nothing but what it is final about.
@@ -268,9 +283,7 @@ class Ladder:
             listed = tuple([item for item in overdue if item.invoice_id not in ids])
             if step.act is Act.STATEMENT:
                 listed += tuple(upcoming)
-        sooner = [date.fromordinal(until)] if until is not None else []
-        sooner += [aside.day] if aside is not None else []
-        return Rung(step, anchor, day, demanded, listed, min(sooner, default=None))
+        return Rung(step, anchor, day, demanded, listed, until)
 
     def _demands(self, place: int, item: Item) -> bool:
         late = self._shape.late
@@ -402,16 +415,18 @@ class Ladder:
             elif past.state in EFFECTIVE and self._is_about_debt(past):
                 chased |= past.invoice_ids
         due = chased - thanked
-        settled = [item for item in paid if item.invoice_id in due and item.paid_on is not None]
+        settled = [
+            item
+            for item in paid
+            if item.invoice_id in due
+            and item.paid_on is not None
+            and self._today - THANKS_WITHIN <= item.paid_on.toordinal() <= self._today
+        ]
         if not settled:
             return None
         anchor = max(settled, key=lambda item: (item.paid_on or date.min, item.number))
         assert anchor.paid_on is not None
-        came = anchor.paid_on.toordinal()
-        day = self._open(came)
-        if self._today > came + THANKS_WITHIN or day.toordinal() > self._today:
-            return None
-        return Rung(step, anchor, day, tuple(settled), ())
+        return Rung(step, anchor, anchor.paid_on, tuple(settled), ())
 
     def _is_about_debt(self, past: PastMessage) -> bool:
         place = self._shape.places.get(past.step_id)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict, by_age
 from arsync.domain.documents import InvoiceState
-from arsync.domain.money import Money
 from arsync.domain.policy import Group, Happening, Playbook, Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision
 from arsync.playbook import guards, step_guards
@@ -84,10 +82,13 @@ class _Day:
 
     def _say(self, item: Item, answer: Answer, step_id: str | None = None, *days: date | None) -> None:
         """Puts the answer on the invoice; a wait is looked at again when anything of these comes first."""
-        verdict = answer.about(item, step_id)
-        if verdict.next_on is not None and (sooner := [on for on in (*days, self.edge) if on and on < verdict.next_on]):
-            verdict = replace(verdict, next_on=min(sooner))
-        self.verdicts[item.invoice_id] = verdict
+        next_on = answer.next_on
+        if next_on is not None:
+            for day in (*days, self.edge):
+                if day is not None and day < next_on:
+                    next_on = day
+        name = item.invoice_id
+        self.verdicts[name] = Verdict(name, answer.decision, answer.rule, answer.reason, next_on, step_id)
 
     def _end_id(self) -> str | None:
         return self.playbook.end.id if self.playbook.end else None
@@ -146,8 +147,9 @@ class _Day:
         ground = Ground(self.facts, self.playbook, self.calendar, self.today, self.ladder, rung, subjects, upcoming)
         if stop := step_guards.of_the_step(ground):
             early = None if self.overdue or not subjects else self._first_overdue()
+            finals = bool(self.overdue) and self.ladder.has_final
             for item in subjects:
-                self._say(item, stop, rung.step.id, rung.until, early, self._ends_on(item) if self.overdue else None)
+                self._say(item, stop, rung.step.id, rung.until, early, self._ends_on(item) if finals else None)
             return None
         intent = _intent(ground)
         self.verdicts.update({verdict.invoice_id: verdict for verdict in _acts(ground, intent)})
@@ -268,13 +270,13 @@ def _acts(ground: Ground, intent: Intent) -> list[Verdict]:
     rule, follow_up = _rule(intent.mode), _follow_up(ground)
     # A person must act first where nothing leaves by itself.
     next_on = follow_up if intent.mode is StepMode.AUTO else None
-    step, in_all = intent.step.id, intent.at_stake
+    step, what = intent.step.id, _what_happens(ground, intent)
     demanded = {item.invoice_id for item in intent.demanded}
     listed = {item.invoice_id for item in intent.listed}
     verdicts = []
     for item in ground.chased:
         if item.invoice_id in demanded:
-            reason = _act_reason(ground, intent, item, in_all)
+            reason = f"{step} for {item.number}: {item.balance}, due {item.due_on}{what}"
             verdicts.append(Verdict(item.invoice_id, Decision.ACT, rule, reason, next_on, step))
         elif item.invoice_id in listed:
             verdicts.append(_listed(ground, item, follow_up).about(item, step))
@@ -293,22 +295,22 @@ def _rule(mode: StepMode) -> Rule:
             return Rule.TASK
 
 
-def _act_reason(ground: Ground, intent: Intent, item: Item, in_all: Money) -> str:
+def _what_happens(ground: Ground, intent: Intent) -> str:
+    """What the reason of each invoice in a message ends with."""
     others = len(intent.demanded) - 1
-    together = f", together with {others} more, {in_all} in all" if others else ""
+    together = f", together with {others} more, {intent.at_stake} in all" if others else ""
     credit = f"; {intent.unapplied} not yet allocated is named" if intent.unapplied else ""
-    what = f"{intent.step.id} for {item.number}: {item.balance}, due {item.due_on}{together}{credit}"
     match intent.mode:
         case StepMode.AUTO:
-            return f"{what}; goes out to {', '.join(contact.email or contact.name for contact in intent.recipients)}"
+            to = ", ".join([contact.email or contact.name for contact in intent.recipients])
+            return f"{together}{credit}; goes out to {to}"
         case StepMode.TASK:
-            return f"{what}; a task for a person"
+            return f"{together}{credit}; a task for a person"
         case StepMode.APPROVE:
             facts = ground.facts
             unread = (intent.step.mode or facts.connection.mode) is StepMode.AUTO and not facts.connection.replies_read
-            return f"{what}; goes out when a person approves it" + (
-                ", for nobody reads the replies yet" if unread else ""
-            )
+            nobody = ", for nobody reads the replies yet" if unread else ""
+            return f"{together}{credit}; goes out when a person approves it{nobody}"
 
 
 def _listed(ground: Ground, item: Item, follow_up: date) -> Answer:

@@ -16,6 +16,7 @@ from arsync.domain.states import LIVE, MessageState
 from arsync.playbook.guards import Answer, hold, wait
 from arsync.playbook.ladder import TOUCHED, Ladder, Rung
 
+_NOTHING: Final = Decimal("0.00")
 #: After this many days an unsettled message is presumed sent.
 PRESUMED_AFTER: Final = timedelta(days=3)
 
@@ -39,8 +40,10 @@ class Ground:
 
 
 def owed(items: Sequence[Item], currency: str) -> Money:
-    """The sum of the balances."""
-    return total((item.balance for item in items), currency)
+    """The sum of the balances; CurrencyMismatch where one is in another currency."""
+    if any(item.balance.currency != currency for item in items):
+        return total((item.balance for item in items), currency)
+    return Money(sum([item.balance.amount for item in items], start=_NOTHING), currency)
 
 
 def not_due(ground: Ground) -> Answer | None:
@@ -74,7 +77,7 @@ def _counted(rung: Rung) -> str:
 def below_minimum(ground: Ground) -> Answer | None:
     """What is overdue, less what lies unapplied, is not worth a message."""
     facts = ground.facts
-    least = ground.playbook.minimum.get(facts.currency, Decimal(0))
+    least = ground.playbook.minimum.get(facts.currency, _NOTHING)
     gross = owed(ground.chased, facts.currency)
     net = gross - facts.unapplied
     if gross.amount >= least and (net.amount >= least or net.amount <= 0):
@@ -89,8 +92,10 @@ def below_minimum(ground: Ground) -> Answer | None:
 
 def covered(facts: ChaseFacts, items: Sequence[Item]) -> Answer | None:
     """Money that came in and was put on no invoice pays for all that would be demanded."""
+    if facts.unapplied.amount <= 0:
+        return None
     asked = owed(items, facts.currency)
-    if facts.unapplied.amount <= 0 or facts.unapplied < asked:
+    if facts.unapplied < asked:
         return None
     reason = (
         f"{facts.unapplied} from {facts.payer_name} is on no invoice and covers the {asked} that would be demanded; "
@@ -201,31 +206,33 @@ MONTH: Final = 30
 def payer_cap(ground: Ground) -> Answer | None:
     """The payer has had as many messages as the playbook allows."""
     found = [
-        (days[-most] + timedelta(days=span), most, span)
-        for most, span, days in _caps(ground.facts, ground.playbook, ground.today)
-        if len(days) >= most
+        (ends, most, span)
+        for most, span, days in _caps(ground.facts, ground.playbook)
+        if len(days) >= most and (ends := ground.calendar.next_open(days[-most] + timedelta(days=span))) > ground.today
     ]
     if not found:
         return None
     ends, most, span = max(found)
     messages = "message" if most == 1 else "messages"
     reason = f"{ground.facts.payer_name} has had {most} {messages} in {span} days: enough"
-    return wait(Rule.PAYER_CAP, reason, ground.calendar.next_open(ends))
+    return wait(Rule.PAYER_CAP, reason, ends)
 
 
 def room(facts: ChaseFacts, playbook: Playbook, today: date) -> int | None:
     """How many more messages the payer may get today; None where no cap says."""
-    return min((most - len(days) for most, _, days in _caps(facts, playbook, today)), default=None)
+    return min(
+        (most - sum((today - on).days < span for on in days) for most, span, days in _caps(facts, playbook)),
+        default=None,
+    )
 
 
-def _caps(facts: ChaseFacts, playbook: Playbook, today: date) -> list[tuple[int, int, list[date]]]:
-    """Of each cap: how many, in how many days, and the days within it on which the payer heard from us."""
+def _caps(facts: ChaseFacts, playbook: Playbook) -> list[tuple[int, int, list[date]]]:
+    """Of each cap: how many, in how many days, and every day on which the payer heard from us, the oldest first."""
     caps = playbook.caps
     if caps.week is None and caps.month is None:
         return []
     touched = sorted([*(past.on for past in facts.history if past.state in TOUCHED), *facts.elsewhere])
-    spans = [(most, span) for most, span in ((caps.week, WEEK), (caps.month, MONTH)) if most is not None]
-    return [(most, span, [on for on in touched if (today - on).days < span]) for most, span in spans]
+    return [(most, span, touched) for most, span in ((caps.week, WEEK), (caps.month, MONTH)) if most is not None]
 
 
 def no_recipient(ground: Ground) -> Answer | None:
@@ -313,7 +320,10 @@ STEP: Final[tuple[StepGuard, ...]] = (
 
 def of_the_step(ground: Ground) -> Answer | None:
     """The first guard that stops the step."""
-    return next((answer for guard in STEP if (answer := guard(ground))), None)
+    for guard in STEP:
+        if answer := guard(ground):
+            return answer
+    return None
 
 
 #: What may stop a thank-you: nothing is asked for any more.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -133,3 +134,21 @@ def test_what_a_person_lets_go_needs_no_cap() -> None:
     assert by_hand.intent is not None
     assert by_hand.intent.mode is StepMode.APPROVE
     assert going(admit([by_hand, a_plan(2, "10.00")], a_budget(1), 0)) == [1, 2]
+
+
+def test_a_playbooks_own_cap_counts_all_that_left_the_mailbox() -> None:
+    """Of three with a cap of four, two have room where two have gone; the fourth's playbook knows no cap."""
+    plans = [replace(a_plan(number, f"{number}0.00"), mailbox=4) for number in (1, 2, 3)] + [a_plan(4, "5.00")]
+    admitted = admit(plans, a_budget(), 2)
+    assert going(admitted) == [2, 3, 4]
+    assert verdict_of(admitted[0]).reason == "4 messages are enough for one day; larger amounts go first"
+
+
+def test_two_currencies_share_what_a_payer_may_get() -> None:
+    """One message a week, and it is owed in euros and in yen: the older chase first, the other another day."""
+    euro, yen = replace(a_plan(1, "10.00"), room=1), replace(a_plan(2, "9000", "JPY"), room=1)
+    for plans in ([euro, yen], [yen, euro]):
+        admitted = admit(plans, a_budget(), 0)
+        assert going(admitted) == [1]
+        waits = next(verdict for plan in admitted if not plan.intent for verdict in plan.verdicts)
+        assert (waits.rule, waits.next_on) == (Rule.PAYER_CAP, day("07-06"))
