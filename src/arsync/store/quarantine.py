@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,7 @@ from arsync.connector import Broken
 from arsync.domain.documents import Record, resource_of
 from arsync.store import events
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 _ID_LENGTH: Final = 64
@@ -73,20 +75,42 @@ def forget_unnamed(work: Work, connection_id: int) -> None:
 def release(work: Work, connection_id: int, records: Iterable[Record], broken: Iterable[Broken], now: datetime) -> None:
     """What could be read after all leaves quarantine."""
     q = t.quarantine.c
-    query = select(q.resource, q.remote_id).where(q.connection_id == connection_id)
-    jailed = {(row.resource, row.remote_id) for row in work.execute(query)}
-    if not jailed:
+    if work.execute(select(q.remote_id).where(q.connection_id == connection_id).limit(1)).first() is None:
         return
-    still = {(record.resource.value, record.remote_id) for record in broken}
+    named: dict[str, list[str]] = defaultdict(list)
     for record in records:
-        name = (resource_of(record).value, record.remote_id)
-        if name in jailed and name not in still:
-            work.execute(
-                delete(t.quarantine).where(
-                    q.connection_id == connection_id, q.resource == name[0], q.remote_id == name[1]
-                )
+        if _is_storable(record.remote_id):
+            named[resource_of(record).value].append(record.remote_id)
+    jailed = {
+        (resource, remote_id)
+        for resource, remote_ids in named.items()
+        for remote_id in work.execute(
+            select(q.remote_id).where(
+                q.connection_id == connection_id, q.resource == resource, among(work, q.remote_id, remote_ids)
             )
-            jailed.discard(name)
-            events.log(
-                work, "record_released", at=now, connection_id=connection_id, resource=name[0], remote_id=name[1]
+        ).scalars()
+    }
+    still = {(record.resource.value, record.remote_id) for record in broken}
+    for resource, remote_id in sorted(jailed - still):
+        work.execute(
+            delete(t.quarantine).where(
+                q.connection_id == connection_id, q.resource == resource, q.remote_id == remote_id
             )
+        )
+        events.log(work, "record_released", at=now, connection_id=connection_id, resource=resource, remote_id=remote_id)
+
+
+def tried_longest_ago(work: Work, connection_id: int, most: int) -> dict[str, list[str]]:
+    """So many of the records that the source can be asked for by id, those first that were tried longest ago: their
+    ids by resource."""
+    q = t.quarantine.c
+    query = (
+        select(q.resource, q.remote_id)
+        .where(q.connection_id == connection_id, ~q.remote_id.startswith(_UNNAMED, autoescape=True))
+        .order_by(q.last_at, q.remote_id)
+        .limit(most)
+    )
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in work.execute(query):
+        found[row.resource].append(row.remote_id)
+    return found

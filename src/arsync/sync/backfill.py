@@ -14,9 +14,10 @@ from typing import Final, TypeVar
 from arsync.connector import Clock, Connector, Page, Resource, in_bulk
 from arsync.domain.states import Health
 from arsync.errors import Stale
-from arsync.store import balances, connections, events, ledger, pulse, quarantine, records, reductions, suspicion
+from arsync.store import balances, connections, events, ledger, met, pulse, quarantine, records, reductions, suspicion
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
+from arsync.store.met import Met
 from arsync.store.suspicion import Trouble
 from arsync.sync import delta, watch
 from arsync.sync.balances import reread_balances
@@ -52,12 +53,9 @@ class Loaded:
     quarantined: int = 0
     stored: int = 0
     resumed: bool = False
-    invoices: set[str] = field(default_factory=set)  # ids read in this try, where there was a load before
-    others: dict[Resource, set[str]] = field(default_factory=dict)  # the same of the others
-    reopened: set[str] = field(default_factory=set)  # invoices that owe more than the cache knew
+    met: Met = field(default_factory=Met)  # in this and earlier tries, where there was a load before
     first: bool = True  # there was no load before
-    whole_list: bool = True  # this try has read the list of invoices from its beginning
-    unlisted: int | None = 0  # open before this load and by id, yet in none of its lists; None: not known
+    unlisted: int = 0  # open before this load and by id, yet in none of its lists
 
     @property
     def differences(self) -> list[str]:
@@ -105,7 +103,7 @@ def _backfill(
             raise
         _forget(store, connection, clock)
         return _backfill(store, connection, connector, clock, since, told)
-    loaded.invoices |= closing.invoices
+    loaded.met.add(Resource.INVOICES, closing.invoices, ())
     loaded.unlisted = _exorcise(store, connection, connector, clock, loaded)
     reread_balances(store, connection.id, connector, clock)
     for resource in ORDER:
@@ -215,6 +213,7 @@ def _begin(
         )
         balances.touch_all(work, connection.id, now=now)
         quarantine.forget_unnamed(work, connection.id)
+        met.forget(work, connection.id)
         events.log(work, "backfill_started", at=now, connection_id=connection.id)
         work.commit()
     return position, since, False
@@ -242,8 +241,7 @@ def _walks(
     with store.reading() as work:
         cursors = {resource: connections.cursor(work, connection.id, resource.value) for resource in ORDER}
         loaded.first = connections.cursor(work, connection.id, _GHOSTS).done
-    begun = cursors[Resource.INVOICES]
-    loaded.whole_list = begun.position is None and not begun.done
+        loaded.met = met.so_far(work, connection.id)
     loaded.seen = {resource.value: cursor.seen for resource, cursor in cursors.items()}
     return _together(connector, [_walk(connector, resource, since, cursors[resource]) for resource in ORDER])
 
@@ -269,15 +267,14 @@ def _keep(store: Store, connection: Connection, clock: Clock, item: _Item, loade
             work, connection.id, item.resource.value, position=page.cursor if page else None, done=page is None,
             seen=loaded.seen[item.resource.value], now=clock.now(),
         )  # fmt: skip
+        if page is not None and not loaded.first:  # else nobody asks, and the ids of a large company take memory
+            read = stored.invoices if page.resource is Resource.INVOICES else {one.remote_id for one in page.records}
+            place = loaded.seen[page.resource.value]
+            met.keep(work, connection.id, page.resource, place, read, stored.reopened, now=clock.now())
+            loaded.met.add(page.resource, read, stored.reopened)
         work.commit()
     loaded.stored += stored.written
-    if not loaded.first:  # else nobody asks, and the ids of a large company take memory
-        loaded.invoices |= stored.invoices
-    loaded.reopened |= stored.reopened
     loaded.quarantined += stored.quarantined
-    if page is not None and not loaded.first and page.resource is not Resource.INVOICES:
-        met = loaded.others.setdefault(page.resource, set())
-        met.update(record.remote_id for record in page.records)
 
 
 def _totals(
@@ -295,26 +292,23 @@ def _totals(
     return {Resource(resource): total for resource, total in json.loads(known).items()}
 
 
-def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> int | None:
+def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> int:
     """The sweep: what an earlier load left open or with money to spend and this one did not meet is read by id: paid,
     void or gone meanwhile; so is the money on invoices that owe more than was known. How many invoices are open all
-    the same; None where an earlier try has read a part of the list, for nobody knows which invoices stood in it."""
+    the same."""
     with store.reading() as work:
         if connections.cursor(work, connection.id, _GHOSTS).done:
             return 0  # nothing was held open before this load, so that a resumed one need not read all again
-        ghosts = ledger.open_invoice_ids(work, connection.id) - loaded.invoices
+        ghosts = ledger.open_invoice_ids(work, connection.id) - loaded.met.of(Resource.INVOICES)
         others = reductions.unapplied(work, connection.id)
         others[Resource.CUSTOMERS] = ledger.customer_ids(work, connection.id)
-        for resource, met in loaded.others.items():
-            others[resource] -= met
-        for resource, ids in reductions.put_on(work, connection.id, loaded.reopened).items():
-            others[resource] |= ids - loaded.others.get(resource, set())
+        for resource, ids in reductions.put_on(work, connection.id, loaded.met.reopened).items():
+            others[resource] |= ids
+        others = {resource: ids - loaded.met.of(resource) for resource, ids in others.items()}
     reread(store, connection.id, connector, ghosts, clock)
     for resource, ids in others.items():
         if ids:
             keep_all(store, connection.id, connector.records(resource, sorted(ids)), clock)
-    if not loaded.whole_list:
-        return None
     with store.reading() as work:
         return len(ghosts & ledger.open_invoice_ids(work, connection.id))
 
@@ -329,14 +323,15 @@ def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) 
             work, connection.id, "backfill", position=began.position if whole else None, done=whole,
             seen=sum(loaded.seen.values()), now=now,
         )  # fmt: skip
+        met.forget(work, connection.id)
         if not whole:
             connections.set_health(work, connection.id, Health.PARTIAL, "; ".join(loaded.differences))
         else:
             connections.set_health(work, connection.id, Health.OK, "complete", synced_at=now)
             pulse.measure(work, connection.id)
             listed = len(ledger.open_invoice_ids(work, connection.id))
-            unlisted = watch.incomplete(loaded.unlisted or 0, listed)
-            if unlisted is None and loaded.unlisted is not None:
+            unlisted = watch.incomplete(loaded.unlisted, listed)
+            if unlisted is None:
                 said = "loaded: the lists were complete"
                 suspicion.clear(work, connection.id, {Trouble.INCOMPLETE}, author="arsync", reason=said, now=now)
             found = (watch.upheaval(work, connection.id), unlisted)

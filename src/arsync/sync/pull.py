@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
-from arsync.store import balances, connections, ledger, records, reductions, succession, turns
+from arsync.store import balances, connections, ledger, quarantine, records, reductions, succession, turns
 from arsync.store.engine import Store, Work
 
 _UNSETTLED: Final = "unsettled"
@@ -132,11 +132,9 @@ def retry_quarantined(store: Store, connection_id: int, connector: Connector, cl
     """Reads quarantined records again by id, those first that were tried longest ago and `RETRIED` at most; those that
     can be read by now are released."""
     with store.reading() as work:
-        jailed = [one for one in connections.quarantined(work, connection_id) if one.has_id]
-    jailed = sorted(jailed, key=lambda one: (one.last_at, one.remote_id))[:RETRIED]
+        jailed = quarantine.tried_longest_ago(work, connection_id, RETRIED)
     total = records.Stored()
     for resource in Resource:
-        ids = [one.remote_id for one in jailed if one.resource == resource]
-        if ids:
+        if ids := jailed.get(resource.value):
             total.add(keep_all(store, connection_id, connector.records(resource, ids), clock))
     return total

@@ -256,6 +256,31 @@ def test_a_deleted_record_leaves_quarantine(books: Books) -> None:
     assert books.rows("SELECT resource FROM quarantine") == [("invoices",)]
 
 
+def test_what_lies_in_quarantine_is_looked_up_by_the_names_of_a_page(books: Books) -> None:
+    """Two hundred lie there; a page with two of them, one of which is still broken, reads those two and frees one."""
+    books.keep(broken=[unreadable(Resource.INVOICES, f"I{number}", "C1") for number in range(200)])
+    answers: list[int] = []
+    with books.store.working() as work:
+        whole = work.execute
+
+        def counting(statement: Any, *more: Any) -> Any:
+            found = whole(statement, *more)
+            if not found.returns_rows:
+                return found
+            rows = found.freeze()
+            answers.append(len(rows().all()))
+            return rows()
+
+        work.execute = counting  # type: ignore[method-assign, assignment]
+        page = [invoice("I7"), invoice("I8"), invoice("J1")]
+        quarantine.release(work, books.id, page, [unreadable(Resource.INVOICES, "I8", "C1")], NOW)
+        work.commit()
+    assert sum(answers) <= 3, "whether there is any, and the two"
+    assert books.rows("SELECT count(*) FROM quarantine WHERE remote_id <> 'I7'") == [(199,)]
+    with books.store.reading() as work:
+        assert quarantine.tried_longest_ago(work, books.id, 2) == {"invoices": ["I0", "I1"]}
+
+
 # --- who pays ---------------------------------------------------------------------------------------------------------
 
 

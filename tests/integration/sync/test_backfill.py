@@ -195,7 +195,8 @@ def test_a_second_load_meets_no_ghosts(mirror: Mirror) -> None:
 
 
 def test_what_an_earlier_try_has_read_is_not_taken_for_left_out(mirror: Mirror) -> None:
-    """Loaded once. The second load is killed behind the invoices: what it read there stood in the list."""
+    """Loaded once. The second load is killed behind the invoices: what it read there stood in the list, and whoever
+    goes on with it knows so."""
 
     def killing(resource: Resource, _seen: int, _of: int | None) -> None:
         if resource is Resource.PAYMENTS:
@@ -205,8 +206,12 @@ def test_what_an_earlier_try_has_read_is_not_taken_for_left_out(mirror: Mirror) 
     assert (whole.resumed, whole.unlisted) == (False, 0)
     with pytest.raises(Killed):
         mirror.backfill(killing)
-    resumed = mirror.backfill()
-    assert (resumed.resumed, resumed.unlisted) == (True, None)
+    kept = mirror.rows("SELECT pull FROM cursors WHERE pull LIKE 'met:%'")
+    with mirror.counted() as asked:
+        resumed = mirror.backfill()
+    assert kept and mirror.rows("SELECT pull FROM cursors WHERE pull LIKE 'met:%'") == []
+    assert (resumed.resumed, resumed.unlisted) == (True, 0)
+    assert not any("Id IN" in str(one["body"]) or "IDs=" in one["query"] for one in asked), "nothing by its id"
     assert mirror.connection.health is Health.OK
     assert mirror.differences() == []
 
