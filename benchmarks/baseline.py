@@ -51,7 +51,13 @@ class Tables:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "temp_store=MEMORY"):
+        for pragma in (
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            "synchronous=NORMAL",
+            "cache_size=-8000",
+            "temp_store=MEMORY",
+        ):
             self._connection.execute(f"PRAGMA {pragma}")
         self._insert = {name: self._statement(name) for name in WIDTHS}
 

@@ -35,12 +35,12 @@ _POLL: Final = 0.1
 _log: Final = logging.getLogger(__name__)
 
 _B: Final = t.budgets.c
-_LOOK: Final = (
+_READ: Final = (
     select(_B.scope, _B.account)
     .where(_B.scope.in_((bindparam("one"), bindparam("other"))))
     .order_by(_B.scope)  # everybody locks them in the same order
+    .with_for_update()
 )
-_READ: Final = _LOOK.with_for_update()
 _WRITE: Final = update(t.budgets).where(_B.scope == bindparam("of")).values(account=bindparam("text"))
 _OPEN: Final = Insert(t.budgets, " ON CONFLICT DO NOTHING")
 
@@ -88,8 +88,9 @@ class SharedBudget:
     def duration(self, requests: int) -> float:
         """Seconds that so many requests in bulk take at least from now on, by the limits and what is spent of them."""
         now = self._clock.now().timestamp()
-        with self._store.reading() as work:
-            texts = self._texts(work, lock=False)
+        with self._store.aside() as work:
+            self._open(work)
+            texts = self._texts(work)
         company, app = (_decode(texts.get(scope, "{}")) for scope in (self._company, self._app))
         return max(company.duration(self._of_company, requests, now), app.duration(self._of_app, requests, now))
 
@@ -173,12 +174,10 @@ class SharedBudget:
         """Changes both accounts under their lock; what `change` raises leaves them as they were."""
         with self._store.aside() as work:
             if not self._opened:
-                _OPEN(work, [(self._app, "{}"), (self._company, "{}")])
-                self._opened = True
+                self._open(work)
             texts = self._texts(work)
             if len(texts) < 2:  # they were emptied meanwhile
-                self._opened = False
-                _OPEN(work, [(self._app, "{}"), (self._company, "{}")])
+                self._open(work)
                 texts = self._texts(work)
             app, company = _decode(texts[self._app]), _decode(texts[self._company])
             result = change(app, company, self._clock.now().timestamp())
@@ -187,11 +186,16 @@ class SharedBudget:
                 if text != texts[scope]:
                     work.execute(_WRITE, {"of": scope, "text": text})
             work.commit()
+            self._opened = True
         return result
 
-    def _texts(self, work: Work, *, lock: bool = True) -> dict[str, str]:
-        query = _READ if lock else _LOOK
-        return {row[0]: row[1] for row in work.execute(query, {"one": self._app, "other": self._company})}
+    def _open(self, work: Work) -> None:
+        if work.dialect == "sqlite":
+            t.budgets.create(work.connection, checkfirst=True)  # in its file beside the database
+        _OPEN(work, [(self._app, "{}"), (self._company, "{}")])
+
+    def _texts(self, work: Work) -> dict[str, str]:
+        return {row[0]: row[1] for row in work.execute(_READ, {"one": self._app, "other": self._company})}
 
     def _quietly(self, change: Callable[[Account, Account, float], None]) -> None:
         """An answer that has come is not lost over its accounting."""

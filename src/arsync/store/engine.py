@@ -18,6 +18,8 @@ Observer = Callable[[str, str], None]
 _BUSY_SECONDS: Final = 30
 #: Whoever is suspended in a transaction for so long holds its locks no more (PostgreSQL).
 _IDLE_SECONDS: Final = 60
+#: What a page of records changes in all indexes of a company of some size fits in; what does not is written twice.
+_CACHE_KIB: Final = 8_000
 #: PostgreSQL's words for a lock that did not come in time, and for a transaction that was ended for idling
 _NO_LOCK: Final = "55P03"
 _IDLED: Final = "25P03"
@@ -66,6 +68,7 @@ class Store:
         self.url = url
         self._observe = observe
         self._engine = _engine(url)
+        self._beside = _engine_beside(url) or self._engine
 
     @property
     def engine(self) -> Engine:
@@ -91,13 +94,30 @@ class Store:
 
     @contextmanager
     def aside(self) -> Iterator[Work]:
-        """A short transaction beside the others, for what may be lost: nobody observes it."""
-        with self._engine.connect() as plain:
+        """A short transaction beside the others, for what may be lost: nobody observes it.
+
+        On SQLite it is in a file of its own, whose tables its users make, so that it need not wait for a page that is
+        being stored, and so that such a page finds its cache as the last one left it.
+        """
+        with self._beside.connect() as plain:
             yield Work(plain.execution_options(arsync_write="bulk"), _unobserved)
 
     def close(self) -> None:
         """Lets go of every connection."""
         self._engine.dispose()
+        self._beside.dispose()
+
+
+#: What the file beside a SQLite database is called: its name with this behind it.
+BESIDE: Final = "-requests"
+
+
+def _engine_beside(url: str) -> Engine | None:
+    """The database in the file beside, made when it is first used; None where there is no file."""
+    known = make_url(url)
+    if known.get_backend_name() != "sqlite" or known.database in (None, "", ":memory:"):
+        return None
+    return _engine(known.set(database=f"{known.database}{BESIDE}").render_as_string(hide_password=False))
 
 
 def _engine(url: str) -> Engine:
@@ -152,6 +172,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         cursor.execute("PRAGMA temp_store=MEMORY")  # what undoes a savepoint would be written to a file otherwise
         cursor.close()
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from arsync.connector import Limits, in_bulk
 from arsync.errors import RetryLater
+from arsync.store import events
 from arsync.store.budgets import SharedBudget
-from arsync.store.engine import Store
+from arsync.store.engine import BESIDE, Store
 from arsync.testing.ports import FixedClock
 
 XERO = Limits(
@@ -221,3 +223,25 @@ def test_an_answer_that_has_come_is_not_lost_over_its_accounting(
     assert [record.message for record in caplog.records] == ["budget_not_kept"] * 2
     with pytest.raises(RetryLater):
         one.spend()
+
+
+def test_a_request_does_not_wait_for_a_page_that_is_being_stored(store: Store) -> None:
+    clock = FixedClock()
+    with store.working() as work:
+        events.log(work, "a_page_is_stored", at=clock.now())
+        budget(store, clock).spend()  # on SQLite it would wait for half a minute, and fail
+        work.commit()
+    assert clock.slept == []
+
+
+def test_an_account_that_is_deleted_beside_the_database_begins_anew(tmp_path: Path) -> None:
+    clock = FixedClock()
+    first = Store(f"sqlite:///{tmp_path}/a.db")
+    budget(first, clock, Limits(per_minute=1)).spend()
+    first.close()
+    for left in tmp_path.glob(f"a.db{BESIDE}*"):
+        left.unlink()
+    again = Store(f"sqlite:///{tmp_path}/a.db")
+    budget(again, clock, Limits(per_minute=1)).spend()
+    assert clock.slept == []
+    again.close()
