@@ -11,7 +11,7 @@ import msgspec
 from arsync.connector import Broken, Clock, Page, Resource
 from arsync.domain.documents import Deleted, Payment
 from arsync.errors import Stale
-from arsync_quickbooks import mapping
+from arsync_quickbooks import fields, mapping
 from arsync_quickbooks.client import Books
 from arsync_quickbooks.paging import Item, Position
 from arsync_quickbooks.pull import ENTITY, Pull, batches, listed, page
@@ -22,7 +22,7 @@ _OVERLAP: Final = timedelta(minutes=5)
 _MEMORY: Final = timedelta(days=29)
 #: As many changes as one answer may hold: whether in all or of each entity, the documents leave open.
 _LIMIT: Final = 1000
-_UNTOLD: Final = mapping.BEFORE_ALL
+_UNTOLD: Final = fields.BEFORE_ALL
 
 
 def cursor_at(at: datetime) -> str:

@@ -31,13 +31,14 @@ from arsync.connector import (
 )
 from arsync.domain.documents import CreditNote, Payment, Record
 from arsync.errors import Gone, Malformed, Unverified
-from arsync_quickbooks import mapping, webhook, wire
+from arsync_quickbooks import webhook, wire
 from arsync_quickbooks.attachables import Attachables
 from arsync_quickbooks.auth import NotePlace, Settings, tokens
 from arsync_quickbooks.changes import ChangeLog, cursor_at
 from arsync_quickbooks.client import Books
 from arsync_quickbooks.consent import Consent
 from arsync_quickbooks.customer_notes import CustomerNotes
+from arsync_quickbooks.people import country_code
 from arsync_quickbooks.pull import Pull, page
 
 T = TypeVar("T")
@@ -95,12 +96,12 @@ class Connector:
         """The company's facts; QuickBooks does not tell whether it reminds customers itself."""
         told, preferred = self._books.together(("CompanyInfo", (), ""), ("Preferences", (), ""))
         info = _first(wire.COMPANY_INFO, told.raws) or wire.CompanyInfo()
-        self._home_currency = _home_of(preferred.raws) or _currency_of(mapping.country_code(info.country))
+        self._home_currency = _home_of(preferred.raws) or _currency_of(country_code(info.country))
         return Company(
             external_id=self._realm,
             name=info.company_name or info.legal_name or self._realm,
             base_currency=self._home_currency,
-            country=mapping.country_code(info.country),
+            country=country_code(info.country),
             timezone=_zone(info.default_time_zone),
             reminders_on=None,
             told_at=told.at,
@@ -113,7 +114,7 @@ class Connector:
         """The company's own currency, asked once: without multicurrency its records may leave it out."""
         if self._home_currency is None:
             told = _home_of(self._books.find("Preferences").raws)
-            self._home_currency = told or _currency_of(mapping.country_code(self._info().country))
+            self._home_currency = told or _currency_of(country_code(self._info().country))
         return self._home_currency
 
     # --- records --------------------------------------------------------------------------------------

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from itertools import chain
 from typing import Any, ClassVar, Final
@@ -34,49 +33,36 @@ from arsync.connector import (
 from arsync.connector import Answer as Listed
 from arsync.domain.documents import CreditNote, Customer, Deleted, Payment, Record
 from arsync.domain.states import WriteKind
-from arsync.errors import Gone, Malformed, Reauthorise, Rejected, RetryLater, Stale, Unverified
+from arsync.errors import Gone, Malformed, Reauthorise, Rejected, RetryLater, Unverified
 from arsync_xero import webhook
 from arsync_xero.auth import Settings, tokens_of
 from arsync_xero.client import Client
 from arsync_xero.consent import Consent
 from arsync_xero.mapping import expected_on
 from arsync_xero.paging import PAGE_SIZE, Anchor, Stretch, goes_on, size_given, walk, window
+from arsync_xero.passes import (
+    EVERYBODY,
+    OPEN,
+    OVERLAP,
+    SALES,
+    BackfillCursor,
+    Pass,
+    backfill_cursor,
+    delta_cursor,
+    passes_of,
+    since_of,
+)
 from arsync_xero.places import timezone_of
 from arsync_xero.rows import CONTACTS, CREDIT_NOTES, INVOICES, MONEY, OVERPAYMENTS, PAYMENTS, PREPAYMENTS, Row, Source
 from arsync_xero.tenants import Tenants
 
-#: a delta begins this much before the source's time at the start of the one before
-_OVERLAP: Final = timedelta(minutes=5)
 #: ids in one address: it fails at about 52
 _BATCH: Final = 40
-_SALES: Final = 'Type=="ACCREC"'
-_OPEN: Final = f"{_SALES} AND AmountDue>0"
 #: characters of a note: the documented limit, and the one of an older page
 _NOTE_LIMIT: Final = 2500
 _OLD_NOTE_LIMIT: Final = 250
 #: seconds to connect and to be answered, for what only explains
 _BRIEFLY: Final = (3.0, 5.0)
-_EVERYBODY: Final = {"include_archived": "true"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Pass:
-    """One walk of a backfill."""
-
-    source: Source
-    where: str | None
-    filters: dict[str, Any]
-
-
-class _BackfillCursor(msgspec.Struct, frozen=True):
-    """Which pass, and where in it; a pass beyond the last one is the end."""
-
-    step: int = 0
-    place: Place = Place()
-
-
-class _DeltaCursor(msgspec.Struct, frozen=True):
-    since: datetime
 
 
 class Connector:
@@ -164,30 +150,30 @@ class Connector:
     def watermark(self) -> str:
         """A delta cursor at Xero's own time, less the overlap."""
         _, at = self._client.organisation()
-        return _delta_cursor(at)
+        return delta_cursor(at)
 
     def backfill(self, resource: Resource, *, since: date, cursor: str | None) -> Iterator[Page]:
         """Everything open and the history since that day; old credits that are used up are counted, not given.
 
         `seen` counts no record twice unless it changed in between: on a quiet company its sum is `count()`.
         """
-        passes = _passes(resource, since)
-        begin = _backfill_cursor(cursor)
+        passes = passes_of(resource, since)
+        begin = backfill_cursor(cursor)
         for step in range(begin.step, len(passes)):
             place = begin.place if step == begin.step else Place()
             for stretch in self._numbered(passes[step]).walk(self._flights, place):
-                then = _BackfillCursor(step + 1) if stretch.then is None else _BackfillCursor(step, stretch.then)
+                then = BackfillCursor(step + 1) if stretch.then is None else BackfillCursor(step, stretch.then)
                 yield _page(resource, stretch.rows, msgspec.json.encode(then).decode(), since=since)
 
     def count(self, resource: Resource, *, since: date) -> int | None:
         """The distinct records of a backfill by Xero's own count; one request for each of its passes."""
-        counts = list(self._flights.in_order(partial(self._count, one) for one in _passes(resource, since)))
+        counts = list(self._flights.in_order(partial(self._count, one) for one in passes_of(resource, since)))
         return None if None in counts else sum(count for count in counts if count is not None)
 
-    def _count(self, one: _Pass) -> int | None:
+    def _count(self, one: Pass) -> int | None:
         return self._client.page(one.source, size=1, where=one.where, **one.filters).item_count
 
-    def _numbered(self, one: _Pass) -> Numbered[Row]:
+    def _numbered(self, one: Pass) -> Numbered[Row]:
         def read(begin: int, size: int) -> Listed[Row]:
             number = begin // size + 1
             order = f"{one.source.id_key} ASC"
@@ -206,25 +192,25 @@ class Connector:
         """Everything changed since the cursor. Voids and deletions are states of a record in Xero, so no `Deleted`
         comes. Money comes before the invoices it reduces; invoices that a payment names but Xero does not list as
         changed are read by id."""
-        since = _since(cursor)
+        since = since_of(cursor)
         read: set[str] = set()
         touched: set[str] = set()
-        lists = (_Pass(CONTACTS, None, _EVERYBODY), *(_Pass(source, None, {}) for source in MONEY))
+        lists = (Pass(CONTACTS, None, EVERYBODY), *(Pass(source, None, {}) for source in MONEY))
         # Most are one short page: asked for together they cost the time of two requests.
         begun = list(self._flights.in_order(partial(self._begun, one, Anchor(since)) for one in lists))
         at = min((first.at for first, _ in begun if first and first.at), default=since)
-        following = _delta_cursor(max(at, since + _OVERLAP))
+        following = delta_cursor(max(at, since + OVERLAP))
         for one, (first, others) in zip(lists, begun, strict=True):
             for stretch in chain([first] if first else [], others):
                 for row in stretch.rows:
                     touched.update(row.touches)
                 yield _page(one.source.resource, stretch.rows, following)
-        for stretch in self._walk(_Pass(INVOICES, _SALES, {}), Anchor(since)):
+        for stretch in self._walk(Pass(INVOICES, SALES, {}), Anchor(since)):
             read.update(row.remote_id for row in stretch.rows if row.remote_id)
             yield _page(INVOICES.resource, stretch.rows, following)
         yield from self._invoices(touched - read, following)
 
-    def _begun(self, one: _Pass, start: Anchor) -> tuple[Stretch | None, Iterator[Stretch]]:
+    def _begun(self, one: Pass, start: Anchor) -> tuple[Stretch | None, Iterator[Stretch]]:
         """A walk's first page, read, and the walk."""
         walked = self._walk(one, start)
         return next(walked, None), walked
@@ -234,25 +220,25 @@ class Connector:
         seven requests for forty customers on a usual day."""
         if not customer_ids:
             return
-        since = _since(cursor)
+        since = since_of(cursor)
         read: set[str] = set()
         touched: set[str] = set()
         concerned = {None, *customer_ids}
         for source in MONEY:
-            for stretch in self._walk(_Pass(source, None, {}), Anchor(since)):
+            for stretch in self._walk(Pass(source, None, {}), Anchor(since)):
                 for row in stretch.rows:
                     if _customer_of(row) in concerned:
                         touched.update(row.touches)
                 yield _page(source.resource, stretch.rows, cursor)
         for batch in _batches(customer_ids):
-            everyone = self._client.by_ids(CONTACTS, batch, **_EVERYBODY)
+            everyone = self._client.by_ids(CONTACTS, batch, **EVERYBODY)
             yield _page(CONTACTS.resource, everyone.rows, cursor)
             # After a merge Xero keeps the invoices under the survivor.
             survivors = {row.record.merged_into for row in everyone.rows if isinstance(row.record, Customer)}
             for payers in _batches({*batch, *(one for one in survivors if one)}):
                 theirs = {"contact_i_ds": payers}
-                changed = self._walk(_Pass(INVOICES, _SALES, theirs), Anchor(since))
-                owed = self._walk(_Pass(INVOICES, _OPEN, {**theirs, "statuses": ["AUTHORISED"]}), Anchor())
+                changed = self._walk(Pass(INVOICES, SALES, theirs), Anchor(since))
+                owed = self._walk(Pass(INVOICES, OPEN, {**theirs, "statuses": ["AUTHORISED"]}), Anchor())
                 for walked in (changed, owed):
                     for stretch in walked:
                         read.update(row.remote_id for row in stretch.rows if row.remote_id)
@@ -263,7 +249,7 @@ class Connector:
 
     def records(self, resource: Resource, remote_ids: Collection[str]) -> Iterator[Page]:
         """These records by id, invoices and customers by forties; unknown ones come as `Deleted`."""
-        listed = {Resource.INVOICES: (INVOICES, {}), Resource.CUSTOMERS: (CONTACTS, _EVERYBODY)}
+        listed = {Resource.INVOICES: (INVOICES, {}), Resource.CUSTOMERS: (CONTACTS, EVERYBODY)}
         if resource in listed:
             source, filters = listed[resource]
             for batch in _batches(remote_ids):
@@ -293,7 +279,7 @@ class Connector:
         for batch in _batches(remote_ids):
             yield _page(INVOICES.resource, self._client.by_ids(INVOICES, batch).rows, cursor)
 
-    def _walk(self, one: _Pass, start: Anchor) -> Iterator[Stretch]:
+    def _walk(self, one: Pass, start: Anchor) -> Iterator[Stretch]:
         def read(since: datetime | None, number: int, size: int) -> Any:
             return self._client.page(one.source, number=number, size=size, since=since, where=one.where, **one.filters)
 
@@ -362,31 +348,6 @@ def _shortened(note: NoteDraft) -> str:
     return note.text[: _OLD_NOTE_LIMIT - len(ending)] + ending
 
 
-def _passes(resource: Resource, since: date) -> tuple[_Pass, ...]:
-    """The walks of a backfill: no two of them meet the same record.
-
-    Payments in Xero are always wholly applied, so their day decides; the other credits have no filter to trust for
-    what is left of them, and are all read.
-    """
-    day = f"DateTime({since.year},{since.month:02},{since.day:02})"
-    match resource:
-        case Resource.CUSTOMERS:
-            return (_Pass(CONTACTS, None, _EVERYBODY),)
-        case Resource.INVOICES:
-            return (
-                _Pass(INVOICES, f"{_OPEN} AND Date<{day}", {"statuses": ["AUTHORISED"]}),
-                _Pass(INVOICES, f"{_SALES} AND Date>={day}", {}),
-            )
-        case Resource.PAYMENTS:
-            return (
-                _Pass(PAYMENTS, f"Date>={day}", {}),
-                _Pass(OVERPAYMENTS, None, {}),
-                _Pass(PREPAYMENTS, None, {}),
-            )
-        case Resource.CREDIT_NOTES:
-            return (_Pass(CREDIT_NOTES, None, {}),)
-
-
 def _page(
     resource: Resource,
     rows: Iterable[Row],
@@ -426,24 +387,3 @@ def _batches(remote_ids: Collection[str]) -> Iterator[list[str]]:
     ids = sorted(remote_ids)
     for begin in range(0, len(ids), _BATCH):
         yield ids[begin : begin + _BATCH]
-
-
-def _backfill_cursor(text: str | None) -> _BackfillCursor:
-    if text is None:
-        return _BackfillCursor()
-    try:
-        return msgspec.json.decode(text, type=_BackfillCursor)
-    except msgspec.DecodeError:
-        return _BackfillCursor()  # reading all once more loses nothing
-
-
-def _delta_cursor(at: datetime) -> str:
-    return msgspec.json.encode(_DeltaCursor((at - _OVERLAP).astimezone(UTC))).decode()
-
-
-def _since(cursor: str) -> datetime:
-    try:
-        found = msgspec.json.decode(cursor, type=_DeltaCursor).since
-    except msgspec.DecodeError:
-        raise Stale("the cursor of the delta cannot be read") from None
-    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC)

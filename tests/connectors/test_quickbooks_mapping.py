@@ -27,7 +27,7 @@ from arsync.domain.documents import (
     Record,
     Resource,
 )
-from arsync_quickbooks import mapping
+from arsync_quickbooks import mapping, people
 
 INVOICE: dict[str, Any] = {
     "Id": "130",
@@ -313,7 +313,7 @@ def test_a_memo_that_speaks_of_voiding_does_not_void_an_open_invoice() -> None:
     ],
 )
 def test_a_country_is_told_in_three_ways(told: str, code: str | None) -> None:
-    assert mapping.country_code(told) == code
+    assert people.country_code(told) == code
 
 
 # --- broken -----------------------------------------------------------------------------------------------

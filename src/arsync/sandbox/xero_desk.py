@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from arsync.sandbox.company import ControlError
 from arsync.sandbox.xero_books import BookError, Books
+from arsync.sandbox.xero_fields import Fields, all_read, cents_of, money_of, one_of, text_of
 from arsync.sandbox.xero_life import Life
 from arsync.sandbox.xero_records import ZERO, Contact, Credit, CreditKind, Invoice, Line, Payment, Record, Status
-
-Fields = dict[str, Any]
-_CENT = Decimal("0.01")
 
 
 class Desk:
@@ -62,44 +60,44 @@ class Desk:
 
     def _pay(self, fields: Fields) -> dict[str, Any]:
         invoice = self._invoice(fields)
-        amount = _money(fields, "amount", invoice.amount_due)
+        amount = money_of(fields, "amount", invoice.amount_due)
         on = self._day(fields, "date")
-        reference = _text(fields, "reference", invoice.number)
-        _done(fields)
+        reference = text_of(fields, "reference", invoice.number)
+        all_read(fields)
         payment = self.books.pay(invoice, amount, on, reference=reference)
         return _touched(payment, invoice, invoice.contact)
 
     def _pay_unapplied(self, fields: Fields) -> dict[str, Any]:
         contact = self._contact(fields)
-        amount = _money(fields, "amount", None)
+        amount = money_of(fields, "amount", None)
         on = self._day(fields, "date")
-        word = _text(fields, "kind", "overpayment")
+        word = text_of(fields, "kind", "overpayment")
         kinds = {"overpayment": CreditKind.OVERPAYMENT, "prepayment": CreditKind.PREPAYMENT}
         if word not in kinds:
             raise ControlError("kind is overpayment or prepayment")
-        currency = _text(fields, "currency", contact.currency or self.books.currency)
-        reference = _text(fields, "reference", "")
-        _done(fields)
+        currency = text_of(fields, "currency", contact.currency or self.books.currency)
+        reference = text_of(fields, "reference", "")
+        all_read(fields)
         credit = self.life.put_on_account(contact, amount, on, kind=kinds[word], currency=currency, reference=reference)
         return _touched(credit, contact)
 
     def _journal(self, fields: Fields) -> dict[str, Any]:
         """A bank rule or conversion balance that lowers what a contact owes: no invoice hears of it."""
         contact = self._contact(fields)
-        contact.written_off += _money(fields, "amount", None)
+        contact.written_off += money_of(fields, "amount", None)
         fields.pop("silently", None)
-        _done(fields)
+        all_read(fields)
         contact.rendered.clear()
         return _touched(contact)
 
     def _settle_all(self, fields: Fields) -> dict[str, Any]:
         """Every balance is zero, and no money came: what a broken source tells."""
-        _done(fields)
+        all_read(fields)
         return self._balances(settled=True)
 
     def _reopen_all(self, fields: Fields) -> dict[str, Any]:
         """Every invoice is open to its full total."""
-        _done(fields)
+        all_read(fields)
         return self._balances(settled=False)
 
     def _balances(self, *, settled: bool) -> dict[str, Any]:
@@ -122,23 +120,23 @@ class Desk:
     def _flag(self, flags: set[str], fields: Fields) -> dict[str, Any]:
         kind = {"invoice": "Invoices", "payment": "Payments", "customer": "Contacts"}[str(fields.pop("kind"))]
         (flags.add if fields.pop("on", True) else flags.discard)(kind)
-        _done(fields)
+        all_read(fields)
         self.books.revision += 1
         return {"ids": []}
 
     def _apply(self, fields: Fields) -> dict[str, Any]:
         credit = self._credit(fields)
         invoice = self._invoice(fields)
-        amount = _money(fields, "amount", min(credit.remaining, invoice.amount_due))
+        amount = money_of(fields, "amount", min(credit.remaining, invoice.amount_due))
         on = self._day(fields, "date")
-        _done(fields)
+        all_read(fields)
         allocation = self.books.allocate(credit, invoice, amount, on)
         return _touched(credit, invoice) | {"allocation": allocation.id}
 
     def _unapply(self, fields: Fields) -> dict[str, Any]:
         credit = self._credit(fields)
         invoice = self._invoice(fields)
-        _done(fields)
+        all_read(fields)
         allocation = next((one for one in credit.allocations if one.invoice is invoice), None)
         if allocation is None:
             raise ControlError(f"{credit.id} has nothing on invoice {invoice.id}")
@@ -152,10 +150,10 @@ class Desk:
             contact = invoice.contact
         else:
             contact = self._contact(fields)
-        amount = _money(fields, "amount", None)
+        amount = money_of(fields, "amount", None)
         on = self._day(fields, "date")
-        currency = _text(fields, "currency", invoice.currency if invoice else contact.currency or self.books.currency)
-        _done(fields)
+        currency = text_of(fields, "currency", invoice.currency if invoice else contact.currency or self.books.currency)
+        all_read(fields)
         if invoice is not None and not 0 < amount <= invoice.amount_due:
             raise ControlError(f"{invoice.number} has {invoice.amount_due} due, not {amount}")
         credit = self.life.give_credit(contact, amount, on, currency=currency)
@@ -165,8 +163,8 @@ class Desk:
         return _touched(credit, invoice, contact)
 
     def _delete_payment(self, fields: Fields) -> dict[str, Any]:
-        payment_id = str(_one_of(fields, "payment", "id"))
-        _done(fields)
+        payment_id = str(one_of(fields, "payment", "id"))
+        all_read(fields)
         record = self.books.record(payment_id)
         if isinstance(record, Payment):
             self.books.delete_payment(record)
@@ -179,8 +177,8 @@ class Desk:
     # -- documents -------------------------------------------------------------------------------
 
     def _void(self, fields: Fields) -> dict[str, Any]:
-        name = str(_one_of(fields, "invoice", "credit_note", "credit", "id"))
-        _done(fields)
+        name = str(one_of(fields, "invoice", "credit_note", "credit", "id"))
+        all_read(fields)
         record = self.books.record(name) or self._by_number(name)
         if isinstance(record, Invoice):
             ids = self.books.void_invoice(record)
@@ -208,7 +206,7 @@ class Desk:
                 case "status":
                     invoice.status = self._approved(invoice, str(value))
                 case "total" | "amount":
-                    self._reprice(invoice, _cents(value, name))
+                    self._reprice(invoice, cents_of(value, name))
                 case _:
                     raise ControlError(f"an invoice has no {name} to edit")
         invoice.contact.rendered.clear()
@@ -242,15 +240,15 @@ class Desk:
 
     def _new_invoice(self, fields: Fields) -> dict[str, Any]:
         contact = self._contact(fields)
-        amount = _money(fields, "amount", Decimal("100.00"))
+        amount = money_of(fields, "amount", Decimal("100.00"))
         issued = self._day(fields, "date")
         due = fields.pop("due", fields.pop("due_date", "terms"))
-        number = _text(fields, "number", f"INV-{self.life.next_number}")
-        reference = _text(fields, "reference", "")
-        description = _text(fields, "description", "Consulting hours")
-        currency = _text(fields, "currency", contact.currency or self.books.currency)
-        status = Status(_text(fields, "status", "AUTHORISED"))
-        _done(fields)
+        number = text_of(fields, "number", f"INV-{self.life.next_number}")
+        reference = text_of(fields, "reference", "")
+        description = text_of(fields, "description", "Consulting hours")
+        currency = text_of(fields, "currency", contact.currency or self.books.currency)
+        status = Status(text_of(fields, "status", "AUTHORISED"))
+        all_read(fields)
         if status not in (Status.DRAFT, Status.SUBMITTED, Status.AUTHORISED) or amount <= 0:
             raise ControlError("a new invoice is DRAFT, SUBMITTED or AUTHORISED, of a positive amount")
         self.life.next_number += 1
@@ -285,15 +283,15 @@ class Desk:
         contact = Contact(
             self.books.new_id(),
             self.books.now(),
-            _text(fields, "name", f"Customer {len(self.books.contacts) + 1}"),
-            email=_text(fields, "email", "") or "",
-            phone=_text(fields, "phone", ""),
-            currency=_text(fields, "currency", self.books.currency),
+            text_of(fields, "name", f"Customer {len(self.books.contacts) + 1}"),
+            email=text_of(fields, "email", "") or "",
+            phone=text_of(fields, "phone", ""),
+            currency=text_of(fields, "currency", self.books.currency),
             terms_days=30,
-            country=_text(fields, "country", ""),
-            region=_text(fields, "region", ""),
+            country=text_of(fields, "country", ""),
+            region=text_of(fields, "region", ""),
         )
-        _done(fields)
+        all_read(fields)
         self.books.add_contact(contact)
         return _touched(contact)
 
@@ -314,7 +312,7 @@ class Desk:
     def _merge(self, fields: Fields) -> dict[str, Any]:
         survivor = self._contact({"customer": fields.pop("into", None)})
         gone = self._contact(fields)
-        _done(fields)
+        all_read(fields)
         self.books.merge(gone, survivor)
         return _touched(survivor) | {"ids": [gone.id, survivor.id]}
 
@@ -322,15 +320,15 @@ class Desk:
 
     def _note(self, fields: Fields) -> dict[str, Any]:
         record = self._record(fields)
-        text = _text(fields, "text", "")
-        _done(fields)
+        text = text_of(fields, "text", "")
+        all_read(fields)
         note = self.books.add_note(type(record).__name__, record, text, None)
         return _touched(record) | {"note": note.id}
 
     def _corrupt(self, fields: Fields) -> dict[str, Any]:
         record = self._record(fields)
         junk, drop = fields.pop("fields", None) or {}, fields.pop("drop", None) or []
-        _done(fields)
+        all_read(fields)
         if not isinstance(junk, dict) or not isinstance(drop, list) or not (junk or drop):
             raise ControlError('corrupt takes "fields" (raw JSON for the record) and "drop" (names to leave out)')
         record.junk, record.dropped = junk, tuple(map(str, drop))
@@ -339,21 +337,21 @@ class Desk:
 
     def _restore(self, fields: Fields) -> dict[str, Any]:
         record = self._record(fields)
-        _done(fields)
+        all_read(fields)
         record.junk, record.dropped = None, ()
         self.books.touch(record)
         return _touched(record)
 
     def _lock_period(self, fields: Fields) -> dict[str, Any]:
         until = fields.pop("until", None)
-        _done(fields)
+        all_read(fields)
         self.books.locked_until = None if until is None else date.fromisoformat(str(until))
         return {"until": until}
 
     # -- finding ---------------------------------------------------------------------------------
 
     def _record(self, fields: Fields) -> Record:
-        name = str(_one_of(fields, "id", "invoice", "customer", "payment", "credit_note", "credit"))
+        name = str(one_of(fields, "id", "invoice", "customer", "payment", "credit_note", "credit"))
         record = self.books.record(name) or self._by_number(name)
         if record is None:
             raise ControlError(f"no record {name}")
@@ -364,14 +362,14 @@ class Desk:
         return found or next((one for one in self.books.credits.values() if one.number == number), None)
 
     def _invoice(self, fields: Fields) -> Invoice:
-        name = str(_one_of(fields, "invoice", "id"))
+        name = str(one_of(fields, "invoice", "id"))
         record = self.books.invoices.get(name) or self._by_number(name)
         if not isinstance(record, Invoice):
             raise ControlError(f"no invoice {name}")
         return record
 
     def _contact(self, fields: Fields) -> Contact:
-        name = str(_one_of(fields, "customer", "contact", "id"))
+        name = str(one_of(fields, "customer", "contact", "id"))
         contact = self.books.contacts.get(name)
         contact = contact or next((one for one in self.books.contacts.values() if one.name == name), None)
         if contact is None:
@@ -379,7 +377,7 @@ class Desk:
         return contact
 
     def _credit(self, fields: Fields) -> Credit:
-        name = str(_one_of(fields, "payment", "credit_note", "credit", "id"))
+        name = str(one_of(fields, "payment", "credit_note", "credit", "id"))
         credit = self.books.credits.get(name) or self._by_number(name)
         if not isinstance(credit, Credit):
             raise ControlError(f"no credit note, overpayment or prepayment {name}")
@@ -400,39 +398,3 @@ def _word(record: Record) -> str:
     if isinstance(record, Credit):
         return "credit" if record.kind is CreditKind.CREDIT_NOTE else "payment"
     return {Invoice: "invoice", Contact: "customer", Payment: "payment"}.get(type(record), "record")
-
-
-def _one_of(fields: Fields, *names: str) -> Any:
-    for name in names:
-        if fields.get(name) is not None:
-            return fields.pop(name)
-    raise ControlError(f"the act needs {' or '.join(names)}")
-
-
-def _text(fields: Fields, name: str, default: str) -> str:
-    value = fields.pop(name, None)
-    return default if value is None else str(value)
-
-
-def _money(fields: Fields, name: str, default: Decimal | None) -> Decimal:
-    value = fields.pop(name, None)
-    if value is None:
-        if default is None:
-            raise ControlError(f"the act needs {name}")
-        return default
-    return _cents(value, name)
-
-
-def _cents(value: Any, name: str) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-        if amount != amount.quantize(_CENT):
-            raise ControlError(f"{name} has at most two decimal places")
-    except InvalidOperation:
-        raise ControlError(f"{name} is an amount, not {value!r}") from None
-    return amount.quantize(_CENT)
-
-
-def _done(fields: Fields) -> None:
-    if fields:
-        raise ControlError(f"the act does not know {', '.join(sorted(fields))}")
