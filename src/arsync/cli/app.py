@@ -19,6 +19,7 @@ from arsync.cli import (
     demo,
     explain,
     holding,
+    importing,
     keys,
     night,
     outgoing,
@@ -28,6 +29,7 @@ from arsync.cli import (
     setup,
     source,
     tags,
+    today,
     truth,
 )
 from arsync.cli.context import State
@@ -68,8 +70,8 @@ def options(
 
 
 _GROUPS: Final = (
-    demo, setup, connect, keys, pull, truth, night, outgoing, holding, promising, contacting, explain, source,
-    playbooks, tags,
+    demo, setup, connect, keys, pull, truth, night, outgoing, holding, promising, contacting,
+    importing, today, explain, source, playbooks, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -1,23 +1,36 @@
-"""The whole story of an invoice: why something went out, or nothing did."""
+"""The whole story of an invoice or a payer: why something went out, or nothing did."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
 from arsync.bootstrap import App
+from arsync.cli import story
 from arsync.cli.context import ConnectionOption, Json, opened
-from arsync.cli.naming import one_invoice
+from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, whom
 from arsync.cli.output import dump, flat, say
 from arsync.cli.source import standing as standing_of
 from arsync.domain.behaviour import Behaviour
 from arsync.domain.chase import Rule
 from arsync.domain.clock import local_date
 from arsync.domain.documents import InvoiceState
-from arsync.domain.states import HoldState, WriteKind
-from arsync.store import behaviour, connections, drift, holds, ledger, messages, notes, reminders, succession, verdicts
+from arsync.domain.states import WriteKind
+from arsync.store import (
+    behaviour,
+    connections,
+    drift,
+    holds,
+    ledger,
+    messages,
+    notes,
+    promises,
+    reminders,
+    succession,
+    verdicts,
+)
 from arsync.store.ledger import FoundInvoice
 from arsync.store.verdicts import Interval
 
@@ -35,19 +48,25 @@ def register(program: typer.Typer) -> None:
 
 def explain(
     context: typer.Context,
-    invoice: Annotated[str, typer.Argument(help="The invoice's number.")],
+    invoice: InvoiceArgument = None,
+    customer: CustomerOption = None,
     connection: ConnectionOption = None,
     as_json: Json = False,
 ) -> None:
-    """Tells an invoice's verdicts, messages, notes and next date."""
+    """Tells an invoice's verdicts, messages, notes and next date, or a payer's with all that people said of it."""
     with opened(context) as app:
-        found = one_invoice(app, invoice, connection)
-        story, standing = _story(app, found)
+        named = whom(app, invoice, customer, connection)
+        if named.invoice is None:
+            _explain_payer(app, named, as_json)
+            return
+        found = named.invoice
+        lines, standing = _story(app, found)
         since = _since_the_run(app, found, standing)
         unasked = _unasked(app, found)
         pays = how_it_pays(app, found.connection_id, found.payer_id)
         with app.store.reading() as work:
             drifts = drift.drifting(work, found.connection_id, found.invoice_id)
+            owner = story.owner_line(work, found.connection_id, found.payer_id)
     if as_json:
         dump(
             {
@@ -56,7 +75,7 @@ def explain(
                 "since": since,
                 "drift": drifts[0].difference if drifts else None,
                 "behaviour": pays,
-                "story": [{"on": on, "what": line} for on, line in story],
+                "story": [{"on": on, "what": line} for on, line in lines],
             }
         )
         return
@@ -67,6 +86,8 @@ def explain(
         say(flat(f"     {told}"))
     for one_currency in pays:
         say(flat(f"     rated {one_currency}"))
+    if owner:
+        say(flat(f"     {owner}"))
     if unasked:
         say(flat(f"     whether {found.connection} sends reminders itself is {unasked}"))
     if since is not None:
@@ -81,7 +102,56 @@ def explain(
         say(f"     {following}")
     for one in drifts:
         say(flat(f"     {one}"))
-    for on, line in story:
+    for on, line in lines:
+        say(f"  {on}  {flat(line)}")
+
+
+def _explain_payer(app: App, named: Whom, as_json: bool) -> None:
+    """All that a payer owes with the standing answers, and what was said to it and of it."""
+    with app.store.reading() as work:
+        company = connections.connection_by_id(work, named.connection_id)
+        name = ledger.customer_name(work, company.id, named.payer_id)
+        owed = ledger.open_balances(work, company.id, named.payer_id)
+        ids = [one for currency in owed for one in promises.open_invoices(work, company.id, named.payer_id, currency)]
+        found = [one for some in ids for one in ledger.find_invoices(work, some, company.name)]
+        every = [one for one in found if one.invoice_id in ids]
+        every.sort(key=lambda one: (one.due_on or date.max, one.number))
+        owner = story.owner_line(work, company.id, named.payer_id)
+        lines = story.said(work, company.id, named.payer_id)
+        for message in messages.of_payer(work, company.id, named.payer_id):
+            at = message.accepted_at or message.sending_at or message.planned_at
+            about = f"{message.amount:,.2f} {message.currency}"
+            what = f"message {message.id}, {message.step_id} about {about}: {message.state}, {message.reason}"
+            lines.append((at, what))
+    answers = []
+    for one in every:
+        _, standing = _story(app, one)
+        answers.append((one, standing, _since_the_run(app, one, standing)))
+    zone = app.timezone(company)
+    told = [(local_date(at, zone), line) for at, line in sorted(lines, key=lambda line: line[0])]
+    pays = how_it_pays(app, company.id, named.payer_id)
+    if as_json:
+        dump({
+            "customer_id": named.payer_id, "customer": name, "connection": company.name, "owed": list(owed.values()),
+            "owner": owner, "behaviour": pays,
+            "invoices": [{"invoice": one, "now": standing, "since": since} for one, standing, since in answers],
+            "story": [{"on": on, "what": line} for on, line in told],
+        })  # fmt: skip
+        return
+    say(flat(f"{name} ({company.name}): {' and '.join(map(str, owed.values())) or 'nothing'} open"), style="bold")
+    for line in (*(f"rated {one}" for one in pays), *((owner,) if owner else ())):
+        say(flat(f"     {line}"))
+    for one, standing, since in answers:
+        due = f"due {one.due_on}" if one.due_on else "no due date"
+        say(flat(f"{one.number}: {one.balance} of {one.total}, {due}"))
+        if since is not None:
+            say(flat(f"     now: {since}"))
+        elif standing is None:
+            say("     now: nothing is decided yet; run `arsync run`")
+        else:
+            then = f"; next on {standing.next_on}" if standing.next_on else ""
+            say(flat(f"     now: {standing.decision} ({standing.rule}): {standing.reason}{then}"))
+    for on, line in told:
         say(f"  {on}  {flat(line)}")
 
 
@@ -130,6 +200,8 @@ def _since_the_run(app: App, found: FoundInvoice, standing: Interval | None) -> 
         mine = hold.invoice_id == found.invoice_id or (
             hold.invoice_id is None and hold.payer_id in (None, found.payer_id)
         )
+        if mine and hold.part is not None:
+            continue  # the rest is chased
         if mine and (standing is None or standing.at < one.created_at):
             return f"{hold.kind} by {hold.author}: {hold.reason} (hold {one.id}); it is not chased"
     return None
@@ -163,13 +235,7 @@ def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Inter
         for fact in notes.facts_on(work, found.connection_id, found.invoice_id):
             at = fact.written_at or fact.tried_at or app.clock.now()
             lines.append((at, f"written back: {fact.text}: {fact.state}, {fact.reason}"))
-        for placed in holds.of_payer(work, found.connection_id, found.payer_id):
-            hold = placed.hold
-            if hold.invoice_id in (None, found.invoice_id):
-                until = f" until {hold.until}" if hold.until else ""
-                state = "" if placed.state is HoldState.ACTIVE else f" ({placed.state})"
-                said = f"hold {placed.id}{state}: {hold.kind} by {hold.author}{until}: {hold.reason}"
-                lines.append((placed.created_at, said))
+        lines += story.said(work, found.connection_id, found.payer_id, found.invoice_id)
         connection = connections.connection_by_id(work, found.connection_id)
     timezone = app.timezone(connection)
     return [(local_date(at, timezone), said) for at, said in sorted(lines, key=lambda line: line[0])], standing

@@ -347,6 +347,12 @@ def of_chase(work: Work, chase_id: int) -> list[Message]:
     return [_message(row) for row in work.execute(_query().where(_M.chase_id == chase_id).order_by(_M.id))]
 
 
+def of_payer(work: Work, connection_id: int, payer_id: str) -> list[Message]:
+    """The messages of the payer's chases, oldest first."""
+    query = _query().where(_M.connection_id == connection_id, t.chases.c.payer_id == payer_id)
+    return [_message(row) for row in work.execute(query.order_by(_M.id))]
+
+
 def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Message]:
     """The messages that name the invoice, oldest first."""
     named = select(t.message_items.c.message_id).where(t.message_items.c.invoice_id == invoice_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -21,11 +22,11 @@ _CONTACT: Final = Upsert(t.own_contacts)
 def put(work: Work, connection_id: int, customer_id: str, contact: Contact, *, author: str, now: datetime) -> bool:
     """Adds a person, or changes the one of that address; False where all of it is known."""
     assert contact.email, "a contact by hand is known by its address"
+    contact = replace(contact, email=contact.email.strip().lower())
     if contact in of_customers(work, connection_id, customer_id).get(customer_id, ()):
         return False
     chases.bump(work, connection_id, [customer_id])  # first: a message to somebody else is planned anew
-    email = contact.email.strip()
-    row = (email.lower(), contact.name, contact.phone, contact.role.value, author, adapted(work).instant(now))
+    row = (contact.email, contact.name, contact.phone, contact.role.value, author, adapted(work).instant(now))
     _CONTACT(work, [(connection_id, customer_id, *row)])
     return True
 

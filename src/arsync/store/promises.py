@@ -292,6 +292,11 @@ def of_connection(work: Work, connection_id: int) -> list[Promise]:
     return _found(work, _P.connection_id == connection_id, _P.plan_id.is_(None))
 
 
+def in_state(work: Work, connection_id: int, state: PromiseState) -> list[Promise]:
+    """Every promise and instalment in that state, by its day."""
+    return _found(work, _P.connection_id == connection_id, _P.state == state.value)
+
+
 def of_payer(work: Work, connection_id: int, payer_id: str) -> list[Promise]:
     """Every promise and instalment of a payer, by its day."""
     return _found(work, _P.connection_id == connection_id, _P.payer_id == payer_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -19,7 +19,7 @@ from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
 from arsync.playbook.decide import Decided, consider, decide
-from arsync.store import chases, connections, leases, messages, notes, reminders, verdicts
+from arsync.store import chases, connections, leases, ledger, messages, notes, reminders, touches, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
@@ -187,7 +187,8 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
                 shift.errors.clear()
                 _pull_one(store, desk, clock, lock, shift)
             _work_one(store, desk, clock, lock, shift, run_id, told)
-    night.tasks = tasks(store) + _unasked(store, desks)
+    mornings = [(desk.connection, desk.policy.today(clock.now())) for desk in desks]
+    night.tasks = tasks(store) + _unasked(store, desks) + follow_ups(store, mornings)
     with store.working() as work:
         summary = {
             "accepted": night.accepted,
@@ -317,6 +318,17 @@ def tasks(store: Store) -> list[str]:
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
     ]
+
+
+def follow_ups(store: Store, days: Iterable[tuple[Connection, date]]) -> list[str]:
+    """Comments that are to be looked at again by these companies' days, a sentence each."""
+    with store.reading() as work:
+        return [
+            f"{company.name}: {ledger.customer_name(work, company.id, one.payer_id)}: {one.text} "
+            f"({one.author}, for {one.follow_up}; done with it: arsync undo comment {one.id})"
+            for company, today in days
+            for one in touches.due_comments(work, company.id, today=today)
+        ]
 
 
 def _unasked(store: Store, desks: Sequence[Desk]) -> list[str]:

@@ -1,0 +1,79 @@
+"""What people said of an invoice or a payer, in the order in which they said it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from arsync.domain.states import HoldState, PromiseState
+from arsync.store import holds as placed_holds
+from arsync.store import ledger, notes, owners, promises, touches
+from arsync.store.engine import Work
+from arsync.store.holds import PlacedHold
+from arsync.store.promises import Promise
+
+Line = tuple[datetime, str]
+
+
+def said(work: Work, connection_id: int, payer_id: str, invoice_id: str | None = None) -> list[Line]:
+    """Holds, promises, touches, calls, comments and their notes: of the payer, or those that concern one invoice."""
+    lines = [
+        line for one in placed_holds.of_payer(work, connection_id, payer_id)
+        if _concerns(one, payer_id, invoice_id) for line in _hold(one)
+    ]  # fmt: skip
+    for promise in promises.of_payer(work, connection_id, payer_id):
+        if invoice_id is None or invoice_id in promises.invoices_of(work, promise):
+            lines += _promise(work, promise)
+    for touch in touches.standing(work, connection_id, payer_id):
+        if invoice_id is None or not touch.invoice_ids or invoice_id in touch.invoice_ids:
+            as_step = f" as {touch.step_id}" if touch.step_id else ""
+            what = f"touch {touch.id}: a {touch.kind} by hand on {touch.made_on}{as_step}, by {touch.author}"
+            lines.append((touch.created_at, f"{what}{_colon(touch.comment)}"))
+    for call in touches.outcomes(work, connection_id, payer_id):
+        what = f"call {call.message_id}: {call.outcome.replace('_', ' ')} on {call.made_on}, by {call.author}"
+        lines.append((call.created_at, f"{what}{_colon(call.comment)}"))
+    for comment in touches.comments(work, connection_id, payer_id):
+        if invoice_id is None or comment.invoice_id in (None, invoice_id):
+            again = f", again on {comment.follow_up}" if comment.follow_up else ""
+            done = " (done with)" if comment.done_at else ""
+            lines.append((comment.created_at, f"comment {comment.id}{done} by {comment.author}{again}: {comment.text}"))
+    for note in notes.said_on(work, connection_id, [one for one in (payer_id, invoice_id) if one]):
+        if note.written_at is not None:
+            lines.append((note.written_at, f"note on the {note.target.kind}: {note.text.splitlines()[0]}: written"))
+    return lines
+
+
+def owner_line(work: Work, connection_id: int, payer_id: str) -> str | None:
+    """Who looks after the payer."""
+    found = owners.of_customer(work, connection_id, payer_id)
+    if found is None:
+        return None
+    return f"looked after by {', '.join(part for part in (found.name, found.email, found.phone) if part)}"
+
+
+def _concerns(one: PlacedHold, payer_id: str, invoice_id: str | None) -> bool:
+    hold = one.hold
+    if hold.invoice_id is None:
+        return hold.payer_id in (None, payer_id)
+    return hold.invoice_id == invoice_id or (invoice_id is None and hold.payer_id == payer_id)
+
+
+def _hold(one: PlacedHold) -> list[Line]:
+    hold = one.hold
+    until = f" until {hold.until}" if hold.until else ""
+    state = "" if one.state is HoldState.ACTIVE else f" ({one.state})"
+    code = f" ({hold.code.replace('_', ' ')})" if hold.code else ""
+    part = f" of {hold.part}, the rest is chased," if hold.part else ""
+    return [(one.created_at, f"hold {one.id}{state}: {hold.kind}{code}{part} by {hold.author}{until}: {hold.reason}")]
+
+
+def _promise(work: Work, one: Promise) -> list[Line]:
+    what = f"instalment of plan {one.plan_id}" if one.plan_id else "promise"
+    number = f" for {ledger.invoice_number(work, one.connection_id, one.invoice_id)}" if one.invoice_id else ""
+    lines = [(one.created_at, f"{what}: {one.amount} by {one.promised_on}{number}, by {one.author}: {one.reason}")]
+    if one.settled_at is not None and one.state is not PromiseState.OPEN:
+        lines.append((one.settled_at, f"{what} of {one.amount} by {one.promised_on}: {one.state}"))
+    return lines
+
+
+def _colon(text: str) -> str:
+    return f": {text}" if text else ""

@@ -1,0 +1,89 @@
+"""What is on a person's desk this morning."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.contacting import waiting_calls
+from arsync.cli.context import Json, opened
+from arsync.cli.output import dump, flat, say
+from arsync.domain.states import MessageState, PromiseState
+from arsync.store import connections, ledger, messages, promises
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+from arsync.worker import jobs
+
+_LATELY: Final = timedelta(days=7)
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(today)
+
+
+def today(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=0, max=90, help="So many days ahead of promised money.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Lists what waits for a person today: tasks, follow-ups, calls, approvals, promised money and what was broken."""
+    with opened(context) as app:
+        desk = _desk(app, days)
+    if as_json:
+        dump(desk)
+        return
+    for title, lines in desk.items():
+        if lines:
+            say(f"{title}: {len(lines)}", style="bold")
+        for line in lines:
+            say(flat(f"  {line}"))
+    if not any(desk.values()):
+        say("nothing waits for you today")
+
+
+def _desk(app: App, days: int) -> dict[str, list[str]]:
+    with app.store.reading() as work:
+        companies = connections.connections(work)
+        calls = [
+            f"call {one.id}: {ledger.customer_name(work, one.connection_id, one.payer_id)}, "
+            f"{one.amount:,.2f} {one.currency}, since {one.sent_on}"
+            for one in waiting_calls(work)
+        ]
+        waiting = [
+            f"message {one.id}: {one.step_id} to {ledger.customer_name(work, one.connection_id, one.payer_id)}, "
+            f"{one.amount:,.2f} {one.currency}"
+            for one in messages.in_states(work, (MessageState.PLANNED,))
+        ]
+        due = [line for one in companies for line in _promised(app, work, one, days)]
+        broken = [line for one in companies for line in _broken(app, work, one)]
+    return {
+        "tasks": jobs.tasks(app.store),
+        "follow-ups": jobs.follow_ups(app.store, [(one, app.today(one)) for one in companies]),
+        "calls": calls,
+        "to approve": waiting,
+        "promised": due,
+        "broken": broken,
+    }
+
+
+def _promised(app: App, work: Work, company: Connection, days: int) -> list[str]:
+    last = app.today(company) + timedelta(days=days)
+    return [
+        f"{company.name}: {ledger.customer_name(work, company.id, one.payer_id)}: {one.amount} by {one.promised_on}"
+        f"{' (instalment)' if one.plan_id else ''}, in time until {one.until}"
+        for one in promises.in_state(work, company.id, PromiseState.OPEN)
+        if one.promised_on <= last
+    ]
+
+
+def _broken(app: App, work: Work, company: Connection) -> list[str]:
+    since = app.clock.now() - _LATELY
+    return [
+        f"{company.name}: {ledger.customer_name(work, company.id, one.payer_id)}: {one.amount} by {one.promised_on}"
+        for one in promises.in_state(work, company.id, PromiseState.BROKEN)
+        if one.settled_at is not None and one.settled_at >= since
+    ]

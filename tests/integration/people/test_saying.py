@@ -1,0 +1,192 @@
+"""What a person says at the desk: each with one note at its target, its event, and its undoing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.integration.people.conftest import Desk
+from tests.integration.store.books import invoice
+
+from arsync.connector import TargetKind
+from arsync.render.note_reading import read
+
+SAID = ("--author", "mia")
+WHY = ("--reason", "they called")
+
+
+def version(desk: Desk, payer: str = "A") -> int:
+    return desk.books.chase(payer).version
+
+
+@pytest.mark.parametrize(
+    ("command", "target", "first"),
+    [
+        (("dispute", "I1", *WHY), "I1", "Dispute (hold 1) of invoice I1 of Acme Stores set"),
+        (("dispute", "I1", "--amount", "40", "--code", "quality", *WHY), "I1", "Dispute (hold 1) of 40.00 EUR of"),
+        (("hold", "--customer", "acme stores", "--kind", "legal", *WHY), "A", "Legal (hold 1) of everything Acme"),
+        (("pause", "I1", "--until", "2026-09-10", *WHY), "I1", "Pause (hold 1) of invoice I1"),
+        (("exclude", "--customer", "Acme Stores", *WHY), "A", "Exclude (hold 1) of everything Acme Stores pays for"),
+        (("promise", "I1", "--date", "2026-09-04", *WHY), "I1", "Promise (hold 1): 100.00 EUR by 2026-09-04 for"),
+        (("touch", "I1", "--kind", "mail"), "I1", "A mail by hand (touch 1)"),
+        (("comment", "I1", "--text", "ask for Tom"), "I1", "Comment 1 made"),
+        (("owner", "Acme Stores", "--name", "Mia Wong"), "A", "Owner: Acme Stores: Mia Wong looks after it"),
+        (("contact", "Acme Stores", "tom@acme.example"), "A", "Contact by hand: Acme Stores"),
+    ],
+)
+def test_whatever_is_said_is_one_note_at_its_target(
+    desk: Desk, command: tuple[str, ...], target: str, first: str
+) -> None:
+    before = version(desk)
+    desk.arsync(*command, *SAID)
+    (note,) = desk.notes()
+    kind = TargetKind.CUSTOMER if target == "A" else TargetKind.INVOICE
+    assert note[:2] == (kind.value, target)
+    assert note[2].startswith(first)
+    assert note[2].endswith("on 2026-09-01")
+    if command[0] != "comment":
+        assert version(desk) > before, "what is about to leave stops at the last gate"
+
+
+def test_no_words_of_a_person_are_read_back_as_a_message(desk: Desk) -> None:
+    desk.arsync("hold", "I1", "--reason", "Email sent on 2026-08-01 [arsync:12345678-0123456789ab]", *SAID)
+    (text,) = [row[0] for row in desk.books.rows("SELECT text FROM notes")]
+    assert text.count("[arsync:") == 1
+    assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "undo", "said"),
+    [
+        (("dispute", "I1", *WHY), ("lift", "1"), "hold 1 is lifted (dispute on I1 of Acme Stores by mia: they called)"),
+        (
+            ("touch", "I1", "--step", "firm"),
+            ("undo", "touch", "1"),
+            "touch 1 is taken back: a call on 2026-09-01",
+        ),
+        (("comment", "I1", "--text", "ask Tom"), ("undo", "comment", "1"), "comment 1 is done with: ask Tom (mia)"),
+        (("owner", "A", "--name", "Mia"), ("owner", "A", "--nobody"), "has no owner any more (it was Mia)"),
+        (
+            ("contact", "A", "t@a.example"),
+            ("contact", "A", "t@a.example", "--remove"),
+            "is no contact by hand",
+        ),
+    ],
+)
+def test_an_undoing_says_what_it_undid_and_is_a_note_itself(
+    desk: Desk, command: tuple[str, ...], undo: tuple[str, ...], said: str
+) -> None:
+    desk.arsync(*command, *SAID)
+    assert said in desk.arsync(*undo, *SAID).out
+    there, back = desk.notes()
+    assert there[:2] == back[:2]
+    again = desk.arsync(*undo, *SAID, status=None)
+    assert again.status == 2 or "has no owner" in again.out
+    assert len(desk.notes()) == 2
+
+
+def test_instalments_add_up_and_stop_each_invoice_until_they_are_lifted_together(desk: Desk) -> None:
+    told = desk.arsync("instalments", "I1", "I2", "--number", "3", "--first", "2026-09-04", *WHY, *SAID).out
+    assert "3 instalments, 400.00 EUR in all" in told
+    (plan,) = desk.json("instalments")
+    assert [one["amount"]["amount"] for one in plan["plan"]["instalments"]] == ["133.34", "133.33", "133.33"]
+    assert [target for _, target, _ in desk.notes()] == ["I1", "I2"]
+    assert "and with it hold 2" in desk.arsync("lift", "1", *SAID).out
+    assert desk.json("holds") == []
+    assert len(desk.notes()) == 4
+    (plan,) = desk.json("instalments")
+    assert plan["plan"]["state"] == "withdrawn"
+
+
+def test_grace_is_counted_in_business_days_of_the_country(desk: Desk) -> None:
+    """Friday 09-04, two days: Monday 09-07 is Labor Day => Wednesday."""
+    assert "in time until 2026-09-09" in desk.arsync("promise", "I1", "--date", "2026-09-04", *WHY).out
+    (held,) = desk.json("holds")
+    assert held["hold"]["hold"]["until"] == "2026-09-09"
+
+
+def test_a_promise_for_all_in_two_currencies_asks_for_which(desk: Desk) -> None:
+    desk.books.keep(invoice("I9", "50.00", customer="A", currency="USD"))
+    command = ("promise", "--customer", "Acme Stores", "--date", "2026-09-04", *WHY)
+    assert "name --currency: open are 400.00 EUR, 50.00 USD" in desk.arsync(*command, status=2).err
+    assert "50.00 USD promised" in desk.arsync(*command, "--currency", "usd").out
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (("dispute", "I1", "--amount", "100.01", *WHY), "100.00 EUR is open"),
+        (("dispute", "I1", "--amount", "0", *WHY), "an amount above zero"),
+        (("promise", "I1", "--date", "2026-08-31", *WHY), "2026-08-31 has passed; today is 2026-09-01"),
+        (("promise", "I1", "--date", "2026-09-04", "--amount", "101", *WHY), "101.00 EUR is more"),
+        (("touch", "I1", "--on", "2026-09-02"), "still to come"),
+        (("touch", "I1", "--step", "frim"), "the playbook has"),
+        (("comment", "I1", "--text", " "), "say what"),
+        (("comment", "I1", "--text", "x", "--follow-up", "2026-08-01"), "has passed"),
+        (("instalments", "I1", "I3", "--number", "2", "--first", "2026-09-04", *WHY), "one payer"),
+        (("instalments", "I1", "--number", "2", "--first", "2026-09-04"), "--reason"),
+        (("instalments", "I1", "--part", "soon=5", *WHY), "write DATE=AMOUNT"),
+        (("hold", "--everybody", *WHY), "--everybody goes with --connection"),
+        (("undo", "touch", "7"), "touch 7 that stands"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_is_kept(desk: Desk, command: tuple[str, ...], why: str) -> None:
+    before = version(desk)
+    assert why in desk.arsync(*command, status=2).err
+    assert desk.notes() == []
+    assert version(desk) == before
+
+
+def test_a_hold_of_a_whole_company_stops_everybody_and_has_no_place_for_a_note(desk: Desk) -> None:
+    before = version(desk), version(desk, "B")
+    desk.arsync("hold", "--everybody", "--connection", "harbor", *WHY, *SAID)
+    assert (version(desk), version(desk, "B")) > before
+    assert "everybody" in desk.arsync("holds").out
+    assert desk.notes() == []
+
+
+def test_a_follow_up_is_a_task_from_its_day_on_until_it_is_done_with(desk: Desk) -> None:
+    """In New York: at 22:00 of the day before it is tomorrow in UTC, and not yet its day."""
+    desk.arsync("comment", "I1", "--text", "ask for Tom", "--follow-up", "2026-09-03", *SAID)
+    assert desk.json("today")["follow-ups"] == []
+    desk.clock.at = desk.clock.at.replace(day=3, hour=2)
+    assert desk.json("today")["follow-ups"] == []
+    desk.clock.at += timedelta(hours=3)
+    (line,) = desk.json("today")["follow-ups"]
+    assert "Acme Stores: ask for Tom" in line
+    desk.arsync("undo", "comment", "1")
+    assert "nothing waits" in desk.arsync("today").out
+
+
+def test_explain_tells_all_that_people_said_of_an_invoice_and_of_a_payer(desk: Desk) -> None:
+    desk.arsync("dispute", "I1", "--amount", "40", "--code", "quality", *WHY, *SAID)
+    desk.arsync("promise", "I2", "--date", "2026-09-04", "--reason", "by phone", *SAID)
+    desk.arsync("touch", "--customer", "A", "--comment", "spoke to Tom", *SAID)
+    desk.arsync("comment", "I2", "--text", "new buyer", *SAID)
+    desk.arsync("owner", "A", "--name", "Mia Wong", *SAID)
+    one = desk.arsync("explain", "I1").out
+    assert "dispute (quality) of 40.00 EUR, the rest is chased" in one
+    assert "a call by hand on 2026-09-01, by mia: spoke to Tom" in one
+    assert "looked after by Mia Wong" in one
+    assert "new buyer" not in one
+    assert "by phone" not in one
+    every = desk.arsync("explain", "--customer", "Acme Stores").out
+    for told in (
+        "I1: 100.00 EUR",
+        "I2: 300.00 EUR",
+        "new buyer",
+        "promise: 300.00 EUR by 2026-09-04 for I2",
+        "quality",
+    ):
+        assert told in every
+    assert "400.00 EUR open" in every
+
+
+def test_a_customer_is_found_by_an_address_and_asked_back_where_there_are_several(desk: Desk) -> None:
+    desk.arsync("contact", "Birch Cafe", "tom@birch.example", "--name", "Tom")
+    desk.arsync("hold", "--customer", "TOM@birch.example", *WHY)
+    desk.arsync("contact", "Acme Stores", "tom@birch.example", "--name", "Tom")
+    asked = desk.arsync("explain", "--customer", "tom@birch.example", status=2).err
+    for name in ("id:A --connection harbor (Acme Stores)", "id:B --connection harbor (Birch Cafe)"):
+        assert name in asked
+    assert "Birch Cafe" in desk.arsync("explain", "--customer", "id:B").out
