@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Final
@@ -86,7 +87,7 @@ def run(arguments: Sequence[str], *, observe: Callable[[str, str], None] | None 
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal of another encoding is no reason to fail
     try:
-        program(list(arguments), prog_name="arsync", obj=observe)
+        _commands()(list(arguments), prog_name="arsync", obj=observe)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
     except Locked as error:
@@ -101,6 +102,12 @@ def run(arguments: Sequence[str], *, observe: Callable[[str, str], None] | None 
     except Exception as error:  # noqa: BLE001 - the last place: a fault of ours is a sentence, too
         return _fault(error)
     return 0
+
+
+@cache
+def _commands() -> Callable[..., object]:
+    """All commands with their options: read off their functions once for a process."""
+    return typer.main.get_command(program)
 
 
 def _fault(error: Exception) -> int:

@@ -2,55 +2,93 @@
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection, inspect, text
 
 from arsync.errors import SchemaMismatch
 from arsync.resources import bundled
 from arsync.store import statistics
 from arsync.store.engine import Store
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+#: As Alembic writes the head of a migration: what it makes, and what of.
+_REVISION: Final = re.compile(r"""^revision(?:: \w+)? = ["'](\w+)["']$""", re.MULTILINE)
+_BEFORE: Final = re.compile(r"""^down_revision(?:: [^=]+)? = ["'](\w+)["']$""", re.MULTILINE)
+
 
 def upgrade(store: Store) -> str:
     """Runs the missing migrations and returns the schema's revision."""
-    config = _config()
     with store.engine.connect() as connection:
-        _refuse_newer(MigrationContext.configure(connection).get_current_revision(), config)
+        current = _current(connection)
+        _refuse_newer(current)
         connection.rollback()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+        if current != head():
+            _migrate(connection)
+            connection.commit()
         statistics.tell(connection)
         connection.commit()
-    return _head(config)
+    return head()
 
 
 def check(store: Store) -> None:
     """SchemaMismatch with the way out, unless the database is at this arsync's schema."""
-    config = _config()
     with store.engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == _head(config):
+        current = _current(connection)
+    if current == head():
         return
-    _refuse_newer(current, config)
+    _refuse_newer(current)
     raise SchemaMismatch("run `arsync db upgrade`" if current else "it is empty; run `arsync db upgrade`")
 
 
+@cache
+def revisions() -> dict[str, str | None]:
+    """Each revision of the schema that this arsync knows, with the one before it.
+
+    Read off the migrations' first lines: every command asks, and loading Alembic costs it more than all else it does.
+    """
+    found: dict[str, str | None] = {}
+    for path in sorted((bundled("migrations") / "versions").glob("*.py")):
+        script = path.read_text(encoding="utf-8")
+        if made := _REVISION.search(script):
+            before = _BEFORE.search(script)
+            found[made[1]] = before[1] if before else None
+    return found
+
+
+def head() -> str:
+    """The newest revision."""
+    (newest,) = set(revisions()) - set(revisions().values())
+    return newest
+
+
+def _current(connection: Connection) -> str | None:
+    """The revision that the database is at; None where it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - a quarter of a command's start, for what is seldom to be done
+
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
 def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - as above
+
     config = Config()
     config.set_main_option("script_location", str(bundled("migrations")).replace("%", "%%"))
     return config
 
 
-def _head(config: Config) -> str:
-    head = ScriptDirectory.from_config(config).get_current_head()
-    assert head is not None, "the migrations are shipped with the program"
-    return head
-
-
-def _refuse_newer(current: str | None, config: Config) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
+def _refuse_newer(current: str | None) -> None:
+    if current is not None and current not in revisions():
         raise SchemaMismatch(f"the database is at {current}, which is newer than this arsync; upgrade arsync")

@@ -8,13 +8,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arsync.errors import ConfigurationError, NotFound, SchemaMismatch
 from arsync.store import connections, events, tables
 from arsync.store.engine import Store
-from arsync.store.upgrade import _config, check, upgrade
+from arsync.store.upgrade import _config, check, head, revisions, upgrade
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
@@ -30,6 +31,12 @@ def test_an_empty_database_is_refused_until_it_is_upgraded(empty: Store) -> None
     assert upgrade(empty) == upgrade(empty), "a second upgrade finds nothing to do"
     check(empty)
     empty.close()
+
+
+def test_the_revisions_are_those_that_alembic_finds() -> None:
+    scripts = ScriptDirectory.from_config(_config())
+    assert revisions() == {script.revision: script.down_revision for script in scripts.walk_revisions()}
+    assert head() == scripts.get_current_head()
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_knows(store: Store) -> None:
