@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from tests.exchanges import Broken, Referee
 from tests.postgres import Server, running_server
+from tests.shortcuts import lay_database, playbooks_read_once, statements_compiled_once
 
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.sandbox.recording import VARIABLE, recorded
@@ -28,8 +29,18 @@ _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "material"
 _records = pytest.StashKey[tuple[Path, Referee]]()
 
 
+_bytecode = pytest.StashKey[Path]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """From here on every sandbox that is started, by whichever process, keeps what goes over the wire."""
+    """From here on every sandbox that is started, by whichever process, keeps what goes over the wire.
+
+    Where Python is told to keep no bytecode, the many processes that tests start would compile everything anew: they
+    share a folder that is thrown away in the end.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="bytecode-")
+        config.stash[_bytecode] = Path(os.environ["PYTHONPYCACHEPREFIX"])
     documents = Path(os.environ.get("ARSYNC_MATERIAL") or _BESIDE)
     if documents.is_dir():
         folder = Path(tempfile.mkdtemp(prefix="exchanges-"))
@@ -39,6 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Nothing is left behind."""
+    if bytecode := config.stash.get(_bytecode, None):
+        shutil.rmtree(bytecode, ignore_errors=True)
+        del os.environ["PYTHONPYCACHEPREFIX"]
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     if held := config.stash.get(_records, None):
         shutil.rmtree(held[0], ignore_errors=True)
         del os.environ[VARIABLE]
@@ -104,15 +119,10 @@ def _migrated_postgres(postgres: Server) -> str:
     return name
 
 
-@pytest.fixture(scope="session")
-def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file at our schema, to be copied."""
-    path = tmp_path_factory.mktemp("schema") / "arsync.db"
-    store = Store(f"sqlite:///{path}")
-    upgrade(store)
-    store.close()
-    assert not path.with_name("arsync.db-wal").exists(), "the last connection folds the log into the file"
-    return path
+@pytest.fixture(scope="session", autouse=True)
+def _once_for_all() -> Iterator[None]:
+    with statements_compiled_once(), playbooks_read_once():
+        yield
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -138,7 +148,7 @@ def store_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
     """The URL of a database at our schema with nothing in it."""
     if database == "sqlite":
         path = tmp_path / "arsync.db"
-        shutil.copyfile(request.getfixturevalue("_migrated_sqlite"), path)
+        lay_database(path)
         yield f"sqlite:///{path}"
         return
     server: Server = request.getfixturevalue("postgres")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from arsync.playbook.templates import locales
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
-from arsync.settings import Settings, check_rehearsal, vendor_urls
+from arsync.settings import Settings, check_rehearsal, connector_points, vendor_urls
 from arsync.settings.kinds import payment_day
 from arsync.store import connections, upgrade
 from arsync.store.budgets import SharedBudget
@@ -42,7 +42,6 @@ from arsync.store.vault import StoredVault
 from arsync.vault import Vault, load_key
 from arsync.worker.dispatch import Desk, Intake
 
-_GROUP: Final = "arsync.connectors"
 #: of a connector that does not say what its vendor allows
 _MODEST: Final = Limits(per_second=5, per_minute=60)
 
@@ -105,10 +104,10 @@ class App:
 
     # --- connectors -------------------------------------------------------------------------------------
 
-    @cached_property
-    def providers(self) -> dict[str, EntryPoint]:
+    @property
+    def providers(self) -> Mapping[str, EntryPoint]:
         """The installed connectors by name."""
-        return {point.name: point for point in entry_points(group=_GROUP)}
+        return connector_points()
 
     def connector_settings(self, provider: str) -> BaseModel:
         """The provider's own section of the settings, validated by its connector."""

@@ -19,6 +19,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from tests.shortcuts import lay_database
+
 from arsync.cli.app import run
 from arsync.sandbox.launch import SandboxControl
 
@@ -173,6 +175,8 @@ class Installation:
 
     def load(self) -> None:
         """Connects every company and backfills it."""
+        if not self.database.exists():
+            lay_database(self.database)
         for name in self.books:
             self.connect(name)
         self.arsync("backfill")

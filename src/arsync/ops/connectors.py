@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from importlib.metadata import EntryPoint
 
 from pydantic import BaseModel
 
 from arsync.errors import ConfigurationError
 from arsync.ops.finding import Finding, fail, ok, sentences, warn
-from arsync.settings import Settings, check_rehearsal, vendor_urls
-
-_GROUP: Final = "arsync.connectors"
+from arsync.settings import Settings, check_rehearsal, connector_points, vendor_urls
 
 
 def examine_connectors(settings: Settings | None) -> Iterator[Finding]:
     """Each connector can be loaded and its section read; without settings, that it can be loaded."""
-    found = sorted(entry_points(group=_GROUP), key=lambda entry: entry.name)
+    found = sorted(connector_points().values(), key=lambda entry: entry.name)
     if not found:
         yield fail("connectors", "none is installed", "install arsync again, as a package (`pip install`)")
     urls: dict[str, str] = {}

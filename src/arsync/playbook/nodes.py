@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import time
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import yaml
@@ -27,9 +28,10 @@ def compose(text: str, problems: Problems) -> yaml.MappingNode | None:
         problems.add(1, f"the file is larger than {MOST_CHARACTERS:,} characters: not a playbook")
         return None
     try:
-        if not _is_plain(text, problems):
+        if refused := _refused(text):
+            problems.add(*refused)
             return None
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = _composed(text)
     except yaml.reader.ReaderError as error:
         problems.add(text.count("\n", 0, error.position) + 1, f"not YAML: {error.reason}")
         return None
@@ -43,19 +45,25 @@ def compose(text: str, problems: Problems) -> yaml.MappingNode | None:
     return root
 
 
-def _is_plain(text: str, problems: Problems) -> bool:
-    """Whether the document has neither aliases (a few lines of them can unfold to gigabytes) nor absurd depth."""
+@lru_cache(maxsize=64)
+def _composed(text: str) -> yaml.Node | None:
+    """The tree, which nobody changes."""
+    root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    return root
+
+
+@lru_cache(maxsize=64)
+def _refused(text: str) -> tuple[int, str] | None:
+    """The line of an alias (a few of them can unfold to gigabytes) or of absurd depth, and what is said of it."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            problems.add(_line(event), "anchors and aliases are not used in playbooks: write it out")
-            return False
+            return _line(event), "anchors and aliases are not used in playbooks: write it out"
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
-            problems.add(_line(event), f"nested deeper than {MOST_DEPTH} levels: not a playbook")
-            return False
-    return True
+            return _line(event), f"nested deeper than {MOST_DEPTH} levels: not a playbook"
+    return None
 
 
 def line(node: yaml.Node) -> int:

@@ -22,6 +22,7 @@ class SandboxControl:
         self.url = url
         self.pid = pid
         self._session = requests.Session()
+        self._session.trust_env = False  # no proxy stands between
 
     @property
     def quickbooks_api(self) -> str:

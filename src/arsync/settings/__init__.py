@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arsync.settings.load import DEFAULT_NAME, installed_connectors, load
+from arsync.settings.load import DEFAULT_NAME, connector_points, installed_connectors, load
 from arsync.settings.model import CompanySettings, ConnectionSettings, Delivery
 from arsync.settings.rehearsal import check_rehearsal, is_loopback, vendor_urls
 from arsync.settings.resolved import Settings
@@ -14,6 +14,7 @@ __all__ = [
     "Delivery",
     "Settings",
     "check_rehearsal",
+    "connector_points",
     "installed_connectors",
     "is_loopback",
     "load",

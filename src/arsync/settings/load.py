@@ -7,8 +7,10 @@ import tomllib
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -23,9 +25,15 @@ DEFAULT_NAME: Final = "arsync.toml"
 _GROUP: Final = "arsync.connectors"
 
 
+@cache
+def connector_points() -> Mapping[str, EntryPoint]:
+    """The connectors that are installed, none of them imported, by name; looked for once in a process."""
+    return MappingProxyType({point.name: point for point in entry_points(group=_GROUP)})
+
+
 def installed_connectors() -> frozenset[str]:
     """The names of the connectors that are installed, none of them imported."""
-    return frozenset(entry_points(group=_GROUP).names)
+    return frozenset(connector_points())
 
 
 def load(

@@ -12,6 +12,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Self
 
+from tests.shortcuts import lay_database
+
 from arsync.bootstrap import App
 from arsync.connector import TokenPair
 from arsync.domain.states import MessageState, NoteState
@@ -21,7 +23,6 @@ from arsync.settings import load
 from arsync.store import connections, grants, messages, notes, reminders, verdicts
 from arsync.store.messages import Message
 from arsync.store.notes import Note
-from arsync.store.upgrade import upgrade
 from arsync.store.vault import dump_pair
 from arsync.worker import jobs
 from arsync.worker.dispatch import Dispatched, dispatch
@@ -230,8 +231,8 @@ class Office:
     def found(self) -> App:
         """An empty database with the companies linked."""
         self.configure()
+        lay_database(self.folder / "arsync.db")
         app = self.app()
-        upgrade(app.unchecked_store)
         for book in self.books:
             with app.store.working() as work:
                 sealed = app.vault.seal(dump_pair(TokenPair("", book.card["refresh_token"], _NEVER)))
