@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import copyfile
 
 import pytest
 from tests.integration.sync.mirror import Mirror
+from tests.shortcuts import lay_database
 
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.store.engine import Store
@@ -41,13 +41,13 @@ def quiet(unthrottled: SandboxControl) -> Iterator[SandboxControl]:
 
 
 @pytest.fixture
-def make_store(_migrated_sqlite: Path, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+def make_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
     """Opens one more empty SQLite database."""
     opened: list[Store] = []
 
     def make() -> Store:
         path = tmp_path / f"{len(opened)}.db"
-        copyfile(_migrated_sqlite, path)
+        lay_database(path)
         opened.append(Store(f"sqlite:///{path}"))
         return opened[-1]
 
