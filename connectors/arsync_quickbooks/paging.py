@@ -53,8 +53,9 @@ class Position:
     start: int = 1
     met: frozenset[str] = frozenset()
 
-    def after(self, items: Sequence[Item | Seen], size: int = PAGE_SIZE) -> Position | None:
+    def after(self, items: Sequence[Item | Seen], size: int | None = None) -> Position | None:
         """The position after a page of these records, in its order, or None where it was the last."""
+        size = size or PAGE_SIZE
         if self.start > 1 and not any(mark(item) in self.met for item in items):
             return Position(anchor=self.anchor)  # records left this second while we read it
         if len(items) < size:

@@ -57,6 +57,13 @@ def make_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
 
 
 @pytest.fixture
+def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the vendors' pages: what goes on between pages is the same, and a company of several is soon read."""
+    for module in ("quickbooks.paging", "quickbooks.pull", "xero.paging", "xero.connector"):
+        monkeypatch.setattr(f"arsync_{module}.PAGE_SIZE", 100)
+
+
+@pytest.fixture
 def mirror(quiet: SandboxControl, provider: str, make_store: Callable[[], Store]) -> Mirror:
     """A small company, loaded."""
     one = Mirror.of(quiet, provider, make_store())

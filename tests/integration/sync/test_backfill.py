@@ -15,8 +15,9 @@ from arsync.sandbox.launch import SandboxControl
 from arsync.store import connections
 from arsync.store.engine import Store
 
-#: Three pages of invoices.
+#: Three pages of invoices, and three short ones.
 SEVERAL = 2300
+SHORT = 230
 
 
 class Killed(BaseException):
@@ -87,10 +88,11 @@ def test_every_page_of_a_large_company_comes(
 
 
 @pytest.mark.parametrize("pages", [1, pytest.param(3, marks=pytest.mark.long), 6])
+@pytest.mark.usefixtures("short_pages")
 def test_a_killed_load_goes_on_where_it_was(
     quiet: SandboxControl, provider: str, make_store: Callable[[], Store], pages: int
 ) -> None:
-    mirror = Mirror.of(quiet, provider, make_store(), invoices=SEVERAL, customers=150)
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=SHORT, customers=15)
     with pytest.raises(Killed):
         mirror.backfill(killing_after(pages))
     health = mirror.connection.health
@@ -115,10 +117,11 @@ def test_a_killed_load_goes_on_where_it_was(
     assert mirror.connection.health is Health.OK
 
 
+@pytest.mark.usefixtures("short_pages")
 def test_a_load_killed_at_every_page_ends_as_one_that_was_not(
     quiet: SandboxControl, provider: str, make_store: Callable[[], Store]
 ) -> None:
-    mirror = Mirror.of(quiet, provider, make_store(), invoices=1200)
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=120)
     kills = 0
     while True:
         try:
@@ -137,10 +140,11 @@ def test_a_load_killed_at_every_page_ends_as_one_that_was_not(
 
 
 @pytest.mark.parametrize("edits", [3, pytest.param(40, marks=pytest.mark.long)])
+@pytest.mark.usefixtures("short_pages")
 def test_edits_after_every_page_lose_nothing(
     quiet: SandboxControl, provider: str, make_store: Callable[[], Store], edits: int
 ) -> None:
-    mirror = Mirror.of(quiet, provider, make_store(), invoices=SEVERAL, customers=150)
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=SHORT, customers=15)
     quiet.rules(edit_after_page=edits)
     loaded = mirror.backfill()
     quiet.rules(edit_after_page=0)
@@ -216,8 +220,9 @@ def test_what_an_earlier_try_has_read_is_not_taken_for_left_out(mirror: Mirror) 
     assert mirror.differences() == []
 
 
+@pytest.mark.usefixtures("short_pages")
 def test_a_load_given_up_long_ago_begins_anew(quiet: SandboxControl, make_store: Callable[[], Store]) -> None:
-    mirror = Mirror.of(quiet, "quickbooks", make_store(), invoices=1200, history_months=20)
+    mirror = Mirror.of(quiet, "quickbooks", make_store(), invoices=120, history_months=20)
     with pytest.raises(Killed):
         mirror.backfill(killing_after(2))
     gone, paid = mirror.open_invoices()[:2]
@@ -260,10 +265,11 @@ def test_a_load_that_goes_on_in_another_month_keeps_its_first_day(
         ("expired_token", {}),
     ],
 )
+@pytest.mark.usefixtures("short_pages")
 def test_a_page_that_fails_once_is_asked_for_again(
     quiet: SandboxControl, provider: str, make_store: Callable[[], Store], fault: str, options: dict[str, int]
 ) -> None:
-    mirror = Mirror.of(quiet, provider, make_store(), invoices=1200)
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=120)
     resource = {"quickbooks": "query", "xero": "Invoices"}[provider]
     quiet.fault(fault, {"provider": provider, "company": mirror.id, "path_contains": resource}, skip=1, **options)
     mirror.backfill()
@@ -274,10 +280,11 @@ def test_a_page_that_fails_once_is_asked_for_again(
         assert mirror.clock.waited >= options["seconds"]
 
 
+@pytest.mark.usefixtures("short_pages")
 def test_a_source_that_stays_down_stops_the_load_and_keeps_what_came(
     quiet: SandboxControl, provider: str, make_store: Callable[[], Store]
 ) -> None:
-    mirror = Mirror.of(quiet, provider, make_store(), invoices=1200)
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=120)
     path = {"quickbooks": "FROM Payment ORDERBY", "xero": "Payments"}[provider]
     skip = 0 if provider == "quickbooks" else 1  # they are counted in the beginning
     quiet.fault("error", {"company": mirror.id, "path_contains": path}, status=503, skip=skip, every=1)
@@ -290,19 +297,21 @@ def test_a_source_that_stays_down_stops_the_load_and_keeps_what_came(
     assert mirror.differences() == []
 
 
+@pytest.mark.usefixtures("short_pages")
 def test_every_tenth_request_throttled_is_waited_out(
     quiet: SandboxControl, provider: str, make_store: Callable[[], Store]
 ) -> None:
-    mirror = Mirror.of(quiet, provider, make_store(), invoices=SEVERAL, customers=100)
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=SHORT, customers=10)
     quiet.fault("throttle", {"company": mirror.id}, every=10, seconds=1)
     mirror.backfill()
     assert mirror.differences() == []
 
 
+@pytest.mark.usefixtures("short_pages")
 def test_a_token_that_dies_in_mid_load_is_renewed(
     quiet: SandboxControl, provider: str, make_store: Callable[[], Store]
 ) -> None:
-    mirror = Mirror.of(quiet, provider, make_store(), invoices=SEVERAL, customers=100)
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=SHORT, customers=10)
     hours = 0
 
     def time_passes(_resource: Resource, _seen: int, _of: int | None) -> None:
