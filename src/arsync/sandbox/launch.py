@@ -21,6 +21,7 @@ class SandboxControl:
     def __init__(self, url: str, pid: int = 0) -> None:
         self.url = url
         self.pid = pid
+        self.moves = 0  # how often this client has moved the clock
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy stands between
 
@@ -79,14 +80,17 @@ class SandboxControl:
 
     def advance(self, seconds: float = 0, *, days: float = 0) -> datetime:
         """Move the clock ahead; the new time."""
+        self.moves += 1
         return datetime.fromisoformat(self.call("POST", "clock", {"advance": seconds + days * 86_400})["now"])
 
     def set_clock(self, instant: datetime) -> datetime:
         """Set the clock to an aware instant."""
+        self.moves += 1
         return datetime.fromisoformat(self.call("POST", "clock", {"set": instant.isoformat()})["now"])
 
     def speed(self, factor: float) -> None:
         """Sandbox seconds per machine second from here on."""
+        self.moves += 1
         self.call("POST", "clock", {"speed": factor})
 
     def create_company(self, provider: str, **order: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -25,9 +26,14 @@ DEFAULT_NAME: Final = "arsync.toml"
 _GROUP: Final = "arsync.connectors"
 
 
-@cache
 def connector_points() -> Mapping[str, EntryPoint]:
-    """The connectors that are installed, none of them imported, by name; looked for once in a process."""
+    """The connectors that are installed, none of them imported, by name."""
+    return _points_on(tuple(sys.path))
+
+
+@cache
+def _points_on(_path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    """What is found there; all that is installed is looked through for it, so it is done once."""
     return MappingProxyType({point.name: point for point in entry_points(group=_GROUP)})
 
 
