@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import requests
+from tests.sandbox_clock import ToldTime
 
 import arsync_quickbooks
 import arsync_xero
@@ -39,9 +40,10 @@ class SandboxClock:
 
     def __init__(self, sandbox: SandboxControl) -> None:
         self._sandbox = sandbox
+        self._told = ToldTime(sandbox)
 
     def now(self) -> datetime:
-        return self._sandbox.now()
+        return self._told.now()
 
     def elapsed(self) -> float:
         return 0.0

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from tests.sandbox_clock import ToldTime
 
 from arsync.connector import Linked, NoteDraft, NoteTarget, Page, Resource, TargetKind
 from arsync.domain.documents import CreditNote, Customer, Deleted, Invoice, InvoiceState, Payment, Record
@@ -32,9 +33,10 @@ class SandboxClock:
 
     def __init__(self, sandbox: SandboxControl) -> None:
         self._sandbox = sandbox
+        self._told = ToldTime(sandbox)
 
     def now(self) -> datetime:
-        return self._sandbox.now()
+        return self._told.now()
 
     def elapsed(self) -> float:
         return 0.0

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 from tests.connectors.xero_stand_in import check_request, documents_at_hand
+from tests.sandbox_clock import ToldTime
 
 from arsync.connector import Linked, NoteDraft, NoteTarget, Page, Resource, TargetKind
 from arsync.domain.documents import CreditNote, Customer, CustomerState, Deleted, Invoice, Payment, Record
@@ -37,9 +38,10 @@ class SandboxClock:
 
     def __init__(self, sandbox: SandboxControl) -> None:
         self._sandbox = sandbox
+        self._told = ToldTime(sandbox)
 
     def now(self) -> datetime:
-        return self._sandbox.now()
+        return self._told.now()
 
     def elapsed(self) -> float:
         return time.monotonic()

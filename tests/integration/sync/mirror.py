@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import requests
 from sqlalchemy import text
+from tests.sandbox_clock import ToldTime
 
 from arsync.connector import Connector, Linked, TokenPair
 from arsync.domain.money import from_units
@@ -38,16 +38,10 @@ class SandboxClock:
         self._sandbox = sandbox
         self._wrong_by = wrong_by
         self.waited = 0.0
-        self._known: tuple[int, datetime, float] | None = None
+        self._told = ToldTime(sandbox)
 
     def now(self) -> datetime:
-        """Asked for only where somebody has moved it: at other times it goes as the machine's own, or stands still."""
-        if self._known is None or self._known[0] != self._sandbox.moves:
-            told, at = self._sandbox.call("GET", "clock"), time.monotonic()
-            self._speed = float(told["speed"])
-            self._known = self._sandbox.moves, datetime.fromisoformat(told["now"]), at
-        _, then, at = self._known
-        return then + timedelta(seconds=(time.monotonic() - at) * self._speed) + self._wrong_by
+        return self._told.now() + self._wrong_by
 
     def elapsed(self) -> float:
         return self.waited
