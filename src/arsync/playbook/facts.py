@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from arsync.domain.calendar import Blackout, Calendar
 from arsync.domain.chase import ChaseFacts, ConnectionFacts, Item, Seller
@@ -19,15 +20,19 @@ from arsync.domain.payday import PayDay
 from arsync.domain.policy import Playbook, SendWindow, StepMode
 from arsync.playbook import people
 from arsync.playbook.calendars import House, calendar_for
+from arsync.playbook.ladder import TOUCHED
 from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
-from arsync.store import balances, chases, connections, ledger, reminders
+from arsync.store import balances, chases, connections, ledger, reminders, settled
 from arsync.store.balances import Account
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.ledger import Ledger
+from arsync.store.settled import Settled
 
+#: A thank-you comes within days of the money; part payments are answered for a little longer.
+_LATELY: Final = timedelta(days=30)
 _ADDRESS: Final = re.compile(r"[^@\s,;<>()\"]+@[^@\s,;<>()\"]+\.[^@\s,;<>()\"]{2,}")
 
 
@@ -95,16 +100,46 @@ def gather(
     runs = PaymentDays()
     if any(step.before_payment_run for step in policy.playbook.steps):
         runs = payment_days(work, connection.id, policy.payment_days, today=on, payer_id=payer_id)
-    live = [chase] if chase is not None else chases.live_chases(work, connection.id)
+    live = [chase] if chase is not None else _to_plan(work, connection, now)
+    money = settled.read(work, connection.id, payer_id, today=on, since=on - _LATELY)
+    heard = _heard(book)
     facts = tuple(
-        replace(
+        _with_money(
             said.onto(told := _chase(of_connection, one, book, known.get(one.payer_id), policy), on, policy.today),
+            money,
             payment_day=runs.of(one.payer_id, told.payer_name, one.currency),
+            elsewhere=tuple(day for currency, day in heard.get(one.payer_id, ()) if currency != one.currency),
         )
         for one in live
     )
     places = {payer_id: Place(payer.country, payer.region) for payer_id, payer in book.payers.items()}
     return Gathered(facts, places)
+
+
+def _to_plan(work: Work, connection: Connection, now: datetime) -> list[Chase]:
+    """What is being worked, and what has just become clear: there may be a thank-you to say."""
+    lately = chases.cleared(work, connection.id, since=now - _LATELY)
+    return [*chases.live_chases(work, connection.id), *lately]
+
+
+def _heard(book: Ledger) -> Mapping[str, list[tuple[str, date]]]:
+    """By payer the days on which it heard from us, each with the currency."""
+    heard: defaultdict[str, list[tuple[str, date]]] = defaultdict(list)
+    for (payer_id, currency), history in book.history.items():
+        heard[payer_id] += [(currency, past.on) for past in history if past.state in TOUCHED]
+    return heard
+
+
+def _with_money(facts: ChaseFacts, money: Settled, **changes: Any) -> ChaseFacts:
+    """The same facts, with what came in lately for invoices that were chased, and what else is told."""
+    items = facts.items
+    if money.in_part:
+        items = tuple(
+            replace(item, paid_on=money.in_part[item.invoice_id]) if item.invoice_id in money.in_part else item
+            for item in items
+        )
+    paid = money.paid.get((facts.payer_id, facts.currency), ())
+    return replace(facts, items=(*items, *paid), **changes)
 
 
 def _connection(work: Work, connection: Connection, policy: Policy, now: datetime) -> ConnectionFacts:

@@ -40,8 +40,8 @@ class Ladder:
     """One chase's history laid over its playbook, on one day."""
 
     __slots__ = (
-        "_contacted", "_history", "_last_on", "_log", "_milder", "_next", "_opened", "_playbook", "_reached", "_shape",
-        "_steps", "_taken", "_today", "calendar",
+        "_contacted", "_history", "_holds", "_last_on", "_log", "_milder", "_next", "_opened", "_playbook", "_reached",
+        "_shape", "_steps", "_taken", "_today", "calendar",
     )  # fmt: skip
 
     def __init__(self, facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> None:
@@ -52,6 +52,7 @@ class Ladder:
         self._today = today.toordinal()
         self._opened = facts.opened_on.toordinal()
         self._history = facts.history
+        self._holds = facts.holds
         self._reached: dict[str, int] = {}
         self._milder: dict[str, int] = {}
         self._taken: dict[tuple[str, int], tuple[int, int]] = {}  # how often, and the last day
@@ -419,6 +420,7 @@ class Ladder:
             item
             for item in paid
             if item.invoice_id in due
+            and not any(hold.covers(item.invoice_id, date.fromordinal(self._today)) for hold in self._holds)
             and item.paid_on is not None
             and self._today - THANKS_WITHIN <= item.paid_on.toordinal() <= self._today
         ]

@@ -20,7 +20,8 @@ _ONE_DAY: Final = timedelta(days=1)
 
 
 def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> Plan:
-    """A verdict for every invoice of the chase and at most one intent; what to do is for others.
+    """A verdict for every invoice of the chase and at most one intent; what to do is for others. One that is paid and
+    says when (`paid_on`) is there to be thanked for: it has a verdict only on the day of the thank-you.
 
     `facts.history` must not hold the very message that is being confirmed; `calendar` is the payer's, with the
     weekdays of the playbook's window. A verdict's `next_on` is the day on which it changes if nothing else does.
@@ -28,9 +29,21 @@ def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date)
     again_on = calendar.next_open(today + timedelta(days=1))
     room, mailbox = step_guards.room(facts, playbook, today), playbook.caps.mailbox
     if stop := guards.of_the_chase(facts, today):
-        return Plan(facts, tuple([stop.about(item) for item in facts.items]), None, again_on, room, mailbox)
+        stopped = [stop.about(item) for item in facts.items if not _is_thanked_for(item)]
+        return Plan(facts, tuple(stopped), None, again_on, room, mailbox)
     verdicts, intent = _Day(facts, playbook, calendar, today).decide()
-    return Plan(facts, tuple([verdicts[item.invoice_id] for item in facts.items]), intent, again_on, room, mailbox)
+    return Plan(
+        facts,
+        tuple([verdicts[item.invoice_id] for item in facts.items if item.invoice_id in verdicts]),
+        intent,
+        again_on,
+        room,
+        mailbox,
+    )
+
+
+def _is_thanked_for(item: Item) -> bool:
+    return item.paid_on is not None and item.state is InvoiceState.PAID
 
 
 class _Day:
@@ -44,10 +57,10 @@ class _Day:
         overdue: list[Item] = []
         upcoming: list[Item] = []
         for item in facts.items:
-            if stop := guards.of_the_invoice(facts, item, today):
+            if _is_thanked_for(item):
+                self.paid.append(item)  # here to be thanked for: else there is nothing to say of it any more
+            elif stop := guards.of_the_invoice(facts, item, today):
                 self.verdicts[item.invoice_id] = stop.about(item)
-                if stop.rule is Rule.NOT_OWED and item.state is InvoiceState.PAID:
-                    self.paid.append(item)
             elif item.due_on is not None and item.due_on < today:
                 overdue.append(item)
             else:

@@ -154,6 +154,27 @@ def live_chases(work: Work, connection_id: int, chase_id: int | None = None) -> 
     return [_chase(row) for row in work.execute(query.order_by(h.id))]
 
 
+def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
+    """The chases that became clear then or later, where the payer has no other that is being worked; by id."""
+    h, other = t.chases.c, t.chases.alias("other")
+    query = select(h.id, h.connection_id, h.payer_id, h.currency, h.state, h.version, h.opened_at).where(
+        h.connection_id == connection_id,
+        h.state == ChaseState.CLEAR.value,
+        h.closed_at >= since,
+        ~exists(
+            select(1)
+            .select_from(other)
+            .where(
+                other.c.connection_id == h.connection_id,
+                other.c.payer_id == h.payer_id,
+                other.c.currency == h.currency,
+                or_(other.c.state.in_(_LIVE), other.c.id > h.id),
+            )
+        ),
+    )
+    return [_chase(row) for row in work.execute(query.order_by(h.id))]
+
+
 def lock(work: Work, chase_id: int) -> Chase:
     """The chase, its row locked until the work ends."""
     h = t.chases.c

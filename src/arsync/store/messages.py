@@ -272,7 +272,8 @@ def pass_gate(
     health, all under locks on the installation, the connection and the chase (in this order, everywhere): whatever
     forbids the message changes one of these rows, so it comes wholly before the gate or wholly after it.
     """
-    row = work.execute(select(_M.chase_id, _M.chase_version, _M.connection_id).where(_M.id == message_id)).one()
+    what = select(_M.chase_id, _M.chase_version, _M.connection_id, _M.amount)
+    row = work.execute(what.where(_M.id == message_id)).one()
     button = select(t.installation.c.stopped_at).with_for_update(read=True)
     stopped_at = work.execute(button).scalar_one()
     fitness = select(t.connections.c.health).where(t.connections.c.id == row.connection_id)
@@ -285,7 +286,8 @@ def pass_gate(
     held = _holding(work, message_id, row.connection_id, chase.payer_id, today)
     if held is not None:
         return f"a hold: {held}"
-    if chase.state.value not in ("open", "reopened"):
+    thanks = chase.state is ChaseState.CLEAR and row.amount == 0  # it asks for nothing
+    if not thanks and chase.state.value not in ("open", "reopened"):
         return f"the chase is {chase.state.value}"
     if row.chase_version is None or chase.version != row.chase_version:
         return "something about the payer changed since the message was confirmed"

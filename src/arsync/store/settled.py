@@ -1,0 +1,99 @@
+"""Chased invoices on which money came in lately: what there may be to say thank you for, or to answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from arsync.connector import Resource
+from arsync.domain.chase import Item
+from arsync.domain.documents import InvoiceState
+from arsync.domain.money import Money
+from arsync.domain.states import EFFECTIVE
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+#: Whoever was last written to longer ago is not thanked.
+_LATELY: Final = timedelta(days=180)
+_CHUNK: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What money did to invoices that a message had asked for."""
+
+    #: paid invoices by payer and currency, each with the day on which its last money came
+    paid: Mapping[tuple[str, str], list[Item]] = field(default_factory=dict)
+    #: invoices still open of which a part came in: the day of it
+    in_part: Mapping[str, date] = field(default_factory=dict)
+
+
+def read(work: Work, connection_id: int, payer_id: str | None, *, today: date, since: date) -> Settled:
+    """Of a connection or of one payer. What a credit note cleared last was not paid, and is left out."""
+    i, c = t.invoices.c, t.customers.c
+    joined = t.invoices.outerjoin(t.customers, and_(c.connection_id == i.connection_id, c.remote_id == i.customer_id))
+    chased = _chased(work, connection_id, payer_id, today)
+    came = _last(work, connection_id, chased, Resource.PAYMENTS)
+    fresh = [invoice_id for invoice_id, on in came.items() if on >= since]
+    credited = _last(work, connection_id, fresh, Resource.CREDIT_NOTES)
+    paid: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
+    in_part: dict[str, date] = {}
+    for chunk in _chunks(fresh):
+        query = (
+            select(i.remote_id, i.number, i.currency, i.state, i.total, i.balance, i.issued_on, i.due_on, i.reference,
+                   i.email, c.name, func.coalesce(c.payer_id, i.customer_id).label("payer_id"))
+            .select_from(joined)
+            .where(i.connection_id == connection_id, i.remote_id.in_(chunk))
+            .order_by(i.remote_id)
+        )  # fmt: skip
+        for row in work.execute(query):
+            on = came[row.remote_id]
+            if row.state == InvoiceState.OPEN.value and 0 < row.balance < row.total:
+                in_part[row.remote_id] = on
+            by_credit = credited.get(row.remote_id, date.min) > on
+            if row.state != InvoiceState.PAID.value or row.balance or by_credit:
+                continue
+            paid[row.payer_id, row.currency].append(
+                Item(
+                    invoice_id=row.remote_id, number=row.number, customer_name=row.name or row.payer_id,
+                    state=InvoiceState.PAID, total=Money(row.total, row.currency),
+                    balance=Money(row.balance, row.currency), issued_on=row.issued_on, due_on=row.due_on,
+                    reference=row.reference, email=row.email, paid_on=on,
+                )
+            )  # fmt: skip
+    return Settled(dict(paid), in_part)
+
+
+def _chased(work: Work, connection_id: int, payer_id: str | None, today: date) -> list[str]:
+    m, k, h = t.messages.c, t.message_items.c, t.chases.c
+    joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
+    where: list[ColumnElement[bool]] = [
+        m.connection_id == connection_id, m.state.in_([state.value for state in EFFECTIVE]), k.demanded,
+        or_(m.sent_on.is_(None), m.sent_on >= today - _LATELY),
+    ]  # fmt: skip
+    if payer_id is not None:
+        where.append(h.payer_id == payer_id)
+    return sorted(work.execute(select(k.invoice_id).distinct().select_from(joined).where(*where)).scalars())
+
+
+def _last(work: Work, connection_id: int, invoice_ids: Collection[str], source: Resource) -> dict[str, date]:
+    """The last day on which anything of that kind was put on each invoice."""
+    a = t.allocations.c
+    found: dict[str, date] = {}
+    for chunk in _chunks(list(invoice_ids)):
+        query = (
+            select(a.invoice_id, func.max(a.allocated_on).label("on"))
+            .where(a.connection_id == connection_id, a.invoice_id.in_(chunk), a.source == source.value)
+            .group_by(a.invoice_id)
+        )
+        found |= {row.invoice_id: row.on for row in work.execute(query)}
+    return found
+
+
+def _chunks(every: list[str]) -> list[list[str]]:
+    return [every[start : start + _CHUNK] for start in range(0, len(every), _CHUNK)]
