@@ -1,0 +1,261 @@
+"""What the words of the step language do, as calendars."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from arsync.domain.chase import ChaseFacts, Happened, Item, Rule
+from arsync.domain.documents import InvoiceState
+from arsync.domain.people import CallMade, CallOutcome
+from arsync.domain.policy import Act, Anchor, Caps, End, Group, Happening, Repeat, StepChannel, StepMode, Tone
+from arsync.domain.states import Decision, MessageState
+from arsync.playbook.plan import plan
+from arsync.testing.builders import (
+    EVERY_DAY,
+    Event,
+    a_connection,
+    a_hold,
+    a_playbook,
+    a_step,
+    acts,
+    an_item,
+    day,
+    holds,
+    keep_diary,
+    money,
+    past,
+    settles,
+    some_facts,
+    verdict_of,
+)
+
+H = Happening
+BROKEN = frozenset({H.PROMISE_BROKEN})
+NO_ANSWER = frozenset({H.NO_ANSWER})
+
+
+def happens(what: Happening, on: str, number: str = "INV-1") -> Event:
+    told = Happened(what, day(on), frozenset({number}))
+    return lambda facts: replace(facts, happened=(*facts.happened, told))
+
+
+def is_paid(number: str, on: str, *, by_money: bool = True) -> Event:
+    def event(facts: ChaseFacts) -> ChaseFacts:
+        items = (
+            replace(item, state=InvoiceState.PAID, balance=money("0.00"), paid_on=day(on) if by_money else None)
+            if item.number == number
+            else item
+            for item in facts.items
+        )
+        return replace(facts, items=tuple(items))
+
+    return event
+
+
+# --- the day that offsets count from ----------------------------------------
+
+
+def test_an_offset_may_count_from_the_invoice_or_from_the_end_of_the_month() -> None:
+    """Issued 05-31, due 06-10 / 20 days after the invoice is 06-20 / 5 days after the end of June is 07-05."""
+    by_issue = replace(a_step("by-issue", 20, Tone.FRIENDLY), anchor=Anchor.INVOICE_DATE)
+    by_month = replace(a_step("by-month", 5, Tone.FRIENDLY), anchor=Anchor.END_OF_MONTH)
+    facts = some_facts(an_item(due="06-10", issued="05-31"))
+    diary = keep_diary(facts, a_playbook(by_issue, by_month), "06-01", "08-01")
+    assert acts(diary) == ["06-20 by-issue INV-1", "07-05 by-month INV-1"]
+    waits = verdict_of(diary[25].plan)
+    assert "5 days after the month in which INV-1 fell due" in waits.reason
+
+
+def test_nothing_past_due_comes_before_it_is_past_due_whatever_the_anchor() -> None:
+    """Failure 5 in another guise: 10 days after the invoice, of 30 days' terms, is no day to ask for payment."""
+    early = replace(a_step("early", 10, Tone.FRIENDLY), anchor=Anchor.INVOICE_DATE)
+    diary = keep_diary(some_facts(an_item(due="06-30")), a_playbook(early), "06-01", "07-10")
+    assert acts(diary) == ["07-01 early INV-1"]
+
+
+def test_leap_februaries_have_their_own_end() -> None:
+    assert Anchor.END_OF_MONTH.day(day("2028-01-01"), day("2028-02-03")) == day("2028-02-29")
+
+
+# --- again, but not for ever ----------------------------------------
+
+
+def test_a_repeat_ends_after_its_times_and_counts_from_the_day_it_went_out() -> None:
+    """Due 06-30, friendly +3 again every 7 days twice / an outage over 07-10 to 07-14 moves what follows."""
+    friendly = replace(a_step("friendly", 3), repeat=Repeat(7, times=2))
+    playbook = a_playbook(friendly, a_step("firm", 40, Tone.FIRM))
+    asleep = [day(f"07-{number}") for number in range(10, 15)]
+    diary = keep_diary(some_facts(an_item()), playbook, "06-25", "09-01", outage=asleep)
+    assert acts(diary) == [
+        "07-03 friendly INV-1", "07-15 friendly INV-1", "07-22 friendly INV-1", "08-09 firm INV-1",
+    ]  # fmt: skip
+    occurrences = [entry.plan.intent.occurrence for entry in diary if entry.plan.intent]
+    assert occurrences == [1, 2, 3, 1], "each time is an intent of its own"
+    assert "friendly comes again 7 days after the last time" in verdict_of(diary[10].plan).reason
+
+
+def test_a_repeat_gives_way_to_the_next_step_and_ends_on_its_last_day() -> None:
+    friendly = replace(a_step("friendly", 3), repeat=Repeat(7, until=60))
+    diary = keep_diary(some_facts(an_item()), a_playbook(friendly, a_step("firm", 14, Tone.FIRM)), "07-01", "09-30")
+    assert acts(diary) == ["07-03 friendly INV-1", "07-10 friendly INV-1", "07-15 firm INV-1"], (
+        "07-17 would be after the day of firm, 07-14, which the gap moves"
+    )
+    alone = keep_diary(some_facts(an_item()), a_playbook(friendly), "07-01", "09-30")
+    assert acts(alone)[-1] == "08-28 friendly INV-1", "day 60 is 08-29"
+
+
+# --- what has happened ----------------------------------------
+
+
+def test_an_answer_is_given_once_and_the_ladder_goes_on_where_it_was() -> None:
+    """friendly 07-03 / a promise is found broken on 07-09 / as-agreed that day / firm on 07-14, its own day."""
+    answer = replace(a_step("as-agreed", 1, Tone.FIRM), when=BROKEN)
+    playbook = a_playbook(a_step("friendly", 3), a_step("firm", 14, Tone.FIRM), answer)
+    diary = keep_diary(
+        some_facts(an_item()), playbook, "07-01", "08-30", events={"07-09": happens(H.PROMISE_BROKEN, "07-09")}
+    )
+    assert acts(diary) == ["07-03 friendly INV-1", "07-09 as-agreed INV-1", "07-14 firm INV-1"]
+
+
+def test_what_nobody_knows_to_have_happened_leaves_the_answer_out_and_says_so() -> None:
+    answer = replace(a_step("missed-you", 15, Tone.FIRM), when=NO_ANSWER)
+    playbook = a_playbook(a_step("friendly", 3), answer, a_step("firm", 20, Tone.FIRM))
+    diary = keep_diary(some_facts(an_item()), playbook, "07-01", "07-25")
+    assert acts(diary) == ["07-03 friendly INV-1", "07-20 firm INV-1"]
+    waits = verdict_of(diary[16].plan)
+    assert "missed-you is left out, for nothing of no_answer has happened" in waits.reason
+
+
+def test_how_a_call_went_decides_what_comes_next() -> None:
+    """call 07-14 / on 07-15 somebody says that nobody answered / missed-you after the gap / letter is left out."""
+    missed = replace(a_step("missed-you", 14, Tone.FIRM), when=NO_ANSWER)
+    unless = replace(a_step("as-said", 16, Tone.FIRM), unless=NO_ANSWER)
+    call = a_step("call", 14, Tone.FIRM, channel=StepChannel.CALL, mode=StepMode.TASK)
+    playbook = a_playbook(call, missed, unless, a_step("firm", 30, Tone.FIRM))
+
+    def nobody(facts: ChaseFacts) -> ChaseFacts:
+        return replace(facts, calls=(CallMade(CallOutcome.NO_ANSWER, day("07-15"), "call"),))
+
+    diary = keep_diary(some_facts(an_item()), playbook, "07-10", "08-10", events={"07-15": nobody})
+    assert acts(diary) == ["07-14 call INV-1", "07-19 missed-you INV-1", "07-30 firm INV-1"]
+    answered = keep_diary(some_facts(an_item()), playbook, "07-10", "08-10")
+    assert acts(answered) == ["07-14 call INV-1", "07-19 as-said INV-1", "07-30 firm INV-1"]
+
+
+def test_an_answer_to_a_bounce_is_given_once_though_it_bounces_too() -> None:
+    """friendly comes back / letter by hand instead / then friendly again, to the address that was mended."""
+    letter = replace(a_step("letter", 1, Tone.FRIENDLY, channel=StepChannel.LETTER), when=frozenset({H.BOUNCED}))
+    playbook = a_playbook(a_step("friendly", 3), letter)
+    diary = keep_diary(
+        some_facts(an_item()), playbook, "07-01", "07-30", events={"07-04": settles(MessageState.BOUNCED)}
+    )
+    assert acts(diary) == ["07-03 friendly INV-1", "07-08 letter INV-1", "07-13 friendly INV-1"]
+
+
+def test_replies_that_nobody_reads_let_a_person_decide() -> None:
+    careful = replace(a_step("careful", 3), unless=frozenset({H.REPLIED}))
+    facts = some_facts(an_item(), connection=a_connection(replies_read=False))
+    assert verdict_of(plan(facts, a_playbook(careful), EVERY_DAY, day("07-03"))).rule is Rule.APPROVE
+
+
+# --- one invoice at a time ----------------------------------------
+
+
+def test_with_group_invoice_each_has_its_own_pace_and_the_payer_one_message_at_a_time() -> None:
+    """A due 06-20, B due 06-24 / gap 3: friendly +3, firm +10."""
+    playbook = replace(a_playbook(a_step("friendly", 3), a_step("firm", 10, Tone.FIRM), gap=3), group=Group.INVOICE)
+    facts = some_facts(an_item("A", "06-20"), an_item("B", "06-24"))
+    diary = keep_diary(facts, playbook, "06-15", "07-20")
+    assert acts(diary) == ["06-23 friendly A", "06-27 friendly B", "06-30 firm A", "07-04 firm B"]
+    both = keep_diary(some_facts(an_item("A", "06-20"), an_item("B", "06-20", "200.00")), playbook, "06-15", "06-24")
+    assert acts(both) == ["06-23 friendly B"], "the larger first"
+    waits = verdict_of(both[8].plan, "A")
+    assert (waits.rule, waits.next_on) == (Rule.GAP, day("06-26"))
+
+
+def test_with_group_invoice_what_was_refused_about_one_does_not_stop_the_other() -> None:
+    playbook = replace(a_playbook(a_step("friendly", 3)), group=Group.INVOICE)
+    refused = past("friendly", "06-30", "A", state=MessageState.FAILED)
+    facts = some_facts(an_item("A", "06-20"), an_item("B", "06-24"), history=[refused])
+    planned = plan(facts, playbook, EVERY_DAY, day("07-01"))
+    assert verdict_of(planned, "A").rule is Rule.FAILED_MESSAGE
+    assert verdict_of(planned, "B").rule is Rule.SEND
+
+
+# --- bounds and ends ----------------------------------------
+
+
+def test_a_payer_hears_from_us_so_often_in_a_month_and_no_more() -> None:
+    """Two in 30 days; what a person did by hand counts."""
+    playbook = replace(a_playbook(gap=1), caps=Caps(month=2))
+    by_hand = replace(past("visit", "06-29"), by_hand=True)
+    diary = keep_diary(some_facts(an_item(), history=[by_hand]), playbook, "07-01", "08-05")
+    assert acts(diary) == ["07-03 friendly INV-1", "07-29 firm INV-1", "08-02 call INV-1"]
+    waits = verdict_of(diary[20].plan)
+    assert (waits.rule, waits.next_on) == (Rule.PAYER_CAP, day("07-29"))
+
+
+def test_the_end_of_the_ladder_has_a_name_and_says_what_to_do() -> None:
+    playbook = replace(a_playbook(a_step("friendly", 3)), end=End("decide", "ask the owner whether to sue"))
+    done = verdict_of(
+        plan(some_facts(an_item(), history=[past("friendly", "07-03")]), playbook, EVERY_DAY, day("07-20"))
+    )
+    assert (done.rule, done.decision, done.step_id, done.next_on) == (Rule.LADDER_DONE, Decision.HOLD, "decide", None)
+    assert done.reason.endswith("a person decides: ask the owner whether to sue")
+
+
+def test_what_arsync_cannot_deliver_is_a_persons_task_never_silence() -> None:
+    kinds = [
+        replace(a_step("letter", 3), channel=StepChannel.LETTER),
+        replace(a_step("statement", 3), act=Act.STATEMENT),
+        replace(a_step("task", 3), channel=StepChannel.TASK),
+    ]
+    for step in kinds:
+        planned = plan(some_facts(an_item(), an_item("NEXT", "08-30")), a_playbook(step), EVERY_DAY, day("07-03"))
+        assert planned.intent is not None
+        assert (planned.intent.mode, planned.intent.step.is_task) == (StepMode.TASK, True)
+        assert verdict_of(planned).rule is Rule.TASK
+        upcoming = [item.number for item in planned.intent.listed]
+        assert upcoming == (["NEXT"] if step.act is Act.STATEMENT else [])
+
+
+# --- thanks ----------------------------------------
+
+THANKFUL = a_playbook(
+    a_step("friendly", 3), a_step("firm", 14, Tone.FIRM), replace(a_step("thanks", 0), act=Act.THANK_YOU)
+)
+
+
+def test_who_pays_what_was_asked_for_is_thanked_once() -> None:
+    """friendly 07-03 / paid 07-05 / thanks after the gap, 07-08 / never again."""
+    diary = keep_diary(some_facts(an_item()), THANKFUL, "07-01", "08-30", events={"07-05": is_paid("INV-1", "07-05")})
+    assert acts(diary) == ["07-03 friendly INV-1", "07-08 thanks INV-1"]
+
+
+def unthanked() -> list[tuple[str, list[Item], Event]]:
+    late = an_item("LATE", "06-20")
+    return [
+        ("nobody asked", [an_item()], lambda facts: replace(is_paid("INV-1", "07-05")(facts), history=())),
+        ("written off", [an_item()], is_paid("INV-1", "07-05", by_money=False)),
+        ("long ago", [an_item()], is_paid("INV-1", "06-20")),
+        ("another is overdue", [an_item(), late], is_paid("INV-1", "07-05")),
+        ("stopped", [an_item()], lambda facts: holds(a_hold())(is_paid("INV-1", "07-05")(facts))),
+    ]
+
+
+@pytest.mark.parametrize("case", unthanked(), ids=lambda case: case[0])
+def test_no_thanks_where_there_is_no_reason(case: tuple[str, list[Item], Event]) -> None:
+    _, items, event = case
+    facts = event(some_facts(*items, history=[past("friendly", "06-28", *(item.number for item in items))]))
+    planned = plan(facts, THANKFUL, EVERY_DAY, day("07-06"))
+    assert planned.intent is None or planned.intent.step.act is not Act.THANK_YOU
+
+
+def test_thanks_do_not_wait_for_what_is_not_yet_due() -> None:
+    facts = some_facts(an_item(), an_item("NEXT", "08-30"), history=[past("friendly", "06-28")])
+    planned = plan(is_paid("INV-1", "07-05")(facts), THANKFUL, EVERY_DAY, day("07-06"))
+    assert planned.intent is not None
+    assert (planned.intent.step.act, planned.intent.at_stake) == (Act.THANK_YOU, money("0.00"))
+    assert verdict_of(planned, "NEXT").rule is Rule.NOT_DUE
