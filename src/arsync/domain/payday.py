@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -86,12 +87,23 @@ def _weekly(days: list[date]) -> PayDay | None:
 def _monthly(days: list[date]) -> PayDay | None:
     if len(days) < _LEAST_DAYS_OF_MONTH or len({(day.year, day.month) for day in days}) < _LEAST_MONTHS:
         return None
-    found: list[tuple[int, int, int]] = []
-    for target in (*range(1, 29), MONTH_END):
-        off = [miss for day in days if (miss := _miss(day, target)) is not None]
-        found.append((-len(off), sum(off), target))
-    hits, _, target = min(found)
-    return PayDay(Rhythm.MONTHLY, target) if -hits * 100 >= _MONTH_SHARE * len(days) else None
+    hits: Counter[int] = Counter()
+    missed: Counter[int] = Counter()
+    for day in days:
+        for target, off in _fits(day):
+            hits[target] += 1
+            missed[target] += off
+    if not hits:
+        return None
+    target = min(hits, key=lambda one: (-hits[one], missed[one], one))
+    return PayDay(Rhythm.MONTHLY, target) if hits[target] * 100 >= _MONTH_SHARE * len(days) else None
+
+
+@lru_cache(maxsize=4096)  # all payers pay on the days of some years
+def _fits(day: date) -> tuple[tuple[int, int], ...]:
+    """The days of the month that a day of payment fits, each with how many days it is off."""
+    targets = (*range(1, 29), MONTH_END)
+    return tuple((target, off) for target in targets if (off := _miss(day, target)) is not None)
 
 
 def _miss(day: date, target: int) -> int | None:
