@@ -241,13 +241,13 @@ class Ladder:
                 return late[max(0, position - MILDER_NEEDED)] if position else late[-1]
         return late[-1]
 
-    def _changes_on(self, item: Item) -> int | None:
-        """The day on which a step waiting for an invoice would give way to one that fits its age better."""
+    def _changes_on(self, item: Item, *, but: int | None) -> int | None:
+        """The day on which a step waiting for an invoice gives way to one that fits its age better, leaving one out."""
         reached = self._reached.get(item.invoice_id)
         if reached is not None and self._steps[reached].tone is not Tone.COURTESY:
             return None
         return min(
-            (day for place in self._shape.late if (day := self._raw(item, place)) > self._today),
+            (day for place in self._shape.late if place != but and (day := self._raw(item, place)) > self._today),
             default=None,
         )
 
@@ -270,7 +270,8 @@ class Ladder:
         if aside is not None and (aside.day.toordinal() <= self._today or aside.day < day):
             return aside
         step = self._steps[place]
-        fits_until = self._changes_on(anchor)
+        # A step whose own day is closed still comes, on the next business day.
+        fits_until = self._changes_on(anchor, but=place if day.toordinal() > self._today else None)
         sooner = [date.fromordinal(fits_until)] if fits_until is not None else []
         sooner += [aside.day] if aside is not None else []
         until = min(sooner, default=None)
