@@ -10,10 +10,11 @@ import typer
 
 from arsync.cli.context import Json, State, opened
 from arsync.cli.output import dump, say, table
-from arsync.domain.policy import Playbook, Step, Tone
+from arsync.domain.policy import Act, Anchor, Group, Playbook, Step, Tone
 from arsync.playbook.choose import clashes
 from arsync.playbook.load import load
 from arsync.playbook.problems import Problem
+from arsync.playbook.step_checks import reads_replies
 from arsync.resources import bundled
 from arsync.settings import load as load_settings
 
@@ -47,6 +48,9 @@ def lint(
     else:
         for problem in problems:
             say(str(problem))
+        for name, playbook in good.items():
+            for step_id in reads_replies(playbook):
+                say(f"{name}: {step_id} depends on replies, and arsync does not read them yet: none is ever known")
         say(f"{len(paths)} playbooks, {len(problems)} problems")
     if problems:
         raise typer.Exit(1)
@@ -68,31 +72,59 @@ def show(
     with opened(context) as app:
         playbook, templates = app.playbook(name)
     if as_json:
-        dump(asdict(playbook))
+        dump({key: value for key, value in asdict(playbook).items() if key != "shape"})
         return
     window = playbook.window
     days = " ".join(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[day] for day in sorted(window.weekdays))
     say(f"{playbook.name}, version {playbook.version[:12]}", style="bold")
     say(f"at least {playbook.gap} days between two messages; {days}, {window.opens:%H:%M}-{window.closes:%H:%M}")
     table(
-        ("step", "day", "channel", "tone", "mode", "template"),
+        ("step", "day", "channel", "tone", "mode", "template", "besides"),
         [
             (
                 step.id,
-                f"{step.offset:+d}",
+                _day(step),
                 step.channel,
                 step.tone.name.lower(),
                 _mode(step),
                 step.template,
+                _besides(step),
             )
             for step in playbook.steps
         ],
         right=("day",),
     )
+    caps = {"7 days": playbook.caps.week, "30 days": playbook.caps.month, "one day": playbook.caps.mailbox}
+    if said := ", ".join(f"{most} in {span}" for span, most in caps.items() if most is not None):
+        say(f"at most: {said}")
+    if playbook.group is Group.INVOICE:
+        say("each invoice at its own pace, one message at a time")
+    if playbook.end is not None:
+        say(f"in the end, {playbook.end.id}: {playbook.end.says}")
     say(f"templates: {templates}")
 
 
+def _day(step: Step) -> str:
+    if step.act is Act.THANK_YOU:
+        return "paid"
+    counted = "" if step.anchor is Anchor.DUE_DATE else f" from {step.anchor.value.replace('_', ' ')}"
+    return f"{step.offset:+d}{counted}"
+
+
+def _besides(step: Step) -> str:
+    """What few steps have: what they do, what they depend on, how often."""
+    said = [] if step.act is Act.REMIND else [step.act.value]
+    said += [f"when {' or '.join(sorted(step.when))}"] if step.when else []
+    said += [f"unless {' or '.join(sorted(step.unless))}"] if step.unless else []
+    if step.repeat is not None:
+        end = f"until day {step.repeat.until}" if step.repeat.times is None else f"{step.repeat.times} more"
+        said.append(f"every {step.repeat.every} days, {end}")
+    return "; ".join(said)
+
+
 def _mode(step: Step) -> str:
+    if step.is_task:
+        return "task"
     if step.mode is not None:
         return step.mode
     return "as configured" if step.tone < Tone.FIRM else "approve, until replies are read"

@@ -88,6 +88,9 @@ def _tones(drafts: Sequence[StepDraft], problems: Problems) -> None:
             problems.add(here, f"on or before the due date only the tone courtesy is possible, not {written}")
         if draft.tone is Tone.COURTESY and late and draft.offset is not None and draft.anchor is Anchor.DUE_DATE:
             problems.add(here, "the tone courtesy is for steps on or before the due date: offset 0 or negative")
+        if draft.tone is Tone.COURTESY and draft.anchor is Anchor.INVOICE_DATE:
+            # How far back a restored installation must look for what it had sent is told by these offsets.
+            problems.add(here, "before the due date days are counted from it: write anchor: due_date at this step")
         if draft.tone is Tone.FINAL and milder < MILDER_BEFORE_FINAL:
             problems.add(here, f"a final step must come after two milder ones past the due date; there are {milder}")
         milder += draft.is_on_ladder and draft.tone in (Tone.FRIENDLY, Tone.FIRM)

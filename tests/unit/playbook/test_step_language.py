@@ -98,6 +98,7 @@ MISTAKES = [
     ("when: no_answer", "when: no_answer, repeat: {every: 5, times: 1}", 17, "an answer to what has happened is given"),
     ("channel: call", "channel: email", 17, "no_answer: no call comes before it, so nobody could say so"),
     ("act: thank-you", "act: thank-you, offset: 3", 21, "a thank-you has no offset: it comes once"),
+    ("anchor: due_date, ", "anchor: invoice_date, ", 8, "before the due date days are counted from it"),
     ("act: thank-you", "act: thank-yuo", 21, "step 9: act must be one of remind, statement, thank-you, handoff"),
     ("act: thank-you, ", "", 21, "step 9 needs the key 'offset'"),
     ("offset: 60", "offset: 45", 20, "offsets must rise from step to step: 45 does not come after 50"),
