@@ -25,6 +25,7 @@ from arsync.cli import (
     night,
     outgoing,
     playbooks,
+    preview,
     promising,
     pull,
     setup,
@@ -72,7 +73,7 @@ def options(
 
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, outgoing, holding, promising, contacting,
-    importing, today, explain, source, playbooks, tags,
+    importing, today, explain, source, playbooks, preview, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -6,7 +6,7 @@ Decisions are the planner's (`plan`, `admit`: pure); this reads their facts and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, gather
 from arsync.playbook.plan import plan
 from arsync.render.message import render
-from arsync.store import behaviour, chases, events, holds, ledger, messages, owners, pay_links, verdicts, volume
+from arsync.store import behaviour, chases, events, holds, ledger, messages, pay_links, verdicts, volume
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft, Message
@@ -307,10 +307,16 @@ def _mailbox(name: str, email: str) -> str:
 def _rendered(
     work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, today: date
 ) -> Rendered:
-    facts = answer.facts
+    return render(intent, letterhead_for(work, connection.id, policy, answer.facts, intent, today), policy.templates)
+
+
+def letterhead_for(
+    work: Work, connection_id: int, policy: Policy, facts: ChaseFacts, intent: Intent, today: date
+) -> Letterhead:
+    """All that the intent's message needs beside it, as known today."""
     # How a payer pays is told to our own people only.
-    known = behaviour.of_payer(work, connection.id, facts.payer_id, today) if intent.step.is_task else ()
-    letterhead = Letterhead(
+    known = behaviour.of_payer(work, connection_id, facts.payer_id, today) if intent.step.is_task else ()
+    return Letterhead(
         seller=policy.seller,
         payer_name=facts.payer_name,
         locale=facts.locale,
@@ -318,7 +324,6 @@ def _rendered(
         remittance=", ".join(item.number for item in intent.demanded[:5]),
         behaviour=next((one for one in known if one.currency == facts.currency), None),
     )
-    return render(intent, letterhead, policy.templates)
 
 
 def _withdraw(work: Work, message: Message, reason: str, now: datetime) -> None:
@@ -331,13 +336,14 @@ def _why_not(answer: Plan) -> str:
 
 def _described(work: Work, connection_id: int, policy: Policy, plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
     """The same plans; every intent says who signs, its items what they were for and where they can be paid."""
-    named = [
-        item.invoice_id
-        for answer in plans
-        if answer.intent is not None
-        for item in (*answer.intent.demanded, *answer.intent.listed)
-    ]
-    signing = owners.of_customers(work, connection_id, [plan.facts.payer_id for plan in plans if plan.intent])
+    intents = [replace(plan.intent, owner=plan.facts.owner) for plan in plans if plan.intent is not None]
+    told = iter(described(work, connection_id, policy, intents))
+    return tuple(replace(plan, intent=next(told)) if plan.intent is not None else plan for plan in plans)
+
+
+def described(work: Work, connection_id: int, policy: Policy, intents: Sequence[Intent]) -> list[Intent]:
+    """The same intents; their items say what they were for and where they can be paid."""
+    named = [item.invoice_id for intent in intents for item in (*intent.demanded, *intent.listed)]
     lines = ledger.lines(work, connection_id, named)
     links = pay_links.of(work, connection_id, named) if policy.pay_links else {}
 
@@ -346,17 +352,6 @@ def _described(work: Work, connection_id: int, policy: Policy, plans: tuple[Plan
             replace(item, lines=lines.get(item.invoice_id, ()), pay_link=links.get(item.invoice_id)) for item in items
         )
 
-    return tuple(
-        replace(
-            answer,
-            intent=replace(
-                intent,
-                demanded=with_lines(intent.demanded),
-                listed=with_lines(intent.listed),
-                owner=signing.get(answer.facts.payer_id),
-            ),
-        )
-        if (intent := answer.intent) is not None
-        else answer
-        for answer in plans
-    )
+    return [
+        replace(intent, demanded=with_lines(intent.demanded), listed=with_lines(intent.listed)) for intent in intents
+    ]

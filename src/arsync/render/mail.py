@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
+from html import unescape
 from typing import Final
 
 from css_inline import CSSInliner
@@ -14,6 +16,7 @@ from arsync.errors import TemplateError
 DEPTH_LIMIT: Final = 150
 _INLINER: Final = CSSInliner(load_remote_stylesheets=False, keep_at_rules=False)
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_TAGS: Final = re.compile(r"<[^<>]*>")  # in time that grows with the page, whatever stands in it
 _VOID: Final = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"))
 
 
@@ -24,6 +27,32 @@ def styled(html: str, name: str) -> str:
     """
     _check_depth(html, name)
     return _INLINER.inline(_tightened(html))
+
+
+def words_of(html: str) -> str:
+    """What a reader sees of a page, on one line."""
+    for hidden in ("style", "title"):
+        html = _without(html, hidden)
+    return " ".join(unescape(_TAGS.sub(" ", html)).split())
+
+
+def _without(html: str, element: str) -> str:
+    kept, place = [], 0
+    while (begins := html.find(f"<{element}", place)) >= 0:
+        kept.append(html[place:begins])
+        ends = html.find(f"</{element}>", begins)
+        place = len(html) if ends < 0 else ends
+    return "".join([*kept, html[place:]])
+
+
+def check_twins(text: str, html: str, amounts: Iterable[str], name: str) -> None:
+    """TemplateError where one form of a message names an amount that the other does not."""
+    seen, said = words_of(html), " ".join(text.split())
+    for amount in amounts:
+        even = " ".join(amount.split())
+        if (even in said) != (even in seen):
+            one, other = ("text", "HTML") if even in said else ("HTML", "text")
+            raise TemplateError(f"{name}: its {one} says {even} and its {other} does not; both say the same amounts")
 
 
 def _check_depth(html: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Records become a message: subject, plain text and HTML, which say the same.
+"""Records become a message: subject, plain text and HTML, which say the same amounts.
 
 A step's template `friendly` is a pair of files per language, `friendly.en.txt.j2` (its first line the subject) and
 `friendly.en.html.j2`, beside `_words.en.j2` with the words that all of them share. Every value reaches a template
@@ -21,12 +21,13 @@ from jinja2.runtime import Context
 from arsync.domain.chase import Intent, Letterhead, Rendered
 from arsync.domain.policy import StepChannel
 from arsync.errors import TemplateError
-from arsync.render.mail import styled
+from arsync.render.mail import check_twins, styled
 from arsync.render.sandbox import MessageEnvironment, run, words
 from arsync.render.view import MessageView, view
 from arsync.render.wording import beside, counted, day_text, fill, folded, locale_of, one_line
 
 _SUBJECT_LIMIT: Final = 150
+_TWINS_COMPARED: Final = 50  # so many invoices are looked for in both forms of a message
 
 
 def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
@@ -45,7 +46,8 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
         raise TemplateError(f"{intent.step.template}.{locale.language}.txt.j2 and .html.j2 are not in {templates}")
 
     jinja = _environment(templates.resolve())
-    values = _named(view(intent, letterhead, locale))
+    message = view(intent, letterhead, locale)
+    values = _named(message)
     shared = f"_words.{language}.j2"
     values["words"] = words(jinja, shared) if (templates / shared).is_file() else {}
 
@@ -59,7 +61,11 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
 
     page = f"{intent.step.template}.{language}.html.j2"
     html = run(jinja, page, {**values, "subject": subject})
-    return Rendered(subject=subject, text=folded(rest), html=styled(html, page))
+    text = folded(rest)
+    amounts = [*message.totals, *(item.balance for item in message.demanded[:_TWINS_COMPARED])]
+    finished = styled(html, page)
+    check_twins(text, html, amounts, f"{intent.step.template}.{language}")
+    return Rendered(subject=subject, text=text, html=finished)
 
 
 def locales(template: str, templates: Path) -> frozenset[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from email.utils import parseaddr
 from typing import Final
 from urllib.parse import quote
 
@@ -200,10 +201,11 @@ def _person(contact: Contact) -> PersonView:
 
 def _seller(seller: Seller) -> SellerView:
     color = color_of(seller.color)
+    reply_to = one_line(parseaddr(one_line(seller.reply_to, 400))[1] or seller.reply_to, 254)
     return SellerView(
         name=one_line(seller.name),
-        reply_to=one_line(seller.reply_to, 254),
-        reply_link="mailto:" + quote(one_line(seller.reply_to, 254), safe="@.+-_"),
+        reply_to=reply_to,
+        reply_link="mailto:" + quote(reply_to, safe="@.+-_"),
         legal=lines_of(seller.legal_footer, 300),
         logo=web_image(seller.logo),
         font=font_stack(seller.font),

@@ -19,6 +19,10 @@ STEPS = {
     "friendly": Step("friendly", 3, StepChannel.EMAIL, Tone.FRIENDLY, "friendly", None),
     "firm": Step("firm", 14, StepChannel.EMAIL, Tone.FIRM, "firm", None),
     "call": Step("call", 21, StepChannel.CALL, Tone.FIRM, "call", StepMode.TASK),
+    "gentle": Step("gentle", 7, StepChannel.EMAIL, Tone.FRIENDLY, "gentle", None),
+    "formal": Step("formal", 18, StepChannel.EMAIL, Tone.FIRM, "formal", None),
+    "statement": Step("statement", 3, StepChannel.EMAIL, Tone.FRIENDLY, "statement", None),
+    "precall": Step("precall", -7, StepChannel.CALL, Tone.COURTESY, "precall", StepMode.TASK),
     "final": Step("final", 30, StepChannel.EMAIL, Tone.FINAL, "final", None),
 }
 SELLER = Seller(

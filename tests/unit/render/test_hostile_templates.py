@@ -137,6 +137,16 @@ def test_html_nested_beyond_what_a_mail_program_bears_is_refused_before_it_is_st
         render(intent(), letterhead(), templates)
 
 
+@pytest.mark.parametrize(("name", "one", "other"), [("txt", "HTML", "text"), ("html", "text", "HTML")])
+def test_the_text_and_the_html_of_a_message_say_the_same_amounts(
+    templates: Path, name: str, one: str, other: str
+) -> None:
+    spoil(templates, "Please pay.", f"firm.en.{name}.j2")
+    said = rf"firm\.en: its {one} says €1,545\.50 and its {other} does not"
+    with pytest.raises(TemplateError, match=said):
+        render(intent(), letterhead(), templates)
+
+
 def test_a_text_template_begins_with_its_subject(templates: Path) -> None:
     (templates / "firm.en.txt.j2").write_text("Hello\n")
     with pytest.raises(TemplateError, match=r"firm\.en\.txt\.j2, line 1: it must begin with 'Subject: '"):
@@ -155,5 +165,6 @@ def test_a_missing_partial_is_named(templates: Path) -> None:
 def test_a_changed_template_is_read_again(templates: Path) -> None:
     before = render(intent(), letterhead(), templates)
     spoil(templates, "Something else, said at length.")
+    spoil(templates, "Something else, said at length.", "firm.en.html.j2")
     after = render(intent(), letterhead(), templates)
     assert before.text != after.text == "Something else, said at length.\n"

@@ -27,6 +27,7 @@ from tests.unit.render.samples import (
 from arsync.domain.chase import Rendered
 from arsync.domain.money import Money
 from arsync.domain.people import Owner
+from arsync.domain.policy import StepChannel
 from arsync.errors import ConfigurationError, TemplateError
 from arsync.render import locales, render
 from arsync.render.wording import locale_of, money_text
@@ -63,7 +64,7 @@ class Tags(HTMLParser):
 
 def written(step: str, language: str, **changes: object) -> Rendered:
     head = letterhead(language)
-    if step == "call":  # a script is in the language of our own people
+    if STEPS[step].channel is StepChannel.CALL:  # a script is in the language of our own people
         head = replace(head, seller=replace(SELLER, locale=language))
     return render(intent(step, **changes), head, TEMPLATES)
 
@@ -90,7 +91,7 @@ NAMES = (
 def test_every_message_says_all_a_debtor_needs_in_text_and_in_html(step: str, language: str) -> None:
     message = written(step, language)
     days = DAYS[language]
-    if step == "call" and language == "en":  # plain English has no region: month first
+    if STEPS[step].channel is StepChannel.CALL and language == "en":  # plain English has no region: month first
         days = ("September 1, 2025", "October 1, 2025", "October 20, 2025", "November 25, 2025")
     for twin in both(message):
         missing = [fact for fact in (*NAMES, *FACTS[language], *days) if fact not in twin]
