@@ -23,7 +23,7 @@ def test_init_lays_down_a_configuration_that_loads_and_never_overwrites(folder: 
     assert first.out.count("wrote ") >= 10
     assert load(folder / "arsync.toml", environ={}).defaults.mode == "approve"
     assert stat.S_IMODE((folder / "arsync.key").stat().st_mode) == 0o600
-    assert arsync_here("playbook", "lint").out == "1 playbooks, 0 problems\n"
+    assert arsync_here("playbook", "lint").out == "5 playbooks, 0 problems\n"
 
     mine = {"arsync.toml": '[delivery]\nfrom = "me@seller.example"\n', "playbooks/standard.yaml": "# mine\n"}
     for name, text in mine.items():

@@ -157,7 +157,7 @@ class TestPlaybooks:
         say(house, FROM + '[connection.acme]\nplaybook = "soft"\n')
         failed = [finding for finding in doctor(house) if finding.subject == "playbooks" and finding.mend]
         assert failed[0].detail.startswith("soft (acme): there is no ")
-        assert failed[0].mend == "use one of: standard"
+        assert failed[0].mend == "use one of: firm, gentle, high-value, standard, statement-only"
 
     def test_each_problem_of_a_playbook_in_use_is_said(self, house: Path) -> None:
         def read(path: Path) -> Sequence[str]:

@@ -333,6 +333,7 @@ def test_the_standard_playbook_is_the_one_described() -> None:
         ("firm", 14, StepChannel.EMAIL, Tone.FIRM),
         ("call", 21, StepChannel.CALL, Tone.FIRM),
         ("final", 30, StepChannel.EMAIL, Tone.FINAL),
+        ("thanks", 0, StepChannel.EMAIL, Tone.COURTESY),
     ]
     assert (playbook.gap, sorted(playbook.window.weekdays)) == (5, [0, 1, 2, 3, 4])
     assert "en" in locales(playbook, PLAYBOOKS / "templates")
