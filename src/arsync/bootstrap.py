@@ -18,7 +18,7 @@ from arsync.channel.file import FileChannel
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
 from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consenting, Limits, Linked
-from arsync.domain.calendar import closed_days
+from arsync.domain.calendar import Blackout, closed_days
 from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.payday import PayDay
@@ -29,11 +29,13 @@ from arsync.outbox.send import Post
 from arsync.playbook.facts import Policy
 from arsync.playbook.load import load as load_playbook
 from arsync.playbook.templates import locales
+from arsync.playbook.windows import never_opens
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
 from arsync.settings import Settings, check_rehearsal, connector_points, vendor_urls
 from arsync.settings.kinds import payment_day
+from arsync.settings.model import CompanySettings
 from arsync.store import connections, upgrade
 from arsync.store.budgets import SharedBudget
 from arsync.store.connections import Connection
@@ -229,10 +231,18 @@ class App:
             max_staleness=self.settings.safety.max_staleness,
             breaker_factor=self.settings.safety.breaker_factor,
             region=company.region,
-            closed=tuple(closed_days(line) for line in company.closed),
+            closed=self._closed(company, playbook),
             payment_days=_by_customer(company.payment_days),
             pay_links=company.pay_links == "on",
         )
+
+    def _closed(self, company: CompanySettings, playbook: Playbook) -> tuple[Blackout, ...]:
+        """The days on which the company is closed; ConfigurationError where the playbook's window never opens beside
+        them."""
+        closed = tuple(closed_days(line) for line in company.closed)
+        if never := never_opens(playbook.window.weekdays, (*playbook.window.blackouts, *closed)):
+            raise ConfigurationError(f"{self.settings.source}: closed, beside playbook {playbook.name}: {never}")
+        return closed
 
     def channel(self) -> Channel:
         """The way out for mail, diverted where the settings say so."""

@@ -210,7 +210,9 @@ def _closed(store: Store, desk: Desk, approved: list[Message], now: datetime) ->
     openings = {
         message.id: opens
         for message in approved
-        if (opens := next_opening(desk.policy, Place(*places.get(message.payer_id, ())), now)) is not None
+        # Where another playbook has another window, the last look tells.
+        if message.playbook_version == desk.policy.playbook.version
+        and (opens := next_opening(desk.policy, Place(*places.get(message.payer_id, ())), now)) is not None
     }
     found = openings.values() if approved else filter(None, [next_opening(desk.policy, Place(), now)])
     return frozenset(openings), min(found, default=None)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.integration.outbox.office import Office
 
+from arsync.errors import ConfigurationError
 from arsync.sync.refresh import refresh
 from arsync.worker import dispatch as dispatching
 
@@ -82,3 +83,11 @@ def test_on_a_day_on_which_the_company_is_closed_nothing_is_planned(open_office:
     assert office.night(app).accepted == 0
     office.pass_time(days=1)
     assert office.night(app).accepted == 1
+
+
+def test_a_company_that_is_closed_all_year_is_told_at_once(open_office: Opened) -> None:
+    office = open_office("quickbooks", defaults='closed = ["01-01..12-31 retired"]')
+    with pytest.raises(
+        ConfigurationError, match=r"closed, beside playbook standard: blackouts \(retired\) leave no day"
+    ):
+        office.load()
