@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ensurepip
 import json
 import os
 import site
@@ -49,8 +50,11 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     not read.
     """
     folder = tmp_path_factory.mktemp("bare")
-    venv.create(folder, with_pip=True, symlinks=True)  # Python's own pip: an environment made by uv has none
-    run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel, cwd=folder)
+    # Python's own pip, for an environment made by uv has none; run packed as it is, where it comes so.
+    packed = next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"), None)
+    venv.create(folder, with_pip=packed is None, symlinks=True)
+    pip = ("-m", "pip") if packed is None else (packed / "pip",)
+    run(folder / "bin" / "python", *pip, "install", "--quiet", "--no-index", "--no-deps", wheel, cwd=folder)
     (inside,) = folder.glob("lib/python*/site-packages")
     (inside / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n", encoding="utf-8")
     return folder
