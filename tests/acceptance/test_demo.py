@@ -10,14 +10,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.acceptance.installation import arsync_process
+from tests.acceptance.installation import arsync_here, arsync_process
 
 from arsync.cli import demo
 from arsync.cli.app import run
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 
 
-def test_the_demo_syncs_both_companies_sends_writes_every_note_once_and_sends_nothing_twice(tmp_path: Path) -> None:
+def test_the_demo_syncs_both_companies_sends_writes_every_note_once_and_sends_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Whatever a real installation has in its environment stays out of the demo.
     hostile = {"ARSYNC_DATABASE__URL": "postgresql://nobody@127.0.0.1:1/real", "ARSYNC_DELIVERY__CHANNEL": "sendgrid"}
     ran = arsync_process("demo", "--invoices", "300", "--folder", "shown", cwd=tmp_path, environ=hostile)
@@ -41,10 +43,11 @@ def test_the_demo_syncs_both_companies_sends_writes_every_note_once_and_sends_no
     assert len(list((folder / "outbox").glob("*.eml"))) > 5
     command = re.search(r"arsync (--config \S+ explain .*)", ran.out)
     assert command is not None
-    told = arsync_process(*command[1].split(), cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    told = arsync_here(*command[1].split())
     assert "dispute" in told.out
     assert "goods arrived damaged" in told.out
-    assert "goods arrived damaged" in arsync_process("--config", "shown/arsync.toml", "holds", cwd=tmp_path).out
+    assert "goods arrived damaged" in arsync_here("--config", "shown/arsync.toml", "holds").out
     with closing(sqlite3.connect(folder / "arsync.db")) as database:
         late = database.execute("SELECT count(*) FROM verdicts WHERE rule = 'stale'").fetchone()
     assert late == (0,), "the second week's sync is of the second week"
@@ -78,7 +81,7 @@ def test_an_independent_count_at_the_sandbox_finds_each_note_once_and_on_its_own
         meant = Counter(
             database.execute(
                 "SELECT c.external_id, lower(n.target_kind), n.target_id, n.marker "
-                "FROM notes n JOIN messages m ON m.id = n.message_id JOIN connections c ON c.id = m.connection_id"
+                "FROM notes n JOIN connections c ON c.id = n.connection_id"
             )
         )
         items = list(database.execute(
@@ -102,10 +105,11 @@ def test_an_independent_count_at_the_sandbox_finds_each_note_once_and_on_its_own
     assert mails_by_http == []
 
 
-def test_the_demo_never_clears_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+def test_the_demo_never_clears_a_folder_that_is_not_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "ledger.txt").write_text("dear")
-    refused = arsync_process("demo", "--folder", "mine", cwd=tmp_path, status=2)
+    refused = arsync_here("demo", "--folder", "mine", status=2)
     assert "is not a demo's folder" in refused.err
     assert (tmp_path / "mine" / "ledger.txt").read_text() == "dear"
-    assert "--folder" in arsync_process("demo", "--folder", "mine/ledger.txt", cwd=tmp_path, status=2).err
+    assert "--folder" in arsync_here("demo", "--folder", "mine/ledger.txt", status=2).err
