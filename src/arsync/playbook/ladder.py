@@ -339,6 +339,10 @@ class Ladder:
         others = () if step.tone is Tone.FINAL else tuple([it for it in overdue if it.invoice_id not in ids])
         return Rung(step, anchor, day, demanded, others)
 
+    def has_answer(self, item: Item) -> bool:
+        """Whether something has happened to the invoice that a step beside the ladder answers, once it is overdue."""
+        return any(self._answers(item, place) is not None for place in self._shape.asides)
+
     def passed_over(self, item: Item) -> str:
         """What is not taken for want of what it depends on, or because of it; empty where there is nothing to say."""
         if not self._shape.conditional:

@@ -161,12 +161,20 @@ class _Day:
         if stop := step_guards.of_the_step(ground):
             early = None if self.overdue or not subjects else self._first_overdue()
             finals = bool(self.overdue) and self.ladder.has_final
+            # What falls overdue next may have an answer waiting for it, which then goes first.
+            answered = next(
+                (item.due_on + _ONE_DAY for item in upcoming if item.due_on and self._has_answer(item)), None
+            )
             for item in subjects:
-                self._say(item, stop, rung.step.id, rung.until, early, self._ends_on(item) if finals else None)
+                ends = self._ends_on(item) if finals else None
+                self._say(item, stop, rung.step.id, rung.until, early, ends, answered)
             return None
         intent = _intent(ground)
         self.verdicts.update({verdict.invoice_id: verdict for verdict in _acts(ground, intent)})
         return intent
+
+    def _has_answer(self, item: Item) -> bool:
+        return bool(self.playbook.shape.asides) and self.ladder.has_answer(item)
 
     def _first_overdue(self) -> date:
         return min(item.due_on for item in self.upcoming if item.due_on is not None) + _ONE_DAY
