@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
@@ -184,6 +185,10 @@ class App:
         path = self.settings.playbook_file(name, shipped=bundled("playbooks"))
         if not path.is_file():
             raise ConfigurationError(f"playbook {name!r}: there is no {path}")
+        # Whoever wrote these means that somebody is chased otherwise, or never: that is not to be passed over.
+        for own in sorted({path, *self.settings.playbook_folder.glob("*.yaml")}):
+            if re.search(r"(?m)^(match|do_nothing):", own.read_text(encoding="utf-8", errors="replace")):
+                raise ConfigurationError(f"{own}: `match` and `do_nothing` are checked by lint, and not followed yet")
         templates = path.parent / "templates"
         if not templates.is_dir():
             templates = bundled("playbooks") / "templates"
