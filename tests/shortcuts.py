@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from arsync.domain.policy import Playbook
-from arsync.playbook.load import load
+from arsync.playbook.load import Source, load_whole
 from arsync.playbook.problems import Problem
 from arsync.store.engine import Store
 from arsync.store.upgrade import upgrade
@@ -57,18 +57,21 @@ def statements_compiled_once() -> Iterator[None]:
         yield
 
 
+Read = tuple[Playbook | None, Source | None, tuple[Problem, ...]]
+
+
 @contextmanager
 def playbooks_read_once() -> Iterator[None]:
     """An installation reads a playbook and checks its templates once, until one of the files changes."""
-    known: dict[Any, tuple[Playbook | None, tuple[Problem, ...]]] = {}
+    known: dict[Any, Read] = {}
 
-    def read(path: Path, templates: Path) -> tuple[Playbook | None, tuple[Problem, ...]]:
+    def read(path: Path, templates: Path) -> Read:
         files = [path, *sorted(templates.iterdir())]
         as_they_are = tuple((file, (seen := file.stat()).st_mtime_ns, seen.st_ino, seen.st_size) for file in files)
         if as_they_are not in known:
-            known[as_they_are] = load(path, templates)
+            known[as_they_are] = load_whole(path, templates)
         return known[as_they_are]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arsync.bootstrap.load_playbook", read)
+        patch.setattr("arsync.playbook.library.load_whole", read)
         yield

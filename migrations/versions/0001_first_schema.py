@@ -43,12 +43,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
     op.create_table(
+        "kept_versions",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_kept_versions")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "leases",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("token", sa.String(length=32), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
+        "playbook_versions",
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("templates", sa.Text(), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_playbook_versions")),
+    )
+    op.create_table(
+        "rulebooks",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("versions", sa.Text(), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rulebooks")),
     )
     op.create_table(
         "runs",
@@ -110,10 +135,14 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rulebook", sa.String(length=64), nullable=True),
+        sa.Column("playbook", sa.String(length=64), nullable=True),
+        sa.Column("playbook_version", sa.String(length=64), nullable=True),
         sa.CheckConstraint(
             "state IN ('open', 'clear', 'reopened', 'handed_off', 'written_off')", name=op.f("ck_chases_state")
         ),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_chases_connection_id")),
+        sa.ForeignKeyConstraint(["rulebook"], ["rulebooks.id"], name=op.f("fk_chases_rulebook")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chases")),
     )
     with op.batch_alter_table("chases", schema=None) as batch_op:
@@ -430,6 +459,31 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_plans_connection_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plans")),
     )
+    op.create_table(
+        "playbook_assignments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.String(length=64), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=True),
+        sa.Column("playbook", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connections.id"], name=op.f("fk_playbook_assignments_connection_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_playbook_assignments")),
+    )
+    with op.batch_alter_table("playbook_assignments", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_playbook_assignments_standing",
+            ["connection_id", "payer_id"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
     op.create_table(
         "pulse",
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -842,6 +896,14 @@ def downgrade() -> None:
     op.drop_table("reminder_answers")
     op.drop_table("quarantine")
     op.drop_table("pulse")
+    with op.batch_alter_table("playbook_assignments", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_playbook_assignments_standing",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+    op.drop_table("playbook_assignments")
     op.drop_table("plans")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index(
@@ -917,7 +979,10 @@ def downgrade() -> None:
     op.drop_table("allocations")
     op.drop_table("connections")
     op.drop_table("runs")
+    op.drop_table("rulebooks")
+    op.drop_table("playbook_versions")
     op.drop_table("leases")
+    op.drop_table("kept_versions")
     op.drop_table("installation")
     op.drop_table("grants")
     if op.get_bind().dialect.name != "sqlite":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
@@ -28,8 +27,7 @@ from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
 from arsync.playbook.facts import Policy
-from arsync.playbook.load import load as load_playbook
-from arsync.playbook.templates import locales
+from arsync.playbook.library import Library, Shelf
 from arsync.playbook.windows import never_opens
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
@@ -59,7 +57,6 @@ class App:
     def __init__(self, settings: Settings, *, observe: Callable[[str, str], None] = _unobserved) -> None:
         self.settings = settings
         self._observe = observe
-        self._playbooks: dict[str, tuple[Playbook, Path]] = {}
 
     @cached_property
     def clock(self) -> Clock:
@@ -175,27 +172,26 @@ class App:
 
     # --- policy and delivery --------------------------------------------------------------------------------
 
+    @cached_property
+    def library(self) -> Library:
+        """Every playbook of this installation, as it is and as it was."""
+        shipped = bundled("playbooks")
+        return Library(
+            own=lambda: sorted(self.settings.playbook_folder.glob("*.yaml")),
+            shipped=lambda name: shipped / f"{name}.yaml",
+            templates=shipped / "templates",
+        )
+
     def playbook(self, name: str) -> tuple[Playbook, Path]:
         """A playbook without problems, and the folder of its templates; ConfigurationError with every problem."""
-        if name not in self._playbooks:
-            self._playbooks[name] = self._read_playbook(name)
-        return self._playbooks[name]
+        volume = self.library.read(self._playbook_file(name))
+        return volume.playbook, volume.templates
 
-    def _read_playbook(self, name: str) -> tuple[Playbook, Path]:
+    def _playbook_file(self, name: str) -> Path:
         path = self.settings.playbook_file(name, shipped=bundled("playbooks"))
         if not path.is_file():
             raise ConfigurationError(f"playbook {name!r}: there is no {path}")
-        # Whoever wrote these means that somebody is chased otherwise, or never: that is not to be passed over.
-        for own in sorted({path, *self.settings.playbook_folder.glob("*.yaml")}):
-            if re.search(r"(?m)^(match|do_nothing):", own.read_text(encoding="utf-8", errors="replace")):
-                raise ConfigurationError(f"{own}: `match` and `do_nothing` are checked by lint, and not followed yet")
-        templates = path.parent / "templates"
-        if not templates.is_dir():
-            templates = bundled("playbooks") / "templates"
-        playbook, problems = load_playbook(path, templates)
-        if playbook is None or problems:
-            raise ConfigurationError("\n  ".join(["the playbook has problems:", *map(str, problems)]))
-        return playbook, templates
+        return path
 
     def today(self, connection: Connection) -> date:
         """The company's calendar day; asks no playbook, so that a hold can be placed whatever is wrong with it."""
@@ -208,7 +204,9 @@ class App:
     def policy(self, connection: Connection) -> Policy:
         """How that connection's customers are chased."""
         company = self.settings.company(connection.name)
-        playbook, templates = self.playbook(company.playbook)
+        default = self._playbook_file(company.playbook)
+        shelf = self.library.present(default)
+        volume = self.library.read(default)
         sender = self.settings.delivery.sender or ""
         seller = Seller(
             name=company.company_name or connection.company_name,
@@ -223,9 +221,11 @@ class App:
             bank_details=dict(company.bank_details),
         )
         return Policy(
-            playbook=playbook,
-            templates=templates,
-            locales=locales(playbook, templates),
+            playbook=volume.playbook,
+            templates=volume.templates,
+            locales=volume.locales,
+            library=self.library,
+            shelf=shelf,
             seller=seller,
             country=company.country or connection.country,
             mode=StepMode(company.mode),
@@ -236,17 +236,18 @@ class App:
             max_staleness=self.settings.safety.max_staleness,
             breaker_factor=self.settings.safety.breaker_factor,
             region=company.region,
-            closed=self._closed(company, playbook),
+            closed=self._closed(company, shelf),
             payment_days=_by_customer(company.payment_days),
             pay_links=company.pay_links == "on",
         )
 
-    def _closed(self, company: CompanySettings, playbook: Playbook) -> tuple[Blackout, ...]:
-        """The days on which the company is closed; ConfigurationError where the playbook's window never opens beside
+    def _closed(self, company: CompanySettings, shelf: Shelf) -> tuple[Blackout, ...]:
+        """The days on which the company is closed; ConfigurationError where a playbook's window never opens beside
         them."""
         closed = tuple(closed_days(line) for line in company.closed)
-        if never := never_opens(playbook.window.weekdays, (*playbook.window.blackouts, *closed)):
-            raise ConfigurationError(f"{self.settings.source}: closed, beside playbook {playbook.name}: {never}")
+        for playbook in shelf.playbooks:
+            if never := never_opens(playbook.window.weekdays, (*playbook.window.blackouts, *closed)):
+                raise ConfigurationError(f"{self.settings.source}: closed, beside playbook {playbook.name}: {never}")
         return closed
 
     def channel(self) -> Channel:

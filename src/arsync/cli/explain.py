@@ -19,9 +19,11 @@ from arsync.domain.clock import local_date
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import WriteKind
 from arsync.store import (
+    assignments,
     behaviour,
     connections,
     drift,
+    events,
     holds,
     ledger,
     messages,
@@ -31,6 +33,7 @@ from arsync.store import (
     succession,
     verdicts,
 )
+from arsync.store.engine import Work
 from arsync.store.ledger import FoundInvoice
 from arsync.store.verdicts import Interval
 
@@ -236,6 +239,23 @@ def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Inter
             at = fact.written_at or fact.tried_at or app.clock.now()
             lines.append((at, f"written back: {fact.text}: {fact.state}, {fact.reason}"))
         lines += story.said(work, found.connection_id, found.payer_id, found.invoice_id)
+        lines += _followed(work, found)
         connection = connections.connection_by_id(work, found.connection_id)
     timezone = app.timezone(connection)
     return [(local_date(at, timezone), said) for at, said in sorted(lines, key=lambda line: line[0])], standing
+
+
+def _followed(work: Work, found: FoundInvoice) -> list[tuple[datetime, str]]:
+    """Which playbooks the chase followed and why, and what a person chose."""
+    lines = []
+    for event in events.of_chase(work, found.chase_id) if found.chase_id is not None else ():
+        if event.kind == "playbook_chosen":
+            told = f"playbook {event.data['playbook']}, version {event.data['version'][:12]}: {event.data['why']}"
+            lines.append((event.at, told))
+    for one in assignments.of_payer(work, found.connection_id, found.payer_id, found.invoice_id):
+        what = "this invoice" if one.invoice_id is not None else "the customer"
+        ended = " (ended)" if one.ended_at is not None else ""
+        lines.append(
+            (one.created_at, f"playbook {one.playbook} chosen for {what} by {one.author}: {one.reason}{ended}")
+        )
+    return lines

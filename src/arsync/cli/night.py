@@ -14,6 +14,7 @@ from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.chase import Plan, Verdict
 from arsync.domain.states import Decision, MessageState
+from arsync.playbook import review
 from arsync.playbook.decide import Decided
 from arsync.store import connections, messages
 from arsync.store.connections import Connection
@@ -166,12 +167,15 @@ def tell_night(app: App, night: Night) -> None:
     with app.store.reading() as work:
         waiting_for = len(messages.in_states(work, (MessageState.PLANNED,)))
         own = connections.installation(work)
+        changed = review.waiting(work, [(one, app.policy(one)) for one in app.linked()])
     if own.stopped_at is not None:
         say(
             f"nothing goes out: stopped by {own.stopped_by} at {own.stopped_at:%Y-%m-%d %H:%M} UTC: "
             f"{own.stop_reason} (arsync start)",
             style="yellow",
         )
+    for change in changed:
+        say(change, style="yellow")
     if waiting_for:
         say(f"{waiting_for} messages wait for approval: arsync approve")
     for task in night.tasks:

@@ -8,15 +8,21 @@ from typing import Annotated
 
 import typer
 
-from arsync.cli.context import Json, State, opened
-from arsync.cli.output import dump, say, table
+from arsync.bootstrap import App
+from arsync.cli.context import Author, ConnectionOption, Json, State, author_or_me, opened
+from arsync.cli.naming import one_invoice
+from arsync.cli.output import dump, flat, say, table
+from arsync.cli.tags import one_customer
 from arsync.domain.policy import Act, Anchor, Group, Playbook, Step, Tone
+from arsync.errors import NotFound, UsageError
+from arsync.playbook import review as reviews
 from arsync.playbook.choose import clashes
 from arsync.playbook.load import load
 from arsync.playbook.problems import Problem
 from arsync.playbook.step_checks import reads_replies
 from arsync.resources import bundled
 from arsync.settings import load as load_settings
+from arsync.store import assignments
 
 _group = typer.Typer(no_args_is_help=True, help="Chase policies.")
 
@@ -128,3 +134,94 @@ def _mode(step: Step) -> str:
     if step.mode is not None:
         return step.mode
     return "as configured" if step.tone < Tone.FIRM else "approve, until replies are read"
+
+
+@_group.command()
+def review(context: typer.Context, as_json: Json = False) -> None:
+    """Lists changed playbooks that running chases have not taken, and who would move from which step to which."""
+    with opened(context) as app, app.store.reading() as work:
+        found = reviews.review(work, [(one, app.policy(one)) for one in app.linked()], now=app.clock.now())
+    if as_json:
+        dump(found)
+        return
+    if not found:
+        say("every running chase is on the present playbooks")
+    for one in found:
+        kept = "; they stay, as somebody said" if one.refused else ""
+        say(f"{one.name} was {one.change}: {one.chases} chases run without that, {len(one.moves)} would move{kept}")
+        rows = [(move.connection, flat(move.payer), move.currency, move.before, move.after) for move in one.moves]
+        if rows:
+            table(("connection", "payer", "currency", "stands on", "would stand on"), rows)
+
+
+@_group.command()
+def accept(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="As `arsync playbook review` lists them.")],
+    author: Author = None,
+) -> None:
+    """Lets running chases go on with the present versions of playbooks."""
+    with opened(context) as app, app.store.working() as work:
+        those = [(one, app.policy(one)) for one in app.linked()]
+        moved = reviews.accept(work, those, names, author=author_or_me(author), now=app.clock.now())
+        work.commit()
+    say(f"{moved} chases go on with {', '.join(names)} as it is now")
+
+
+@_group.command()
+def keep(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="As `arsync playbook review` lists it.")],
+    author: Author = None,
+) -> None:
+    """Lets running chases stay with what they began with, whatever the file says now."""
+    with opened(context) as app, app.store.working() as work:
+        those = [(one, app.policy(one)) for one in app.linked()]
+        reviews.keep(work, those, name, author=author_or_me(author), now=app.clock.now())
+        work.commit()
+    say(f"running chases stay with the {name} that they began with; new ones take the present")
+
+
+@_group.command()
+def assign(
+    context: typer.Context,
+    whom: Annotated[str, typer.Argument(metavar="CUSTOMER|INVOICE", help="A customer's name or id, or a number.")],
+    name: Annotated[str | None, typer.Argument(help="The playbook.")] = None,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    clear: Annotated[bool, typer.Option("--clear", help="Back to what its conditions say.")] = False,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Chooses a playbook for a customer or for one invoice, whatever the conditions say."""
+    if clear == (name is not None):
+        raise UsageError("name a playbook, or --clear")
+    if name is not None and not reason.strip():
+        raise UsageError("--reason: why this playbook?")
+    with opened(context) as app:
+        connection_id, payer_id, invoice_id = _whom(app, whom, connection)
+        who, now = author_or_me(author), app.clock.now()
+        if name is not None:
+            app.playbook(name)  # or ConfigurationError
+        with app.store.working() as work:
+            if name is None:
+                if not assignments.clear(
+                    work, connection_id, payer_id=payer_id, invoice_id=invoice_id, author=who, now=now
+                ):
+                    raise NotFound(f"a playbook that was chosen for {whom!r}")
+            else:
+                assignments.assign(
+                    work, connection_id, payer_id=payer_id, invoice_id=invoice_id, playbook=name, reason=reason,
+                    author=who, now=now,
+                )  # fmt: skip
+            work.commit()
+    say(flat(f"{whom} follows {name or 'what the conditions of the playbooks say'} from the next run on"))
+
+
+def _whom(app: App, whom: str, connection: str | None) -> tuple[int, str, str | None]:
+    """(connection, payer, invoice or none) of a customer's name or id, else of an invoice's number."""
+    try:
+        customer = one_customer(app, whom, connection)
+    except NotFound:
+        billed = one_invoice(app, whom, connection)
+        return billed.connection_id, billed.payer_id, billed.invoice_id
+    return customer.connection_id, customer.payer_id, None

@@ -29,9 +29,12 @@ class Rule(StrEnum):
     SOURCE_REMINDS = "source_reminds"  # the accounting system sends reminders itself, or nobody knows that it does not
     QUARANTINE = "quarantine"  # an unreadable payment, credit or invoice of this payer
     BALANCE_MISMATCH = "balance_mismatch"  # the source says the payer owes less than its invoices add up to
+    NO_PLAYBOOK = "no_playbook"  # the playbook it follows is gone, or cannot be read any more
     HOLD = "hold"  # a person stopped it
     NOT_OWED = "not_owed"  # draft, void, paid
+    DO_NOTHING = "do_nothing"  # its playbook says never to chase
     NO_DUE_DATE = "no_due_date"
+    AUTOPAY = "autopay"  # the customer has the tag: it is collected by itself
     NOT_DUE = "not_due"  # nothing to say before the next step's day
     BELOW_MINIMUM = "below_minimum"
     COVERED = "covered"  # unapplied money or credit covers it: allocate it
@@ -76,6 +79,7 @@ class Item:
     copies: tuple[str, ...] = ()  # the further addresses that the invoice was sent to
     pay_link: str | None = None  # where it can be paid online
     disputed: Money | None = None  # the contested part, which is open as well and not asked for
+    customer_id: str = ""  # who was billed
     paid_on: date | None = None  # the day on which money last came in for it; None: none did, or nobody looked
 
 
@@ -173,6 +177,9 @@ class ChaseFacts:
     happened: tuple[Happened, ...] = ()  # bounces are read from the history and need not be here
     elsewhere: tuple[date, ...] = ()  # days of messages to the same payer in other currencies; they count for the caps
     payment_day: PayDay | None = None  # when the payer's payment run goes out, by hand or by habit
+    no_playbook: str | None = None  # why no playbook can be followed
+    nothing: str | None = None  # why the playbook says never to chase
+    autopay: frozenset[str] = frozenset()  # invoices that are collected by themselves
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
 
 

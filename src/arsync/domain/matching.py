@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-#: What a payer without a history is rated: it fits `rating` only where that names it.
-UNRATED = "unknown"
+#: How a payer without much of a history is rated: it fits `rating` only where that names it.
+UNRATED = "new"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Choice:
     name: str
     why: str
     until: date | None = None  # None: until something else changes than the date
+    by_hand: bool = False  # a person chose it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class _Rule:
     conditions: tuple[Condition, ...]
     age: Days | None
     single: bool  # it asks for something of single invoices
+    rated: bool  # it asks how the payer pays
 
 
 class Chooser:
@@ -45,13 +47,17 @@ class Chooser:
     def __init__(self, playbooks: Iterable[Playbook]) -> None:
         rules = [_rule(one.name, one.match) for one in playbooks if one.match is not None]
         self._rules: Final = sorted(rules, key=lambda rule: (rule.priority, rule.name))
+        #: whether any playbook has conditions
+        self.asks: Final = bool(self._rules)
         #: whether some playbook is for single invoices: else a chase is asked as a whole
         self.by_invoice: Final = any(rule.single for rule in self._rules)
+        #: whether anybody asks for the payer's rating, which costs a look at its history
+        self.rated: Final = any(rule.rated for rule in self._rules)
 
     def choose(self, subject: Subject, default: str, today: date, assigned: Assigned | None = None) -> Choice:
         """The playbook of a subject."""
         if assigned is not None:
-            return Choice(assigned.playbook, str(assigned))
+            return Choice(assigned.playbook, str(assigned), by_hand=True)
         until: date | None = None
         for rule in self._rules:
             if rule.single and subject.billed is None:
@@ -63,6 +69,10 @@ class Chooser:
             said = _fits(rule, subject, today)
             if said is not None:
                 return Choice(rule.name, f"priority {rule.priority}: {said or 'whoever is not matched before'}", until)
+        return self.otherwise(default, until)
+
+    def otherwise(self, default: str, until: date | None = None) -> Choice:
+        """The settings' own playbook, as no other fits."""
         told = "no other playbook's conditions fit" if self._rules else "no playbook has conditions"
         return Choice(default, f"the settings' playbook, for {told}", until)
 
@@ -104,7 +114,7 @@ def _rule(name: str, match: Match) -> _Rule:
         found += [_written(what, those) for what, those in patterns.items() if those]
         if wanted.total:
             found.append(_sold(wanted.total))
-    return _Rule(name, match.priority, tuple(found), match.age, match.invoice is not None)
+    return _Rule(name, match.priority, tuple(found), match.age, match.invoice is not None, bool(match.rating))
 
 
 def _owing(bounds: Mapping[str, Between]) -> Condition:

@@ -6,7 +6,7 @@ Decisions are the planner's (`plan`, `admit`: pure); this reads their facts and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,16 +14,16 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from arsync.channel.mail import mailbox
-from arsync.domain.calendar import Calendar
 from arsync.domain.chase import Budget, ChaseFacts, Intent, Item, Letterhead, Plan, Rendered, Rule, Verdict
 from arsync.domain.policy import StepMode
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError, Rejected
 from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, gather
-from arsync.playbook.plan import plan
+from arsync.playbook.parts import Parted, Parting, plan_parts
+from arsync.playbook.places import Place
 from arsync.render.message import render
-from arsync.store import behaviour, chases, events, holds, ledger, messages, pay_links, verdicts, volume
+from arsync.store import behaviour, chases, events, holds, ledger, messages, pay_links, playbooks, verdicts, volume
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft, Message
@@ -52,30 +52,53 @@ class Decided:
     waiting: frozenset[int] = frozenset()  # messages kept, but not for now: the button, the cap, the breaker
 
 
+@dataclass(frozen=True, slots=True)
+class _Considered:
+    """The answers for a connection, with the policy that each message would follow, and what each chase runs on."""
+
+    plans: tuple[Plan, ...]
+    policies: Mapping[int, Policy]  # by chase
+    parted: tuple[Parted, ...]
+
+
 def consider(
     work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
 ) -> tuple[Plan, ...]:
     """The two pure passes over a connection's chases as they stand; saves nothing."""
+    return _consider(work, connection, policy, now=now, today=today).plans
+
+
+def _consider(
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
+) -> _Considered:
     on = today or policy.today(now)
     gathered = gather(work, connection, policy, now=now, today=on)
-    plans = []
-    for facts in gathered.facts:
+    parting = Parting(work, connection, policy, gathered, on)
+    plans: list[Plan] = []
+    policies: dict[int, Policy] = {}
+    every: list[Parted] = []
+    for chase, facts in zip(gathered.chases, gathered.facts, strict=True):
         # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
         history = tuple(past for past in facts.history if past.state not in _PENDING)
-        calendar = policy.calendar(gathered.place(facts.payer_id))
-        plans.append(_planned(replace(facts, history=history), policy, calendar, on))
+        parted = parting.part(chase, replace(facts, history=history))
+        answer, policies[chase.id] = _planned(facts, parted, gathered.place(facts.payer_id), on)
+        plans.append(answer)
+        every.append(parted)
     budget = Budget(policy.max_per_run, volume.usual(work, connection.id, before=on), policy.breaker_factor)
-    return tuple(admit(plans, budget, sent_before=volume.gone(work, connection.id, on=on)))
+    admitted = admit(plans, budget, sent_before=volume.gone(work, connection.id, on=on))
+    return _Considered(tuple(admitted), policies, tuple(every))
 
 
-def _planned(facts: ChaseFacts, policy: Policy, calendar: Calendar, today: date) -> Plan:
-    """The planner's answer; a chase that it cannot work out is held for a person and never stops the others."""
+def _planned(facts: ChaseFacts, parted: Parted, place: Place, today: date) -> tuple[Plan, Policy]:
+    """The planner's answer and the policy of its message; a chase that it cannot work out is held for a person and
+    never stops the others."""
     try:
-        return plan(facts, policy.playbook, calendar, today)
+        answer, part = plan_parts(facts, parted.parts, place, today)
     except (ArithmeticError, ValueError, LookupError) as error:
         reason = f"it cannot be planned ({type(error).__name__}: {error}); a person must look at its invoices"
         held = [Verdict(item.invoice_id, Decision.HOLD, Rule.UNPLANNABLE, reason, None) for item in facts.items]
-        return Plan(facts, tuple(held))
+        return Plan(facts, tuple(held)), parted.parts[0].policy
+    return answer, part.policy
 
 
 def decide(store: Store, connection: Connection, policy: Policy, *, now: datetime, run_id: int) -> Decided:
@@ -84,17 +107,20 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
     with store.working() as work:
         opened, closed = chases.follow(work, connection.id, now=now)
         holds.expire(work, connection.id, today=today, now=now)
-        plans = _described(work, connection.id, policy, consider(work, connection, policy, now=now))
+        considered = _consider(work, connection, policy, now=now)
+        plans = _described(work, connection.id, policy, considered.plans)
+        _pin(work, policy, considered.parted, now)
         pending = {message.chase_id: message for message in messages.in_states(work, _PENDING, connection.id)}
         planned = kept = superseded = 0
         told: list[Plan] = []
         unwritten: list[str] = []
         waiting: set[int] = set()
         for answer in plans:
+            own = considered.policies[answer.facts.chase_id]
             told.append(answer)
             message = pending.pop(answer.facts.chase_id, None)
             intent = answer.intent
-            if message is not None and intent is not None and _still_holds(message, answer, intent, policy):
+            if message is not None and intent is not None and _still_holds(message, answer, intent, own):
                 kept += 1
                 continue
             if message is not None and intent is None and _not_now(work, message, answer):
@@ -105,7 +131,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
                 _withdraw(work, message, "the facts changed since it was planned" if intent else _why_not(answer), now)
                 superseded += 1
             if intent is not None:
-                wrong = _save(work, connection, policy, answer, intent, now=now, today=today)
+                wrong = _save(work, connection, own, answer, intent, now=now, today=today)
                 if wrong is None:
                     planned += 1
                 else:
@@ -120,6 +146,14 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         work.commit()
     counts = (planned, kept, superseded, changed, opened, closed)
     return Decided(tuple(told), *counts, tuple(unwritten), frozenset(waiting))
+
+
+def _pin(work: Work, policy: Policy, every: Iterable[Parted], now: datetime) -> None:
+    """Notes what each chase runs on from now on, as far as that is news; the versions themselves are kept first."""
+    shelves = {parted.shelf.id: parted.shelf for parted in every if parted.shelf.id != parted.pin.chase.rulebook}
+    for shelf in shelves.values():
+        policy.library.keep(work, shelf, now=now)
+    playbooks.pin(work, [parted.pin for parted in every], now=now)
 
 
 class Confirmation(StrEnum):
@@ -144,15 +178,16 @@ def confirm(
         chase = chases.lock(work, message.chase_id)
         gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
         (facts,) = gathered.facts
-        calendar = policy.calendar(gathered.place(facts.payer_id))
-        (answer,) = _described(work, connection.id, policy, (_planned(facts, policy, calendar, today),))
+        parted = Parting(work, connection, policy, gathered, today).part(chase, facts)
+        planned, own = _planned(facts, parted, gathered.place(facts.payer_id), today)
+        (answer,) = _described(work, connection.id, policy, (planned,))
         intent = answer.intent
 
         def amend(told: Plan) -> None:
             verdicts.amend(work, connection.id, chase.id, told.verdicts, run_id=run_id, today=today)
 
-        if intent is not None and _still_holds(message, answer, intent, policy):
-            opens = calendar.next_moment(now)
+        if intent is not None and _still_holds(message, answer, intent, own):
+            opens = own.calendar(gathered.place(facts.payer_id)).next_moment(now)
             if opens is not None:  # the day was right, and the hour is not: it was read again for too long
                 local = opens.astimezone(ZoneInfo(policy.seller.timezone))
                 return _postpone(work, message, f"the send window opens on {local:%Y-%m-%d at %H:%M %Z}", now)
@@ -160,7 +195,7 @@ def confirm(
                 return _LOST
             if message.planned_on != today:
                 try:
-                    rendered = _rendered(work, connection, policy, answer, intent, today)
+                    rendered = _rendered(work, connection, own, answer, intent, today)
                 except ConfigurationError as error:
                     amend(_unwritable(answer, str(error)))
                     return _stop(work, message, f"it cannot be written any more: {error}", now)
@@ -178,7 +213,7 @@ def confirm(
         if not moved:
             return _LOST
         if intent is not None:
-            wrong = _save(work, connection, policy, answer, intent, now=now, today=today)
+            wrong = _save(work, connection, own, answer, intent, now=now, today=today)
             if wrong is not None:
                 reason += f"; it cannot be written: {wrong}"
                 amend(_unwritable(answer, wrong))

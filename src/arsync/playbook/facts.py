@@ -21,6 +21,7 @@ from arsync.domain.policy import Playbook, SendWindow, StepMode
 from arsync.playbook import people
 from arsync.playbook.calendars import House, calendar_for
 from arsync.playbook.ladder import TOUCHED
+from arsync.playbook.library import Library, Shelf
 from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
 from arsync.store import balances, chases, connections, ledger, reminders, settled
@@ -52,6 +53,8 @@ class Policy:
     max_per_run: int
     max_staleness: timedelta
     breaker_factor: Decimal
+    library: Library  # every playbook there is, and was
+    shelf: Shelf  # the playbooks that new chases choose from
     region: str | None = None  # where the company is
     closed: tuple[Blackout, ...] = ()  # days on which the company itself is closed
     payment_days: Mapping[str, PayDay] = field(default_factory=dict)  # as people said: by a payer's id, or its name
@@ -73,6 +76,8 @@ class Gathered:
 
     facts: tuple[ChaseFacts, ...]
     places: Mapping[str, Place]  # by payer id
+    chases: tuple[Chase, ...] = ()  # of the facts, in their order
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)  # customer id -> its groups in the source
 
     def place(self, payer_id: str) -> Place:
         """Where the payer is, as far as that is known."""
@@ -98,7 +103,7 @@ def gather(
     said = people.read(work, connection.id, payer_id)
     on = today or policy.today(now)
     runs = PaymentDays()
-    if any(step.before_payment_run for step in policy.playbook.steps):
+    if any(step.before_payment_run for step in policy.shelf.steps):
         runs = payment_days(work, connection.id, policy.payment_days, today=on, payer_id=payer_id)
     live = [chase] if chase is not None else _to_plan(work, connection, now)
     money = settled.read(work, connection.id, payer_id, today=on, since=on - _LATELY)
@@ -113,7 +118,7 @@ def gather(
         for one in live
     )
     places = {payer_id: Place(payer.country, payer.region) for payer_id, payer in book.payers.items()}
-    return Gathered(facts, places)
+    return Gathered(facts, places, tuple(live))
 
 
 def _to_plan(work: Work, connection: Connection, now: datetime) -> list[Chase]:

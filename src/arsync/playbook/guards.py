@@ -111,8 +111,21 @@ def balance_mismatch(facts: ChaseFacts, today: date) -> Answer | None:
     )
 
 
+def no_playbook(facts: ChaseFacts, today: date) -> Answer | None:
+    """Nobody guesses which steps a chase would have had."""
+    return None if facts.no_playbook is None else hold(Rule.NO_PLAYBOOK, facts.no_playbook)
+
+
 WholeGuard = Callable[[ChaseFacts, date], Answer | None]
-WHOLE: Final[tuple[WholeGuard, ...]] = (stopped, connection, stale, source_reminds, quarantine, balance_mismatch)
+WHOLE: Final[tuple[WholeGuard, ...]] = (
+    stopped,
+    connection,
+    stale,
+    source_reminds,
+    quarantine,
+    balance_mismatch,
+    no_playbook,
+)
 
 
 def of_the_chase(facts: ChaseFacts, today: date) -> Answer | None:
@@ -185,6 +198,19 @@ def not_owed(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
     return hold(Rule.NOT_OWED, f"{item.number} {why}")
 
 
+def do_nothing(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
+    """Whoever follows a playbook that does nothing is never chased, and nobody need act."""
+    return None if facts.nothing is None else hold(Rule.DO_NOTHING, f"{facts.nothing}; nobody need act")
+
+
+def autopay(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
+    """What is collected by itself is not asked for."""
+    if item.invoice_id not in facts.autopay:
+        return None
+    reason = f"{item.customer_name} has the tag autopay: {item.number} is collected by itself; nobody need act"
+    return hold(Rule.AUTOPAY, reason)
+
+
 def no_due_date(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
     """Without a due date nobody can say that it is late."""
     if item.due_on is not None:
@@ -194,11 +220,12 @@ def no_due_date(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
 
 
 ItemGuard = Callable[[ChaseFacts, Item, date], Answer | None]
-SINGLE: Final[tuple[ItemGuard, ...]] = (held, not_owed, no_due_date)
+SINGLE: Final[tuple[ItemGuard, ...]] = (held, not_owed, do_nothing, no_due_date, autopay)
 
 
 def of_the_invoice(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
     """The first guard that stops this invoice; the rest of the payer is still chased."""
-    if not facts.holds and item.due_on is not None and item.state is InvoiceState.OPEN and item.balance.amount > 0:
+    free = not facts.holds and facts.nothing is None and not facts.autopay
+    if free and item.due_on is not None and item.state is InvoiceState.OPEN and item.balance.amount > 0:
         return None  # nearly every invoice on nearly every night: none of the guards has anything to say
     return next((answer for guard in SINGLE if (answer := guard(facts, item, today))), None)

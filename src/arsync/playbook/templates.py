@@ -59,7 +59,9 @@ def check(names: Iterable[str], folder: Path, problems: Problems, lines: dict[st
                     used.append(path)
                 else:
                     problems.add(lines[name], f"template {name!r} has no file {folder.name}/{path.name}")
-    whole = _with_parts(used, folder, problems)
+    # The words that all templates of a language share are given to them while they are rendered.
+    shared = [path for locale in sorted(wanted) if (path := folder / f"_words.{locale}.j2").is_file()]
+    whole = _with_parts([*used, *shared], folder, problems)
     _check_names(used, folder, problems)
     return whole
 

@@ -37,6 +37,13 @@ class Chase:
     state: ChaseState
     version: int
     opened_at: datetime
+    rulebook: str | None = None  # the playbooks that it chooses from; None: it has not been planned yet
+    playbook: str | None = None  # what it chose when it was last planned
+    playbook_version: str | None = None
+
+
+#: In the order of `Chase`.
+_COLUMNS: Final = tuple(t.chases.c[name] for name in Chase.__slots__)
 
 
 def bump(work: Work, connection_id: int, customer_ids: Collection[str], *, whole: Collection[str] = ()) -> None:
@@ -147,8 +154,7 @@ def _chased_before(work: Work, chase_id: int) -> bool:
 def live_chases(work: Work, connection_id: int, chase_id: int | None = None) -> list[Chase]:
     """The chases being worked, by id."""
     h = t.chases.c
-    query = select(h.id, h.connection_id, h.payer_id, h.currency, h.state, h.version, h.opened_at)
-    query = query.where(h.connection_id == connection_id, h.state.in_(_LIVE))
+    query = select(*_COLUMNS).where(h.connection_id == connection_id, h.state.in_(_LIVE))
     if chase_id is not None:
         query = query.where(h.id == chase_id)
     return [_chase(row) for row in work.execute(query.order_by(h.id))]
@@ -157,7 +163,7 @@ def live_chases(work: Work, connection_id: int, chase_id: int | None = None) -> 
 def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
     """The chases that became clear then or later, where the payer has no other that is being worked; by id."""
     h, other = t.chases.c, t.chases.alias("other")
-    query = select(h.id, h.connection_id, h.payer_id, h.currency, h.state, h.version, h.opened_at).where(
+    query = select(*_COLUMNS).where(
         h.connection_id == connection_id,
         h.state == ChaseState.CLEAR.value,
         h.closed_at >= since,
@@ -178,8 +184,7 @@ def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
 def lock(work: Work, chase_id: int) -> Chase:
     """The chase, its row locked until the work ends."""
     h = t.chases.c
-    query = select(h.id, h.connection_id, h.payer_id, h.currency, h.state, h.version, h.opened_at)
-    return _chase(work.execute(query.where(h.id == chase_id).with_for_update()).one())
+    return _chase(work.execute(select(*_COLUMNS).where(h.id == chase_id).with_for_update()).one())
 
 
 def _chase(row: object) -> Chase:

@@ -88,6 +88,7 @@ def _items(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None)
                 invoice_id=row.remote_id,
                 number=row.number,
                 customer_name=row.name or row.customer_id,
+                customer_id=row.customer_id,
                 state=InvoiceState.OPEN,
                 total=Money(row.total, row.currency),
                 balance=Money(row.balance, row.currency),

@@ -17,7 +17,7 @@ from sqlalchemy import and_, delete, exists, insert, literal, or_, select, updat
 
 from arsync.domain.documents import CustomerState, InvoiceState
 from arsync.domain.states import ChaseState, HoldState, MessageState
-from arsync.store import chases, events, messages, own_contacts, owners, tags
+from arsync.store import assignments, chases, events, messages, own_contacts, owners, tags
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -33,7 +33,8 @@ _PENDING: Final = (MessageState.PLANNED, MessageState.APPROVED, MessageState.CLA
 _TOLD: Final = 50
 #: What goes along, as the event counts it.
 _FOLLOWS: Final = (
-    "holds", "promises", "plans", "touches", "comments", "contacts", "tags", "messages", "superseded", "chases",
+    "holds", "promises", "plans", "touches", "comments", "contacts", "tags", "playbooks",
+    "messages", "superseded", "chases",
 )  # fmt: skip
 
 
@@ -180,6 +181,7 @@ class _Step:
         ):  # fmt: skip
             mine = and_(table.c.connection_id == self._connection_id, table.c.payer_id == self._former)
             self._counts[what] += self._work.execute(update(table).where(mine).values(payer_id=self._payer)).rowcount
+        self._counts["playbooks"] += assignments.absorb(self._work, self._connection_id, self._former, self._payer)
         self._counts["tags"] += tags.absorb(self._work, self._connection_id, self._former, self._payer)
         owners.follow(self._work, self._connection_id, self._former, self._payer)
         if self._has_gone():  # the people of a branch that goes on are not those of its head
@@ -195,6 +197,8 @@ class _Step:
     def part(self, invoices: Collection[str]) -> None:
         """Customers with these invoices leave a payer that goes on."""
         self._supersede(invoices)
+        self._counts["playbooks"] += assignments.rebill(self._work, self._connection_id, invoices, self._payer)
+        self._counts["playbooks"] += assignments.share(self._work, self._connection_id, self._former, self._payer)
         self._copy_holds((None,))
         self._part_promises(invoices)
         self._share(self._said(None))
@@ -206,6 +210,7 @@ class _Step:
         h = t.holds.c
         theirs = and_(h.connection_id == self._connection_id, among(self._work, h.invoice_id, invoices))
         self._work.execute(update(t.holds).where(theirs).values(payer_id=self._payer))
+        self._counts["playbooks"] += assignments.rebill(self._work, self._connection_id, invoices, self._payer)
         self._copy_holds(sorted(invoices))
         self._part_promises(invoices)
         self._share(self._said(invoices))

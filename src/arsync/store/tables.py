@@ -524,6 +524,21 @@ customer_tags = Table(  # ours: what a person, or an import, said of a customer
     sqlite_with_rowid=False,
 )
 
+playbook_assignments = Table(  # a person's choice; the newest that has not ended counts
+    "playbook_assignments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("payer_id", String(64), nullable=False),
+    Column("invoice_id", String(64)),  # null: all that the payer owes
+    Column("playbook", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    _partial("ix_playbook_assignments_standing", "connection_id", "payer_id", where="ended_at IS NULL"),
+)
+
 # --- what we decide ------------------------------------------------------------------------------------------------
 
 runs = Table(
@@ -534,6 +549,35 @@ runs = Table(
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),
     Column("summary", Text),  # JSON: counts
+)
+
+playbook_versions = Table(  # never changed: what a chase began with can be read as long as it runs
+    "playbook_versions",
+    metadata,
+    Column("version", String(64), primary_key=True),  # the hash of the content
+    Column("name", String(64), nullable=False),
+    Column("text", Text, nullable=False),  # the YAML as it was written
+    Column("templates", Text, nullable=False),  # JSON: file name -> text
+    Column("first_seen_at", Instant, nullable=False),
+)
+
+rulebooks = Table(  # the playbooks, each in one version, that chases choose from
+    "rulebooks",
+    metadata,
+    Column("id", String(64), primary_key=True),  # the hash of what is in it
+    Column("versions", Text, nullable=False),  # JSON: playbook -> version
+    Column("first_seen_at", Instant, nullable=False),
+)
+
+kept_versions = Table(  # changes that a person refused for running chases
+    "kept_versions",
+    metadata,
+    Column("name", String(64), nullable=False),
+    Column("version", String(64), nullable=False),  # of the file; empty: it is gone
+    Column("author", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("name", "version"),
+    sqlite_with_rowid=False,
 )
 
 chases = Table(
@@ -547,6 +591,9 @@ chases = Table(
     Column("version", Integer, nullable=False),  # bumped by whatever could change the next message
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
+    Column("rulebook", String(64), ForeignKey("rulebooks.id")),  # what it chooses from; null: it has not been planned
+    Column("playbook", String(64)),  # what it chose when it was last planned
+    Column("playbook_version", String(64)),
     Index("ix_chases_payer", "connection_id", "payer_id", "currency"),
     # A paid-up payer who owes again gets a new chase; two at the same time there never are.
     _partial(

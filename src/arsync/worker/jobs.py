@@ -113,7 +113,7 @@ def pull(store: Store, desk: Intake, clock: Clock) -> int:
 
 def read_back(store: Store, desk: Intake, clock: Clock) -> Recovered | None:
     """What the source knows of messages and this database does not, where that is still to be read; else None."""
-    first = min(step.offset for step in desk.policy.playbook.steps)
+    first = min((step.offset for step in desk.policy.shelf.steps), default=0)
     until = desk.policy.today(clock.now()) + timedelta(days=max(_EARLY, -first))
     return recover(store, desk.connection, desk.connector, clock, until)
 

@@ -58,7 +58,7 @@ def among(*words: str) -> frozenset[str]:
         (Match(1, country=among("DE")), {}, {"country": None}),
         (Match(1, language=among("de")), {}, {"language": "fr"}),
         (Match(1, rating=among("C", "D")), {"rating": "D"}, {}),
-        (Match(1, rating=among("unknown")), {}, {"rating": "A"}),
+        (Match(1, rating=among("new")), {}, {"rating": "A"}),
         (Match(1, connection=among("acme")), {}, {"connection": "other"}),
         (Match(1, tag=among("vip"), country=among("DE")), {"tags": among("vip")}, {}),
     ],
@@ -172,7 +172,7 @@ group: [Trade]
 tag: vip
 country: [NO, GB]
 language: [de, nb]
-rating: [C, unknown]
+rating: [C, new]
 connection: [acme]
 invoice: {number: ["PRJ-*"], terms: "Net 90", total: {EUR: {from: 5}}}"""
 
@@ -185,7 +185,7 @@ def test_a_match_section_is_read_as_written(tmp_path: Path) -> None:
         priority=20,
         balance={"EUR": Between(Decimal("1000.50"), Decimal(2000)), "GBP": Between(Decimal(800))},
         age=Days(30, 60), currency=among("EUR", "GBP"), group=among("trade"), tag=among("vip"),
-        country=among("NO", "GB"), language=among("de", "nb"), rating=among("C", "unknown"),
+        country=among("NO", "GB"), language=among("de", "nb"), rating=among("C", "new"),
         connection=among("acme"),
         invoice=OfInvoice(number=("PRJ-*",), terms=("Net 90",), total={"EUR": Between(Decimal(5))}),
     )  # fmt: skip
@@ -233,7 +233,7 @@ invoice: {numbr: x}""",
         "never.yaml:6: match has no key 'tags' (did you mean 'tag'?)",
         "never.yaml:7: match: tag must be tags: lower case, joined by hyphens, not 'VIP'",
         "never.yaml:8: match: country must be countries such as GB, not 'Germany'",
-        "never.yaml:9: match: rating must be ratings, of A, B, C, D, unknown, not 'E'",
+        "never.yaml:9: match: rating must be ratings, of A, B, C, D, new, not 'E' (did you mean 'new'?)",
         "never.yaml:10: match: invoice has no key 'numbr' (did you mean 'number'?)",
     ]
 

@@ -1,0 +1,300 @@
+"""A chase as its playbooks see it: each playbook plans the invoices that follow it, and one message comes of it.
+
+All that is asked of the database is asked once for a connection, however many chases it has.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from arsync.domain.behaviour import worst
+from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict
+from arsync.domain.documents import InvoiceState
+from arsync.domain.matching import UNRATED, Assigned, Billed, Subject
+from arsync.domain.states import ChaseState, Decision
+from arsync.playbook.choose import Choice
+from arsync.playbook.facts import Gathered, Policy
+from arsync.playbook.library import Shelf, Unreadable, Volume
+from arsync.playbook.places import Place
+from arsync.playbook.plan import plan
+from arsync.store import assignments, behaviour, playbooks, tags
+from arsync.store.chases import Chase
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+from arsync.store.playbooks import Pin
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The invoices of a chase that follow one playbook."""
+
+    facts: ChaseFacts
+    policy: Policy  # on that playbook
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A chase in its parts; `pin` is what the chase as a whole runs on."""
+
+    parts: tuple[Part, ...]
+    shelf: Shelf
+    pin: Pin
+
+
+class Parting:
+    """Which playbooks the chases of a connection follow on one day."""
+
+    def __init__(
+        self, work: Work, connection: Connection, policy: Policy, gathered: Gathered, today: date,
+        shelves: Mapping[str, Shelf] | None = None,
+    ) -> None:  # fmt: skip
+        """`shelves` take the place of rulebooks that chases run on: what if they were accepted?"""
+        self._work = work
+        self._connection = connection
+        self._policy = policy
+        self._gathered = gathered
+        self._today = today
+        self._instead = shelves or {}
+        self._rulebooks = playbooks.rulebooks(work)
+        self._tags = tags.of_connection(work, connection.id)
+        self._payers: dict[str, Assigned] = {}
+        self._invoices: dict[str, Assigned] = {}
+        for one in assignments.standing(work, connection.id):
+            said = Assigned(one.playbook, one.reason, one.author, policy.today(one.created_at), one.invoice_id)
+            if one.invoice_id is None:
+                self._payers[one.payer_id] = said
+            else:
+                self._invoices[one.invoice_id] = said
+        self._policies: dict[str, Policy] = {}
+        self._widened: dict[tuple[str, str], Shelf] = {}
+        self._owed: tuple[int, Decimal, date | None] | None = None  # of the chase that was asked about last
+        self._ratings: Mapping[str, str] | None = None
+
+    def part(self, chase: Chase, facts: ChaseFacts) -> Parted:
+        """The chase by its playbooks."""
+        shelf = self._shelf(chase)
+        if self._tags:
+            facts = self._with_autopay(facts)
+        by_invoice = self._asks_each(facts, shelf)
+        whole = self._choice(chase, facts, shelf, None)
+        shelf = self._with(shelf, whole)
+        if not by_invoice:
+            part, version = self._part(facts, shelf, whole)
+            return Parted((part,), shelf, Pin(chase, shelf.id, whole.name, version, whole.why))
+        of: defaultdict[str, list[Item]] = defaultdict(list)
+        choices: dict[str, Choice] = {}
+        for item in facts.items:
+            choice = self._choice(chase, facts, shelf, item)
+            shelf = self._with(shelf, choice)
+            of[choice.name].append(item)
+            before = choices.get(choice.name)
+            if before is None or (choice.until is not None and (before.until is None or choice.until < before.until)):
+                choices[choice.name] = choice
+        parts = tuple(
+            self._part(replace(facts, items=tuple(items)), shelf, choices[name])[0] for name, items in of.items()
+        )
+        version = shelf.versions.get(whole.name, "")
+        return Parted(parts, shelf, Pin(chase, shelf.id, whole.name, version, whole.why))
+
+    # --- the choice -----------------------------------------------------------------------------------------
+
+    def _shelf(self, chase: Chase) -> Shelf:
+        present = self._policy.shelf
+        if chase.rulebook is None:
+            return present
+        if chase.rulebook in self._instead:
+            return self._instead[chase.rulebook]
+        versions = self._rulebooks.get(chase.rulebook)
+        return present if versions is None else self._policy.library.shelf(self._work, versions, present)
+
+    def _with(self, shelf: Shelf, choice: Choice) -> Shelf:
+        """A playbook that was chosen by name, and that the chase's rulebook does not have, is taken as it is now."""
+        if choice.name in shelf.volumes or (choice.name != self._policy.playbook.name and not choice.by_hand):
+            return shelf
+        key = shelf.id, choice.name
+        if key not in self._widened:
+            now = self._policy.shelf.volumes.get(choice.name) or self._policy.library.named(choice.name)
+            self._widened[key] = shelf.with_present(choice.name, now) if isinstance(now, Volume) else shelf
+        return self._widened[key]
+
+    def _asks_each(self, facts: ChaseFacts, shelf: Shelf) -> bool:
+        """Whether the invoices of the chase may follow several playbooks."""
+        if shelf.chooser.by_invoice:
+            return True
+        if self._invoices and any(item.invoice_id in self._invoices for item in facts.items):
+            return True
+        named = self._tags if shelf.chooser.asks else {}
+        groups = self._gathered.groups if shelf.chooser.asks else {}
+        return any(
+            item.customer_id != facts.payer_id and (item.customer_id in named or item.customer_id in groups)
+            for item in facts.items
+        ) if named or groups else False  # fmt: skip
+
+    def _choice(self, chase: Chase, facts: ChaseFacts, shelf: Shelf, item: Item | None) -> Choice:
+        assigned = self._payers.get(facts.payer_id) if self._payers else None
+        if item is not None and item.invoice_id in self._invoices:
+            assigned = self._invoices[item.invoice_id]
+        default = self._policy.playbook.name
+        if assigned is not None:
+            return Choice(assigned.playbook, str(assigned), by_hand=True)
+        if chase.state is ChaseState.CLEAR and chase.playbook is not None and chase.playbook in shelf.volumes:
+            return Choice(chase.playbook, "it was chased by it")
+        if not shelf.chooser.asks:
+            return shelf.chooser.otherwise(default)
+        return shelf.chooser.choose(self._subject(facts, item, shelf), default, self._today)
+
+    def _subject(self, facts: ChaseFacts, item: Item | None, shelf: Shelf) -> Subject:
+        payer_id = facts.payer_id
+        payer, customer = (payer_id, payer_id) if item is None else (payer_id, item.customer_id or payer_id)
+        none: frozenset[str] = frozenset()
+        known, groups = self._tags, self._gathered.groups
+        if self._owed is None or self._owed[0] != facts.chase_id:
+            still = [one for one in facts.items if one.state is InvoiceState.OPEN and one.balance.amount > 0]
+            owed = sum((one.balance.amount for one in still), start=Decimal("0.00"))
+            oldest = min((one.due_on for one in still if one.due_on is not None), default=None)
+            self._owed = facts.chase_id, owed, oldest
+        return Subject(
+            connection=self._connection.name,
+            currency=facts.currency,
+            balance=self._owed[1],
+            oldest_due=self._owed[2],
+            groups=groups.get(payer, none) | groups.get(customer, none),
+            tags=known.get(payer, none) | known.get(customer, none),
+            country=self._gathered.place(payer_id).country or self._policy.country,
+            language=facts.locale,
+            rating=self._rating(payer_id) if shelf.chooser.rated else UNRATED,
+            billed=None if item is None else _billed(item),
+        )
+
+    def _rating(self, payer_id: str) -> str:
+        if self._ratings is None:
+            only = {facts.payer_id for facts in self._gathered.facts}
+            if len(only) == 1:
+                found = behaviour.of_payer(self._work, self._connection.id, payer_id, self._today)
+                self._ratings = {payer_id: worst(found).value} if found else {}
+            else:
+                every = behaviour.ratings(self._work, self._connection.id, self._today)
+                self._ratings = {one: rating.value for one, rating in every.items()}
+        return self._ratings.get(payer_id, UNRATED)
+
+    # --- the part -------------------------------------------------------------------------------------------
+
+    def _part(self, facts: ChaseFacts, shelf: Shelf, choice: Choice) -> tuple[Part, str]:
+        volume = shelf.volumes.get(choice.name)
+        stop = None if choice.by_hand else shelf.broken
+        if isinstance(volume, Unreadable):
+            stop = volume
+        if stop is not None:
+            mend = f"a person must let its chases go on with the present one: arsync playbook accept {stop.name}"
+            stopped = replace(facts, no_playbook=f"{stop}; {mend}")
+            return Part(stopped, self._policy, choice), shelf.versions.get(choice.name, "")
+        if not isinstance(volume, Volume):
+            why = f"there is no playbook {choice.name!r} any more ({choice.why})"
+            mend = "a person must put it back, or choose another: arsync playbook assign"
+            return Part(replace(facts, no_playbook=f"{why}; {mend}"), self._policy, choice), ""
+        policy = self._followed(volume)
+        playbook = volume.playbook
+        if playbook.nothing is not None:
+            said = f"playbook {playbook.name} says never to chase: {playbook.nothing} ({choice.why})"
+            facts = replace(facts, nothing=said)
+        if policy.locales != facts.locales:
+            facts = replace(facts, locales=policy.locales)
+        return Part(facts, policy, choice), playbook.version
+
+    def _followed(self, volume: Volume) -> Policy:
+        """The company's policy on that playbook."""
+        version = volume.playbook.version
+        if version not in self._policies:
+            self._policies[version] = replace(
+                self._policy, playbook=volume.playbook, templates=volume.templates, locales=volume.locales
+            )
+        return self._policies[version]
+
+    def _with_autopay(self, facts: ChaseFacts) -> ChaseFacts:
+        none: frozenset[str] = frozenset()
+        every = tags.AUTOPAY in self._tags.get(facts.payer_id, none)
+        collected = frozenset(
+            item.invoice_id for item in facts.items if every or tags.AUTOPAY in self._tags.get(item.customer_id, none)
+        )
+        return replace(facts, autopay=collected) if collected else facts
+
+
+def _billed(item: Item) -> Billed:
+    return Billed(
+        invoice_id=item.invoice_id, number=item.number, reference=item.reference, purchase_order=item.purchase_order,
+        terms=item.terms, total=item.total.amount, customer_id=item.customer_id,
+    )  # fmt: skip
+
+
+# --- one plan of all parts ----------------------------------------------------------------------------------
+
+
+def plan_parts(facts: ChaseFacts, parts: Sequence[Part], place: Place, today: date) -> tuple[Plan, Part]:
+    """One plan for the chase, and the part whose message it is: of several that would speak today the one with the
+    oldest demand does, and the others wait for the gap."""
+    answers = [(_planned(part, place, today), part) for part in parts]
+    if len(answers) == 1:
+        return answers[0]
+    speaking = [(answer.intent, answer, part) for answer, part in answers if answer.intent is not None]
+    if not speaking:
+        answer, part = answers[0]
+        return _merged(facts, answers, answer, None), part
+    intent, first, part = min(speaking, key=lambda one: _urgency(one[0], one[2]))
+    waiting = [
+        (answer if answer is first else _gives_way(answer, own, intent, part, place, today), own)
+        for answer, own in answers
+    ]
+    return _merged(facts, waiting, first, intent), part
+
+
+def _planned(part: Part, place: Place, today: date) -> Plan:
+    calendar = part.policy.calendar(place)
+    answer = plan(part.facts, part.policy.playbook, calendar, today)
+    until = part.choice.until
+    if until is None:
+        return answer
+    return replace(answer, verdicts=tuple(_looked_at(verdict, until) for verdict in answer.verdicts))
+
+
+def _looked_at(verdict: Verdict, until: date) -> Verdict:
+    """A playbook by age is another on that day: nobody waits longer than till then to look again."""
+    if verdict.rule is Rule.DO_NOTHING:
+        return replace(verdict, next_on=until)
+    if verdict.decision is Decision.HOLD or verdict.next_on is None or verdict.next_on <= until:
+        return verdict
+    return replace(verdict, next_on=until)
+
+
+def _urgency(intent: Intent, part: Part) -> tuple[date, Decimal, str]:
+    oldest = min((item.due_on for item in intent.demanded if item.due_on is not None), default=date.max)
+    stake = sum((item.balance.amount for item in intent.demanded), start=Decimal(0))
+    return oldest, -stake, part.policy.playbook.name
+
+
+def _gives_way(answer: Plan, own: Part, intent: Intent, first: Part, place: Place, today: date) -> Plan:
+    if answer.intent is None:
+        return answer
+    gap = max(own.policy.playbook.gap, first.policy.playbook.gap)
+    day = own.policy.calendar(place).next_open(today + timedelta(days=gap))
+    reason = (
+        f"{intent.step.id} of playbook {first.policy.playbook.name} goes to the same payer first; "
+        f"at least {gap} days lie between two messages"
+    )
+    verdicts = tuple(
+        replace(verdict, decision=Decision.WAIT, rule=Rule.GAP, reason=reason, next_on=day)
+        if verdict.decision is Decision.ACT or verdict.rule is Rule.LISTED
+        else verdict
+        for verdict in answer.verdicts
+    )
+    return replace(answer, verdicts=verdicts, intent=None)
+
+
+def _merged(facts: ChaseFacts, answers: Sequence[tuple[Plan, Part]], first: Plan, intent: Intent | None) -> Plan:
+    said = {verdict.invoice_id: verdict for answer, _part in answers for verdict in answer.verdicts}
+    verdicts = tuple(said[item.invoice_id] for item in facts.items if item.invoice_id in said)
+    return replace(first, facts=facts, verdicts=verdicts, intent=intent)

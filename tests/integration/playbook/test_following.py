@@ -1,0 +1,207 @@
+"""Which playbook a chase follows, over the store: conditions, tags, a person's choice, invoices of their own."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from tests.integration.playbook.shop import Shop
+from tests.integration.store.books import NOW, customer
+
+from arsync.domain.chase import Rule
+from arsync.domain.documents import CustomerState
+from arsync.domain.states import Decision, MessageState
+from arsync.store import assignments, events, messages, tags
+
+NOTHING = 'do_nothing: "they settle among themselves"\n'
+
+
+def tag(shop: Shop, customer_id: str, *names: str) -> None:
+    with shop.books.store.working() as work:
+        tags.add(work, shop.books.id, customer_id, names, author="ann", now=NOW)
+        work.commit()
+
+
+def assign(shop: Shop, payer_id: str, playbook: str, invoice_id: str | None = None) -> None:
+    with shop.books.store.working() as work:
+        assignments.assign(
+            work, shop.books.id, payer_id=payer_id, invoice_id=invoice_id, playbook=playbook, reason="they asked",
+            author="kim", now=NOW,
+        )  # fmt: skip
+        work.commit()
+
+
+def acts(shop: Shop) -> list[tuple[str, str]]:
+    """(payer, step) of what would go out today."""
+    return sorted((one.facts.payer_id, one.intent.step.id) for one in shop.look() if one.intent is not None)
+
+
+def told(shop: Shop, kind: str = "playbook_chosen") -> list[str]:
+    with shop.books.store.reading() as work:
+        every = events.of_kind(work, shop.books.id, kind)
+    return [f"{event.data['playbook']}: {event.data['why']}" for event in every]
+
+
+def test_each_chase_follows_the_first_playbook_that_fits(shop: Shop) -> None:
+    """
+    09-01, all due 08-25      large: from 5,000 EUR      gentle: tag vip, before it      standard: whoever is left
+    """
+    shop.write("large", '{priority: 20, balance: {EUR: {from: "5000"}}}', None)
+    shop.write("friends", "{priority: 10, tag: [vip]}")
+    shop.owes("C1", "I1")
+    shop.owes("C2", "I2", "7000.00")
+    shop.owes("C3", "I3", "7000.00")
+    tag(shop, "C3", "vip")
+    shop.night()
+    assert {payer: shop.chase(payer).playbook for payer in ("C1", "C2", "C3")} == {
+        "C1": "standard", "C2": "large", "C3": "friends",
+    }  # fmt: skip
+    assert told(shop) == [
+        "standard: the settings' playbook, for no other playbook's conditions fit",
+        "large: priority 20: EUR open from 5,000",
+        "friends: priority 10: tag vip",
+    ]
+    shop.night()
+    assert len(told(shop)) == 3, "nothing changed, nothing said"
+
+
+def test_a_chase_moves_to_another_playbook_with_its_facts_and_the_log_says_so(shop: Shop) -> None:
+    shop.write("friends", "{priority: 10, tag: [vip]}", None)
+    shop.owes("C1", "I1")
+    shop.night()
+    tag(shop, "C1", "VIP")
+    shop.night()
+    assert shop.chase().playbook == "friends"
+    assert told(shop)[1:] == ["friends: priority 10: tag vip"]
+
+
+def test_do_nothing_never_chases_and_gives_its_reason(shop: Shop) -> None:
+    shop.write("never", "{priority: 1, tag: [family]}", NOTHING)
+    shop.owes("C1", "I1")
+    shop.owes("C2", "I2")
+    tag(shop, "C1", "family")
+    shop.night()
+    said = shop.said("I1")
+    assert (said.rule, said.decision, said.next_on) == (Rule.DO_NOTHING, Decision.HOLD, None)
+    assert said.reason == (
+        "playbook never says never to chase: they settle among themselves (priority 1: tag family); nobody need act"
+    )
+    assert acts(shop) == [("C2", "day-3")]
+
+
+def test_who_comes_to_be_left_alone_has_what_was_planned_withdrawn(shop: Shop) -> None:
+    shop.write("never", "{priority: 1, tag: [family]}", NOTHING)
+    shop.owes("C1", "I1")
+    assert shop.night().planned == 1
+    tag(shop, "C1", "family")
+    assert shop.night().superseded == 1
+
+
+def test_a_playbook_by_age_is_looked_at_again_on_its_day(shop: Shop) -> None:
+    """
+    08-25 due      slow from 20 days: does nothing      09-13 standard waits     09-14 slow
+    """
+    shop.write("slow", "{priority: 1, age: {from: 20}}", 'do_nothing: "an agency has them"\n')
+    shop.owes("C1", "I1", due_on=date(2026, 8, 25))
+    with shop.books.store.working() as work:
+        tags.add(work, shop.books.id, "C1", ["x"], author="ann", now=NOW)
+        work.commit()
+    assert shop.said("I1").next_on == date(2026, 9, 8), "the day of its next step comes first"
+    assert shop.said("I1", shop.look(date(2026, 9, 13))).rule is Rule.SEND
+    assert shop.said("I1", shop.look(date(2026, 9, 14))).rule is Rule.DO_NOTHING
+
+
+def test_autopay_is_not_asked_for_on_the_branch_that_has_it(shop: Shop) -> None:
+    shop.owes("C1", "I1")
+    shop.owes("B1", "I2", parent_id="C1")
+    tag(shop, "B1", "autopay")
+    (answer,) = shop.look()
+    assert answer.intent is not None
+    assert [item.invoice_id for item in answer.intent.demanded] == ["I1"]
+    assert (shop.said("I2").rule, shop.said("I2").decision) == (Rule.AUTOPAY, Decision.HOLD)
+    tag(shop, "C1", "autopay")
+    assert acts(shop) == [], "on who pays it counts for all"
+
+
+def test_invoices_may_follow_a_playbook_of_their_own_and_one_message_goes(shop: Shop) -> None:
+    """
+    09-01   I1 due 08-25, standard: day-3      P1 due 08-20, project: day-10   => P1's goes, I1 waits for the gap
+    """
+    shop.write("project", '{priority: 5, invoice: {number: ["PRJ-*"]}}', None)
+    (shop.folder / "project.yaml").write_text(
+        (shop.folder / "project.yaml").read_text().replace("day-3", "day-10").replace("offset: 3,", "offset: 10,")
+    )
+    shop.owes("C1", "I1", due_on=date(2026, 8, 25))
+    shop.owes("C1", "P1", number="PRJ-1", due_on=date(2026, 8, 20))
+    (answer,) = shop.look()
+    assert answer.intent is not None
+    assert (answer.intent.step.id, [item.invoice_id for item in answer.intent.demanded]) == ("day-10", ["P1"])
+    assert shop.said("P1").rule is Rule.SEND
+    waits = shop.said("I1")
+    assert (waits.rule, waits.decision, waits.next_on) == (Rule.GAP, Decision.WAIT, date(2026, 9, 6))
+    assert waits.reason.startswith("day-10 of playbook project goes to the same payer first")
+    assert {one.invoice_id for one in answer.verdicts} == {"I1", "P1"}, "each has one verdict"
+    shop.night()
+    with shop.books.store.reading() as work:
+        (message,) = messages.in_states(work, (MessageState.APPROVED,))
+    assert message.step_id == "day-10"
+    assert shop.night().kept == 1, "the same tomorrow"
+
+
+def test_a_person_chooses_for_a_customer_and_for_an_invoice(shop: Shop) -> None:
+    shop.write("never", "", NOTHING)
+    shop.write("friends", "", None)
+    shop.owes("C1", "I1")
+    shop.owes("C1", "I2")
+    assign(shop, "C1", "friends")
+    assign(shop, "C1", "never", "I2")
+    shop.night()
+    assert shop.chase().playbook == "friends"
+    assert told(shop) == ["friends: kim chose it for this customer on 2026-09-01: they asked"]
+    assert shop.said("I1").rule is Rule.SEND
+    assert "kim chose it for this invoice on 2026-09-01: they asked" in shop.said("I2").reason
+    assign(shop, "C1", "standard")
+    with shop.books.store.working() as work:
+        assert assignments.clear(
+            work, shop.books.id, payer_id="C1", invoice_id="I2", author="kim", now=NOW + timedelta(hours=1)
+        )
+        work.commit()
+    shop.night()
+    assert shop.chase().playbook == "standard"
+    assert shop.said("I2").rule is Rule.SEND
+
+
+def test_a_choice_of_a_playbook_that_is_gone_holds_for_a_person(shop: Shop) -> None:
+    shop.write("friends", "", None)
+    shop.owes("C1", "I1")
+    assign(shop, "C1", "friends")
+    (shop.folder / "friends.yaml").unlink()
+    said = shop.said("I1")
+    assert (said.rule, said.decision) == (Rule.NO_PLAYBOOK, Decision.HOLD)
+    assert said.reason.startswith("there is no playbook 'friends' any more (kim chose it for this customer")
+
+
+def test_a_choice_follows_a_merge_and_the_survivors_own_wins(shop: Shop) -> None:
+    shop.write("friends", "", None)
+    shop.write("never", "", NOTHING)
+    shop.owes("A", "I1")
+    shop.owes("B", "I2")
+    assign(shop, "A", "friends")
+    shop.books.keep(customer("A", state=CustomerState.MERGED, merged_into="B", minutes=1))
+    shop.night()
+    assert shop.chase("B").playbook == "friends"
+    shop.owes("D", "I3")
+    assign(shop, "D", "never")
+    shop.books.keep(customer("D", state=CustomerState.MERGED, merged_into="B", minutes=2))
+    shop.night()
+    assert shop.chase("B").playbook == "friends", "who goes on was chosen for by name"
+
+
+def test_a_choice_stays_with_a_customer_that_leaves_its_payer(shop: Shop) -> None:
+    shop.write("friends", "", None)
+    shop.owes("P", "I1")
+    shop.owes("B", "I2", parent_id="P")
+    assign(shop, "P", "friends")
+    shop.books.keep(customer("B", parent_id=None, minutes=5))
+    shop.books.follow()
+    shop.night()
+    assert (shop.chase("P").playbook, shop.chase("B").playbook) == ("friends", "friends")
