@@ -267,7 +267,8 @@ def _qbo_customers(found: list[QboCustomer], page: dict[str, Rows]) -> None:
         customers.append((
             _CONNECTION, each.id, each.display_name, "active" if each.active else "archived", parent, None,
             parent or each.id, each.currency_ref.value, country, None,
-            _units(each.balance) if each.currency_ref.value == _HOME else None,  # in the company's own currency only
+            # In another currency than the company's own, nothing but nothing is known for sure.
+            _units(each.balance) if each.currency_ref.value == _HOME or each.balance <= 0 else None,
             _instant(each.meta_data.last_updated_time), each.sync_token,
             each.bill_addr.country_sub_division_code if each.bill_addr else None, None,
         ))  # fmt: skip

@@ -7,23 +7,25 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 
 Call = Callable[[], T]
 
+_FEW: Final = 2
+
 
 class Flights:
     """At most so many reads on their way at a time, whatever the number of walks that share them.
 
-    The result that a walk needs next is always read; over all walks one less than there are places may run ahead. What
-    is read ahead and not yet stored is read again after a crash. No walk waits for another to be taken further, so that
-    several may be begun, and left, in one thread.
+    The result that a walk needs next is always read; as many more may run ahead over all walks, but one fewer where
+    only one or two may be on their way: what is read ahead and not yet stored is read again after a crash. No walk
+    waits for another to be taken further, so that several may be begun, and left, in one thread.
     """
 
     def __init__(self, most: int) -> None:
-        self._ahead = threading.Semaphore(most - 1)
+        self._ahead = threading.Semaphore(most if most > _FEW else most - 1)
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="flight")
 
     def in_order(self, calls: Iterable[Call[T]]) -> Generator[T, None, None]:
