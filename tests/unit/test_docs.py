@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from arsync.cli.app import program
 from arsync.domain import chase, people, states
-from arsync.playbook import limits_section, match_section, step_section, windows
+from arsync.playbook import limits_section, match_section, scenarios, step_section, windows
 from arsync.playbook import load as playbook
 from arsync.sandbox.faults import FaultKind
 from arsync.sandbox.server import build_world
@@ -231,12 +231,21 @@ PLAYBOOK_KEYS = {
     "A step": step_section.STEP_KEYS,
     "repeat": step_section.REPEAT_KEYS,
     "end": limits_section.END_KEYS,
+    "Scenarios: the file": scenarios.FILE_KEYS,
+    "Scenarios: company": scenarios.COMPANY_KEYS,
+    "Scenarios: a scenario": scenarios.SCENARIO_KEYS,
+    "Scenarios: customer": scenarios.CUSTOMER_KEYS,
+    "Scenarios: invoice": scenarios.INVOICE_KEYS,
+    "Scenarios: happens": tuple(scenarios.What),
+    "Scenarios: expect": scenarios.EXPECT_KEYS,
+    "Scenarios: why_not": scenarios.WHY_KEYS,
 }
 
 
 @pytest.mark.parametrize("part", PLAYBOOK_KEYS)
 def test_every_key_of_a_playbook_is_documented_and_no_other(part: str) -> None:
-    rows = re.findall(r"(?m)^\| `([a-z_]+)`", sections(read(DOCS / "playbook.md"), 3)[part])
+    cells = re.findall(r"(?m)^\| (`[a-z_]+`(?:, `[a-z_]+`)*) ", sections(read(DOCS / "playbook.md"), 3)[part])
+    rows = [key for cell in cells for key in re.findall(r"[a-z_]+", cell)]
     assert sorted(rows) == sorted(PLAYBOOK_KEYS[part])
 
 

@@ -28,6 +28,7 @@ from arsync.cli import (
     preview,
     promising,
     pull,
+    scenarios,
     setup,
     source,
     tags,
@@ -73,7 +74,7 @@ def options(
 
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, outgoing, holding, promising, contacting,
-    importing, today, explain, source, playbooks, preview, tags,
+    importing, today, explain, source, playbooks, preview, scenarios, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from datetime import time
+from datetime import date, time
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final, TypeVar
 
 import yaml
 
+from arsync.domain.money import amount
 from arsync.playbook.problems import Problems, nearest
 
 T = TypeVar("T")
@@ -19,11 +21,18 @@ MOST_CHARACTERS: Final = 200_000
 MOST_DEPTH: Final = 12
 _TAG: Final = "tag:yaml.org,2002:"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,6}")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 _TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
-def compose(text: str, problems: Problems) -> yaml.MappingNode | None:
-    """The root mapping of one YAML document, or None with the problem noted. Aliases are refused."""
+def compose(
+    text: str, problems: Problems, what: str = "a playbook is a mapping of keys: name, gap, window, steps, ..."
+) -> yaml.MappingNode | None:
+    """The root mapping of one YAML document, or None with the problem noted. Aliases are refused.
+
+    `what` is said where the document is something else.
+    """
     if len(text) > MOST_CHARACTERS:
         problems.add(1, f"the file is larger than {MOST_CHARACTERS:,} characters: not a playbook")
         return None
@@ -40,7 +49,7 @@ def compose(text: str, problems: Problems) -> yaml.MappingNode | None:
         problems.add(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}")
         return None
     if not isinstance(root, yaml.MappingNode):
-        problems.add(line(root) if root else 1, "a playbook is a mapping of keys: name, gap, window, steps, ...")
+        problems.add(line(root) if root else 1, what)
         return None
     return root
 
@@ -151,6 +160,61 @@ class Section:
             self._misfit(key, found, f"a whole number from {least} to {most}")
             return None
         return int(found.value)
+
+    def words(self, key: str, longest: int = 100) -> str | None:
+        """What was written there, taken as text whatever YAML takes it for: an invoice number may be `1042`."""
+        found = self._scalar(key)
+        if found is None:
+            return None
+        if not found.value.strip() or len(found.value) > longest:
+            self._misfit(key, found, f"a text of at most {longest} characters")
+            return None
+        return str(found.value).strip()
+
+    def several(self, key: str, longest: int = 100) -> tuple[str, ...] | None:
+        """One text, or a list of them; None where nothing was written."""
+        node = self._values.get(key)
+        if node is None or isinstance(node, yaml.ScalarNode):
+            one = self.words(key, longest)
+            return None if one is None else (one,)
+        found = []
+        for entry in self.listing(key) or ():
+            if isinstance(entry, yaml.ScalarNode) and 0 < len(entry.value.strip()) <= longest:
+                found.append(str(entry.value).strip())
+            else:
+                self._misfit(key, entry, f"texts of at most {longest} characters")
+        return tuple(found)
+
+    def day(self, key: str) -> date | None:
+        """A day as `2026-06-30`."""
+        found = self._scalar(key)
+        if found is None:
+            return None
+        try:
+            if not _DATE.fullmatch(found.value):
+                raise ValueError
+            return date.fromisoformat(found.value)
+        except ValueError:
+            self._misfit(key, found, "a day such as 2026-06-30")
+            return None
+
+    def amount(self, key: str) -> Decimal | None:
+        """An amount above zero, exactly as written."""
+        found = self._scalar(key)
+        if found is None:
+            return None
+        try:
+            exact = amount(found.value) if _AMOUNT.fullmatch(found.value) else None
+        except ValueError:
+            exact = None
+        if not exact:
+            self._misfit(key, found, "an amount above zero such as 1200.00")
+            return None
+        return exact
+
+    def truth(self, key: str) -> bool | None:
+        """`true` or `false`."""
+        return self.choice(key, {"true": True, "false": False})
 
     def choice(self, key: str, names: Mapping[str, T]) -> T | None:
         """One of the known names."""
