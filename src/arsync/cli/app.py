@@ -30,6 +30,7 @@ from arsync.cli import (
     pull,
     scenarios,
     setup,
+    simulate,
     source,
     tags,
     today,
@@ -74,7 +75,7 @@ def options(
 
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, outgoing, holding, promising, contacting,
-    importing, today, explain, source, playbooks, preview, scenarios, tags,
+    importing, today, explain, source, playbooks, preview, scenarios, simulate, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

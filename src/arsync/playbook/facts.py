@@ -187,7 +187,7 @@ def _chase(
         currency=chase.currency,
         recipients=recipients(payer.contacts if payer else (), items),
         locales=policy.locales,
-        locale=_language(payer.language if payer else None, policy),
+        locale=language(payer.language if payer else None, policy),
         items=items,
         unapplied=Money(book.unapplied.get(name, Decimal("0.00")), chase.currency),
         quarantined=tuple(quarantined),
@@ -209,7 +209,7 @@ def _mismatch(account: Account | None, payer_name: str) -> str | None:
     )
 
 
-def _language(language: str | None, policy: Policy) -> str:
+def language(language: str | None, policy: Policy) -> str:
     """The payer's language where it is on file, else the company's; without its region, as templates are written."""
     return (language or policy.seller.locale).replace("_", "-").partition("-")[0].lower()
 

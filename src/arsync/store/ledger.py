@@ -63,6 +63,13 @@ def read(work: Work, connection_id: int, payer_id: str | None = None, *, without
     return ledger
 
 
+def payers(work: Work, connection_id: int) -> dict[str, Payer]:
+    """Every customer who is traded with or was, and may pay for others, by id."""
+    ledger = Ledger()
+    _payers(work, ledger, connection_id, None)
+    return ledger.payers
+
+
 def _billed(table: Any) -> ColumnElement[bool]:
     return and_(t.customers.c.connection_id == table.c.connection_id, t.customers.c.remote_id == table.c.customer_id)
 

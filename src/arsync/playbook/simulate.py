@@ -1,0 +1,437 @@
+"""What a playbook would have done: the cached past replayed day by day with the planner of every night.
+
+Each day sees what was so on that day, as far as the cache remembers (`store.past` says what it does not): later
+payments are not there yet, and holds stand on the days on which they stood. Messages that would have gone out are
+history from the next day on. Beyond the past it is taken that
+
+- arsync was connected on the first day: nobody had been written to, and what was overdue then is backlog;
+- customers pay as they did, whatever they are sent: nobody knows what another message would have moved;
+- the data came through every night, the source reminded nobody by itself, and every message was delivered;
+- a person approved, called or let go on the same day whatever waited for one;
+- no call's outcome and no broken promise is known: they answer messages that would not have been sent.
+
+A chase is planned on the days on which something of it changes, and on the day that its verdicts name; in between the
+same facts give the same verdicts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from arsync.domain.behaviour import LOOKED_BACK
+from arsync.domain.calendar import Calendar
+from arsync.domain.chase import Budget, ChaseFacts, ConnectionFacts, Hold, Intent, Item, PastMessage, Plan, Rule
+from arsync.domain.documents import Contact, InvoiceState
+from arsync.domain.money import Money
+from arsync.domain.payday import PayDay, habit
+from arsync.domain.policy import Act, Playbook, StepMode, Tone
+from arsync.domain.states import Decision, Health, MessageState
+from arsync.playbook.admit import admit
+from arsync.playbook.facts import Policy, language, recipients
+from arsync.playbook.ladder import THANKS_WITHIN
+from arsync.playbook.people import without_disputed
+from arsync.playbook.places import Place
+from arsync.playbook.plan import plan
+from arsync.playbook.simulated import ANYWAY, Simulation, Touch, Touched
+from arsync.store.ledger import Payer
+from arsync.store.past import Past, PastInvoice
+
+_ONE_DAY: Final = timedelta(days=1)
+_NOTHING: Final = Decimal("0.00")
+#: How long a part payment counts as news, and a message as the one it answers; as the nightly run has it.
+_PART_IS_NEWS: Final = timedelta(days=30)
+_ASKED_LATELY: Final = timedelta(days=180)
+_THANKED_WITHIN: Final = timedelta(days=THANKS_WITHIN)
+#: Answers that name no day, and yet may be others as invoices grow older: what a step demands grows with their age.
+_AGEING: Final = frozenset(
+    {Rule.BELOW_MINIMUM, Rule.COVERED, Rule.NO_RECIPIENT, Rule.NO_TEMPLATE, Rule.NO_PAY_DETAILS, Rule.UNPLANNABLE}
+)
+#: Stops that nobody need look into.
+_ORDINARY: Final = frozenset({Rule.NOT_OWED, Rule.HOLD, Rule.BELOW_MINIMUM, Rule.COVERED})
+#: What is usual: the mean of so many days that sent something, once there are at least so many.
+_USUAL_OF: Final = 10
+_USUAL_FROM: Final = 5
+
+
+def simulate(
+    past: Past, policy: Policy, *, connection_id: int = 0, name: str = "", every_day: bool = False
+) -> Simulation:
+    """Replays the past with the policy's playbook. With `every_day` every chase is planned on every day: the same
+    answer, later."""
+    return _Replay(past, policy, connection_id, name, every_day).run()
+
+
+@dataclass(slots=True, eq=False)
+class _Account:
+    """One payer in one currency, as it stood on the day that it was last turned to."""
+
+    payer_id: str
+    currency: str
+    payer: Payer | None
+    contacts: tuple[Contact, ...]  # usable ones of its own; else the invoices' addresses are
+    calendar: Calendar
+    invoices: dict[str, PastInvoice] = field(default_factory=dict)
+    #: what is still to come, the latest first: a day with an invoice and what is then open on it, or with loose money
+    ahead: list[tuple[date, PastInvoice | None, Decimal]] = field(default_factory=list)
+    on_invoice: dict[str, list[Hold]] = field(default_factory=dict)
+    on_payer: list[Hold] = field(default_factory=list)
+    open: dict[str, Item] = field(default_factory=dict)
+    paid: dict[str, Item] = field(default_factory=dict)  # of what was demanded: lately, and not yet forgotten
+    unapplied: Decimal = _NOTHING
+    history: tuple[PastMessage, ...] = ()
+    asked_on: dict[str, date] = field(default_factory=dict)  # by invoice: when it was last demanded
+    is_live: bool = False
+    opened_on: date = date.min
+    chase_id: int = 0
+
+    @property
+    def payer_name(self) -> str:
+        return self.payer.name if self.payer else self.payer_id
+
+    def turn_to(self, day: date) -> None:
+        """Lets happen what happened up to that day."""
+        while self.ahead and self.ahead[-1][0] <= day:
+            _, invoice, amount = self.ahead.pop()
+            if invoice is None:
+                self.unapplied += amount
+                continue
+            name = invoice.item.invoice_id
+            left = Money(amount, self.currency)
+            if amount > 0:
+                self.open[name] = replace(invoice.item, state=InvoiceState.OPEN, balance=left)
+                continue
+            self.open.pop(name, None)
+            if name in self.asked_on and invoice.paid_on is not None:
+                paid = replace(invoice.item, state=InvoiceState.PAID, balance=left, paid_on=invoice.paid_on)
+                self.paid[name] = paid
+        if self.paid:
+            self.paid = {
+                name: item
+                for name, item in self.paid.items()
+                if item.paid_on is not None
+                and day <= item.paid_on + _THANKED_WITHIN
+                and self.asked_on[name] >= day - _ASKED_LATELY
+            }
+
+    def opens(self, day: date) -> bool:
+        """Whether a chase begins that day. One that goes on as a payment was taken back is the old one."""
+        was_live, self.is_live = self.is_live, bool(self.open)
+        if was_live or not self.is_live:
+            return False
+        if self.opened_on != date.min and any(name in self.asked_on for name in self.open):
+            return False
+        self.opened_on = day
+        return True
+
+    def items(self, day: date, *, parts_matter: bool) -> tuple[Item, ...]:
+        """Every open invoice as it stood, then what was paid lately."""
+        items: Iterable[Item] = self.open.values()
+        if parts_matter:
+            items = [self._with_part(item, day) for item in items]
+        if self.on_invoice:
+            items = [without_disputed(item, self.on_invoice.get(item.invoice_id, ()), day) for item in items]
+        return (*items, *self.paid.values())
+
+    def _with_part(self, item: Item, day: date) -> Item:
+        asked_on = self.asked_on.get(item.invoice_id)
+        if asked_on is None or asked_on < day - _ASKED_LATELY or item.balance.amount >= item.total.amount:
+            return item
+        came = [on for on in self.invoices[item.invoice_id].money_on if on <= day]
+        return replace(item, paid_on=came[-1]) if came and came[-1] >= day - _PART_IS_NEWS else item
+
+    def holds(self, day: date) -> tuple[Hold, ...]:
+        """Those that have not ended before that day."""
+        if not self.on_payer and not self.on_invoice:
+            return ()
+        own = [hold for name in self.open for hold in self.on_invoice.get(name, ())]
+        return tuple([hold for hold in (*self.on_payer, *own) if hold.until is None or hold.until >= day])
+
+    def forgets_on(self, day: date) -> date | None:
+        """The day on which a part payment is no news any more."""
+        days = [
+            on + _PART_IS_NEWS + _ONE_DAY
+            for name in self.open
+            if name in self.asked_on
+            for on in self.invoices[name].money_on
+            if on <= day
+        ]
+        return min((on for on in days if on > day), default=None)
+
+
+class _Replay:
+    """One playbook's years, day by day."""
+
+    def __init__(self, past: Past, policy: Policy, connection_id: int, name: str, every_day: bool) -> None:
+        self._past, self._policy, self._playbook = past, policy, policy.playbook
+        self._every_day = every_day
+        self._runs = any(step.before_payment_run for step in self._playbook.steps)
+        self._connection = ConnectionFacts(
+            connection_id=connection_id,
+            name=name,
+            stopped=None,
+            health=Health.OK,
+            health_reason="",
+            stale=False,
+            source_reminds=False,
+            mode=policy.mode,
+            replies_read=policy.replies_read,
+            banked_through=None,
+            pay_currencies=frozenset(policy.seller.bank_details),
+        )
+        self._accounts: list[_Account] = []
+        self._agenda: defaultdict[date, set[int]] = defaultdict(set)
+        self._heard: defaultdict[str, list[tuple[str, date]]] = defaultdict(list)  # by payer: currency and day
+        self._siblings: defaultdict[str, list[int]] = defaultdict(list)
+        self._chases = 0
+        self._touches: list[Touch] = []
+        self._held: defaultdict[str, set[int]] = defaultdict(set)
+        self._volumes: list[int] = []
+        self._unusual: list[date] = []
+        self._planned = 0
+        self._lay_out()
+
+    def run(self) -> Simulation:
+        """All the days."""
+        day = self._past.first
+        while day <= self._past.last and self._playbook.nothing is None:
+            looked_at = self._agenda.pop(day, set())
+            everybody = range(len(self._accounts)) if self._every_day else sorted(looked_at)
+            self._pass(day, everybody)
+            day += _ONE_DAY
+        return Simulation(
+            playbook=self._playbook.name,
+            version=self._playbook.version,
+            first=self._past.first,
+            last=self._past.last,
+            steps=tuple(step.id for step in self._playbook.steps),
+            touches=tuple(self._touches),
+            held={rule: len(chases) for rule, chases in sorted(self._held.items())},
+            unusual=tuple(self._unusual),
+            planned=self._planned,
+        )
+
+    # --- what is to happen ------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        past = self._past
+        by_name: dict[tuple[str, str], list[PastInvoice]] = defaultdict(list)
+        for invoice in past.invoices:
+            by_name[invoice.payer_id, invoice.item.balance.currency].append(invoice)
+        ahead: dict[tuple[str, str], list[tuple[date, PastInvoice | None, Decimal]]] = defaultdict(list)
+        for name, invoices in by_name.items():
+            for invoice in invoices:
+                ahead[name] += [(on, invoice, left) for on, left in _from(invoice, past.first)]
+        for one in past.loose:
+            if (one.payer_id, one.currency) in by_name:
+                ahead[one.payer_id, one.currency].append((max(one.on, past.first), None, one.amount))
+        placed = _Placed(past.holds)
+        for payer_id, currency in sorted(by_name):
+            payer = past.payers.get(payer_id)
+            place = Place(payer.country, payer.region) if payer else Place()
+            usable = recipients(payer.contacts if payer else (), ())
+            account = _Account(
+                payer_id=payer_id,
+                currency=currency,
+                payer=payer,
+                contacts=usable if any(one.email for one in usable) else (),
+                calendar=self._policy.calendar(place),
+                invoices={one.item.invoice_id: one for one in by_name[payer_id, currency]},
+                ahead=sorted(ahead[payer_id, currency], key=lambda event: event[0], reverse=True),
+                on_payer=placed.of_payer(payer_id),
+            )
+            account.on_invoice = placed.of_invoices(account.invoices)
+            place_of = len(self._accounts)
+            self._accounts.append(account)
+            self._siblings[payer_id].append(place_of)
+            days = {on for on, _, _ in account.ahead}
+            for hold in (*account.on_payer, *(one for those in account.on_invoice.values() for one in those)):
+                days |= {hold.begins, *([hold.until + _ONE_DAY] if hold.until else [])}
+            if self._runs:
+                days |= {
+                    turn
+                    for known_on, on in past.received.get((payer_id, currency), ())
+                    for turn in (known_on, on + LOOKED_BACK + _ONE_DAY)
+                }
+            for on in days:
+                self._look(place_of, max(on, past.first))
+
+    def _look(self, place: int, on: date | None) -> None:
+        if on is not None and on <= self._past.last and not self._every_day:
+            self._agenda[on].add(place)
+
+    # --- one day ----------------------------------------------------------------------------------------------------
+
+    def _pass(self, day: date, places: Sequence[int]) -> None:
+        acting: list[tuple[int, Plan]] = []
+        for place in places:
+            account = self._accounts[place]
+            account.turn_to(day)
+            if account.opens(day):
+                self._chases += 1
+                account.chase_id = self._chases
+            if not account.open and not account.paid:
+                continue
+            answer = self._plan(account, day)
+            self._planned += 1
+            for verdict in answer.verdicts:
+                if verdict.decision is Decision.HOLD and verdict.rule not in _ORDINARY:
+                    self._held[verdict.rule.value].add(place)
+            if answer.intent is None:
+                self._look(place, self._again(account, answer, day))
+            else:
+                acting.append((place, answer))
+        if acting:
+            self._let_out(day, acting)
+
+    def _plan(self, account: _Account, day: date) -> Plan:
+        facts = self._facts(account, day)
+        try:
+            return plan(facts, self._playbook, account.calendar, day)
+        except (ArithmeticError, ValueError, LookupError):
+            # As in every night: it is held for a person, and never stops the others.
+            self._held[Rule.UNPLANNABLE.value].add(self._accounts.index(account))
+            return Plan(facts, ())
+
+    def _facts(self, account: _Account, day: date) -> ChaseFacts:
+        items = account.items(day, parts_matter=self._playbook.shape.conditional)
+        payer = account.payer
+        heard = self._heard.get(account.payer_id, ())
+        return ChaseFacts(
+            connection=self._connection,
+            chase_id=account.chase_id,
+            payer_id=account.payer_id,
+            payer_name=account.payer_name,
+            currency=account.currency,
+            recipients=account.contacts or recipients(payer.contacts if payer else (), account.open.values()),
+            locales=self._policy.locales,
+            locale=language(payer.language if payer else None, self._policy),
+            items=items,
+            unapplied=Money(account.unapplied, account.currency),
+            quarantined=(),
+            balance_mismatch=None,
+            holds=account.holds(day),
+            history=account.history,
+            opened_on=account.opened_on,
+            elsewhere=tuple([on for currency, on in heard if currency != account.currency]),
+            payment_day=self._payment_day(account, day) if self._runs else None,
+        )
+
+    def _payment_day(self, account: _Account, day: date) -> PayDay | None:
+        said = self._policy.payment_days
+        by_hand = said.get(account.payer_id) or said.get(account.payer_name.casefold())
+        if by_hand is not None:
+            return by_hand
+        received = self._past.received.get((account.payer_id, account.currency), ())
+        return habit(on for known_on, on in received if known_on <= day and on >= day - LOOKED_BACK)
+
+    def _again(self, account: _Account, answer: Plan, day: date) -> date | None:
+        """The day on which the chase has another answer, should nothing happen until then."""
+        days = [verdict.next_on for verdict in answer.verdicts if verdict.next_on is not None]
+        if not answer.verdicts or any(one.next_on is None and one.rule in _AGEING for one in answer.verdicts):
+            days += _ages(account.open.values(), self._playbook, account.calendar, day)
+        if account.paid and self._playbook.shape.thanks is not None:
+            days.append(day + _ONE_DAY)  # a thank-you that has to wait says so nowhere
+        if self._playbook.shape.conditional and (on := account.forgets_on(day)) is not None:
+            days.append(on)
+        return min((on for on in days if on > day), default=None)
+
+    # --- what goes out ----------------------------------------------------------------------------------------------
+
+    def _let_out(self, day: date, acting: Sequence[tuple[int, Plan]]) -> None:
+        answers = [answer for _, answer in acting]
+        recent = self._volumes[-_USUAL_OF:]
+        usual = Decimal(sum(recent)) / len(recent) if len(recent) >= _USUAL_FROM else None
+        policy = self._policy
+        admitted = admit(answers, Budget(policy.max_per_run, usual, policy.breaker_factor), 0)
+        if any(verdict.rule is Rule.BREAKER for answer in admitted for verdict in answer.verdicts):
+            self._unusual.append(day)  # a person looks, and lets them go
+            admitted = admit(answers, Budget(policy.max_per_run, None, policy.breaker_factor), 0)
+        by_themselves = 0
+        for (place, _), answer in zip(acting, admitted, strict=True):
+            account = self._accounts[place]
+            if answer.intent is None:
+                self._look(place, self._again(account, answer, day))
+                continue
+            self._touch(account, answer.intent, day)
+            by_themselves += answer.intent.mode is StepMode.AUTO
+            for sibling in self._siblings[account.payer_id]:
+                self._look(sibling, day + _ONE_DAY)
+        if by_themselves:
+            self._volumes.append(by_themselves)
+
+    def _touch(self, account: _Account, intent: Intent, day: date) -> None:
+        names = [item.invoice_id for item in intent.demanded]
+        sent = PastMessage(intent.step.id, intent.occurrence, MessageState.ACCEPTED, day, frozenset(names))
+        account.history = (*account.history, sent)
+        account.asked_on |= dict.fromkeys(names, day)
+        self._heard[account.payer_id].append((account.currency, day))
+        thanks = intent.step.act is Act.THANK_YOU
+        self._touches.append(
+            Touch(
+                on=day,
+                payer_id=account.payer_id,
+                payer=account.payer_name,
+                step_id=intent.step.id,
+                channel=intent.step.way,
+                mode=intent.mode,
+                tone=intent.step.tone,
+                thanks=thanks,
+                amount=intent.at_stake,
+                demanded=tuple(_touched(account.invoices[name], day) for name in sorted(names)),
+            )
+        )
+
+
+class _Placed:
+    """Holds, by what they stop."""
+
+    def __init__(self, holds: Iterable[Hold]) -> None:
+        self._on_payer: defaultdict[str | None, list[Hold]] = defaultdict(list)
+        self._on_invoice: defaultdict[str, list[Hold]] = defaultdict(list)
+        for hold in holds:
+            if hold.invoice_id is not None:
+                self._on_invoice[hold.invoice_id].append(hold)
+            else:
+                self._on_payer[hold.payer_id].append(hold)
+
+    def of_payer(self, payer_id: str) -> list[Hold]:
+        return [*self._on_payer.get(None, ()), *self._on_payer.get(payer_id, ())]
+
+    def of_invoices(self, names: Iterable[str]) -> dict[str, list[Hold]]:
+        return {name: self._on_invoice[name] for name in names if name in self._on_invoice}
+
+
+def _from(invoice: PastInvoice, first: date) -> list[tuple[date, Decimal]]:
+    """What was open on an invoice on the first day, and what came after."""
+    before = [level for level in invoice.levels if level[0] <= first]
+    return [*((first, left) for _, left in before[-1:]), *(level for level in invoice.levels if level[0] > first)]
+
+
+def _ages(items: Iterable[Item], playbook: Playbook, calendar: Calendar, day: date) -> list[date]:
+    """The days after this one on which some invoice reaches a step."""
+    found = []
+    for item in items:
+        if item.due_on is None:
+            continue
+        overdue = item.due_on + _ONE_DAY
+        found.append(overdue)
+        for step in playbook.steps:
+            if step.act is Act.THANK_YOU:
+                continue
+            reached = step.anchor.day(item.issued_on, item.due_on) + timedelta(days=step.offset)
+            if step.tone is not Tone.COURTESY:
+                reached = max(reached, overdue)
+            if reached > day - timedelta(days=60):
+                found += [reached, calendar.next_open(reached)]
+    return [on for on in found if on > day]
+
+
+def _touched(invoice: PastInvoice, day: date) -> Touched:
+    cleared = invoice.cleared_on
+    anyway = cleared is not None and invoice.paid_on is not None and day < cleared <= day + ANYWAY
+    return Touched(invoice.item.invoice_id, invoice.item.number, cleared, anyway)
