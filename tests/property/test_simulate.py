@@ -34,6 +34,7 @@ from arsync.domain.policy import (
 )
 from arsync.domain.states import HoldKind
 from arsync.playbook.facts import Policy
+from arsync.playbook.library import Library, Shelf
 from arsync.playbook.simulate import simulate
 from arsync.playbook.simulated import Simulation, pressure
 from arsync.store.ledger import Payer
@@ -44,6 +45,7 @@ FIRST = day("03-02")
 DAYS = 100
 LAST = FIRST + timedelta(days=DAYS - 1)
 CURRENCIES = ("EUR", "USD")
+NO_LIBRARY = Library(own=list, shipped=Path, templates=Path())
 
 
 def some_day(chance: Random, before: int = 0) -> date:
@@ -162,7 +164,7 @@ def a_policy(playbook: Playbook, *, mode: StepMode = StepMode.AUTO, max_per_run:
     return Policy(
         playbook=playbook, templates=Path(), locales=frozenset({"en"}), seller=seller, country=None, mode=mode,
         replies_read=False, banked_through=None, reminders_off=True, max_per_run=max_per_run,
-        max_staleness=timedelta(days=1), breaker_factor=Decimal(3),
+        max_staleness=timedelta(days=1), breaker_factor=Decimal(3), library=NO_LIBRARY, shelf=Shelf({}),
     )  # fmt: skip
 
 

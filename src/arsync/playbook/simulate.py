@@ -10,14 +10,14 @@ history from the next day on. Beyond the past it is taken that
 - a person approved, called or let go on the same day whatever waited for one;
 - no call's outcome and no broken promise is known: they answer messages that would not have been sent.
 
-A chase is planned on the days on which something of it changes, and on the day that its verdicts name; in between the
-same facts give the same verdicts.
+A chase is planned on the days on which something of it changes, and on the day that its verdicts name: in between the
+same facts give the same verdicts. Inside the gap nothing can go out, and it is not planned at all.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -52,7 +52,7 @@ _AGEING: Final = frozenset(
     {Rule.BELOW_MINIMUM, Rule.COVERED, Rule.NO_RECIPIENT, Rule.NO_TEMPLATE, Rule.NO_PAY_DETAILS, Rule.UNPLANNABLE}
 )
 #: Stops that nobody need look into.
-_ORDINARY: Final = frozenset({Rule.NOT_OWED, Rule.HOLD, Rule.BELOW_MINIMUM, Rule.COVERED})
+_ORDINARY: Final = frozenset({Rule.NOT_OWED, Rule.HOLD, Rule.AUTOPAY, Rule.BELOW_MINIMUM, Rule.COVERED})
 #: What is usual: the mean of so many days that sent something, once there are at least so many.
 _USUAL_OF: Final = 10
 _USUAL_FROM: Final = 5
@@ -80,6 +80,7 @@ class _Account:
     ahead: list[tuple[date, PastInvoice | None, Decimal]] = field(default_factory=list)
     on_invoice: dict[str, list[Hold]] = field(default_factory=dict)
     on_payer: list[Hold] = field(default_factory=list)
+    autopay: frozenset[str] = frozenset()
     open: dict[str, Item] = field(default_factory=dict)
     paid: dict[str, Item] = field(default_factory=dict)  # of what was demanded: lately, and not yet forgotten
     unapplied: Decimal = _NOTHING
@@ -88,6 +89,7 @@ class _Account:
     is_live: bool = False
     opened_on: date = date.min
     chase_id: int = 0
+    free_on: date = date.min  # when the gap after its last message has ended
 
     @property
     def payer_name(self) -> str:
@@ -184,7 +186,8 @@ class _Replay:
             pay_currencies=frozenset(policy.seller.bank_details),
         )
         self._accounts: list[_Account] = []
-        self._agenda: defaultdict[date, set[int]] = defaultdict(set)
+        self._agenda: defaultdict[date, set[int]] = defaultdict(set)  # who is planned
+        self._news: defaultdict[date, set[int]] = defaultdict(set)  # of whom something is written down, and no more
         self._heard: defaultdict[str, list[tuple[str, date]]] = defaultdict(list)  # by payer: currency and day
         self._siblings: defaultdict[str, list[int]] = defaultdict(list)
         self._chases = 0
@@ -199,9 +202,9 @@ class _Replay:
         """All the days."""
         day = self._past.first
         while day <= self._past.last and self._playbook.nothing is None:
-            looked_at = self._agenda.pop(day, set())
-            everybody = range(len(self._accounts)) if self._every_day else sorted(looked_at)
-            self._pass(day, everybody)
+            asked = self._agenda.pop(day, set())
+            everybody = sorted(asked | self._news.pop(day, set()))
+            self._pass(day, range(len(self._accounts)) if self._every_day else everybody, asked)
             day += _ONE_DAY
         return Simulation(
             playbook=self._playbook.name,
@@ -231,7 +234,7 @@ class _Replay:
                 ahead[one.payer_id, one.currency].append((max(one.on, past.first), None, one.amount))
         placed = _Placed(past.holds)
         for payer_id, currency in sorted(by_name):
-            payer = past.payers.get(payer_id)
+            payer, invoices = past.payers.get(payer_id), by_name[payer_id, currency]
             place = Place(payer.country, payer.region) if payer else Place()
             usable = recipients(payer.contacts if payer else (), ())
             account = _Account(
@@ -240,15 +243,21 @@ class _Replay:
                 payer=payer,
                 contacts=usable if any(one.email for one in usable) else (),
                 calendar=self._policy.calendar(place),
-                invoices={one.item.invoice_id: one for one in by_name[payer_id, currency]},
+                invoices={one.item.invoice_id: one for one in invoices},
                 ahead=sorted(ahead[payer_id, currency], key=lambda event: event[0], reverse=True),
                 on_payer=placed.of_payer(payer_id),
+                autopay=past.autopay.intersection(one.item.invoice_id for one in invoices),
             )
             account.on_invoice = placed.of_invoices(account.invoices)
             place_of = len(self._accounts)
             self._accounts.append(account)
             self._siblings[payer_id].append(place_of)
-            days = {on for on, _, _ in account.ahead}
+            days = set()
+            for on, changed, _ in account.ahead:
+                looked = on if changed is None else self._matters_on(account, changed, on)
+                days.add(looked)
+                if looked != on:
+                    self._news[on].add(place_of)
             for hold in (*account.on_payer, *(one for those in account.on_invoice.values() for one in those)):
                 days |= {hold.begins, *([hold.until + _ONE_DAY] if hold.until else [])}
             if self._runs:
@@ -260,13 +269,25 @@ class _Replay:
             for on in days:
                 self._look(place_of, max(on, past.first))
 
+    def _matters_on(self, account: _Account, invoice: PastInvoice, on: date) -> date:
+        """When something that happens to an invoice can first change an answer: one that is written matters when its
+        first step comes or when it is overdue, but for an address that nobody knew before."""
+        item = invoice.item
+        if on != item.issued_on or on == self._past.first or item.due_on is None or not account.contacts:
+            return on
+        days = [item.due_on + _ONE_DAY]
+        for place in self._playbook.shape.early:
+            step = self._playbook.steps[place]
+            days.append(step.anchor.day(item.issued_on, item.due_on) + timedelta(days=step.offset))
+        return max(on, min(day for day in days if day >= on or day == days[0]))
+
     def _look(self, place: int, on: date | None) -> None:
         if on is not None and on <= self._past.last and not self._every_day:
             self._agenda[on].add(place)
 
     # --- one day ----------------------------------------------------------------------------------------------------
 
-    def _pass(self, day: date, places: Sequence[int]) -> None:
+    def _pass(self, day: date, places: Iterable[int], asked: Container[int]) -> None:
         acting: list[tuple[int, Plan]] = []
         for place in places:
             account = self._accounts[place]
@@ -276,10 +297,15 @@ class _Replay:
                 account.chase_id = self._chases
             if not account.open and not account.paid:
                 continue
+            free = account.free_on <= day
+            if not self._every_day and not (free and place in asked):
+                if not free:
+                    self._look(place, account.free_on)
+                continue
             answer = self._plan(account, day)
             self._planned += 1
             for verdict in answer.verdicts:
-                if verdict.decision is Decision.HOLD and verdict.rule not in _ORDINARY:
+                if free and verdict.decision is Decision.HOLD and verdict.rule not in _ORDINARY:
                     self._held[verdict.rule.value].add(place)
             if answer.intent is None:
                 self._look(place, self._again(account, answer, day))
@@ -319,6 +345,7 @@ class _Replay:
             opened_on=account.opened_on,
             elsewhere=tuple([on for currency, on in heard if currency != account.currency]),
             payment_day=self._payment_day(account, day) if self._runs else None,
+            autopay=account.autopay,
         )
 
     def _payment_day(self, account: _Account, day: date) -> PayDay | None:
@@ -360,7 +387,7 @@ class _Replay:
             self._touch(account, answer.intent, day)
             by_themselves += answer.intent.mode is StepMode.AUTO
             for sibling in self._siblings[account.payer_id]:
-                self._look(sibling, day + _ONE_DAY)
+                self._look(sibling, account.free_on if sibling == place else day + _ONE_DAY)
         if by_themselves:
             self._volumes.append(by_themselves)
 
@@ -368,6 +395,7 @@ class _Replay:
         names = [item.invoice_id for item in intent.demanded]
         sent = PastMessage(intent.step.id, intent.occurrence, MessageState.ACCEPTED, day, frozenset(names))
         account.history = (*account.history, sent)
+        account.free_on = account.calendar.next_open(day + timedelta(days=self._playbook.gap))
         account.asked_on |= dict.fromkeys(names, day)
         self._heard[account.payer_id].append((account.currency, day))
         thanks = intent.step.act is Act.THANK_YOU

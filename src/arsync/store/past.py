@@ -6,7 +6,7 @@ today's balance and those days one can go back. What it does not remember:
 - Invoices that were voided or deleted since, or are drafts: on which day, nobody knows. They are left out and counted.
 - Balances that went down otherwise (journal entries, write-offs): what no known payment or credit explains is taken for
   never owed, so that nobody seems to have been chased for it; such invoices are counted.
-- Due dates, totals, customers, addresses and merges that were edited: today's are taken for all days.
+- Due dates, totals, customers, addresses, tags and merges that were edited: today's are taken for all days.
 - When something was entered: each record is taken for known from the day that it bears. Payments that were voided or
   deleted since are taken for never come.
 """
@@ -28,7 +28,7 @@ from arsync.domain.documents import CreditState, InvoiceState
 from arsync.domain.money import Money
 from arsync.domain.people import DisputeCode
 from arsync.domain.states import HoldKind, HoldState
-from arsync.store import ledger
+from arsync.store import ledger, tags
 from arsync.store import tables as t
 from arsync.store.engine import Work
 from arsync.store.ledger import Payer
@@ -89,6 +89,7 @@ class Past:
     #: by payer and currency: the days on which money was received, each with the day from which it could be known
     received: Mapping[tuple[str, str], tuple[tuple[date, date], ...]]
     left_out: Mapping[str, int]  # what could not be told, and how many invoices of these days that concerns
+    autopay: frozenset[str] = frozenset()  # invoices of customers with that tag today
 
 
 def read(work: Work, connection_id: int, *, first: date, last: date, local: Local, habits: bool = False) -> Past:
@@ -104,6 +105,7 @@ def read(work: Work, connection_id: int, *, first: date, last: date, local: Loca
         if any(left > 0 for _, left in made.levels):
             invoices.append(made)
     invoices.sort(key=lambda one: one.item.invoice_id)
+    tagged = {name for name, found in tags.of_connection(work, connection_id).items() if tags.AUTOPAY in found}
     return Past(
         first=first,
         last=last,
@@ -113,6 +115,7 @@ def read(work: Work, connection_id: int, *, first: date, last: date, local: Loca
         holds=tuple(_holds(work, connection_id, local)),
         received=_received(work, connection_id, first) if habits else {},
         left_out={**_without_day(work, connection_id, first, last), "unexplained": unexplained},
+        autopay=frozenset(one.item.invoice_id for one in invoices if {one.payer_id, one.item.customer_id} & tagged),
     )
 
 
@@ -155,6 +158,7 @@ def _invoice(row: Row[Any], parts: _Parts) -> PastInvoice:
             reference=row.reference,
             email=row.email,
             copies=tuple(row.copies.split(", ")) if row.copies else (),
+            customer_id=row.customer_id,
         ),
         levels=levels(row.issued_on, row.total, row.balance, [(on, amount) for on, amount, _ in came]),
         money_on=tuple(sorted(on for on, _, is_money in came if is_money)),

@@ -22,12 +22,11 @@ from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
 from arsync.playbook.decide import consider
 from arsync.playbook.facts import Policy
-from arsync.playbook.load import load
+from arsync.playbook.library import Library
 from arsync.playbook.simulate import simulate
 from arsync.playbook.simulated import Simulation
-from arsync.playbook.templates import locales
 from arsync.resources import bundled
-from arsync.store import chases, holds, messages, past, records
+from arsync.store import chases, holds, messages, past, records, tags
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft
 
@@ -35,18 +34,19 @@ FIRST = date(2026, 3, 2)
 DAYS = 60
 LAST = FIRST + timedelta(days=DAYS - 1)
 NIGHTS = 36
-TEMPLATES = bundled("playbooks") / "templates"
+SHIPPED = bundled("playbooks")
 
 
 def a_policy(name: str = "standard") -> Policy:
-    playbook, problems = load(bundled("playbooks") / f"{name}.yaml", TEMPLATES)
-    assert playbook is not None, problems
+    library = Library(own=list, shipped=lambda other: SHIPPED / f"{other}.yaml", templates=SHIPPED / "templates")
+    volume = library.read(SHIPPED / f"{name}.yaml")
     seller = Seller(
         name="Acme", timezone="UTC", locale="en", reply_to="a@acme.example", sender="a@acme.example",
         legal_footer="", color="#000000", bank_details={"EUR": "IBAN 1", "USD": "routing 1"},
     )  # fmt: skip
     return Policy(
-        playbook=playbook, templates=TEMPLATES, locales=locales(playbook, TEMPLATES), seller=seller, country="DE",
+        playbook=volume.playbook, templates=volume.templates, locales=volume.locales, library=library,
+        shelf=library.present(SHIPPED / f"{name}.yaml"), seller=seller, country="DE",
         mode=StepMode.AUTO, replies_read=False, banked_through=None, reminders_off=True, max_per_run=3,
         max_staleness=timedelta(days=3650), breaker_factor=Decimal(3),
     )  # fmt: skip
@@ -236,6 +236,10 @@ def test_a_small_ledger_is_replayed_as_a_calendar(books: Books) -> None:
     assert [touch.on.isoformat() for touch in found.touches if touch.paid_anyway] == ["2026-03-23"]
     assert known.left_out == {"void": 1, "unexplained": 1}
     assert simulate(known, policy) == found
+    with books.store.working() as work:
+        tags.add(work, books.id, "C2", ["autopay"], author="kim", now=noon(FIRST))
+        work.commit()
+    assert {touch.payer_id for touch in simulate(a_past(books, policy), policy).touches} == {"C1"}
 
 
 def test_reading_the_past_and_replaying_it_asks_the_database_and_tells_it_nothing(books: Books) -> None:
