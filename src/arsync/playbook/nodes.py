@@ -21,7 +21,8 @@ MOST_CHARACTERS: Final = 200_000
 MOST_DEPTH: Final = 12
 _TAG: Final = "tag:yaml.org,2002:"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,6}")
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: Of two centuries: days are counted on from here, and must not run out.
+_DATE: Final = re.compile(r"(?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 _TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 

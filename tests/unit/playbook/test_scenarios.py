@@ -259,6 +259,12 @@ scenarios:
     ]
 
 
+def test_a_day_out_of_all_calendars_is_a_problem(tmp_path: Path) -> None:
+    assert told(HEAD + LADDER.replace("due: 2026-07-01", "due: 9999-12-31"), tmp_path) == [
+        "standard.yaml:8: 'the ladder': invoice 1: due must be a day such as 2026-06-30, not '9999-12-31'"
+    ]
+
+
 def test_an_empty_file_and_a_list_are_no_scenarios(tmp_path: Path) -> None:
     assert told("", tmp_path) == ["standard.yaml:1: a file of scenarios is a mapping of keys: company, scenarios"]
     assert told("- a\n", tmp_path) == ["standard.yaml:1: a file of scenarios is a mapping of keys: company, scenarios"]
