@@ -84,7 +84,10 @@ def simulate(
         for one in told:
             _tell(one, begins)
     if picture is not None and told:
-        picture.write_text(_drawn(told, begins), encoding="utf-8")
+        try:
+            picture.write_text(_drawn(told, begins), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--picture {picture} cannot be written: {error.strerror}") from None
         if not as_json:
             say(flat(f"\ndrawn into {picture}"))
 

@@ -15,7 +15,8 @@ _TOP: Final = 72
 _BOTTOM: Final = 48
 #: Told apart by lightness as well, for who sees no colours; the dark ones are for a dark page.
 _FILLS: Final = (("#1f4e79", "#8ab4f8"), ("#e08a1e", "#fbc475"), ("#5a8f5a", "#a8d5a2"))
-_LABELS: Final = 14
+_LABELS: Final = 10
+_LABEL: Final = 70  # how wide one is
 _LINES: Final = 4
 
 
@@ -107,7 +108,7 @@ def _drawn(labels: Sequence[str], series: Sequence[Series], most: int) -> list[s
                 f'<rect class="s{place}" x="{left + place * bar}" y="{y}" width="{bar}" height="{floor - y}">'
                 f"<title>{told}</title></rect>"
             )
-        if number % every == 0:
+        if number % every == 0 and left + _LABEL <= _WIDTH:
             drawn.append(f'<text class="ink" x="{left}" y="{floor + 20}" font-size="11">{escape(label)}</text>')
     return drawn
 

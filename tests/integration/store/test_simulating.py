@@ -309,10 +309,12 @@ def test_the_command_writes_nothing_and_says_the_same_twice(
     [
         (("2026-04-30", "2026-03-02"), "--to 2026-03-02 is before --from 2026-04-30"),
         (("2026-03-02", "2026-12-31"), "the cache knows nothing after 2026-09-01"),
+        (("2026-03-02", "2026-03-09"), "touches.svg cannot be written: Not a directory"),
     ],
 )
-def test_days_that_nobody_can_tell_of_are_refused(
+def test_what_cannot_be_told_or_drawn_is_refused(
     config: Path, capsys: pytest.CaptureFixture[str], days: tuple[str, str], wrong: str
 ) -> None:
-    assert run(["--config", str(config), "simulate", "standard", "--from", days[0], "--to", days[1]]) == 2
+    asked = ["--config", str(config), "simulate", "standard", "--from", days[0], "--to", days[1]]
+    assert run([*asked, "--picture", str(config / "touches.svg")]) == 2
     assert wrong in capsys.readouterr().err
