@@ -15,7 +15,9 @@ from arsync.domain.behaviour import worst
 from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict
 from arsync.domain.documents import InvoiceState
 from arsync.domain.matching import UNRATED, Assigned, Billed, Subject
+from arsync.domain.policy import Act, Playbook
 from arsync.domain.states import ChaseState, Decision
+from arsync.playbook import guards
 from arsync.playbook.choose import Choice
 from arsync.playbook.facts import Gathered, Policy
 from arsync.playbook.library import Shelf, Unreadable, Volume
@@ -80,7 +82,8 @@ class Parting:
         shelf = self._shelf(chase)
         if self._tags:
             facts = self._with_autopay(facts)
-        by_invoice = self._asks_each(facts, shelf)
+        # A chase that has just become clear has no invoices, or those it thanks for: it is a part all the same.
+        by_invoice = bool(facts.items) and self._asks_each(facts, shelf)
         whole = self._choice(chase, facts, shelf, None)
         shelf = self._with(shelf, whole)
         if not by_invoice:
@@ -237,9 +240,11 @@ def _billed(item: Item) -> Billed:
 def plan_parts(facts: ChaseFacts, parts: Sequence[Part], place: Place, today: date) -> tuple[Plan, Part]:
     """One plan for the chase, and the part whose message it is: of several that would speak today the one with the
     oldest demand does, and the others wait for the gap."""
-    answers = [(_planned(part, place, today), part) for part in parts]
-    if len(answers) == 1:
-        return answers[0]
+    if len(parts) == 1:
+        return _planned(parts[0], place, today), parts[0]
+    answers = [(_planned(part, place, today), part) for part in _at_one_pace(parts)]
+    if any(_is_late(part, today) for part in parts):
+        answers = [(_without_thanks(answer), part) for answer, part in answers]
     speaking = [(answer.intent, answer, part) for answer, part in answers if answer.intent is not None]
     if not speaking:
         answer, part = answers[0]
@@ -250,6 +255,36 @@ def plan_parts(facts: ChaseFacts, parts: Sequence[Part], place: Place, today: da
         for answer, own in answers
     ]
     return _merged(facts, waiting, first, intent), part
+
+
+def _at_one_pace(parts: Sequence[Part]) -> list[Part]:
+    """The same parts under the longest gap and the lowest caps of them all: they are one payer's."""
+    chasing = [one.policy.playbook for one in parts if one.facts.no_playbook is None and one.facts.nothing is None]
+    gap = max((playbook.gap for playbook in chasing), default=1)
+    week = min((playbook.caps.week for playbook in chasing if playbook.caps.week is not None), default=None)
+    month = min((playbook.caps.month for playbook in chasing if playbook.caps.month is not None), default=None)
+
+    def paced(playbook: Playbook) -> Playbook:
+        return replace(playbook, gap=gap, caps=replace(playbook.caps, week=week, month=month))
+
+    return [replace(one, policy=replace(one.policy, playbook=paced(one.policy.playbook))) for one in parts]
+
+
+def _is_late(part: Part, today: date) -> bool:
+    """Whether anything that is chased by it is overdue."""
+    return any(
+        item.due_on is not None and item.due_on < today and guards.of_the_invoice(part.facts, item, today) is None
+        for item in part.facts.items
+    )
+
+
+def _without_thanks(answer: Plan) -> Plan:
+    """Nobody is thanked while anything is overdue, whichever playbook it follows."""
+    intent = answer.intent
+    if intent is None or intent.step.act is not Act.THANK_YOU:
+        return answer
+    paid = {item.invoice_id for item in intent.demanded}
+    return replace(answer, intent=None, verdicts=tuple(one for one in answer.verdicts if one.invoice_id not in paid))
 
 
 def _planned(part: Part, place: Place, today: date) -> Plan:
@@ -279,7 +314,7 @@ def _urgency(intent: Intent, part: Part) -> tuple[date, Decimal, str]:
 def _gives_way(answer: Plan, own: Part, intent: Intent, first: Part, place: Place, today: date) -> Plan:
     if answer.intent is None:
         return answer
-    gap = max(own.policy.playbook.gap, first.policy.playbook.gap)
+    gap = own.policy.playbook.gap
     day = own.policy.calendar(place).next_open(today + timedelta(days=gap))
     reason = (
         f"{intent.step.id} of playbook {first.policy.playbook.name} goes to the same payer first; "

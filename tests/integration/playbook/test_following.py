@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
-from tests.integration.playbook.shop import Shop
-from tests.integration.store.books import NOW, customer
+from sqlalchemy import text
+from tests.integration.playbook.shop import Shop, ladder
+from tests.integration.store.books import NOW, customer, payment
 
 from arsync.domain.chase import Rule
-from arsync.domain.documents import CustomerState
+from arsync.domain.documents import Allocation, CustomerState
 from arsync.domain.states import Decision, MessageState
 from arsync.store import assignments, events, messages, tags
 
@@ -205,3 +207,62 @@ def test_a_choice_stays_with_a_customer_that_leaves_its_payer(shop: Shop) -> Non
     shop.books.follow()
     shop.night()
     assert (shop.chase("P").playbook, shop.chase("B").playbook) == ("friends", "friends")
+
+
+PROJECTS = '{priority: 1, invoice: {number: ["PRJ-*"]}}'
+THANKS = "  - {id: thanks, act: thank-you, channel: email, tone: courtesy, template: friendly}\n"
+
+
+def went_out(shop: Shop) -> None:
+    """What the night planned left us that day."""
+    with shop.books.store.working() as work:
+        work.execute(text("UPDATE messages SET state = 'accepted', accepted_at = planned_at, sent_on = planned_on"))
+        work.commit()
+
+
+def test_a_payer_that_paid_all_stops_nobody_where_invoices_have_playbooks_of_their_own(shop: Shop) -> None:
+    shop.write("projects", PROJECTS, ladder(5))
+    shop.owes("C1", "I1")
+    shop.owes("C2", "I2")
+    shop.night()
+    shop.owes("C1", "I1", "0.00", total=Decimal(100))
+    shop.now += timedelta(days=1)
+    shop.night()
+    assert acts(shop) == [("C2", "day-3")]
+
+
+def test_of_several_playbooks_of_a_payer_the_longest_gap_and_the_lowest_cap_hold(shop: Shop) -> None:
+    """
+    standard: gap 6    projects: gap 2    quiet: 1 in 30 days      09-01 standard / 09-02 projects waits till 09-07
+    """
+    shop.write("standard", "", ladder(3, 14, 30, gap=6))
+    shop.write("projects", PROJECTS, ladder(3, gap=2))
+    shop.owes("C1", "I1")
+    shop.owes("C1", "I2", number="PRJ-1", due_on=date(2026, 8, 26))
+    shop.night()
+    assert shop.said("I2").next_on == date(2026, 9, 7)
+    went_out(shop)
+    shop.now += timedelta(days=3)
+    assert (shop.said("I2").rule, shop.said("I2").next_on) == (Rule.GAP, date(2026, 9, 7)), "as it was told"
+    shop.now += timedelta(days=3)
+    assert acts(shop) == [("C1", "day-3")]
+    shop.write("quiet", '{priority: 2, invoice: {number: ["QT-*"]}}', "caps: {month: 1}\n" + ladder(3))
+    shop.owes("C1", "I3", number="QT-1", due_on=date(2026, 8, 27))
+    shop.accept("quiet")
+    assert (shop.said("I2").rule, shop.said("I2").next_on) == (Rule.PAYER_CAP, date(2026, 10, 1))
+
+
+def test_nobody_is_thanked_while_an_invoice_of_another_playbook_is_overdue(shop: Shop) -> None:
+    """09-01 day-3 for I1 / 09-02 I1 is paid / 09-07 PRJ-1, due 08-30, is asked for: no thanks."""
+    shop.write("standard", "", ladder(3, 14) + THANKS)
+    shop.write("projects", PROJECTS, ladder(3))
+    shop.owes("C1", "I1")
+    shop.owes("C1", "I2", number="PRJ-1", due_on=date(2026, 8, 30))
+    shop.night()
+    went_out(shop)
+    shop.owes("C1", "I1", "0.00", total=Decimal(100))
+    shop.books.keep(payment(allocations=(Allocation("I1", Decimal(100), date(2026, 9, 2)),), unapplied=Decimal(0)))
+    shop.now += timedelta(days=6)
+    assert acts(shop) == [("C1", "day-3")]
+    shop.owes("C1", "I2", "0.00", number="PRJ-1", total=Decimal(100))
+    assert acts(shop) == [("C1", "thanks")]
