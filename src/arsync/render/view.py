@@ -133,7 +133,9 @@ def view(intent: Intent, letterhead: Letterhead, locale: Locale) -> MessageView:
     demanded = tuple(_item(item, letterhead, locale) for item in intent.demanded)
     listed = tuple(_item(item, letterhead, locale) for item in intent.listed)
     owed = totals(item.balance for item in intent.demanded)
-    received = totals(item.total - item.balance for item in intent.demanded)
+    # What is contested is off the balance and has not come in.
+    still_open = [item.balance + item.disputed if item.disputed else item.balance for item in intent.demanded]
+    received = totals(item.total - left for item, left in zip(intent.demanded, still_open, strict=True))
     people = tuple(_person(contact) for contact in intent.recipients)
     payer = one_line(letterhead.payer_name)
     details = letterhead.seller.bank_details

@@ -30,6 +30,7 @@ from arsync.domain.people import Owner
 from arsync.domain.policy import StepChannel
 from arsync.errors import ConfigurationError, TemplateError
 from arsync.render import locales, render
+from arsync.render.view import view
 from arsync.render.wording import locale_of, money_text
 
 LANGUAGES = ("en", "de", "fr")
@@ -364,3 +365,12 @@ def test_a_contested_part_is_named_and_not_asked_for(language: str, said: str) -
         assert said in text
         assert re.search(r"45[.,]50", text)
         assert len(re.findall(r"300[.,]00", text)) >= 2, "the invoice's own, and the sum"
+
+
+def test_a_contested_part_has_not_come_in() -> None:
+    """345.50, of which 45.50 is contested: nothing was received."""
+    part = Money(Decimal("45.50"), "EUR")
+    item = replace(SECOND, balance=SECOND.balance - part, disputed=part)
+    less = replace(item, balance=item.balance - Money(Decimal("100.00"), "EUR"))
+    none, some = (view(intent(demanded=(one,)), letterhead(), locale_of("en")).received for one in (item, less))
+    assert (none, some) == ((), ("€100.00",))
