@@ -228,7 +228,7 @@ class Intent:
             "unapplied": str(self.unapplied),
         }
         if self.owner is not None:
-            seen["owner"] = [self.owner.name, self.owner.phone, self.owner.signature]
+            seen["owner"] = [self.owner.name, self.owner.email, self.owner.phone, self.owner.signature]
         return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 

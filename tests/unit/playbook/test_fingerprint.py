@@ -10,6 +10,7 @@ import pytest
 from arsync.domain.chase import Intent, Item
 from arsync.domain.documents import InvoiceLine
 from arsync.domain.money import Money
+from arsync.domain.people import Owner
 from arsync.playbook.plan import plan
 from arsync.testing.builders import WORKDAYS, a_playbook, an_item, day, some_facts
 
@@ -50,3 +51,9 @@ def test_of_two_descriptions_the_other_one_is_another_message() -> None:
     (item,) = intent.demanded
     stools = replace(CHAIRS, description="Two stools")
     assert said(intent, replace(item, lines=(CHAIRS,))) != said(intent, replace(item, lines=(stools,)))
+
+
+def test_another_address_of_the_one_who_signs_is_another_message() -> None:
+    owned = replace(an_intent(), owner=Owner("Ann", "ann@harbour.example"))
+    moved = replace(owned, owner=Owner("Ann", "ann@new.example"))
+    assert owned.fingerprint("1", "en") != moved.fingerprint("1", "en")
