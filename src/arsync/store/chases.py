@@ -19,10 +19,11 @@ from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 _LIVE = (ChaseState.OPEN.value, ChaseState.REOPENED.value)
+_WRITING = (*_LIVE, ChaseState.CLEAR.value)
 _GIVEN_AWAY = (ChaseState.HANDED_OFF.value, ChaseState.WRITTEN_OFF.value)
 #: Put together once: every page of a load asks it.
-_ANY_LIVE: Final = (
-    select(t.chases.c.id).where(t.chases.c.connection_id == bindparam("of"), t.chases.c.state.in_(_LIVE)).limit(1)
+_ANY_WRITING: Final = (
+    select(t.chases.c.id).where(t.chases.c.connection_id == bindparam("of"), t.chases.c.state.in_(_WRITING)).limit(1)
 )
 
 
@@ -47,30 +48,31 @@ _COLUMNS: Final = tuple(t.chases.c[name] for name in Chase.__slots__)
 
 
 def bump(work: Work, connection_id: int, customer_ids: Collection[str], *, whole: Collection[str] = ()) -> None:
-    """Raises the version of every live chase whose payer pays for one of these customers.
+    """Raises the version of every chase whose payer pays for one of these customers, and that may still write: also a
+    clear one, which may say thank you.
 
     Whoever locks chases locks all it needs at once and by id, so that no two wait for each other; of the payers in
     `whole` the closed ones are locked, too.
     """
     h, c = t.chases.c, t.customers.c
-    if work.execute(_ANY_LIVE, {"of": connection_id}).first() is None:
+    if work.execute(_ANY_WRITING, {"of": connection_id}).first() is None:
         return  # the first load brings customers by the thousand, and nobody is chased yet
     payers = select(c.payer_id).where(c.connection_id == connection_id, among(work, c.remote_id, customer_ids))
     concerned = {*customer_ids, *work.execute(payers).scalars()}
-    live_ones = and_(h.connection_id == connection_id, h.state.in_(_LIVE), among(work, h.payer_id, concerned))
-    every = live_ones
+    writing = and_(h.connection_id == connection_id, h.state.in_(_WRITING), among(work, h.payer_id, concerned))
+    every = writing
     if whole:
-        every = or_(live_ones, and_(h.connection_id == connection_id, among(work, h.payer_id, whole)))
+        every = or_(writing, and_(h.connection_id == connection_id, among(work, h.payer_id, whole)))
     _lock(work, every)
-    work.execute(update(t.chases).where(live_ones).values(version=h.version + 1))
+    work.execute(update(t.chases).where(writing).values(version=h.version + 1))
 
 
 def bump_all(work: Work, connection_id: int) -> None:
-    """Raises the version of every live chase of the connection."""
+    """Raises the version of every chase of the connection that may still write."""
     h = t.chases.c
-    live_ones = and_(h.connection_id == connection_id, h.state.in_(_LIVE))
-    _lock(work, live_ones)
-    work.execute(update(t.chases).where(live_ones).values(version=h.version + 1))
+    writing = and_(h.connection_id == connection_id, h.state.in_(_WRITING))
+    _lock(work, writing)
+    work.execute(update(t.chases).where(writing).values(version=h.version + 1))
 
 
 def _lock(work: Work, which: ColumnElement[bool]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from tests.integration.store.books import (
     NOW,
     TODAY,
     Books,
+    a_draft,
     a_hold,
     ask_gate,
     customer,
@@ -165,6 +167,20 @@ def test_a_chase_that_is_clear_lets_nothing_pass(owed: Books) -> None:
     owed.keep(invoice("I1", "0.00", minutes=1))
     owed.follow()
     assert owed.pass_gate(message) == "the chase is clear"
+
+
+def test_a_thank_you_is_confirmed_again_once_the_payment_is_reversed(owed: Books) -> None:
+    """Paid and clear, a thank-you of 0.00 is confirmed; then the bank takes the money back."""
+    plain = a_draft(owed.chase(), amount="0.00")
+    owed.keep(invoice("I1", "0.00", minutes=1))
+    owed.follow()
+    with owed.store.working() as work:
+        messages.plan(work, replace(plain, intent=replace(plain.intent, listed=())), now=NOW, today=TODAY)
+        work.commit()
+    (message,) = owed.claim()
+    assert owed.confirm(message)
+    owed.keep(invoice("I1", minutes=2))
+    assert owed.pass_gate(message) == "something about the payer changed since the message was confirmed"
 
 
 def test_a_worker_that_slept_past_its_claim_cannot_send(owed: Books) -> None:
