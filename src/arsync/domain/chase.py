@@ -172,7 +172,6 @@ class ChaseFacts:
     history: tuple[PastMessage, ...]  # oldest first; what a person did by hand is in it, too
     opened_on: date
     owner: Owner | None = None  # who of our people looks after the payer
-    promise_broken: date | None = None  # when a promise or instalment for what is still open was last found broken
     calls: tuple[CallMade, ...] = ()  # how calls of the list went, oldest first
     happened: tuple[Happened, ...] = ()  # bounces are read from the history and need not be here
     elsewhere: tuple[date, ...] = ()  # days of messages to the same payer in other currencies; they count for the caps

@@ -48,8 +48,6 @@ def _everything(facts: ChaseFacts) -> Iterator[Happened]:
         if hold.kind in _STOPPED:
             about = None if hold.invoice_id is None else frozenset({hold.invoice_id})
             yield Happened(_STOPPED[hold.kind], hold.begins, about)
-    if facts.promise_broken is not None:
-        yield Happened(Happening.PROMISE_BROKEN, facts.promise_broken)
     for item in facts.items:
         if item.paid_on is not None and 0 < item.balance.amount < item.total.amount:
             yield Happened(Happening.PART_PAID, item.paid_on, frozenset({item.invoice_id}))

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from arsync.domain.chase import ChaseFacts, Hold, Item
+from arsync.domain.chase import ChaseFacts, Happened, Hold, Item
 from arsync.domain.money import total
 from arsync.domain.people import CallMade, Owner
+from arsync.domain.policy import Happening
 from arsync.store import holds, owners, promises, touches
 from arsync.store.engine import Work
 
@@ -28,7 +29,12 @@ class Said:
         """The same facts, with what people said; contested parts are off the balances that are asked for."""
         own = [hold for item in facts.items for hold in self.on_invoice.get(item.invoice_id, ())]
         placed = [*self.on_payer.get(None, ()), *self.on_payer.get(facts.payer_id, ()), *own]
-        missed = [local(self.broken[item.invoice_id]) for item in facts.items if item.invoice_id in self.broken]
+        # Of the invoices that the promise was about: nobody is told to have promised for the others.
+        missed = [
+            Happened(Happening.PROMISE_BROKEN, local(self.broken[item.invoice_id]), frozenset({item.invoice_id}))
+            for item in facts.items
+            if item.invoice_id in self.broken
+        ]
         return replace(
             facts,
             items=tuple(
@@ -36,7 +42,7 @@ class Said:
             ),
             holds=tuple(placed),
             owner=self.owners.get(facts.payer_id),
-            promise_broken=max(missed, default=None),
+            happened=(*facts.happened, *missed),
             calls=self.calls.get(facts.chase_id, ()),
         )
 

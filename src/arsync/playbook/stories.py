@@ -13,11 +13,11 @@ from decimal import Decimal
 from typing import Final
 
 from arsync.domain.calendar import Calendar
-from arsync.domain.chase import Budget, ChaseFacts, ConnectionFacts, Intent, PastMessage, Plan, Rule
+from arsync.domain.chase import Budget, ChaseFacts, ConnectionFacts, Happened, Intent, PastMessage, Plan, Rule
 from arsync.domain.documents import Contact, ContactRole, InvoiceState
 from arsync.domain.matching import Billed, Subject
 from arsync.domain.money import Money
-from arsync.domain.policy import Playbook, StepMode
+from arsync.domain.policy import Happening, Playbook, StepMode
 from arsync.domain.states import EFFECTIVE, Health, MessageState
 from arsync.playbook.admit import admit
 from arsync.playbook.calendars import House, calendar_for
@@ -185,7 +185,11 @@ class _Life:
             for past in those
             if past.state in TOUCHED
         ]
-        broken = [self.books.broken[number] for number in numbers if number in self.books.broken]
+        broken = [
+            Happened(Happening.PROMISE_BROKEN, self.books.broken[number], frozenset({number}))
+            for number in numbers
+            if number in self.books.broken
+        ]
         nothing = self.playbook.nothing
         contact = Contact(customer.name, customer.email, None, ContactRole.BILLING)
         yield ChaseFacts(
@@ -204,9 +208,8 @@ class _Life:
             holds=tuple(holds),
             history=tuple(history),
             opened_on=chase.opened_on,
-            promise_broken=max(broken, default=None),
             calls=tuple(self.books.calls[currency]),
-            happened=tuple(self.books.happened),
+            happened=(*self.books.happened, *broken),
             elsewhere=tuple(elsewhere),
             payment_day=customer.payment_day,
             nothing=f"playbook {self.playbook.name} says never to chase: {nothing}" if nothing is not None else None,

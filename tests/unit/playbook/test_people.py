@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from arsync.domain.chase import Hold, Item, Rule
 from arsync.domain.people import DisputeCode
+from arsync.domain.policy import Happening
 from arsync.domain.states import HoldKind
 from arsync.playbook.guards import held
-from arsync.playbook.people import without_disputed
+from arsync.playbook.happenings import Log
+from arsync.playbook.people import Said, without_disputed
 from arsync.testing.builders import an_item, day, money, some_facts
 
 
@@ -66,3 +69,13 @@ def test_a_whole_hold_beside_a_part_still_stops_it_all() -> None:
     answer = held(some_facts(left, holds=[part, whole]), left, day("06-10"))
     assert answer is not None
     assert answer.reason.startswith("pause")
+
+
+def test_a_promise_that_was_broken_is_told_of_its_own_invoices_only() -> None:
+    """INV-1 was promised and did not come; nobody promised INV-2."""
+    first, second = an_item("INV-1", "06-05"), an_item("INV-2", "06-06")
+    said = Said({}, {}, {}, {"INV-1": datetime(2026, 6, 20, 3, tzinfo=UTC)}, {})
+    log = Log(said.onto(some_facts(first, second), day("06-21"), datetime.date), day("06-21"))
+    broken = frozenset({Happening.PROMISE_BROKEN})
+    assert log.last(first, broken, 0) == date(2026, 6, 20).toordinal()
+    assert log.last(second, broken, 0) is None
