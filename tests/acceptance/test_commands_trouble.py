@@ -268,7 +268,7 @@ def test_show_tells_the_ladder(shop: Installation) -> None:
     for step in ("courtesy", "friendly", "firm", "call", "final"):
         assert step in told
     shown = shop.json("playbook", "show", "standard")
-    assert [step["offset"] for step in shown["steps"]] == [-3, 3, 14, 21, 30]
+    assert [step["offset"] for step in shown["steps"]] == [-3, 3, 14, 21, 30, 0]
     assert "nonesuch" in shop.arsync("playbook", "show", "nonesuch", status=2).err
 
 
@@ -303,8 +303,8 @@ def test_the_doctor_finds_each_broken_piece(shop: Installation) -> None:
     assert "delivery.from is missing" in failures(shop)
     shop.config.write_text(text.replace('channel = "file"', 'channel = "sendgrid"').replace("api_key", "#api_key"))
     assert "sendgrid.api_key is missing" in failures(shop)
-    shop.config.write_text(text.replace("[defaults]", '[defaults]\nplaybook = "gentle"'))
-    assert "playbooks: gentle" in failures(shop)
+    shop.config.write_text(text.replace("[defaults]", '[defaults]\nplaybook = "nonesuch"'))
+    assert "playbooks: nonesuch" in failures(shop)
     shop.config.write_text(text.replace("client_secret", "#client_secret"))
     assert "client_secret: is missing" in failures(shop)
     shop.config.write_text(text)

@@ -14,6 +14,7 @@ from arsync.cli.outgoing import approve_messages
 from arsync.domain.states import MessageState
 from arsync.outbox import send as sending
 from arsync.playbook.decide import consider
+from arsync.playbook.review import accept, review
 from arsync.resources import bundled
 from arsync.store import messages
 
@@ -434,14 +435,28 @@ def test_a_template_that_breaks_overnight_stops_the_message_and_not_the_night(op
     assert ["cannot be written any more" in reason for _, reason in done.withdrawn] == [True]
 
 
-def test_a_template_broken_between_plan_and_dispatch_stops_the_message_and_says_why(open_office: Opened) -> None:
-    """Another template is another message: both are written anew, and one of them cannot be."""
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_template_changed_between_plan_and_dispatch_waits_until_somebody_accepts_it(
+    open_office: Opened, accepted: bool
+) -> None:
+    """Running chases go on with the words they began with; accepted, another template is another message: both are
+    written anew, and one of them cannot be."""
     office, _, _ = debtors(open_office, "900.00", "500.00")
     playbook_of_our_own(office.folder, "friendly.en.txt.j2", "")
     app = office.load()
     office.plan(app)
     playbook_of_our_own(office.folder, "friendly.en.txt.j2", "{% if payer == 'One Ltd' %}{{ 1 // 0 }}{% endif %}")
-    done = office.dispatch(office.app())
+    app = office.app()
+    with app.store.working() as work:
+        those = [(one, app.policy(one)) for one in app.linked()]
+        assert [one.name for one in review(work, those, now=app.clock.now())] == ["standard"]
+        if accepted:
+            assert accept(work, those, ["standard"], author="ann", now=app.clock.now()) == 2
+        work.commit()
+    done = office.dispatch(app)
+    if not accepted:
+        assert (len(done.accepted), done.withdrawn) == (2, [])
+        return
     assert len(done.accepted) == 1
     assert sum("cannot be written" in reason for _, reason in done.withdrawn) == 1
 

@@ -89,5 +89,5 @@ def test_what_is_no_day_is_refused(text: str) -> None:
 def test_a_habit_has_a_next_day_within_a_month(came: list[date], after: date) -> None:
     found = habit(came)
     assert found == habit(came[::-1])
-    if found is not None and after < date.max.replace(month=11):
+    if found is not None and after < date.max.replace(month=11, day=1):
         assert 0 <= (found.next_on(after) - after).days <= 31
