@@ -73,5 +73,5 @@ def playbooks_read_once() -> Iterator[None]:
         return known[as_they_are]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arsync.playbook.library.load_whole", read)
+        patch.setattr("arsync.playbook.shelves.load_whole", read)
         yield

@@ -27,7 +27,7 @@ from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
 from arsync.playbook.facts import Policy
-from arsync.playbook.library import Library, Shelf
+from arsync.playbook.shelves import Library, Shelf
 from arsync.playbook.windows import never_opens
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
@@ -173,7 +173,7 @@ class App:
     # --- policy and delivery --------------------------------------------------------------------------------
 
     @cached_property
-    def library(self) -> Library:
+    def shelves(self) -> Library:
         """Every playbook of this installation, as it is and as it was."""
         shipped = bundled("playbooks")
         return Library(
@@ -184,7 +184,7 @@ class App:
 
     def playbook(self, name: str) -> tuple[Playbook, Path]:
         """A playbook without problems, and the folder of its templates; ConfigurationError with every problem."""
-        volume = self.library.read(self._playbook_file(name))
+        volume = self.shelves.read(self._playbook_file(name))
         return volume.playbook, volume.templates
 
     def _playbook_file(self, name: str) -> Path:
@@ -205,8 +205,8 @@ class App:
         """How that connection's customers are chased."""
         company = self.settings.company(connection.name)
         default = self._playbook_file(company.playbook)
-        shelf = self.library.present(default)
-        volume = self.library.read(default)
+        shelf = self.shelves.present(default)
+        volume = self.shelves.read(default)
         sender = self.settings.delivery.sender or ""
         seller = Seller(
             name=company.company_name or connection.company_name,
@@ -224,7 +224,7 @@ class App:
             playbook=volume.playbook,
             templates=volume.templates,
             locales=volume.locales,
-            library=self.library,
+            shelves=self.shelves,
             shelf=shelf,
             seller=seller,
             country=company.country or connection.country,

@@ -34,7 +34,7 @@ from arsync.domain.policy import (
 )
 from arsync.domain.states import HoldKind
 from arsync.playbook.facts import Policy
-from arsync.playbook.library import Library, Shelf
+from arsync.playbook.shelves import Library, Shelf
 from arsync.playbook.simulate import simulate
 from arsync.playbook.simulated import Simulation, pressure
 from arsync.store.ledger import Payer
@@ -164,7 +164,7 @@ def a_policy(playbook: Playbook, *, mode: StepMode = StepMode.AUTO, max_per_run:
     return Policy(
         playbook=playbook, templates=Path(), locales=frozenset({"en"}), seller=seller, country=None, mode=mode,
         replies_read=False, banked_through=None, reminders_off=True, max_per_run=max_per_run,
-        max_staleness=timedelta(days=1), breaker_factor=Decimal(3), library=NO_LIBRARY, shelf=Shelf({}),
+        max_staleness=timedelta(days=1), breaker_factor=Decimal(3), shelves=NO_LIBRARY, shelf=Shelf({}),
     )  # fmt: skip
 
 

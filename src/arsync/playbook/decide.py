@@ -152,7 +152,7 @@ def _pin(work: Work, policy: Policy, every: Iterable[Parted], now: datetime) -> 
     """Notes what each chase runs on from now on, as far as that is news; the versions themselves are kept first."""
     shelves = {parted.shelf.id: parted.shelf for parted in every if parted.shelf.id != parted.pin.chase.rulebook}
     for shelf in shelves.values():
-        policy.library.keep(work, shelf, now=now)
+        policy.shelves.keep(work, shelf, now=now)
     playbooks.pin(work, [parted.pin for parted in every], now=now)
 
 

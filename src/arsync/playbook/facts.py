@@ -21,9 +21,9 @@ from arsync.domain.policy import Playbook, SendWindow, StepMode
 from arsync.playbook import people
 from arsync.playbook.calendars import House, calendar_for
 from arsync.playbook.ladder import TOUCHED
-from arsync.playbook.library import Library, Shelf
 from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
+from arsync.playbook.shelves import Library, Shelf
 from arsync.store import balances, chases, connections, ledger, reminders, settled
 from arsync.store.balances import Account
 from arsync.store.chases import Chase
@@ -53,7 +53,7 @@ class Policy:
     max_per_run: int
     max_staleness: timedelta
     breaker_factor: Decimal
-    library: Library  # every playbook there is, and was
+    shelves: Library  # every playbook there is, and was
     shelf: Shelf  # the playbooks that new chases choose from
     region: str | None = None  # where the company is
     closed: tuple[Blackout, ...] = ()  # days on which the company itself is closed

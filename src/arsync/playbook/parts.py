@@ -20,9 +20,9 @@ from arsync.domain.states import ChaseState, Decision
 from arsync.playbook import guards
 from arsync.playbook.choose import Choice
 from arsync.playbook.facts import Gathered, Policy
-from arsync.playbook.library import Shelf, Unreadable, Volume
 from arsync.playbook.places import Place
 from arsync.playbook.plan import plan
+from arsync.playbook.shelves import Shelf, Unreadable, Volume
 from arsync.store import assignments, behaviour, playbooks, tags
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
@@ -113,7 +113,7 @@ class Parting:
         if chase.rulebook in self._instead:
             return self._instead[chase.rulebook]
         versions = self._rulebooks.get(chase.rulebook)
-        return present if versions is None else self._policy.library.shelf(self._work, versions, present)
+        return present if versions is None else self._policy.shelves.shelf(self._work, versions, present)
 
     def _with(self, shelf: Shelf, choice: Choice) -> Shelf:
         """A playbook that was chosen by name, and that the chase's rulebook does not have, is taken as it is now."""
@@ -121,7 +121,7 @@ class Parting:
             return shelf
         key = shelf.id, choice.name
         if key not in self._widened:
-            now = self._policy.shelf.volumes.get(choice.name) or self._policy.library.named(choice.name)
+            now = self._policy.shelf.volumes.get(choice.name) or self._policy.shelves.named(choice.name)
             self._widened[key] = shelf.with_present(choice.name, now) if isinstance(now, Volume) else shelf
         return self._widened[key]
 

@@ -14,8 +14,8 @@ from arsync.domain.chase import ChaseFacts, Plan
 from arsync.domain.states import Health, MessageState
 from arsync.errors import NotFound, UsageError
 from arsync.playbook.facts import Policy, gather
-from arsync.playbook.library import Shelf, Volume
 from arsync.playbook.parts import Parted, Parting, plan_parts
+from arsync.playbook.shelves import Shelf, Volume
 from arsync.store import playbooks
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
@@ -107,7 +107,7 @@ def _present(those: Those, name: str) -> Volume | None:
     for _connection, policy in those:
         if isinstance(volume := policy.shelf.volumes.get(name), Volume):
             return volume
-    return those[0][1].library.named(name) if those else None
+    return those[0][1].shelves.named(name) if those else None
 
 
 def _shelves(work: Work, those: Those, names: Collection[str]) -> Iterator[tuple[str, Shelf]]:
@@ -115,7 +115,7 @@ def _shelves(work: Work, those: Those, names: Collection[str]) -> Iterator[tuple
     books = playbooks.rulebooks(work)
     _connection, policy = those[0]
     for rulebook in playbooks.in_use(work):
-        before = after = policy.library.shelf(work, books.get(rulebook, {}), policy.shelf)
+        before = after = policy.shelves.shelf(work, books.get(rulebook, {}), policy.shelf)
         for name in names:
             after = after.with_present(name, _present(those, name))
         if after.id != before.id:
@@ -175,7 +175,7 @@ def accept(work: Work, those: Those, names: Collection[str], *, author: str, now
         if after.clashes:
             said = "; ".join(f"{problem.file} {problem.message}" for problem in after.clashes)
             raise UsageError(f"{said}: accept these together")
-        policy.library.keep(work, after, now=now)
+        policy.shelves.keep(work, after, now=now)
         moved += playbooks.replace(work, rulebook, after.id)
     playbooks.accept(work, names, moved, author=author, now=now)
     return moved

@@ -14,8 +14,8 @@ from arsync.domain.chase import Plan, Seller, Verdict
 from arsync.domain.policy import StepMode
 from arsync.playbook.decide import Decided, consider, decide
 from arsync.playbook.facts import Policy
-from arsync.playbook.library import Library
 from arsync.playbook.review import Review, accept, keep, review
+from arsync.playbook.shelves import Library
 from arsync.resources import bundled
 from arsync.store import reminders, verdicts
 from arsync.store.chases import Chase
@@ -63,7 +63,7 @@ class Shop:
         default = self.folder / f"{self.default}.yaml"
         volume = library.read(default)
         return Policy(
-            playbook=volume.playbook, templates=volume.templates, locales=volume.locales, library=library,
+            playbook=volume.playbook, templates=volume.templates, locales=volume.locales, shelves=library,
             shelf=library.present(default), seller=SELLER, country="DE", mode=StepMode.AUTO, replies_read=True,
             banked_through=None, reminders_off=True, max_per_run=100, max_staleness=timedelta(days=900),
             breaker_factor=Decimal(100),

@@ -22,7 +22,7 @@ from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
 from arsync.playbook.decide import consider
 from arsync.playbook.facts import Policy
-from arsync.playbook.library import Library
+from arsync.playbook.shelves import Library
 from arsync.playbook.simulate import simulate
 from arsync.playbook.simulated import Simulation
 from arsync.resources import bundled
@@ -45,7 +45,7 @@ def a_policy(name: str = "standard") -> Policy:
         legal_footer="", color="#000000", bank_details={"EUR": "IBAN 1", "USD": "routing 1"},
     )  # fmt: skip
     return Policy(
-        playbook=volume.playbook, templates=volume.templates, locales=volume.locales, library=library,
+        playbook=volume.playbook, templates=volume.templates, locales=volume.locales, shelves=library,
         shelf=library.present(SHIPPED / f"{name}.yaml"), seller=seller, country="DE",
         mode=StepMode.AUTO, replies_read=False, banked_through=None, reminders_off=True, max_per_run=3,
         max_staleness=timedelta(days=3650), breaker_factor=Decimal(3),
