@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from arsync.channel.attached import MEGABYTE
 from arsync.channel.call import CallChannel
 from arsync.channel.contract import Channel
 from arsync.channel.file import FileChannel
@@ -285,6 +286,7 @@ class App:
             sender=policy.seller.sender,
             reply_to=policy.seller.reply_to,
             connection=connection.name,
+            most_attached=self.settings.delivery.attachments_mb * MEGABYTE,
         )
         company = self.settings.company(connection.name)
         return Desk(

@@ -155,7 +155,7 @@ class TestEnvironment:
             "activity_lookup": "true", "key": "k", "key_file": "other.key", "max_messages_per_run": "7",
             "max_staleness": "5", "breaker_factor": "2.5", "clock_url": "http://127.0.0.1:8700", "mark_sent": "on",
             "pay_links": "on", "region": "Kanto", "closed": "12-24..01-02 year end; 2027-05-14",
-            "payment_days": "Birch: friday; C-17: end of month",
+            "payment_days": "Birch: friday; C-17: end of month", "attachments_mb": "5",
         }  # fmt: skip
         assert set(samples) == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}

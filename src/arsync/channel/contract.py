@@ -10,6 +10,15 @@ from typing import ClassVar, Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message. `name` may come from the source: each channel makes it harmless."""
+
+    name: str
+    media_type: str  # application/pdf
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A message ready to leave. `message_id` is ours (a UUID in hex) and finds it again wherever it went."""
 
@@ -25,6 +34,9 @@ class Envelope:
     at: datetime  # for the Date header
     language: str  # BCP 47
     tags: Mapping[str, str] = field(default_factory=dict)  # connection, playbook, step: for the provider's statistics
+    attachments: tuple[Attachment, ...] = ()
+    #: the ids of the same chase's earlier messages, oldest first: a mail program shows them as one conversation
+    thread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from email import policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import ClassVar, Final
 
 from arsync import session
 from arsync.channel.contract import Envelope, Evidence, Receipt
-from arsync.channel.mail import addressed, identity
+from arsync.channel.mail import identity
+from arsync.channel.mime import compose
 from arsync.errors import OutcomeUnknown, Rejected, RetryLater
 
 _NO_HARD_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
@@ -110,28 +109,6 @@ class FileChannel:
 
     def _path(self, message_id: str) -> Path:
         return self._directory / f"{identity(message_id)}.eml"
-
-
-def compose(envelope: Envelope) -> EmailMessage:
-    """The envelope as an RFC 5322 message: text and HTML as alternatives; Rejected where a header would be forged."""
-    parts = addressed(envelope)
-    message = EmailMessage(policy=policy.SMTP)
-    message["From"] = parts.sender
-    message["Reply-To"] = parts.reply_to
-    message["To"] = parts.to
-    if parts.cc:
-        message["Cc"] = parts.cc
-    if parts.bcc:
-        message["Bcc"] = parts.bcc
-    message["Subject"] = envelope.subject
-    message["Date"] = envelope.at
-    for header, value in parts.headers.items():
-        message[header] = value
-    for tag, value in sorted(envelope.tags.items()):
-        message["X-Arsync-Tag"] = " ".join(f"{tag}={value}".split())
-    message.set_content(envelope.text, cte="quoted-printable")
-    message.add_alternative(envelope.html, subtype="html", cte="quoted-printable")
-    return message
 
 
 def _is_there(final: Path) -> bool:

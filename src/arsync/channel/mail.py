@@ -17,6 +17,7 @@ from arsync.errors import Rejected
 
 #: It becomes a file's name and a part of a vendor's query.
 _MESSAGE_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_REFERENCES: Final = 8
 _LINE_BREAKS: Final = frozenset("\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029\0")
 _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 
@@ -68,6 +69,11 @@ def addressed(envelope: Envelope) -> Addressed:
         "Content-Language": _one_line("language", envelope.language),
         "X-Arsync-Message": envelope.message_id,
     }
+    if envelope.thread:
+        earlier = [f"<{identity(key)}@{sender.domain}>" for key in envelope.thread]
+        headers["In-Reply-To"] = earlier[-1]
+        # The first and the newest: a conversation holds together by them, and a header line has its limits.
+        headers["References"] = " ".join([*earlier[:1], *earlier[1:][-_REFERENCES:]])
     if isinstance(envelope, DivertedEnvelope):
         for header, mailboxes in envelope.original.items():
             headers[header] = _one_line(header, ", ".join(mailboxes))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC
 from email.header import Header as EncodedWords
@@ -19,13 +20,18 @@ from urllib.parse import quote
 
 import requests
 from sendgrid.helpers.mail import (
+    Attachment,
     Bcc,
     Category,
     Cc,
     ClickTracking,
     Content,
     CustomArg,
+    Disposition,
     Email,
+    FileContent,
+    FileName,
+    FileType,
     From,
     Header,
     Mail,
@@ -39,6 +45,7 @@ from sendgrid.helpers.mail import (
 )
 from sendgrid.helpers.mail.exceptions import ApiKeyIncludedException
 
+from arsync.channel.attached import checked, file_name
 from arsync.channel.contract import Envelope, Evidence, Receipt
 from arsync.channel.mail import addressed, identity
 from arsync.domain.clock import Clock
@@ -211,6 +218,10 @@ def payload(envelope: Envelope) -> dict[str, Any]:
         # SendGrid copies headers as they are.
         plain = content if content.isascii() else EncodedWords(content, "utf-8").encode(linesep="", maxlinelen=0)
         mail.add_header(Header(header, plain))
+    for file in checked(envelope.attachments):
+        encoded = FileContent(b64encode(file.content).decode("ascii"))
+        kind = FileType(file.media_type)
+        mail.add_attachment(Attachment(encoded, FileName(file_name(file)), kind, Disposition("attachment")))
     # No pixel and no rewritten links: a debtor's reading habits are nobody's business.
     tracking = TrackingSettings()
     tracking.click_tracking = ClickTracking(enable=False, enable_text=False)

@@ -11,7 +11,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.channel.contract import Envelope
-from arsync.channel.file import compose
+from arsync.channel.mime import compose
 from arsync.cli.context import ConnectionOption, opened
 from arsync.cli.output import flat, say
 from arsync.domain.chase import ChaseFacts, Intent, Letterhead, Rendered, Seller

@@ -7,20 +7,21 @@ claimed --gate--> sending --answer--> accepted (+ its notes)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from arsync.channel.contract import Channel, Envelope
+from arsync.channel.attached import USUAL_BYTES, fitting
+from arsync.channel.contract import Attachment, Channel, Envelope
 from arsync.domain.clock import Clock
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import Barred, ConnectorError, OutcomeUnknown, Refused, Rejected, RetryLater
 from arsync.outbox.accept import Acceptance, accept
 from arsync.session import before_first_byte
-from arsync.store import messages
+from arsync.store import messages, threads
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
 
@@ -52,13 +53,20 @@ class Post:
     sender: str
     reply_to: str
     connection: str
+    most_attached: int = USUAL_BYTES  # together, of one message
 
 
-def send(store: Store, message: Message, post: Post, clock: Clock, how: Acceptance) -> tuple[Sent, str]:
-    """Sends a claimed and confirmed message, at most once; what became of it and why."""
+def send(
+    store: Store, message: Message, post: Post, clock: Clock, how: Acceptance, attachments: Sequence[Attachment] = ()
+) -> tuple[Sent, str]:
+    """Sends a claimed and confirmed message, at most once; what became of it and why. What is too large to go with it
+    stays behind, and the reason says so."""
     token = message.claim_token
     assert token is not None, "only a claimed message is sent"
     channel = post.channels[StepChannel(message.channel)]
+    attached, left_out = fitting(attachments, post.most_attached)
+    with store.reading() as work:
+        thread = threads.before(work, message)
     deadline = clock.elapsed() + FIRST_BYTE  # counted from before the gate's commit: never too late
     with store.working() as work:
         refusal = messages.pass_gate(
@@ -80,7 +88,7 @@ def send(store: Store, message: Message, post: Post, clock: Clock, how: Acceptan
 
     try:
         with before_first_byte(in_time):
-            receipt = channel.send(_envelope(message, post, clock))
+            receipt = channel.send(_envelope(message, post, clock, attached, thread))
     except (RetryLater, Rejected, Refused) as error:
         return _failed(store, message, token, error, clock)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one message never stops the others
@@ -89,7 +97,7 @@ def send(store: Store, message: Message, post: Post, clock: Clock, how: Acceptan
         unfit = Rejected(f"it could not be put into an envelope ({type(error).__name__})")
         return _failed(store, message, token, unfit, clock)
     with store.working() as work:
-        reason = f"taken by {channel.name}"
+        reason = "; without ".join([f"taken by {channel.name}", *left_out])
         accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock)
         work.commit()
     return (Sent.ACCEPTED, reason) if accepted else (Sent.LOST, "another worker settled it")
@@ -165,7 +173,9 @@ def _unknown(store: Store, message: Message, token: str, error: Exception, clock
     return (Sent.UNKNOWN if moved else Sent.LOST), said
 
 
-def _envelope(message: Message, post: Post, clock: Clock) -> Envelope:
+def _envelope(
+    message: Message, post: Post, clock: Clock, attachments: tuple[Attachment, ...], thread: tuple[str, ...]
+) -> Envelope:
     return Envelope(
         message_id=message.key,
         sender=post.sender,
@@ -179,4 +189,6 @@ def _envelope(message: Message, post: Post, clock: Clock) -> Envelope:
         at=clock.now(),
         language=message.locale,
         tags={"connection": post.connection, "playbook": message.playbook, "step": message.step_id},
+        attachments=attachments,
+        thread=thread,
     )

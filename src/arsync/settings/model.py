@@ -101,6 +101,8 @@ class Delivery(Section):
     redirect_to: Mailbox | None = None
     #: a blind copy of every message goes here
     bcc: Mailbox | None = None
+    #: in megabytes, of one message together; what is larger stays behind, and is named
+    attachments_mb: Annotated[int, Field(ge=1, le=18)] = 10
 
 
 class SendGrid(Section):

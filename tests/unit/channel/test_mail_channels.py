@@ -18,8 +18,9 @@ from typing import ClassVar
 import pytest
 import requests
 
+from arsync.channel.attached import fitting
 from arsync.channel.call import CallChannel
-from arsync.channel.contract import Channel, Envelope, Evidence, Receipt
+from arsync.channel.contract import Attachment, Channel, Envelope, Evidence, Receipt
 from arsync.channel.file import FileChannel
 from arsync.channel.mail import mailbox
 from arsync.channel.redirect import Redirected
@@ -406,3 +407,73 @@ def test_the_gate_is_asked_once_per_message_when_the_connection_stands(
         SendGridChannel("SG.key", host, session, clock=SystemClock()).send(ENVELOPE)
     assert len(asked) == 1
     assert len(seen.requests) == 1
+
+
+# --- attachments and threads ----------------------------------------------------------------------------
+
+
+def test_attachments_and_the_thread_stand_in_the_message(tmp_path: Path) -> None:
+    envelope = replace(
+        ENVELOPE, attachments=(Attachment("Rechnung 7.pdf", "application/pdf", b"%PDF-1.7"),), thread=("aa11", "bb22")
+    )
+    message = opened(FileChannel(tmp_path).send(envelope).reference)
+    assert message["In-Reply-To"] == "<bb22@northwind.example>"
+    assert message["References"] == "<aa11@northwind.example> <bb22@northwind.example>"
+    (file,) = message.iter_attachments()
+    assert (file.get_filename(), file.get_content_type()) == ("Rechnung 7.pdf", "application/pdf")
+    assert file.get_content() == b"%PDF-1.7"
+    assert part(message, "plain") == ENVELOPE.text
+    body = payload(envelope)
+    assert body["headers"]["In-Reply-To"] == "<bb22@northwind.example>"
+    assert body["attachments"] == [
+        {
+            "content": "JVBERi0xLjc=",
+            "filename": "Rechnung 7.pdf",
+            "type": "application/pdf",
+            "disposition": "attachment",
+        }
+    ]
+
+
+def test_a_long_thread_keeps_its_first_and_its_newest_messages(tmp_path: Path) -> None:
+    """Of a sender whose domain alone fills a line, too."""
+    domain = f"{'long-' * 11}name.example"
+    keys = tuple(f"{number:032x}" for number in range(30))
+    envelope = replace(ENVELOPE, sender=f"Credit <credit@{domain}>", thread=keys)
+    message = opened(FileChannel(tmp_path).send(envelope).reference)
+    named = str(message["References"]).split()
+    assert named == [f"<{key}@{domain}>" for key in (keys[0], *keys[-8:])]
+    assert message["In-Reply-To"] == f"<{keys[-1]}@{domain}>"
+
+
+def test_what_is_too_large_stays_behind_with_one_clear_line() -> None:
+    large = Attachment("Invoice 1042.pdf", "application/pdf", bytes(40_000_000))
+    small = Attachment("Statement.pdf", "application/pdf", bytes(9_000))
+    kept, refused = fitting((large, small))
+    assert kept == (small,)
+    assert refused == ("Invoice 1042.pdf (40.0 MB) is too large: at most 10.0 MB go with one message",)
+    with pytest.raises(Rejected, match=r"the attachments \(Invoice 1042.pdf\) are 40.0 MB: at most 18.0 MB"):
+        payload(replace(ENVELOPE, attachments=(large,)))
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("../../etc/passwd", "etc-passwd"),
+        ('a"b\r\nBcc: eve@evil.example.pdf', "a-b Bcc- eve@evil.example.pdf"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("", "attachment"),
+        (f"{'x' * 300}.pdf", f"{'x' * 96}.pdf"),
+    ],
+)
+def test_a_hostile_file_name_is_only_a_name(tmp_path: Path, name: str, safe: str) -> None:
+    envelope = replace(ENVELOPE, attachments=(Attachment(name, "application/pdf", b"%PDF"),))
+    message = opened(FileChannel(tmp_path).send(envelope).reference)
+    (file,) = message.iter_attachments()
+    assert file.get_filename() == safe
+    assert message["Bcc"] is None
+
+
+def test_an_attachment_of_no_kind_is_refused() -> None:
+    with pytest.raises(Rejected, match="has no media type"):
+        payload(replace(ENVELOPE, attachments=(Attachment("a.pdf", "text/html\r\nX: y", b""),)))
