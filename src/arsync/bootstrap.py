@@ -220,6 +220,7 @@ class App:
             logo=company.brand.logo or "",
             font=company.brand.font or "",
             bank_details=dict(company.bank_details),
+            address=company.postal_address,
         )
         return Policy(
             playbook=volume.playbook,

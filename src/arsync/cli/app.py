@@ -32,6 +32,7 @@ from arsync.cli import (
     setup,
     simulate,
     source,
+    statements,
     tags,
     today,
     truth,
@@ -75,7 +76,7 @@ def options(
 
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, outgoing, holding, promising, contacting,
-    importing, today, explain, source, playbooks, preview, scenarios, simulate, tags,
+    importing, today, explain, source, playbooks, preview, scenarios, simulate, statements, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -284,6 +284,7 @@ class Seller:
     bank_details: Mapping[str, str] = field(default_factory=dict)  # currency -> text
     logo: str = ""  # the https address of a picture
     font: str = ""  # families, the first that the reader has
+    address: str = ""  # postal, several lines: on paper
 
 
 @dataclass(frozen=True, slots=True)

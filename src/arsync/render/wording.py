@@ -41,12 +41,15 @@ def money_text(money: Money, locale: Locale) -> str:
     return re.sub(r"(?<=[A-Z]{3})(?=\d)", "\u00a0", text)
 
 
+def fonts_of(name: str) -> tuple[str, ...]:
+    """The families of a list; what is no plain name of a family is left out."""
+    return tuple(family for part in name.split(",") if _FAMILY.fullmatch(family := part.strip()))
+
+
 def font_stack(name: str) -> str:
     """A CSS list of families, the house's own last; what is no plain name of a family is left out."""
-    families = [family.strip() for family in name.split(",")]
     # Without quotes, which an HTML template would turn into entities that no style sheet understands.
-    own = [family for family in families if _FAMILY.fullmatch(family)]
-    return ", ".join([*own, _FONTS])
+    return ", ".join([*fonts_of(name), _FONTS])
 
 
 def web_image(address: str) -> str | None:

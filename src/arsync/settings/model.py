@@ -67,6 +67,8 @@ class CompanySettings(Section):
     reply_to: Mailbox | None = None
     brand: Brand = Brand()
     legal_footer: str = ""
+    #: the company's own postal address, several lines: it stands on letters and statements
+    postal_address: Annotated[str, Field(max_length=600)] = ""
     #: currency code -> text
     bank_details: BankDetails = Field(default_factory=dict)
     #: a name in the folder `playbooks`, or the path of a .yaml file

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.sync.mirror import Mirror
 
 from arsync.sandbox.launch import SandboxControl
-from arsync.store import balances, drift
+from arsync.store import balances, drift, statements
 from arsync.sync import pull
 
 
@@ -26,6 +26,19 @@ def test_after_a_load_and_a_month_of_life_no_balance_speaks_against_the_items(
         quiet.live(mirror.id, days=8)
         mirror.sync()
         assert short(mirror) == {}, "new invoices that the source's figure did not know yet are read again first"
+
+
+def test_every_statement_comes_to_what_the_source_says_is_owed(mirror: Mirror) -> None:
+    """Invoices paid in part, credits and money on no invoice: customer by customer, in one currency each."""
+    with mirror.store.reading() as work:
+        every = balances.accounts(work, mirror.connection.id).values()
+        told = [one for one in every if one.told is not None and len(one.currencies) == 1]
+        assert len(told) >= 5
+        for account in told:
+            on = mirror.sandbox.now().date()
+            (statement,) = statements.of_payer(work, mirror.connection.id, account.payer_id, on=on)
+            assert statement.balance.amount == statement.lines[-1].running.amount == account.told
+            assert sum(money.amount for money in statement.aging.values()) == statement.owed.amount
 
 
 def test_a_journal_entry_that_no_invoice_hears_of_is_seen(mirror: Mirror) -> None:

@@ -1,0 +1,150 @@
+"""All that is open with one customer, on screen or on paper: statement."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.context import ConnectionOption, Json, opened
+from arsync.cli.naming import one_payer
+from arsync.cli.output import complain, dump, flat, say, table
+from arsync.domain.statement import Statement
+from arsync.errors import UsageError
+from arsync.playbook.facts import language
+from arsync.render.statement import statement_pdf
+from arsync.store import connections, ledger, statements
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+from arsync.store.ledger import FoundCustomer
+
+_DAY = "%Y-%m-%d"
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(statement)
+
+
+def statement(
+    context: typer.Context,
+    customer: Annotated[str, typer.Argument(help="A customer's name, id or e-mail.")],
+    pdf: Annotated[Path | None, typer.Option(help="Write it as PDF into this file.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=[_DAY], help="Aged on another day than today.")] = None,
+    connection: ConnectionOption = None,
+    as_json: Json = False,
+) -> None:
+    """Shows what is open with a customer, by currency: every item, credit on no invoice, aging, running balance."""
+    with opened(context) as app:
+        found = one_payer(app, customer, connection)
+        with app.store.reading() as work:
+            company = connections.connection_by_id(work, found.connection_id)
+            on = as_of.date() if as_of else app.today(company)
+            open_now = statements.of_payer(work, company.id, found.payer_id, on=on)
+            doubts = _doubts(work, company, found)
+            payer = ledger.read(work, company.id, found.payer_id).payers.get(found.payer_id)
+        if pdf is not None:
+            for path, body in _printed(app, company, open_now, payer.language if payer else None, pdf):
+                _write(path, body)
+        elif as_json:
+            dump([_as_json(one) for one in open_now])
+        else:
+            for one in open_now:
+                _tell(one)
+            if not open_now:
+                say(flat(f"nothing is open with {found.name}"))
+            if company.synced_at is not None:
+                say(f"as the books of {company.name} stood at {company.synced_at:%Y-%m-%d %H:%M} UTC")
+    for doubt in doubts:
+        complain(doubt)
+
+
+def _doubts(work: Work, company: Connection, found: FoundCustomer) -> list[str]:
+    """Why the statement may not be complete."""
+    read = ledger.read(work, company.id, found.payer_id)
+    return [
+        flat(f"it may lack something: {why}")
+        for why in [*read.quarantined.get(found.payer_id, ()), *read.quarantined_for_all]
+    ]
+
+
+def _printed(
+    app: App, company: Connection, those: tuple[Statement, ...], payer_language: str | None, path: Path
+) -> list[tuple[Path, bytes]]:
+    if not those:
+        raise UsageError("nothing is open: there is nothing to print")
+    policy = app.policy(company)
+    tongue = language(payer_language, policy)
+    locale = policy.seller.locale if policy.seller.locale.lower().startswith(tongue) else tongue
+    printed = []
+    for one in those:
+        own = path if len(those) == 1 else path.with_stem(f"{path.stem}-{one.currency}")
+        if own.exists():
+            raise UsageError(f"{own} is there already: name another")
+        printed.append((own, statement_pdf(one, policy.seller, locale=locale, country=policy.country)))
+    return printed
+
+
+def _write(path: Path, body: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(body)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    say(f"wrote {path} ({len(body):,} bytes)")
+
+
+def _tell(one: Statement) -> None:
+    say(flat(f"{one.payer_name}: {one.balance} on {one.on}"), style="bold")
+    table(
+        ("date", "document", "due", "late", "amount", "open", "balance"),
+        [
+            (
+                line.entry.on,
+                f"{line.entry.kind.replace('_', ' ')} {line.entry.number or ''}".strip(),
+                line.entry.due_on,
+                line.days_late if line.days_late and line.days_late > 0 else None,
+                *(f"{money.amount:,.2f}" for money in (line.entry.total, line.entry.open, line.running)),
+            )
+            for line in one.lines
+        ],
+        right=("late", "amount", "open", "balance"),
+    )
+    table(
+        (*one.aging, "credit on no invoice", "balance"),
+        [[f"{money.amount:,.2f}" for money in (*one.aging.values(), one.unapplied, one.balance)]],
+        right=(*one.aging, "credit on no invoice", "balance"),
+    )
+
+
+def _as_json(one: Statement) -> dict[str, Any]:
+    return {
+        "payer_id": one.payer_id,
+        "payer": one.payer_name,
+        "currency": one.currency,
+        "on": one.on,
+        "items": [
+            {
+                "kind": line.entry.kind,
+                "id": line.entry.remote_id,
+                "number": line.entry.number,
+                "on": line.entry.on,
+                "due_on": line.entry.due_on,
+                "days_late": line.days_late,
+                "customer": line.entry.customer_name,
+                "reference": line.entry.reference,
+                "amount": line.entry.total.amount,
+                "open": line.entry.open.amount,
+                "balance": line.running.amount,
+            }
+            for line in one.lines
+        ],
+        "aging": {name.value: money.amount for name, money in one.aging.items()},
+        "owed": one.owed.amount,
+        "overdue": one.overdue.amount,
+        "unapplied": one.unapplied.amount,
+        "balance": one.balance.amount,
+    }
