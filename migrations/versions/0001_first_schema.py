@@ -302,6 +302,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("promise_id", sa.Integer(), nullable=True),
         sa.Column("plan_id", sa.Integer(), nullable=True),
+        sa.Column("call_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "code IN ('price', 'quantity', 'quality', 'not_received', 'duplicate', 'wrong_customer', 'paid_already', 'other')",
             name=op.f("ck_holds_code"),

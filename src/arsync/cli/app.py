@@ -15,6 +15,7 @@ import typer
 
 from arsync import __version__
 from arsync.cli import (
+    calling,
     connect,
     contacting,
     demo,
@@ -22,12 +23,14 @@ from arsync.cli import (
     holding,
     importing,
     keys,
+    lifting,
     night,
     outgoing,
     playbooks,
     preview,
     promising,
     pull,
+    remembering,
     scenarios,
     setup,
     simulate,
@@ -75,8 +78,8 @@ def options(
 
 
 _GROUPS: Final = (
-    demo, setup, connect, keys, pull, truth, night, outgoing, holding, promising, contacting,
-    importing, today, explain, source, playbooks, preview, scenarios, simulate, statements, tags,
+    demo, setup, connect, keys, pull, truth, night, outgoing, holding, lifting, promising, calling, remembering,
+    contacting, importing, today, explain, source, playbooks, preview, scenarios, simulate, statements, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -1,32 +1,33 @@
-"""What stops a chase: hold, dispute, pause, exclude, holds, lift."""
+"""What stops a chase: hold, dispute, pause, exclude."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
+from arsync.cli.context import Author, ConnectionOption, author_or_me, opened
+from arsync.cli.days import DAY
 from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, one_invoice, whom
-from arsync.cli.output import dump, flat, say, table
+from arsync.cli.noting import kept, note
+from arsync.cli.output import flat, say
 from arsync.domain.chase import Hold
 from arsync.domain.money import Money, amount
 from arsync.domain.people import DisputeCode
 from arsync.domain.states import HoldKind, WriteKind
-from arsync.errors import ConfigurationError, NotFound, UsageError
+from arsync.errors import UsageError
 from arsync.outbox import facts
-from arsync.outbox.remarks import remark
-from arsync.store import connections, events, holds, ledger, promises
+from arsync.store import connections, events, holds
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.ledger import FoundInvoice
 
-_DAY: Final = "%Y-%m-%d"
-Until = Annotated[datetime | None, typer.Option(formats=[_DAY], help="The last day of it; default: until lifted.")]
+Until = Annotated[datetime | None, typer.Option(formats=[DAY], help="The last day of it; default: until lifted.")]
 Reason = Annotated[str, typer.Option(help="Why; it is shown wherever it stops something.")]
+
+Everybody = Annotated[bool, typer.Option("--everybody", help="All customers of --connection instead.")]
 
 
 def register(program: typer.Typer) -> None:
@@ -35,8 +36,6 @@ def register(program: typer.Typer) -> None:
     program.command()(dispute)
     program.command()(pause)
     program.command()(exclude)
-    program.command("holds")(list_holds)
-    program.command()(lift)
 
 
 def hold(
@@ -44,7 +43,7 @@ def hold(
     reason: Reason,
     invoice: InvoiceArgument = None,
     customer: CustomerOption = None,
-    everybody: Annotated[bool, typer.Option("--everybody", help="All customers of --connection instead.")] = False,
+    everybody: Everybody = False,
     kind: Annotated[HoldKind, typer.Option(help="What kind of stop.")] = HoldKind.PAUSE,
     until: Until = None,
     connection: ConnectionOption = None,
@@ -53,15 +52,10 @@ def hold(
     """Stops the chase of one invoice, of everything a customer pays for, or of a whole company."""
     with opened(context) as app:
         last = until.date() if until else None
-        if not everybody:
+        if everybody:
+            _stop_everybody(app, invoice, customer, connection, kind, reason, last, author)
+        else:
             _stop(app, whom(app, invoice, customer, connection), kind, reason, last, author)
-            return
-        if invoice or customer or not connection:
-            raise UsageError("--everybody goes with --connection alone")
-        with app.store.reading() as work:
-            company = connections.connection(work, connection)
-        place_hold(app, company.id, Hold(kind, reason, author_or_me(author), None, None, app.today(company), last),
-                   what=f"all of {connection}")  # fmt: skip
 
 
 def dispute(
@@ -105,15 +99,19 @@ def money(written: str, currency: str) -> Money:
 
 def pause(
     context: typer.Context,
-    until: Annotated[datetime, typer.Option(formats=[_DAY], help="The last day of it.")],
+    until: Annotated[datetime, typer.Option(formats=[DAY], help="The last day of it.")],
     reason: Reason,
     invoice: InvoiceArgument = None,
     customer: CustomerOption = None,
+    everybody: Everybody = False,
     connection: ConnectionOption = None,
     author: Author = None,
 ) -> None:
-    """Stops the chase of an invoice or a customer until a day."""
+    """Stops the chase of an invoice, a customer or a whole company until a day."""
     with opened(context) as app:
+        if everybody:
+            _stop_everybody(app, invoice, customer, connection, HoldKind.PAUSE, reason, until.date(), author)
+            return
         _stop(app, whom(app, invoice, customer, connection), HoldKind.PAUSE, reason, until.date(), author)
 
 
@@ -165,6 +163,18 @@ def _stop(
     return place_hold(app, named.connection_id, placed, what=what)
 
 
+def _stop_everybody(
+    app: App, invoice: str | None, customer: str | None, connection: str | None, kind: HoldKind, reason: str,
+    until: date | None, author: str | None,
+) -> None:  # fmt: skip
+    if invoice or customer or not connection:
+        raise UsageError("--everybody goes with --connection alone")
+    with app.store.reading() as work:
+        company = connections.connection(work, connection)
+    placed = Hold(kind, reason, author_or_me(author), None, None, app.today(company), until)
+    place_hold(app, company.id, placed, what=f"all of {connection}")
+
+
 def place_hold(app: App, connection_id: int, placed: Hold, *, what: str) -> int:
     """Places a hold with its note, and says so; its number."""
     if not placed.reason.strip():
@@ -187,10 +197,11 @@ def place_hold(app: App, connection_id: int, placed: Hold, *, what: str) -> int:
 
 
 def put(
-    app: App, work: Work, connection: Connection, placed: Hold, *, what: str, now: datetime, noted: bool = True
-) -> int:
+    app: App, work: Work, connection: Connection, placed: Hold, *, what: str, now: datetime, noted: bool = True,
+    call_id: int | None = None,
+) -> int:  # fmt: skip
     """Places a hold in this work, with its event and its note (one at its target); its number."""
-    hold_id = holds.place(work, connection.id, placed, now=now)
+    hold_id = holds.place(work, connection.id, placed, now=now, call_id=call_id)
     events.log(
         work, "hold_placed", at=now, author=placed.author, connection_id=connection.id, hold=hold_id,
         hold_kind=placed.kind.value, payer=placed.payer_id, invoice=placed.invoice_id, reason=placed.reason,
@@ -204,92 +215,3 @@ def put(
             more=(f"Why: {why}", f"Until: {placed.until or 'lifted by a person'}"), by=placed.author, now=now,
         )  # fmt: skip
     return hold_id
-
-
-def note(
-    app: App, work: Work, connection: Connection, payer_id: str | None, invoice_id: str | None, *, what: str,
-    more: Sequence[str] = (), by: str, now: datetime,
-) -> None:  # fmt: skip
-    """Plans the note of what a person said, where notes are written."""
-    if app.settings.company(connection.name).writes == "on":
-        remark(
-            work, connection.id, payer_id=payer_id, invoice_id=invoice_id, on=app.today(connection), what=what,
-            more=more, by=by, now=now,
-        )  # fmt: skip
-
-
-def kept(app: App, connection: Connection) -> frozenset[WriteKind]:
-    """The facts that may be written into the company's books, none where something is wrong with its connector."""
-    try:
-        return app.keeps(connection)
-    except ConfigurationError:
-        return frozenset()  # what a person says is kept whatever is wrong with the connector
-
-
-def list_holds(context: typer.Context, as_json: Json = False) -> None:
-    """Lists what is stopped, why and by whom."""
-    with opened(context) as app, app.store.reading() as work:
-        every = [(one.name, held) for one in connections.connections(work) for held in holds.active(work, one.id)]
-        names = {one.id: scope(work, one) for _, one in every}
-    if as_json:
-        dump([{"connection": name, "hold": held} for name, held in every])
-        return
-    table(
-        ("id", "connection", "kind", "stops", "reason", "author", "from", "until"),
-        [
-            (one.id, name, one.hold.kind, names[one.id], one.hold.reason, one.hold.author, one.hold.begins,
-             one.hold.until or "somebody lifts it")
-            for name, one in every
-        ],
-    )  # fmt: skip
-
-
-def scope(work: Work, placed: holds.PlacedHold) -> str:
-    """What a hold stops, in words."""
-    hold = placed.hold
-    if hold.payer_id is None:
-        return "everybody"
-    payer = ledger.customer_name(work, placed.connection_id, hold.payer_id)
-    if hold.invoice_id is None:
-        return f"everything {payer} pays for"
-    part = f"{hold.part} of " if hold.part else ""
-    return f"{part}{ledger.invoice_number(work, placed.connection_id, hold.invoice_id)} of {payer}"
-
-
-def lift(
-    context: typer.Context,
-    hold_id: Annotated[int, typer.Argument(metavar="HOLD", help="As `arsync holds` lists it.")],
-    author: Author = None,
-) -> None:
-    """Ends a hold, with the promise or the plan that it stands for."""
-    with opened(context) as app, app.store.working() as work:
-        now, who = app.clock.now(), author_or_me(author)
-        lifted = holds.lift(work, hold_id, now=now)
-        if lifted is None:
-            raise NotFound(f"active hold {hold_id}")
-        others = promises.withdraw(work, lifted, now=now)
-        told = _took_back(app, work, lifted, now)
-        connection = connections.connection_by_id(work, lifted.connection_id)
-        what = f"{lifted.hold.kind} on {scope(work, lifted)} by {lifted.hold.author}: {lifted.hold.reason}"
-        for one in (lifted, *others):
-            kind = one.hold.kind.value.replace("_", "-").capitalize()
-            note(
-                app, work, connection, one.hold.payer_id, one.hold.invoice_id,
-                what=f"{kind} (hold {one.id}) lifted", more=(f"It was: {one.hold.reason}",), by=who, now=now,
-            )  # fmt: skip
-            events.log(work, "hold_lifted", at=now, author=who, connection_id=connection.id, hold=one.id)
-        work.commit()
-    with_it = f", and with it {', '.join(f'hold {one.id}' for one in others)}" if others else ""
-    say(flat(f"hold {hold_id} is lifted ({what}){with_it}{told}"))
-
-
-def _took_back(app: App, work: Work, lifted: holds.PlacedHold, now: datetime) -> str:
-    """Has the source forget the day of a promise that is no more; what to say of it."""
-    invoice_id = lifted.hold.invoice_id
-    if lifted.hold.kind is not HoldKind.PROMISE or invoice_id is None:
-        return ""
-    connection = connections.connection_by_id(work, lifted.connection_id)
-    if not facts.follow_promises(work, connection.id, invoice_id, today=app.today(connection), now=now):
-        return ""
-    writes = WriteKind.EXPECTED_ON in kept(app, connection)
-    return f"; the accounting system is told {'with the next run' if writes else 'once it may be written to'}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import Annotated, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated
 
 import typer
 from babel.numbers import get_currency_precision
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
-from arsync.cli.holding import kept, money, note
+from arsync.cli.days import DAY, last_day
+from arsync.cli.holding import money
 from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, whom
+from arsync.cli.noting import kept, note
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.chase import Hold
 from arsync.domain.instalments import Every, spread
@@ -19,15 +23,11 @@ from arsync.domain.money import Money, total
 from arsync.domain.states import HoldKind, PromiseState, WriteKind
 from arsync.errors import UsageError
 from arsync.outbox import facts
-from arsync.playbook.calendars import public_holidays
-from arsync.playbook.places import Place
 from arsync.store import connections, events, holds, ledger, promises
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.promises import Promise
 
-_DAY: Final = "%Y-%m-%d"
-_WEEKEND: Final = 5
 Grace = Annotated[int, typer.Option(min=0, max=30, help="So many business days late is in time.")]
 Why = Annotated[str, typer.Option(help="Who said it and how.")]
 
@@ -41,7 +41,7 @@ def register(program: typer.Typer) -> None:
 
 def promise(
     context: typer.Context,
-    on: Annotated[datetime, typer.Option("--date", formats=[_DAY], help="The day that the customer named.")],
+    on: Annotated[datetime, typer.Option("--date", formats=[DAY], help="The day that the customer named.")],
     reason: Why,
     invoice: InvoiceArgument = None,
     customer: CustomerOption = None,
@@ -57,48 +57,67 @@ def promise(
         who, day = author_or_me(author), on.date()
         with app.store.working() as work:
             company = connections.connection_by_id(work, named.connection_id)
-            now, today = app.clock.now(), app.today(company)
-            if day < today:
-                raise UsageError(f"--date {day} has passed; today is {today}")
             owed = _owed(work, named, currency)
-            promised = money(amount, owed.currency) if amount else owed
-            if promised > owed:
-                raise UsageError(f"{owed} is open: {promised} is more")
-            until = last_day(app, company, day, grace)
-            promise_id = promises.give(
-                work, company.id, payer_id=named.payer_id, invoice_id=named.invoice_id, amount=promised,
-                promised_on=day, grace=grace, until=until, reason=reason, author=who, now=now,
-            )  # fmt: skip
-            hold = Hold(HoldKind.PROMISE, f"{promised} promised for {day}: {reason}", who, named.payer_id,
-                        named.invoice_id, today, until)  # fmt: skip
-            hold_id = holds.place(work, company.id, hold, now=now, promise_id=promise_id)
-            events.log(
-                work, "promise_given", at=now, author=who, connection_id=company.id, promise=promise_id, hold=hold_id,
-                payer=named.payer_id, invoice=named.invoice_id, amount=str(promised), day=day, until=until,
-                reason=reason,
-            )  # fmt: skip
+            promised = promised_part(owed, amount)
+            given = give(app, work, company, [named], promised, day, grace, reason=reason, who=who)
             note(
-                app, work, company, named.payer_id, named.invoice_id, by=who, now=now,
-                what=f"Promise (hold {hold_id}): {promised} by {day} for {named.what}, said",
-                more=(f"How: {reason}", f"In time until: {until}"),
+                app, work, company, named.payer_id, named.invoice_id, by=who, now=app.clock.now(),
+                what=f"Promise (hold {given.holds[0]}): {promised} by {day} for {named.what}, said",
+                more=(f"How: {reason}", f"In time until: {given.until}"),
             )  # fmt: skip
-            told = ""
-            if named.invoice_id is not None and WriteKind.EXPECTED_ON in kept(app, company):
-                facts.expect(work, company.id, named.invoice_id, day, now=now)
-                told = "; the accounting system is told with the next run"
             work.commit()
-    say(flat(f"{promised} promised by {day} for {named.what}; it is in time until {until} "
-             f"(take it back by: arsync lift {hold_id}){told}"))  # fmt: skip
+    say(flat(f"{promised} promised by {day} for {named.what}; it is in time until {given.until} "
+             f"(take it back by: arsync lift {given.holds[0]}){given.told}"))  # fmt: skip
 
 
-def last_day(app: App, company: Connection, day: date, grace: int) -> date:
-    """The day and so many business days of the company's place."""
-    settings = app.settings.company(company.name)
-    closed = public_holidays(Place(settings.country or company.country, settings.region))
-    while grace:
-        day += timedelta(days=1)
-        grace -= day.weekday() < _WEEKEND and day not in closed
-    return day
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A promise that was kept: its holds, its last day of grace, and what to say of the source."""
+
+    holds: tuple[int, ...]
+    until: date
+    told: str
+
+
+def promised_part(owed: Money, written: str | None) -> Money:
+    """The amount that was promised of what is open, all of it where none is written; UsageError where it is more."""
+    promised = money(written, owed.currency) if written else owed
+    if promised > owed:
+        raise UsageError(f"{owed} is open: {promised} is more")
+    return promised
+
+
+def give(
+    app: App, work: Work, company: Connection, named: Sequence[Whom], promised: Money, day: date, grace: int, *,
+    reason: str, who: str, call_id: int | None = None,
+) -> Given:  # fmt: skip
+    """Keeps a promise for one invoice, for several, or for all that a customer pays for, with its holds and its event;
+    its note is the caller's. UsageError where the day has passed."""
+    now, today = app.clock.now(), app.today(company)
+    if day < today:
+        raise UsageError(f"--date {day} has passed; today is {today}")
+    invoice_ids = [one.invoice_id for one in named if one.invoice_id is not None]
+    payer_id, until = named[0].payer_id, last_day(app, company, day, grace)
+    promise_id = promises.give(
+        work, company.id, payer_id=payer_id, invoice_id=invoice_ids[0] if len(invoice_ids) == 1 else None,
+        amount=promised, promised_on=day, grace=grace, until=until, reason=reason, author=who, now=now,
+        about=invoice_ids,
+    )  # fmt: skip
+    numbers = []
+    for one in named:
+        why = f"{promised} promised for {day}: {reason}"
+        hold = Hold(HoldKind.PROMISE, why, who, payer_id, one.invoice_id, today, until)
+        numbers.append(holds.place(work, company.id, hold, now=now, promise_id=promise_id, call_id=call_id))
+    events.log(
+        work, "promise_given", at=now, author=who, connection_id=company.id, promise=promise_id, holds=numbers,
+        payer=payer_id, invoices=invoice_ids, amount=str(promised), day=day, until=until, reason=reason,
+    )  # fmt: skip
+    told = ""
+    if invoice_ids and WriteKind.EXPECTED_ON in kept(app, company):
+        for invoice_id in invoice_ids:
+            facts.expect(work, company.id, invoice_id, day, now=now)
+        told = "; the accounting system is told with the next run"
+    return Given(tuple(numbers), until, told)
 
 
 def _owed(work: Work, named: Whom, currency: str | None) -> Money:
@@ -160,7 +179,7 @@ def instalments(
     customer: CustomerOption = None,
     number: Annotated[int | None, typer.Option(min=1, max=120, help="How many, of the same amount.")] = None,
     every: Annotated[Every, typer.Option(help="How far apart.")] = Every.MONTH,
-    first: Annotated[datetime | None, typer.Option(formats=[_DAY], help="The day of the first.")] = None,
+    first: Annotated[datetime | None, typer.Option(formats=[DAY], help="The day of the first.")] = None,
     part: Annotated[
         list[str] | None, typer.Option(metavar="DATE=AMOUNT", help="Or each by itself: 2026-01-31=120.50.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.contacting import waiting_calls
+from arsync.cli.calling import tried_on, waiting_calls
 from arsync.cli.context import Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.domain.states import MessageState, PromiseState
@@ -50,8 +50,8 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
         companies = connections.connections(work)
         calls = [
             f"call {one.id}: {ledger.customer_name(work, one.connection_id, one.payer_id)}, "
-            f"{one.amount:,.2f} {one.currency}, since {one.sent_on}"
-            for one in waiting_calls(work)
+            f"{one.amount:,.2f} {one.currency}, since {one.sent_on}{f' ({tried_on(tried)})' if tried else ''}"
+            for one, tried in waiting_calls(work)
         ]
         waiting = [
             f"message {one.id}: {one.step_id} to {ledger.customer_name(work, one.connection_id, one.payer_id)}, "

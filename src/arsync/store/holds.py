@@ -27,12 +27,14 @@ class PlacedHold:
     created_at: datetime
     promise_id: int | None = None  # what it stands for, and ends with
     plan_id: int | None = None
+    call_id: int | None = None  # the outcome of a call with which it was said
 
 
 _H = t.holds.c
 _COLUMNS = (
     _H.id, _H.connection_id, _H.kind, _H.reason, _H.author, _H.payer_id, _H.invoice_id,
     _H.begins, _H.until, _H.state, _H.created_at, _H.code, _H.amount, _H.currency, _H.promise_id, _H.plan_id,
+    _H.call_id,
 )  # fmt: skip
 
 
@@ -44,6 +46,7 @@ def place(
     now: datetime,
     promise_id: int | None = None,
     plan_id: int | None = None,
+    call_id: int | None = None,
 ) -> int:
     """Places a hold; whatever is about to leave for its payer is stopped at the last gate."""
     _bump(work, connection_id, hold.payer_id)  # first: under the chases' locks it comes before a gate or after it
@@ -65,6 +68,7 @@ def place(
             currency=hold.part.currency if hold.part else None,
             promise_id=promise_id,
             plan_id=plan_id,
+            call_id=call_id,
         )
         .returning(_H.id)
     )
@@ -86,10 +90,22 @@ def lift(work: Work, hold_id: int, *, now: datetime) -> PlacedHold | None:
 
 
 def lift_with(
-    work: Work, connection_id: int, *, promise_id: int | None = None, plan_id: int | None = None, now: datetime
+    work: Work,
+    connection_id: int,
+    *,
+    promise_id: int | None = None,
+    plan_id: int | None = None,
+    call_id: int | None = None,
+    now: datetime,
 ) -> list[PlacedHold]:
-    """Ends the holds that stand for a promise or a plan, wherever they have gone since; tells which they were."""
-    mine = _H.promise_id == promise_id if plan_id is None else _H.plan_id == plan_id
+    """Ends the holds that stand for a promise or a plan, or were said with a call, wherever they have gone since; tells
+    which they were."""
+    for column, number in ((_H.call_id, call_id), (_H.plan_id, plan_id), (_H.promise_id, promise_id)):
+        if number is not None:
+            mine = column == number
+            break
+    else:
+        raise ValueError("lift_with: what do they stand for?")
     standing = _placed(work, _H.connection_id == connection_id, mine, _H.state == HoldState.ACTIVE.value)
     return [lifted for one in standing if (lifted := lift(work, one.id, now=now)) is not None]
 
@@ -160,6 +176,7 @@ def _placed(work: Work, *where: ColumnElement[bool]) -> list[PlacedHold]:
             created_at=row.created_at,
             promise_id=row.promise_id,
             plan_id=row.plan_id,
+            call_id=row.call_id,
         )
         for row in work.execute(query.order_by(_H.id))
     ]

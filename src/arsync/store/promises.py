@@ -93,11 +93,15 @@ def give(
     reason: str,
     author: str,
     now: datetime,
+    about: Collection[str] = (),
 ) -> int:
-    """Keeps a promise for an invoice, or for all that the payer owes in the currency (None); the hold that stands for
-    it is the caller's, in the same work. Its number."""
+    """Keeps a promise for an invoice, or (None) for several: those it is `about`, else all that the payer owes in the
+    currency; the holds that stand for it are the caller's, in the same work. Its number."""
     chases.bump(work, connection_id, [payer_id])
-    every = open_invoices(work, connection_id, payer_id, amount.currency) if invoice_id is None else (invoice_id,)
+    if invoice_id is not None:
+        every: Collection[str] = (invoice_id,)
+    else:
+        every = sorted(about) or open_invoices(work, connection_id, payer_id, amount.currency)
     paid = _paid(work, connection_id, every)
     values = _values(connection_id, payer_id, amount, promised_on, grace, until, reason, author, now, paid)
     statement = insert(t.promises).values(**values, invoice_id=invoice_id).returning(_P.id)

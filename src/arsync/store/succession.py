@@ -260,7 +260,19 @@ class _Step:
     def _copy_holds(self, invoices: Collection[str | None]) -> None:
         """The former payer's own holds, on the payer (None) or on each of these invoices; none twice."""
         h = t.holds.c
-        copied = (h.kind, h.reason, h.author, h.begins, h.until, h.promise_id, h.plan_id, h.code, h.amount, h.currency)
+        copied = (
+            h.kind,
+            h.reason,
+            h.author,
+            h.begins,
+            h.until,
+            h.promise_id,
+            h.plan_id,
+            h.call_id,
+            h.code,
+            h.amount,
+            h.currency,
+        )
         query = select(*copied, h.created_at).where(
             h.connection_id == self._connection_id,
             h.payer_id == self._former,

@@ -362,6 +362,7 @@ holds = Table(
     Column("currency", String(3)),
     Column("promise_id", Integer),  # what it stands for, and ends with
     Column("plan_id", Integer),
+    Column("call_id", Integer),  # the outcome of a call that it was said with, and is taken back with
     _partial("ix_holds_active", "connection_id", "payer_id", where="state = 'active'"),
     _only("kind", HoldKind),
     _only("state", HoldState),

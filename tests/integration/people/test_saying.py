@@ -120,7 +120,7 @@ def test_a_promise_for_all_in_two_currencies_asks_for_which(desk: Desk) -> None:
         (("promise", "I1", "--date", "2026-08-31", *WHY), "2026-08-31 has passed; today is 2026-09-01"),
         (("promise", "I1", "--date", "2026-09-04", "--amount", "101", *WHY), "101.00 EUR is more"),
         (("touch", "I1", "--on", "2026-09-02"), "still to come"),
-        (("touch", "I1", "--step", "frim"), "the playbook has"),
+        (("touch", "I1", "--step", "frim"), "standard has courtesy, friendly"),
         (("comment", "I1", "--text", " "), "say what"),
         (("comment", "I1", "--text", "x", "--follow-up", "2026-08-01"), "has passed"),
         (("instalments", "I1", "I3", "--number", "2", "--first", "2026-09-04", *WHY), "one payer"),
@@ -141,8 +141,27 @@ def test_a_hold_of_a_whole_company_stops_everybody_and_has_no_place_for_a_note(d
     before = version(desk), version(desk, "B")
     desk.arsync("hold", "--everybody", "--connection", "harbor", *WHY, *SAID)
     assert (version(desk), version(desk, "B")) > before
+    desk.arsync("pause", "--everybody", "--connection", "harbor", "--until", "2026-09-10", *WHY, *SAID)
+    placed = [one["hold"]["hold"] for one in desk.json("holds")]
+    assert [(one["payer_id"], one["invoice_id"], one["until"]) for one in placed] == [
+        (None, None, None), (None, None, "2026-09-10"),
+    ]  # fmt: skip
     assert "everybody" in desk.arsync("holds").out
     assert desk.notes() == []
+    for number in ("1", "2"):
+        desk.arsync("lift", number)
+    assert desk.json("holds") == []
+    assert "goes with --connection alone" in desk.arsync(
+        "pause", "I1", "--everybody", "--connection", "harbor", "--until", "2026-09-10", *WHY, status=2
+    ).err  # fmt: skip
+
+
+def test_a_touch_stands_for_a_step_of_the_playbook_that_the_chase_follows(desk: Desk) -> None:
+    """Acme was given to `high-value`, whose first call the company's own playbook does not know."""
+    assert "standard has" in desk.arsync("touch", "I1", "--step", "precall", status=2).err
+    desk.arsync("playbook", "assign", "Acme Stores", "high-value", "--reason", "large")
+    desk.arsync("touch", "I1", "--step", "precall")
+    assert "high-value has precall" in desk.arsync("touch", "I1", "--step", "courtesy", status=2).err
 
 
 def test_a_follow_up_is_a_task_from_its_day_on_until_it_is_done_with(desk: Desk) -> None:

@@ -1,0 +1,312 @@
+"""Calls to make, and what came of them: calls, call.
+
+What the customer said is kept with the outcome, in one commit: a promise, what it contests, or that it has paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.context import Author, Json, author_or_me, opened
+from arsync.cli.days import DAY, last_day, past
+from arsync.cli.holding import contested_part, put
+from arsync.cli.lifting import end_with
+from arsync.cli.naming import Whom, one_invoice
+from arsync.cli.noting import note
+from arsync.cli.output import dump, flat, say, table
+from arsync.cli.promising import Grace, give, promised_part
+from arsync.domain.chase import Hold
+from arsync.domain.money import total
+from arsync.domain.people import CallOutcome, DisputeCode
+from arsync.domain.policy import StepChannel
+from arsync.domain.states import HoldKind
+from arsync.errors import NotFound, UsageError
+from arsync.store import connections, events, holds, ledger, messages, touches
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+from arsync.store.messages import Message
+from arsync.store.touches import Outcome
+
+#: The customer was not spoken to: the call is still to be made.
+_NOT_REACHED: Final = (CallOutcome.NO_ANSWER, CallOutcome.WRONG_NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the customer said on the phone, as it is kept."""
+
+    said: str
+    invoice_id: str | None  # the one that it is about
+    more: tuple[str, ...] = ()
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of the list, the invoices that it is about, and what its report says."""
+
+    message: Message
+    company: Connection
+    named: Sequence[Whom]
+    comment: str
+    who: str
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(calls)
+    program.command()(call)
+
+
+def calls(
+    context: typer.Context,
+    message_id: Annotated[int | None, typer.Argument(metavar="[MESSAGE]", help="Print this call's script.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Lists the calls to make, the most money first, or prints the script of one."""
+    with opened(context) as app, app.store.reading() as work:
+        due = waiting_calls(work)
+        payers = {one.id: ledger.customer_name(work, one.connection_id, one.payer_id) for one, _ in due}
+    if message_id is not None:
+        script = next((one for one, _ in due if one.id == message_id), None)
+        if script is None:
+            raise NotFound(f"call {message_id} on the list")
+        dump(script) if as_json else say(f"{script.subject}\n\n{script.text}")
+        return
+    if as_json:
+        dump([one for one, _ in due])
+        return
+    table(
+        ("id", "since", "payer", "at stake", "about", "tried"),
+        [
+            (one.id, one.sent_on, payers[one.id], f"{one.amount:,.2f} {one.currency}", one.subject, tried_on(tried))
+            for one, tried in due
+        ],
+        right=("at stake",),
+    )
+
+
+def tried_on(tried: Outcome | None) -> str:
+    """How the last try of a call ended."""
+    return f"{_words(tried.outcome)} on {tried.made_on}" if tried else ""
+
+
+def waiting_calls(work: Work) -> list[tuple[Message, Outcome | None]]:
+    """The calls to make with how they were tried last: those on which nobody was spoken to yet."""
+    last: dict[int, Outcome] = {}
+    for linked in connections.connections(work):
+        last |= {one.message_id: one for one in touches.outcomes(work, linked.id)}
+    every = [(one, last.get(one.id)) for one in messages.calls(work)]
+    return [(one, tried) for one, tried in every if tried is None or tried.outcome in _NOT_REACHED]
+
+
+def call(
+    context: typer.Context,
+    message_id: Annotated[int, typer.Argument(metavar="MESSAGE", help="As `arsync calls` lists it.")],
+    outcome: Annotated[CallOutcome, typer.Option(help="How it went.")],
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=[DAY], help="The day that they named: of the money.")
+    ] = None,
+    amount: Annotated[str | None, typer.Option(help="How much they promised or contest; default: all.")] = None,
+    code: Annotated[DisputeCode | None, typer.Option(help="What they contest.")] = None,
+    invoices: Annotated[
+        list[str] | None, typer.Option("--invoice", help="Of several in the call, the one they spoke of; repeatable.")
+    ] = None,
+    grace: Grace = 2,
+    on: Annotated[datetime | None, typer.Option("--on", formats=[DAY], help="Day of the call; default: today.")] = None,
+    comment: Annotated[str, typer.Option(help="What was said.")] = "",
+    author: Author = None,
+) -> None:
+    """Keeps how a call of the list went, and what the customer said: promised, disputed or paid."""
+    _check(outcome, day, amount, code, invoices)
+    with opened(context) as app:
+        with app.store.reading() as work:
+            message = next((one for one in messages.calls(work) if one.id == message_id), None)
+            if message is None or message.channel != StepChannel.CALL:
+                raise NotFound(f"call {message_id} on the list")
+            company = connections.connection_by_id(work, message.connection_id)
+            _not_answered(work, message)
+            asked = [item.invoice_id for item in messages.items(work, message_id) if item.demanded]
+        said_on, who = past(app, company, on), author_or_me(author)
+        spoken = Call(message, company, _spoken_of(app, message, company, asked, invoices or ()), comment, who)
+        with app.store.working() as work:
+            now = app.clock.now()
+            number = touches.keep_outcome(
+                work, message_id, outcome, made_on=said_on, comment=comment, author=who, now=now
+            )
+            named_day = day.date() if day else None
+            match outcome:
+                case CallOutcome.PROMISED if named_day is not None:
+                    fact = _promised(app, work, spoken, number, amount, named_day, grace)
+                case CallOutcome.DISPUTED:
+                    fact = _disputed(app, work, spoken, number, amount, code)
+                case CallOutcome.PAID:
+                    fact = _paid(app, work, spoken, number, named_day, grace)
+                case _:
+                    fact = Fact(_words(outcome), None)
+            note(
+                app, work, company, message.payer_id, fact.invoice_id, by=who, now=now,
+                what=f"Call {message_id} ({message.step_id}) made: {fact.said}, said",
+                more=(f"Called on: {said_on}", *fact.more, *((comment,) if comment else ())),
+            )  # fmt: skip
+            events.log(
+                work, "call_made", at=now, author=who, connection_id=company.id, chase_id=message.chase_id,
+                message_id=message_id, outcome=outcome.value, day=said_on, comment=comment, number=number,
+            )  # fmt: skip
+            work.commit()
+    then = "; mend the number: arsync contact" if outcome is CallOutcome.WRONG_NUMBER else fact.told
+    say(flat(f"call {message_id}: {fact.said}, on {said_on} (take it back by: arsync undo call {number}){then}"))
+
+
+def _check(
+    outcome: CallOutcome, day: datetime | None, amount: str | None, code: DisputeCode | None, invoices: object
+) -> None:
+    """UsageError where something is said that does not go with the outcome, or lacks."""
+    o = CallOutcome
+    goes_with: tuple[tuple[str, object, tuple[CallOutcome, ...]], ...] = (
+        ("--date", day, (o.PROMISED, o.PAID)), ("--amount", amount, (o.PROMISED, o.DISPUTED)),
+        ("--code", code, (o.DISPUTED,)), ("--invoice", invoices, (o.PROMISED, o.DISPUTED, o.PAID)),
+    )  # fmt: skip
+    for option, given, those in goes_with:
+        if given and outcome not in those:
+            raise UsageError(f"{option} goes with --outcome {' or '.join(those)}")
+    if outcome is CallOutcome.PROMISED and day is None:
+        raise UsageError("--date: which day did they name? Without one it is not a promise that could be kept")
+
+
+def _not_answered(work: Work, message: Message) -> None:
+    for one in touches.outcomes(work, message.connection_id, message.payer_id):
+        if one.message_id == message.id and one.outcome not in _NOT_REACHED:
+            raise UsageError(
+                f"call {message.id} was answered on {one.made_on}: {_words(one.outcome)}, kept by {one.author}; "
+                f"if that is wrong: arsync undo call {one.id}"
+            )
+
+
+def _spoken_of(
+    app: App, message: Message, company: Connection, asked: Sequence[str], written: Sequence[str]
+) -> list[Whom]:  # fmt: skip
+    """The invoices of the call that they spoke of, as far as anything is open on them; all where none is written."""
+    found = [one_invoice(app, f"id:{one}", company.name) for one in asked]
+    if written:
+        numbers = {one.number for one in found}
+        if strange := [number for number in written if number not in numbers]:
+            raise UsageError(f"--invoice {strange[0]}: the call is about {', '.join(sorted(numbers))}")
+        found = [one for one in found if one.number in written]
+    return [
+        Whom(one.connection_id, one.payer_id, one, f"invoice {one.number} of {one.customer}")
+        for one in found
+        if one.balance and one.payer_id == message.payer_id
+    ]
+
+
+def _only(named: Sequence[Whom]) -> str | None:
+    return named[0].invoice_id if len(named) == 1 else None
+
+
+def _numbers(named: Sequence[Whom]) -> str:
+    return ", ".join(one.invoice.number for one in named if one.invoice)
+
+
+def _words(outcome: CallOutcome) -> str:
+    return outcome.replace("_", " ")
+
+
+def _how(spoken: Call) -> str:
+    return f"by phone, call {spoken.message.id}{f': {spoken.comment}' if spoken.comment else ''}"
+
+
+# --- what they said -----------------------------------------------------------------------------------------------
+
+
+def _promised(
+    app: App, work: Work, spoken: Call, call_id: int, amount: str | None, day: date, grace: int
+) -> Fact:  # fmt: skip
+    if not spoken.named:
+        raise UsageError("nothing of what the call was about is open any more")
+    owed = total((one.invoice.balance for one in spoken.named if one.invoice), spoken.message.currency)
+    promised = promised_part(owed, amount)
+    given = give(
+        app, work, spoken.company, spoken.named, promised, day, grace, reason=_how(spoken), who=spoken.who,
+        call_id=call_id,
+    )  # fmt: skip
+    return Fact(
+        f"promised {promised} by {day} for {_numbers(spoken.named)}", _only(spoken.named),
+        (f"In time until: {given.until}",), f"; it is in time until {given.until}{given.told}",
+    )  # fmt: skip
+
+
+def _disputed(
+    app: App, work: Work, spoken: Call, call_id: int, amount: str | None, code: DisputeCode | None
+) -> Fact:  # fmt: skip
+    if not spoken.comment.strip():
+        raise UsageError("--comment: what do they contest? It is shown wherever it stops something")
+    if not spoken.named:
+        raise UsageError("nothing of what the call was about is open any more")
+    if amount is not None and len(spoken.named) > 1:
+        raise UsageError(f"--amount: of which? Name one by --invoice: {_numbers(spoken.named)}")
+    part = None
+    for one in spoken.named:
+        assert one.invoice is not None
+        part = contested_part(one.invoice, amount) if amount else None
+        _hold(app, work, spoken, Hold(
+            HoldKind.DISPUTE, spoken.comment, spoken.who, one.payer_id, one.invoice_id, app.today(spoken.company), None,
+            part, code,
+        ), one, call_id)  # fmt: skip
+    about = f"{part} of {_numbers(spoken.named)}" if part else _numbers(spoken.named)
+    kind = f" ({_words_of(code)})" if code else ""
+    return Fact(f"contested {about}{kind}", _only(spoken.named), told="; it is not chased until somebody lifts that")
+
+
+def _paid(app: App, work: Work, spoken: Call, call_id: int, day: date | None, grace: int) -> Fact:
+    """They say that it is paid: nothing is asked for until the money would have come."""
+    today = app.today(spoken.company)
+    until = last_day(app, spoken.company, max(today, day or today), grace)
+    told = f" on {day}" if day else ""
+    why = f"they say that it is paid{told}: {_how(spoken)}"
+    for one in spoken.named:
+        placed = Hold(HoldKind.PAUSE, why, spoken.who, one.payer_id, one.invoice_id, today, until)
+        _hold(app, work, spoken, placed, one, call_id)
+    if not spoken.named:
+        return Fact(f"paid{told}", None)
+    return Fact(
+        f"paid{told}, {_numbers(spoken.named)}", _only(spoken.named), (f"Not chased until: {until}",),
+        f"; it is not chased until {until}, and then only if the money has not come",
+    )  # fmt: skip
+
+
+def _hold(app: App, work: Work, spoken: Call, placed: Hold, one: Whom, call_id: int) -> None:
+    """The call's own note tells of it."""
+    put(
+        app, work, spoken.company, placed, what=one.what, now=app.clock.now(), noted=False, call_id=call_id
+    )  # fmt: skip
+
+
+def _words_of(code: DisputeCode) -> str:
+    return code.replace("_", " ")
+
+
+# --- taken back ---------------------------------------------------------------------------------------------------
+
+
+def take_back(app: App, work: Work, number: int, who: str, now: datetime) -> tuple[Connection, str, str | None, str]:
+    """Takes back how a call went, with what was kept of it: of whom and what that was; NotFound where it does not
+    stand."""
+    spoken = touches.undo_outcome(work, number, now=now)
+    if spoken is None:
+        raise NotFound(f"call {number} that stands")
+    company = connections.connection_by_id(work, spoken.connection_id)
+    lifted = holds.lift_with(work, company.id, call_id=number, now=now)
+    for one in lifted:
+        end_with(app, work, one, now)
+        events.log(work, "hold_lifted", at=now, author=who, connection_id=company.id, hold=one.id)
+    said = f"{_words(spoken.outcome)} on {spoken.made_on} by {spoken.author} {spoken.comment}".strip()
+    with_it = f", and with it {', '.join(f'hold {one.id} ({one.hold.kind})' for one in lifted)}" if lifted else ""
+    single = {one.hold.invoice_id for one in lifted}
+    return company, spoken.payer_id, single.pop() if len(single) == 1 else None, f"{said}{with_it}"

@@ -1,0 +1,100 @@
+"""What is stopped, and its end: holds, lift."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.context import Author, Json, author_or_me, opened
+from arsync.cli.noting import kept, note
+from arsync.cli.output import dump, flat, say, table
+from arsync.domain.states import HoldKind, WriteKind
+from arsync.errors import NotFound
+from arsync.outbox import facts
+from arsync.store import connections, events, holds, ledger, promises
+from arsync.store.engine import Work
+from arsync.store.holds import PlacedHold
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command("holds")(list_holds)
+    program.command()(lift)
+
+
+def list_holds(context: typer.Context, as_json: Json = False) -> None:
+    """Lists what is stopped, why and by whom."""
+    with opened(context) as app, app.store.reading() as work:
+        every = [(one.name, held) for one in connections.connections(work) for held in holds.active(work, one.id)]
+        names = {one.id: scope(work, one) for _, one in every}
+    if as_json:
+        dump([{"connection": name, "hold": held} for name, held in every])
+        return
+    table(
+        ("id", "connection", "kind", "stops", "reason", "author", "from", "until"),
+        [
+            (one.id, name, one.hold.kind, names[one.id], one.hold.reason, one.hold.author, one.hold.begins,
+             one.hold.until or "somebody lifts it")
+            for name, one in every
+        ],
+    )  # fmt: skip
+
+
+def scope(work: Work, placed: PlacedHold) -> str:
+    """What a hold stops, in words."""
+    hold = placed.hold
+    if hold.payer_id is None:
+        return "everybody"
+    payer = ledger.customer_name(work, placed.connection_id, hold.payer_id)
+    if hold.invoice_id is None:
+        return f"everything {payer} pays for"
+    part = f"{hold.part} of " if hold.part else ""
+    return f"{part}{ledger.invoice_number(work, placed.connection_id, hold.invoice_id)} of {payer}"
+
+
+def lift(
+    context: typer.Context,
+    hold_id: Annotated[int, typer.Argument(metavar="HOLD", help="As `arsync holds` lists it.")],
+    author: Author = None,
+) -> None:
+    """Ends a hold, with the promise or the plan that it stands for."""
+    with opened(context) as app, app.store.working() as work:
+        now, who = app.clock.now(), author_or_me(author)
+        lifted = holds.lift(work, hold_id, now=now)
+        if lifted is None:
+            raise NotFound(f"active hold {hold_id}")
+        others, told = end_with(app, work, lifted, now)
+        connection = connections.connection_by_id(work, lifted.connection_id)
+        what = f"{lifted.hold.kind} on {scope(work, lifted)} by {lifted.hold.author}: {lifted.hold.reason}"
+        for one in (lifted, *others):
+            kind = one.hold.kind.value.replace("_", "-").capitalize()
+            note(
+                app, work, connection, one.hold.payer_id, one.hold.invoice_id,
+                what=f"{kind} (hold {one.id}) lifted", more=(f"It was: {one.hold.reason}",), by=who, now=now,
+            )  # fmt: skip
+            events.log(work, "hold_lifted", at=now, author=who, connection_id=connection.id, hold=one.id)
+        work.commit()
+    with_it = f", and with it {', '.join(f'hold {one.id}' for one in others)}" if others else ""
+    say(flat(f"hold {hold_id} is lifted ({what}){with_it}{told}"))
+
+
+def end_with(app: App, work: Work, lifted: PlacedHold, now: datetime) -> tuple[list[PlacedHold], str]:
+    """Takes back what a lifted hold stood for: the other holds that ended with it, and what to say of the source."""
+    others = promises.withdraw(work, lifted, now=now)
+    told = [_took_back(app, work, one, now) for one in (lifted, *others)]
+    return others, next((said for said in told if said), "")
+
+
+def _took_back(app: App, work: Work, lifted: PlacedHold, now: datetime) -> str:
+    """Has the source forget the day of a promise that is no more; what to say of it."""
+    invoice_id = lifted.hold.invoice_id
+    if lifted.hold.kind is not HoldKind.PROMISE or invoice_id is None:
+        return ""
+    connection = connections.connection_by_id(work, lifted.connection_id)
+    if not facts.follow_promises(work, connection.id, invoice_id, today=app.today(connection), now=now):
+        return ""
+    writes = WriteKind.EXPECTED_ON in kept(app, connection)
+    return f"; the accounting system is told {'with the next run' if writes else 'once it may be written to'}"

@@ -1,0 +1,171 @@
+"""What people did by hand and want remembered: touch, comment, undo."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.calling import take_back
+from arsync.cli.context import Author, ConnectionOption, author_or_me, opened
+from arsync.cli.days import DAY, past
+from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, whom
+from arsync.cli.noting import note
+from arsync.cli.output import flat, say
+from arsync.domain.people import TouchKind
+from arsync.errors import NotFound, UsageError
+from arsync.playbook.following import followed
+from arsync.store import connections, events, ledger, touches
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+
+
+class Undone(StrEnum):
+    """What can be taken back by its number."""
+
+    TOUCH = "touch"
+    CALL = "call"
+    COMMENT = "comment"
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(touch)
+    program.command()(comment)
+    program.command()(undo)
+
+
+def touch(
+    context: typer.Context,
+    invoice: InvoiceArgument = None,
+    customer: CustomerOption = None,
+    kind: Annotated[TouchKind, typer.Option(help="How.")] = TouchKind.CALL,
+    on: Annotated[datetime | None, typer.Option("--on", formats=[DAY], help="Default: today.")] = None,
+    step: Annotated[str | None, typer.Option(help="The step of the playbook that it stood for.")] = None,
+    comment: Annotated[str, typer.Option(help="What was said.")] = "",
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Keeps a call, mail, letter or visit made by hand: it counts for gap and caps and, with a step, for the ladder."""
+    with opened(context) as app:
+        named = whom(app, invoice, customer, connection)
+        with app.store.working() as work:
+            company = connections.connection_by_id(work, named.connection_id)
+            who, day, now = author_or_me(author), past(app, company, on), app.clock.now()
+            if step is not None:
+                _check_step(app, work, company, named, step)
+            about = (
+                [named.invoice.invoice_id]
+                if named.invoice
+                else ledger.overdue(work, company.id, named.payer_id, on=day)
+            )
+            number = touches.keep_touch(
+                work, company.id, payer_id=named.payer_id, kind=kind, made_on=day, step_id=step, invoice_ids=about,
+                comment=comment, author=who, now=now,
+            )  # fmt: skip
+            as_step = f" as {step}" if step else ""
+            note(
+                app, work, company, named.payer_id, named.invoice_id, by=who, now=now,
+                what=f"A {kind} by hand (touch {number}){as_step}, said",
+                more=(f"Made on: {day}", *((comment,) if comment else ())),
+            )  # fmt: skip
+            events.log(
+                work, "touch_made", at=now, author=who, connection_id=company.id, touch=number, payer=named.payer_id,
+                touch_kind=kind.value, day=day, step=step, comment=comment,
+            )  # fmt: skip
+            work.commit()
+    say(flat(f"{kind} on {day}{as_step} about {named.what}: it counts (take it back by: arsync undo touch {number})"))
+
+
+def _check_step(app: App, work: Work, company: Connection, named: Whom, step: str) -> None:
+    """UsageError where no playbook that the chase follows has that step."""
+    playbooks = followed(
+        work, company, app.policy(company), named.payer_id, named.invoice_id, now=app.clock.now()
+    )  # fmt: skip
+    if not any(step == one.id for playbook in playbooks for one in playbook.steps):
+        known = "; ".join(f"{one.name} has {', '.join(step.id for step in one.steps) or 'none'}" for one in playbooks)
+        raise UsageError(f"--step {step!r}: no step of the playbook that is followed: {known}")
+
+
+def comment(
+    context: typer.Context,
+    text: Annotated[str, typer.Option(help="What is to be remembered.")],
+    invoice: InvoiceArgument = None,
+    customer: CustomerOption = None,
+    follow_up: Annotated[
+        datetime | None, typer.Option("--follow-up", formats=[DAY], help="A task from that day on.")
+    ] = None,
+    connection: ConnectionOption = None,
+    author: Author = None,
+) -> None:
+    """Keeps a comment on an invoice or a customer; with a day it is a task from then on. It stops nothing."""
+    with opened(context) as app:
+        named = whom(app, invoice, customer, connection)
+        if not text.strip():
+            raise UsageError("--text: say what")
+        with app.store.working() as work:
+            company = connections.connection_by_id(work, named.connection_id)
+            who, now = author_or_me(author), app.clock.now()
+            day = follow_up.date() if follow_up else None
+            if day is not None and day < app.today(company):
+                raise UsageError(f"--follow-up {day} has passed; today is {app.today(company)}")
+            number = touches.keep_comment(
+                work, company.id, payer_id=named.payer_id, invoice_id=named.invoice_id, text=text, follow_up=day,
+                author=who, now=now,
+            )  # fmt: skip
+            again = (f"To be looked at again on: {day}",) if day else ()
+            note(
+                app, work, company, named.payer_id, named.invoice_id, by=who, now=now,
+                what=f"Comment {number} made", more=(text, *again),
+            )  # fmt: skip
+            events.log(
+                work, "comment_made", at=now, author=who, connection_id=company.id, comment=number,
+                payer=named.payer_id, invoice=named.invoice_id, follow_up=day,
+            )  # fmt: skip
+            work.commit()
+    later = f", a task from {day} on" if day else ""
+    say(flat(f"comment {number} on {named.what}{later} (done with it: arsync undo comment {number})"))
+
+
+def undo(
+    context: typer.Context,
+    what: Annotated[Undone, typer.Argument(help="What kind.")],
+    number: Annotated[int, typer.Argument(help="As it was told when it was kept.")],
+    author: Author = None,
+) -> None:
+    """Takes back a touch, or the outcome of a call with what was kept of it, or is done with a comment."""
+    with opened(context) as app, app.store.working() as work:
+        who, now = author_or_me(author), app.clock.now()
+        company, payer_id, invoice_id, said = _taken_back(app, work, what, number, who, now)
+        end = "done with" if what is Undone.COMMENT else "taken back"
+        note(
+            app, work, company, payer_id, invoice_id, by=who, now=now,
+            what=f"{what.capitalize()} {number} {end}", more=(f"It was: {said}",),
+        )  # fmt: skip
+        events.log(work, f"{what}_undone", at=now, author=who, connection_id=company.id, number=number, payer=payer_id)
+        name = ledger.customer_name(work, company.id, payer_id)
+        work.commit()
+    say(flat(f"{what} {number} is {end}: {said} ({name})"))
+
+
+def _taken_back(
+    app: App, work: Work, what: Undone, number: int, who: str, now: datetime
+) -> tuple[Connection, str, str | None, str]:
+    match what:
+        case Undone.TOUCH:
+            if (made := touches.undo_touch(work, number, now=now)) is not None:
+                as_step = f" as {made.step_id}" if made.step_id else ""
+                said = f"a {made.kind} on {made.made_on}{as_step} by {made.author} {made.comment}"
+                single = made.invoice_ids[0] if len(made.invoice_ids) == 1 else None
+                company = connections.connection_by_id(work, made.connection_id)
+                return company, made.payer_id, single, said.strip()
+        case Undone.CALL:
+            return take_back(app, work, number, who, now)
+        case Undone.COMMENT:
+            if (kept := touches.end_comment(work, number, now=now)) is not None:
+                company = connections.connection_by_id(work, kept.connection_id)
+                return company, kept.payer_id, kept.invoice_id, f"{kept.text} ({kept.author})"
+    raise NotFound(f"{what} {number} that stands")
