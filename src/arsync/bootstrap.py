@@ -19,7 +19,7 @@ from arsync.channel.file import FileChannel
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
 from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consenting, Limits, Linked
-from arsync.domain.calendar import Blackout, closed_days
+from arsync.domain.calendar import Blackout, NeverOpens, closed_days
 from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.payday import PayDay
@@ -28,6 +28,7 @@ from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
 from arsync.playbook.facts import Policy
+from arsync.playbook.places import Place
 from arsync.playbook.shelves import Library, Shelf
 from arsync.playbook.windows import never_opens
 from arsync.resources import bundled
@@ -203,7 +204,8 @@ class App:
         return self.settings.company(connection.name).timezone or connection.timezone or "UTC"
 
     def policy(self, connection: Connection) -> Policy:
-        """How that connection's customers are chased."""
+        """How that connection's customers are chased; ConfigurationError where a window never opens for customers
+        where the company is."""
         company = self.settings.company(connection.name)
         default = self._playbook_file(company.playbook)
         shelf = self.shelves.present(default)
@@ -222,7 +224,7 @@ class App:
             bank_details=dict(company.bank_details),
             address=company.postal_address,
         )
-        return Policy(
+        policy = Policy(
             playbook=volume.playbook,
             templates=volume.templates,
             locales=volume.locales,
@@ -242,6 +244,19 @@ class App:
             payment_days=_by_customer(company.payment_days),
             pay_links=company.pay_links == "on",
         )
+        self._check_windows(policy)
+        return policy
+
+    def _check_windows(self, policy: Policy) -> None:
+        """What is left of a window beside holidays is known for customers where the company is; of the others each
+        verdict says so."""
+        today = policy.today(self.clock.now())
+        for playbook in policy.shelf.playbooks:
+            try:
+                policy.calendar(Place(), playbook.window).next_open(today)
+            except NeverOpens:
+                why = "public holidays, blackouts and closed days leave no day of two years to send on"
+                raise ConfigurationError(f"{self.settings.source}: playbook {playbook.name}: {why}") from None
 
     def _closed(self, company: CompanySettings, shelf: Shelf) -> tuple[Blackout, ...]:
         """The days on which the company is closed; ConfigurationError where a playbook's window never opens beside

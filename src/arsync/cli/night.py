@@ -19,6 +19,7 @@ from arsync.playbook.decide import Decided
 from arsync.store import connections, messages
 from arsync.store.connections import Connection
 from arsync.worker import jobs
+from arsync.worker.dispatch import Dispatched
 from arsync.worker.jobs import Night, Shift
 
 _DAY = "%Y-%m-%d"
@@ -155,9 +156,8 @@ def tell_night(app: App, night: Night) -> None:
     columns = ("connection", "changed", "sent", "withdrawn", "postponed", "unknown", "held", "waiting", "notes")
     table(columns, rows, right=columns[1:])
     for shift in night.shifts:
-        if shift.dispatched.opens_at is not None:
-            opens = f"{shift.dispatched.opens_at:%Y-%m-%d %H:%M %Z}"
-            say(f"{shift.connection}: the send window is closed; messages go at {opens}")
+        if (closed := _closed(shift.dispatched)) is not None:
+            say(f"{shift.connection}: {closed}")
         for error in shift.errors:
             say(f"{shift.connection}: {error}", style="red")
         for reason, count in _reasons(shift):
@@ -180,6 +180,17 @@ def tell_night(app: App, night: Night) -> None:
         say(f"{waiting_for} messages wait for approval: arsync approve")
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
+
+
+def _closed(sent: Dispatched) -> str | None:
+    """For whom it is not the time, and when it is; None where it is for everybody."""
+    if sent.opens_at is None:
+        return None
+    opens = f"{sent.opens_at:%Y-%m-%d %H:%M %Z}"
+    if not sent.leaving:
+        return f"the send window is closed; messages go at {opens}"
+    messages_wait = "1 message waits" if sent.closed == 1 else f"{sent.closed} messages wait"
+    return f"{messages_wait} for the customers' own send windows, the first until {opens}; the others are not held up"
 
 
 def _said_of(decided: Decided | None) -> Counter[Decision]:

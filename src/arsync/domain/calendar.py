@@ -119,6 +119,13 @@ def _transition(zone: ZoneInfo, day: date, before: timedelta, after: timedelta) 
     return high
 
 
+class NeverOpens(ValueError):
+    """no business day within two years"""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """When one customer may be written to.
@@ -166,22 +173,22 @@ class Calendar:
         )
 
     def next_open(self, day: date) -> date:
-        """The first open day on or after `day`; ValueError where none comes within two years."""
+        """The first open day on or after `day`; NeverOpens where none comes within two years."""
         for ahead in range(HORIZON):
             candidate = day + timedelta(days=ahead)
             if self.is_open(candidate):
                 return candidate
-        raise ValueError("no business day within two years")
+        raise NeverOpens
 
     def before(self, day: date, count: int) -> date:
-        """The open day so many open days before `day`; ValueError where they are not within two years."""
+        """The open day so many open days before `day`; NeverOpens where they are not within two years."""
         found = day
         for _ in range(HORIZON):
             if count <= 0:
                 return found
             found -= _DAY
             count -= self.is_open(found)
-        raise ValueError("no business day within two years")
+        raise NeverOpens
 
     def why_closed(self, day: date) -> str:
         """What closes the days up to the next open one, where it has a name; the same on each of them."""
@@ -197,7 +204,7 @@ class Calendar:
         return ", ".join(sorted(named))
 
     def next_moment(self, now: datetime) -> datetime | None:
-        """When a message may go out next, in UTC; None where it may now. Needs `hours`; ValueError as `next_open`."""
+        """When a message may go out next, in UTC; None where it may now. Needs `hours`; NeverOpens as `next_open`."""
         assert self.hours is not None, "a calendar of days has no moments"
         company = self.hours.company
         today = now.astimezone(self.hours.zone).date()
@@ -211,7 +218,7 @@ class Calendar:
                     moment = datetime.combine(tomorrow, time(), company).astimezone(UTC)
                 if moment < last:
                     return None if moment == now else moment
-        raise ValueError("no business day within two years")
+        raise NeverOpens
 
 
 def _days(first: date, last: date) -> Iterator[date]:

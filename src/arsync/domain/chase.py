@@ -46,6 +46,7 @@ class Rule(StrEnum):
     GAP = "gap"  # the last message is too recent
     PAYER_CAP = "payer_cap"  # enough messages to this payer in 7 or 30 days
     NO_RECIPIENT = "no_recipient"
+    UNDELIVERED = "undelivered"  # the step came back twice from every address there is: another one must be entered
     NO_TEMPLATE = "no_template"
     NO_PAY_DETAILS = "no_pay_details"  # no bank account for the currency
     CALENDAR = "calendar"  # no moment of the day is in the customer's send window, or a payment run is awaited
@@ -119,6 +120,7 @@ class PastMessage:
     on: date
     invoice_ids: frozenset[str]  # demanded, not merely listed
     by_hand: bool = False  # a person's own call or mail, logged; counts for the gap, the caps and the ladder
+    to: frozenset[str] = frozenset()  # of one that came back: the addresses it went to, in lower case
 
 
 @dataclass(frozen=True, slots=True)

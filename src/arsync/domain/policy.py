@@ -192,6 +192,7 @@ class Shape:
     asides: tuple[int, ...]  # answers to what has happened, beside the ladder
     thanks: int | None
     conditional: bool  # something depends on what has happened
+    waits_for_run: bool  # some step is moved to before the payer's payment run
 
 
 def _shape(steps: tuple[Step, ...]) -> Shape:
@@ -205,6 +206,7 @@ def _shape(steps: tuple[Step, ...]) -> Shape:
         asides=tuple(place for place in places if steps[place].when and place not in thanks),
         thanks=thanks[0] if thanks else None,
         conditional=any(step.when or step.unless for step in steps),
+        waits_for_run=any(step.before_payment_run is not None for step in steps),
     )
 
 

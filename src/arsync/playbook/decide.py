@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from arsync.channel.mail import mailbox
+from arsync.domain.calendar import NeverOpens
 from arsync.domain.chase import Budget, ChaseFacts, Intent, Item, Letterhead, Plan, Rendered, Rule, Verdict
 from arsync.domain.policy import StepMode
 from arsync.domain.states import Decision, MessageState
@@ -94,11 +95,18 @@ def _planned(facts: ChaseFacts, parted: Parted, place: Place, today: date) -> tu
     never stops the others."""
     try:
         answer, part = plan_parts(facts, parted.parts, place, today)
+    except NeverOpens:
+        there = ", ".join(filter(None, (place.region, place.country))) or "the customer's country"
+        reason = (
+            f"its send window never opens: holidays, blackouts and closed days leave no business day of two years in "
+            f"{there}; a person must widen the window of its playbook"
+        )
     except (ArithmeticError, ValueError, LookupError) as error:
         reason = f"it cannot be planned ({type(error).__name__}: {error}); a person must look at its invoices"
-        held = [Verdict(item.invoice_id, Decision.HOLD, Rule.UNPLANNABLE, reason, None) for item in facts.items]
-        return Plan(facts, tuple(held)), parted.parts[0].policy
-    return answer, part.policy
+    else:
+        return answer, part.policy
+    held = [Verdict(item.invoice_id, Decision.HOLD, Rule.UNPLANNABLE, reason, None) for item in facts.items]
+    return Plan(facts, tuple(held)), parted.parts[0].policy
 
 
 def decide(store: Store, connection: Connection, policy: Policy, *, now: datetime, run_id: int) -> Decided:

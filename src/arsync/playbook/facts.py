@@ -21,7 +21,6 @@ from arsync.domain.policy import Playbook, SendWindow, StepMode
 from arsync.playbook import people
 from arsync.playbook.calendars import House, calendar_for
 from arsync.playbook.ladder import TOUCHED
-from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Library, Shelf
 from arsync.store import balances, chases, connections, ledger, reminders, settled
@@ -78,6 +77,7 @@ class Gathered:
     places: Mapping[str, Place]  # by payer id
     chases: tuple[Chase, ...] = ()  # of the facts, in their order
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)  # customer id -> its groups in the source
+    asked_by: Mapping[str, str] = field(default_factory=dict)  # paid invoice -> the playbook that had asked for it
 
     def place(self, payer_id: str) -> Place:
         """Where the payer is, as far as that is known."""
@@ -102,23 +102,19 @@ def gather(
     known = balances.accounts(work, connection.id, None if payer_id is None else [payer_id])
     said = people.read(work, connection.id, payer_id)
     on = today or policy.today(now)
-    runs = PaymentDays()
-    if any(step.before_payment_run for step in policy.shelf.steps):
-        runs = payment_days(work, connection.id, policy.payment_days, today=on, payer_id=payer_id)
     live = [chase] if chase is not None else _to_plan(work, connection, now)
     money = settled.read(work, connection.id, payer_id, today=on, since=on - _LATELY)
     heard = _heard(book)
     facts = tuple(
         _with_money(
-            said.onto(told := _chase(of_connection, one, book, known.get(one.payer_id), policy), on, policy.today),
+            said.onto(_chase(of_connection, one, book, known.get(one.payer_id), policy), on, policy.today),
             money,
-            payment_day=runs.of(one.payer_id, told.payer_name, one.currency),
             elsewhere=tuple(day for currency, day in heard.get(one.payer_id, ()) if currency != one.currency),
         )
         for one in live
     )
     places = {payer_id: Place(payer.country, payer.region) for payer_id, payer in book.payers.items()}
-    return Gathered(facts, places, tuple(live))
+    return Gathered(facts, places, tuple(live), asked_by=money.asked_by)
 
 
 def _to_plan(work: Work, connection: Connection, now: datetime) -> list[Chase]:
@@ -128,10 +124,11 @@ def _to_plan(work: Work, connection: Connection, now: datetime) -> list[Chase]:
 
 
 def _heard(book: Ledger) -> Mapping[str, list[tuple[str, date]]]:
-    """By payer the days on which it heard from us, each with the currency."""
+    """By payer the days on which arsync wrote to it, each with the currency; what a person did by hand is in the
+    history of each of its currencies already."""
     heard: defaultdict[str, list[tuple[str, date]]] = defaultdict(list)
     for (payer_id, currency), history in book.history.items():
-        heard[payer_id] += [(currency, past.on) for past in history if past.state in TOUCHED]
+        heard[payer_id] += [(currency, past.on) for past in history if past.state in TOUCHED and not past.by_hand]
     return heard
 
 

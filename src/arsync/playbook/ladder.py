@@ -18,8 +18,11 @@ from arsync.playbook.happenings import Log
 
 #: How many milder messages an invoice was demanded in, not known to be undelivered, before a final notice names it.
 MILDER_NEEDED: Final = 2
-#: A thank-you comes within so many days of the money, or not at all.
+#: A thank-you comes within so many days of the money; where the gap is longer it waits for the gap's end and this many
+#: days more, for weekends and holidays, but never longer than the last of them: a word of thanks gets stale.
 THANKS_WITHIN: Final = 7
+_THANKS_AFTER_GAP: Final = 5
+_THANKS_AT_MOST: Final = 30
 TOUCHED: Final = EFFECTIVE | {MessageState.BOUNCED}
 _NOTICED: Final = frozenset({MessageState.ACCEPTED, MessageState.DELIVERED})
 
@@ -421,13 +424,14 @@ class Ladder:
             elif past.state in EFFECTIVE and self._is_about_debt(past):
                 chased |= past.invoice_ids
         due = chased - thanked
+        within = thanks_within(self._playbook)
         settled = [
             item
             for item in paid
             if item.invoice_id in due
             and not any(hold.covers(item.invoice_id, date.fromordinal(self._today)) for hold in self._holds)
             and item.paid_on is not None
-            and self._today - THANKS_WITHIN <= item.paid_on.toordinal() <= self._today
+            and self._today - within <= item.paid_on.toordinal() <= self._today
         ]
         if not settled:
             return None
@@ -438,6 +442,11 @@ class Ladder:
     def _is_about_debt(self, past: PastMessage) -> bool:
         place = self._shape.places.get(past.step_id)
         return place is None or self._steps[place].tone is not Tone.COURTESY
+
+
+def thanks_within(playbook: Playbook) -> int:
+    """How many days after the money came a thank-you may still be said."""
+    return max(THANKS_WITHIN, min(playbook.gap + _THANKS_AFTER_GAP, _THANKS_AT_MOST))
 
 
 def _named(kinds: Iterable[Happening]) -> str:

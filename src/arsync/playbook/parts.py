@@ -20,6 +20,7 @@ from arsync.domain.states import ChaseState, Decision
 from arsync.playbook import guards
 from arsync.playbook.choose import Choice
 from arsync.playbook.facts import Gathered, Policy
+from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
 from arsync.playbook.plan import plan
 from arsync.playbook.shelves import Shelf, Unreadable, Volume
@@ -76,6 +77,7 @@ class Parting:
         self._widened: dict[tuple[str, str], Shelf] = {}
         self._owed: tuple[int, Decimal, date | None] | None = None  # of the chase that was asked about last
         self._ratings: Mapping[str, str] | None = None
+        self._runs: PaymentDays | None = None
 
     def part(self, chase: Chase, facts: ChaseFacts) -> Parted:
         """The chase by its playbooks."""
@@ -145,6 +147,9 @@ class Parting:
         default = self._policy.playbook.name
         if assigned is not None:
             return Choice(assigned.playbook, str(assigned), by_hand=True)
+        asked = None if item is None else self._gathered.asked_by.get(item.invoice_id)
+        if asked is not None and asked in shelf.volumes:
+            return Choice(asked, "it had asked for what is paid now")
         if chase.state is ChaseState.CLEAR and chase.playbook is not None and chase.playbook in shelf.volumes:
             return Choice(chase.playbook, "it was chased by it")
         if not shelf.chooser.asks:
@@ -207,6 +212,8 @@ class Parting:
             facts = replace(facts, nothing=said)
         if policy.locales != facts.locales:
             facts = replace(facts, locales=policy.locales)
+        if playbook.shape.waits_for_run:
+            facts = self._with_payment_day(facts)
         return Part(facts, policy, choice), playbook.version
 
     def _followed(self, volume: Volume) -> Policy:
@@ -217,6 +224,15 @@ class Parting:
                 self._policy, playbook=volume.playbook, templates=volume.templates, locales=volume.locales
             )
         return self._policies[version]
+
+    def _with_payment_day(self, facts: ChaseFacts) -> ChaseFacts:
+        if self._runs is None:
+            payers = {one.payer_id for one in self._gathered.facts}
+            only = payers.pop() if len(payers) == 1 else None
+            said = self._policy.payment_days
+            self._runs = payment_days(self._work, self._connection.id, said, today=self._today, payer_id=only)
+        runs = self._runs.of(facts.payer_id, facts.payer_name, facts.currency)
+        return facts if runs is None else replace(facts, payment_day=runs)
 
     def _with_autopay(self, facts: ChaseFacts) -> ChaseFacts:
         none: frozenset[str] = frozenset()

@@ -211,10 +211,11 @@ class Books:
         """What a person did counts in every currency in which something is open."""
         due = [one for one in self.open_on(today) if one.bill.due_on is not None and one.bill.due_on < today]
         about = frozenset({event.invoice} if event.invoice else {one.bill.number for one in due})
-        step_id = event.step or f"a {event.touch} by hand"
+        step_id = event.step or f"{event.touch} by hand"
         for currency in {one.currency for one in self.open_on(today)}:
             before = sum(past.step_id == step_id for past in self.history[currency])
-            self.history[currency].append(PastMessage(step_id, before + 1, MessageState.ACCEPTED, today, about))
+            made = PastMessage(step_id, before + 1, MessageState.ACCEPTED, today, about, by_hand=True)
+            self.history[currency].append(made)
 
     def _called(self, event: Event, today: date) -> None:
         calls = {step.id for step in self.playbook.steps if step.channel is StepChannel.CALL}

@@ -150,11 +150,12 @@ class Library:
             return present
         if name not in self._shelves:
             self._shelves[name] = Shelf(
-                {one: self._volume(work, one, version, present) for one, version in versions.items()}
+                {one: self.volume(work, one, version, present) for one, version in versions.items()}
             )
         return self._shelves[name]
 
-    def _volume(self, work: Work, name: str, version: str, present: Shelf) -> Volume | Unreadable:
+    def volume(self, work: Work, name: str, version: str, present: Shelf) -> Volume | Unreadable:
+        """One playbook in a version as it was kept."""
         now = present.volumes.get(name)
         if isinstance(now, Volume) and now.playbook.version == version:
             return now

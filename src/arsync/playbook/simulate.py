@@ -33,7 +33,7 @@ from arsync.domain.policy import Act, Playbook, StepMode, Tone
 from arsync.domain.states import Decision, Health, MessageState
 from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, language, recipients
-from arsync.playbook.ladder import THANKS_WITHIN
+from arsync.playbook.ladder import thanks_within
 from arsync.playbook.people import without_disputed
 from arsync.playbook.places import Place
 from arsync.playbook.plan import plan
@@ -46,7 +46,6 @@ _NOTHING: Final = Decimal("0.00")
 #: How long a part payment counts as news, and a message as the one it answers; as the nightly run has it.
 _PART_IS_NEWS: Final = timedelta(days=30)
 _ASKED_LATELY: Final = timedelta(days=180)
-_THANKED_WITHIN: Final = timedelta(days=THANKS_WITHIN)
 #: Answers that name no day, and yet may be others as invoices grow older: what a step demands grows with their age.
 _AGEING: Final = frozenset(
     {Rule.BELOW_MINIMUM, Rule.COVERED, Rule.NO_RECIPIENT, Rule.NO_TEMPLATE, Rule.NO_PAY_DETAILS, Rule.UNPLANNABLE}
@@ -75,6 +74,7 @@ class _Account:
     payer: Payer | None
     contacts: tuple[Contact, ...]  # usable ones of its own; else the invoices' addresses are
     calendar: Calendar
+    thanked_within: timedelta
     invoices: dict[str, PastInvoice] = field(default_factory=dict)
     #: what is still to come, the latest first: a day with an invoice and what is then open on it, or with loose money
     ahead: list[tuple[date, PastInvoice | None, Decimal]] = field(default_factory=list)
@@ -116,7 +116,7 @@ class _Account:
                 name: item
                 for name, item in self.paid.items()
                 if item.paid_on is not None
-                and day <= item.paid_on + _THANKED_WITHIN
+                and day <= item.paid_on + self.thanked_within
                 and self.asked_on[name] >= day - _ASKED_LATELY
             }
 
@@ -243,6 +243,7 @@ class _Replay:
                 payer=payer,
                 contacts=usable if any(one.email for one in usable) else (),
                 calendar=self._policy.calendar(place),
+                thanked_within=timedelta(days=thanks_within(self._playbook)),
                 invoices={one.item.invoice_id: one for one in invoices},
                 ahead=sorted(ahead[payer_id, currency], key=lambda event: event[0], reverse=True),
                 on_payer=placed.of_payer(payer_id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage, Rule
+from arsync.domain.documents import Contact
 from arsync.domain.money import Money, total
 from arsync.domain.policy import Anchor, Group, Playbook, Tone
 from arsync.domain.states import LIVE, MessageState
@@ -195,7 +196,9 @@ def gap(ground: Ground) -> Answer | None:
 
 def touch_name(touch: PastMessage) -> str:
     """The step, or what a person did."""
-    return f"a person's {touch.step_id}" if touch.by_hand else touch.step_id
+    if not touch.by_hand:
+        return touch.step_id
+    return f"a {touch.step_id}" if touch.step_id.endswith(" by hand") else f"a person's {touch.step_id}"
 
 
 #: The most messages to one payer are counted over so many days.
@@ -241,6 +244,36 @@ def no_recipient(ground: Ground) -> Answer | None:
         return None
     reason = f"{ground.facts.payer_name} has no usable e-mail address; a person must enter one in the accounting system"
     return hold(Rule.NO_RECIPIENT, reason)
+
+
+#: So often a step is tried at the same addresses; then another one is waited for.
+TRIES: Final = 2
+
+
+def undelivered(ground: Ground) -> Answer | None:
+    """The step came back as often as it is tried, from the very addresses that it would go to again."""
+    step = ground.rung.step
+    if step.is_task:
+        return None
+    to = addresses(ground.facts.recipients)
+    back = [
+        past
+        for past in ground.facts.history
+        if past.step_id == step.id and past.state is MessageState.BOUNCED and past.to == to
+    ]
+    if len(back) < TRIES:
+        return None
+    reason = (
+        f"{step.id} came back {TRIES} times from {', '.join(sorted(to))}, last that of {back[-1].on}: no address "
+        f"of {ground.facts.payer_name} works; a person must enter another one, in the accounting system or by "
+        "arsync contact"
+    )
+    return hold(Rule.UNDELIVERED, reason)
+
+
+def addresses(recipients: Iterable[Contact]) -> frozenset[str]:
+    """Where a message to them goes, in lower case."""
+    return frozenset(contact.email.strip().lower() for contact in recipients if contact.email)
 
 
 def no_template(ground: Ground) -> Answer | None:
@@ -311,6 +344,7 @@ STEP: Final[tuple[StepGuard, ...]] = (
     gap,
     payer_cap,
     no_recipient,
+    undelivered,
     no_template,
     no_pay_details,
     payment_run,
@@ -334,6 +368,7 @@ THANKS: Final[tuple[StepGuard, ...]] = (
     gap,
     payer_cap,
     no_recipient,
+    undelivered,
     no_template,
     closed_today,
 )

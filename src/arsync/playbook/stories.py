@@ -27,6 +27,7 @@ from arsync.playbook.people import without_disputed
 from arsync.playbook.plan import plan
 from arsync.playbook.scenario_books import PAYER, Account, Books
 from arsync.playbook.scenarios import NOT_MATCHED, Event, Scenario
+from arsync.playbook.step_guards import addresses
 from arsync.store.tags import AUTOPAY
 
 _ZERO: Final = Decimal("0.00")
@@ -183,7 +184,7 @@ class _Life:
             for other, those in self.books.history.items()
             if other != currency
             for past in those
-            if past.state in TOUCHED
+            if past.state in TOUCHED and not past.by_hand  # what a person did is in every currency's own history
         ]
         broken = [
             Happened(Happening.PROMISE_BROKEN, self.books.broken[number], frozenset({number}))
@@ -266,7 +267,10 @@ class _Life:
         numbers = tuple(item.number for item in intent.demanded)
         self.touches.append(Touch(today, intent.step.id, numbers, intent.at_stake, intent.mode))
         chase.named |= {item.number for item in (*intent.demanded, *intent.listed)}
-        message = PastMessage(intent.step.id, intent.occurrence, MessageState.ACCEPTED, today, frozenset(numbers))
+        to = addresses(intent.recipients)
+        message = PastMessage(
+            intent.step.id, intent.occurrence, MessageState.ACCEPTED, today, frozenset(numbers), to=to
+        )
         self.books.history[planned.facts.currency].append(message)
 
     def _waits(self, chase: _Chase, planned: Plan, intent: Intent, today: date) -> bool:

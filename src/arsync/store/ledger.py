@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from email.utils import parseaddr
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
@@ -24,6 +26,7 @@ from arsync.store.engine import Work
 from arsync.store.messages import LEFT_US
 
 _CHUNK = 500
+_NOWHERE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,11 @@ def _history(work: Work, ledger: Ledger, connection_id: int, payer_id: str | Non
             rows[row.id, row.payer_id] = row
             named = select(k.invoice_id).where(k.message_id == row.id, k.demanded)
             demanded[row.id] = set(work.execute(named).scalars())
+    returned = [row.id for row in rows.values() if row.state == MessageState.BOUNCED.value]
+    to: dict[int, frozenset[str]] = {}
+    for start in range(0, len(returned), _CHUNK):
+        mailboxes = select(m.id, m.recipients).where(m.id.in_(returned[start : start + _CHUNK]))
+        to |= {row.id: _addresses(row.recipients) for row in work.execute(mailboxes)}
     for row in sorted(rows.values(), key=lambda row: row.id):
         ledger.history[row.payer_id, row.currency].append(
             PastMessage(
@@ -222,8 +230,14 @@ def _history(work: Work, ledger: Ledger, connection_id: int, payer_id: str | Non
                 state=MessageState(row.state),
                 on=row.sent_on or row.planned_on,
                 invoice_ids=frozenset(demanded[row.id]),
+                to=to.get(row.id, _NOWHERE),
             )
         )
+
+
+def _addresses(recipients: str) -> frozenset[str]:
+    """The bare addresses of a message's mailboxes."""
+    return frozenset(parseaddr(mailbox)[1].lower() for mailbox in json.loads(recipients))
 
 
 def _by_hand(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
@@ -231,10 +245,12 @@ def _by_hand(work: Work, ledger: Ledger, connection_id: int, payer_id: str | Non
     payer_of = {item.invoice_id: payer for (payer, _), items in ledger.items.items() for item in items}
     for touch in touches.standing(work, connection_id, payer_id):
         concerned = {touch.payer_id, *(payer_of[one] for one in touch.invoice_ids if one in payer_of)}
-        for name in [name for name in ledger.items if name[0] in concerned and payer_id in (None, name[0])]:
-            step_id = touch.step_id or f"a {touch.kind} by hand"
+        chased = {**ledger.items, **ledger.history}  # what is paid may still be thanked for
+        for name in [name for name in chased if name[0] in concerned and payer_id in (None, name[0])]:
+            step_id = touch.step_id or f"{touch.kind} by hand"
             before = sum(past.step_id == step_id for past in ledger.history[name])
-            made = PastMessage(step_id, before + 1, MessageState.ACCEPTED, touch.made_on, frozenset(touch.invoice_ids))
+            about = frozenset(touch.invoice_ids)
+            made = PastMessage(step_id, before + 1, MessageState.ACCEPTED, touch.made_on, about, by_hand=True)
             ledger.history[name] = sorted([*ledger.history[name], made], key=lambda past: past.on)
 
 

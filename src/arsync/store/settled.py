@@ -31,6 +31,8 @@ class Settled:
     paid: Mapping[tuple[str, str], list[Item]] = field(default_factory=dict)
     #: invoices still open of which a part came in: the day of it
     in_part: Mapping[str, date] = field(default_factory=dict)
+    #: paid invoices: the playbook whose message had asked for each last
+    asked_by: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(work: Work, connection_id: int, payer_id: str | None, *, today: date, since: date) -> Settled:
@@ -46,7 +48,8 @@ def read(work: Work, connection_id: int, payer_id: str | None, *, today: date, s
     for chunk in _chunks(fresh):
         query = (
             select(i.remote_id, i.number, i.currency, i.state, i.total, i.balance, i.issued_on, i.due_on, i.reference,
-                   i.email, c.name, func.coalesce(c.payer_id, i.customer_id).label("payer_id"))
+                   i.email, i.customer_id, i.purchase_order, i.copies, func.coalesce(i.terms, c.terms).label("terms"),
+                   c.name, func.coalesce(c.payer_id, i.customer_id).label("payer_id"))
             .select_from(joined)
             .where(i.connection_id == connection_id, i.remote_id.in_(chunk))
             .order_by(i.remote_id)
@@ -63,13 +66,17 @@ def read(work: Work, connection_id: int, payer_id: str | None, *, today: date, s
                     invoice_id=row.remote_id, number=row.number, customer_name=row.name or row.payer_id,
                     state=InvoiceState.PAID, total=Money(row.total, row.currency),
                     balance=Money(row.balance, row.currency), issued_on=row.issued_on, due_on=row.due_on,
-                    reference=row.reference, email=row.email, paid_on=on,
+                    reference=row.reference, email=row.email, paid_on=on, customer_id=row.customer_id,
+                    purchase_order=row.purchase_order, terms=row.terms,
+                    copies=tuple(row.copies.split(", ")) if row.copies else (),
                 )
             )  # fmt: skip
-    return Settled(dict(paid), in_part)
+    settled = {item.invoice_id: chased[item.invoice_id] for items in paid.values() for item in items}
+    return Settled(dict(paid), in_part, _playbooks(work, settled))
 
 
-def _chased(work: Work, connection_id: int, payer_id: str | None, today: date) -> list[str]:
+def _chased(work: Work, connection_id: int, payer_id: str | None, today: date) -> dict[str, int]:
+    """Every invoice that was asked for lately, with the last message that did."""
     m, k, h = t.messages.c, t.message_items.c, t.chases.c
     joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
     where: list[ColumnElement[bool]] = [
@@ -78,7 +85,19 @@ def _chased(work: Work, connection_id: int, payer_id: str | None, today: date) -
     ]  # fmt: skip
     if payer_id is not None:
         where.append(h.payer_id == payer_id)
-    return sorted(work.execute(select(k.invoice_id).distinct().select_from(joined).where(*where)).scalars())
+    query = select(k.invoice_id, func.max(k.message_id)).select_from(joined).where(*where).group_by(k.invoice_id)
+    return {row[0]: row[1] for row in work.execute(query.order_by(k.invoice_id))}
+
+
+def _playbooks(work: Work, asked: Mapping[str, int]) -> dict[str, str]:
+    """Of each invoice the playbook of its message."""
+    m = t.messages.c
+    names: dict[int, str] = {}
+    every = sorted(set(asked.values()))
+    for start in range(0, len(every), _CHUNK):
+        query = select(m.id, m.playbook).where(m.id.in_(every[start : start + _CHUNK]))
+        names |= {row.id: row.playbook for row in work.execute(query)}
+    return {invoice_id: names[message_id] for invoice_id, message_id in asked.items()}
 
 
 def _last(work: Work, connection_id: int, invoice_ids: Collection[str], source: Resource) -> dict[str, date]:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, insert, select, update
 
-from arsync.domain.chase import Verdict
+from arsync.domain.chase import Rule, Verdict
 from arsync.domain.states import Decision
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -103,6 +103,12 @@ def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Interval
         .order_by(_V.id)
     )
     return [Interval(Decision(row[0]), *tuple(row)[1:]) for row in work.execute(query)]
+
+
+def standing(work: Work, rule: Rule) -> list[tuple[int, str]]:
+    """What is answered by that rule as of the last run: each reason once, with its connection."""
+    query = select(_V.connection_id, _V.reason).where(_V.last_run.is_(None), _V.rule == rule.value).distinct()
+    return [(row.connection_id, row.reason) for row in work.execute(query.order_by(_V.connection_id, _V.reason))]
 
 
 def begin_run(work: Work, kind: str, *, now: datetime) -> int:

@@ -271,7 +271,8 @@ def after(facts: ChaseFacts, planned: Plan, today: date, outcome: MessageState =
         return facts
     intent = planned.intent
     ids = frozenset(item.invoice_id for item in intent.demanded)
-    message = PastMessage(intent.step.id, intent.occurrence, outcome, today, ids)
+    to = frozenset(contact.email for contact in intent.recipients if contact.email)
+    message = PastMessage(intent.step.id, intent.occurrence, outcome, today, ids, to=to)
     return replace(facts, history=(*facts.history, message))
 
 

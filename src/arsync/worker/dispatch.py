@@ -9,6 +9,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from arsync.connector import Clock, Connector
+from arsync.domain.calendar import NeverOpens
+from arsync.domain.policy import SendWindow
 from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
@@ -16,6 +18,7 @@ from arsync.outbox.send import Post, Sent, send
 from arsync.playbook.decide import Confirmation, confirm
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
+from arsync.playbook.shelves import Volume
 from arsync.store import connections, ledger, messages
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
@@ -65,6 +68,8 @@ class Dispatched:
     unread: list[str] = field(default_factory=list)  # payers whom the source would not show
     waiting: set[int] = field(default_factory=set)  # put back until the circumstances change; not claimed again
     opens_at: datetime | None = None  # the first opening, where a message's send window is closed now
+    closed: int = 0  # messages whose customers' send window is closed now
+    leaving: int = 0  # messages whose customers' send window is open now
     error: str | None = None  # the source could not be read: nothing more was sent
 
     def note(self, message: Message, sent: Sent, reason: str) -> None:
@@ -88,9 +93,9 @@ def dispatch(
     with store.reading() as work:
         approved = messages.in_states(work, (MessageState.APPROVED,), desk.connection.id)
     closed, opens_at = _closed(store, desk, approved, clock.now())
-    done = Dispatched(waiting=set(but) | closed, opens_at=opens_at)
-    waiting = len(approved) - len(closed)
-    if waiting:
+    leaving = len(approved) - len(closed)
+    done = Dispatched(waiting=set(but) | closed, opens_at=opens_at, closed=len(closed), leaving=leaving)
+    if leaving:
         try:
             for channel in desk.post.channels.values():
                 channel.prepare()
@@ -98,7 +103,7 @@ def dispatch(
             done.error = str(error)
             return done
     # A message may be superseded by a new revision right before it goes out, which is claimed in its turn.
-    for _ in range(2 * (waiting // _BATCH + 2)):
+    for _ in range(2 * (leaving // _BATCH + 2)):
         beat()
         with store.working() as work:
             _token, batch = messages.claim(
@@ -202,23 +207,32 @@ def _put_back(store: Store, batch: list[Message], reason: str, clock: Clock) -> 
         work.commit()
 
 
-def _closed(store: Store, desk: Desk, approved: list[Message], now: datetime) -> tuple[frozenset[int], datetime | None]:
+def _closed(store: Store, desk: Desk, approved: list[Message], now: datetime) -> tuple[set[int], datetime | None]:
     """The messages whose customers' send windows are closed now, and when the first of those opens, on the company's
     clock; where nothing waits at all, when the company's own does."""
     with store.reading() as work:
         places = ledger.places(work, desk.connection.id, {message.payer_id for message in approved})
-    openings = {
-        message.id: opens
-        for message in approved
-        # Where another playbook has another window, the last look tells.
-        if message.playbook_version == desk.policy.playbook.version
-        and (opens := next_opening(desk.policy, Place(*places.get(message.payer_id, ())), now)) is not None
-    }
+        named = {(message.playbook, message.playbook_version) for message in approved}
+        policy = desk.policy
+        volumes = {one: policy.shelves.volume(work, *one, policy.shelf) for one in named}
+    windows = {one: volume.playbook.window for one, volume in volumes.items() if isinstance(volume, Volume)}
+    openings: dict[int, datetime] = {}
+    never: set[int] = set()
+    for message in approved:
+        # Each by its own playbook's window; of one that cannot be read any more the last look tells.
+        window = windows.get((message.playbook, message.playbook_version))
+        place = Place(*places.get(message.payer_id, ()))
+        try:
+            if window is not None and (opens := next_opening(policy, place, now, window)) is not None:
+                openings[message.id] = opens
+        except NeverOpens:
+            never.add(message.id)  # its verdict says so
     found = openings.values() if approved else filter(None, [next_opening(desk.policy, Place(), now)])
-    return frozenset(openings), min(found, default=None)
+    return never.union(openings), min(found, default=None)
 
 
-def next_opening(policy: Policy, place: Place, now: datetime) -> datetime | None:
-    """When a customer at that place may be written to next, on the company's clock; None where it may be now."""
-    opens = policy.calendar(place).next_moment(now)
+def next_opening(policy: Policy, place: Place, now: datetime, window: SendWindow | None = None) -> datetime | None:
+    """When a customer at that place may be written to next, on the company's clock; None where it may be now. The
+    window is the default playbook's unless another is given."""
+    opens = policy.calendar(place, window).next_moment(now)
     return None if opens is None else opens.astimezone(ZoneInfo(policy.seller.timezone))

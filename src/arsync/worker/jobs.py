@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from arsync.connector import Clock, in_bulk
-from arsync.domain.chase import Plan
+from arsync.domain.chase import Plan, Rule
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
 from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Reauthorise, RetryLater, Stale
 from arsync.outbox.accept import Acceptance
@@ -307,6 +307,8 @@ def tasks(store: Store) -> list[str]:
         open_notes = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
         open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
         jailed = connections.quarantined(work)
+        undelivered = verdicts.standing(work, Rule.UNDELIVERED)
+    names = {one.id: one.name for one in every}
     return [
         *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
         *(f"message {one.id} ({one.subject}): nobody knows whether it went out: {one.reason}" for one in unknown),
@@ -317,6 +319,7 @@ def tasks(store: Store) -> list[str]:
             if one.kind is WriteKind.NOTE or one.state is not NoteState.FAILED
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
+        *(f"{names[connection_id]}: {reason}" for connection_id, reason in undelivered),
     ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from tests.integration.store.books import NOW, Books, contact, customer, invoice
 
 from arsync.domain.chase import Plan, Seller, Verdict
+from arsync.domain.payday import PayDay
 from arsync.domain.policy import StepMode
 from arsync.playbook.decide import Decided, consider, decide
 from arsync.playbook.facts import Policy
@@ -41,6 +43,7 @@ class Shop:
     folder: Path
     now: datetime = NOW
     default: str = "standard"
+    payment_days: Mapping[str, PayDay] = field(default_factory=dict)
 
     def write(self, name: str, match: str = "", rest: str | None = None) -> None:
         """A playbook file; they all have one template."""
@@ -66,7 +69,7 @@ class Shop:
             playbook=volume.playbook, templates=volume.templates, locales=volume.locales, shelves=library,
             shelf=library.present(default), seller=SELLER, country="DE", mode=StepMode.AUTO, replies_read=True,
             banked_through=None, reminders_off=True, max_per_run=100, max_staleness=timedelta(days=900),
-            breaker_factor=Decimal(100),
+            breaker_factor=Decimal(100), payment_days=self.payment_days,
         )  # fmt: skip
 
     def owes(self, payer: str, invoice_id: str, balance: str = "100.00", **facts: Any) -> None:

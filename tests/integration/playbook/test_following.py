@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any, cast
 
+import pytest
 from sqlalchemy import text
 from tests.integration.playbook.shop import Shop, ladder
 from tests.integration.store.books import NOW, customer, payment
 
+from arsync.bootstrap import App
 from arsync.domain.chase import Rule
 from arsync.domain.documents import Allocation, CustomerState
+from arsync.domain.payday import PayDay, Rhythm
+from arsync.domain.people import TouchKind
 from arsync.domain.states import Decision, MessageState
-from arsync.store import assignments, events, messages, tags
+from arsync.errors import ConfigurationError
+from arsync.outbox.send import Post
+from arsync.settings import load
+from arsync.store import assignments, events, messages, tags, touches
+from arsync.testing.ports import FixedClock
+from arsync.worker.dispatch import Desk, dispatch
 
 NOTHING = 'do_nothing: "they settle among themselves"\n'
 
@@ -266,3 +277,88 @@ def test_nobody_is_thanked_while_an_invoice_of_another_playbook_is_overdue(shop:
     assert acts(shop) == [("C1", "day-3")]
     shop.owes("C1", "I2", "0.00", number="PRJ-1", total=Decimal(100))
     assert acts(shop) == [("C1", "thanks")]
+
+
+def test_who_paid_an_invoice_with_a_playbook_of_its_own_is_thanked_by_that_one(shop: Shop) -> None:
+    """09-01 projects asks for PRJ-1 / 09-02 it is paid, nothing is open / 09-07 projects says thanks."""
+    shop.write("projects", '{priority: 1, invoice: {terms: ["*milestone*"]}}', ladder(3, 14) + THANKS)
+    shop.owes("C1", "I1", terms="at the milestone")
+    shop.night()
+    went_out(shop)
+    shop.owes("C1", "I1", "0.00", terms="at the milestone", total=Decimal(100))
+    shop.books.keep(payment(allocations=(Allocation("I1", Decimal(100), date(2026, 9, 2)),), unapplied=Decimal(0)))
+    shop.books.follow(NOW + timedelta(days=1))
+    shop.now += timedelta(days=6)
+    assert acts(shop) == [("C1", "thanks")]
+
+
+def test_what_a_person_did_counts_once_however_many_currencies_the_payer_has(shop: Shop) -> None:
+    """08-20 a call by hand, two currencies open, 2 in 7 days: both may go 09-01, and one more in 30 days."""
+    shop.write("standard", "", "caps: {month: 2}\n" + ladder(3, gap=1))
+    shop.owes("C1", "I1")
+    shop.owes("C1", "I2", currency="USD")
+    with shop.books.store.working() as work:
+        touches.keep_touch(
+            work, shop.books.id, payer_id="C1", kind=TouchKind.CALL, made_on=date(2026, 8, 20), step_id=None,
+            invoice_ids=[], comment="", author="kim", now=NOW,
+        )  # fmt: skip
+        work.commit()
+    rules = {number: shop.said(number).rule for number in ("I1", "I2")}
+    assert rules == {"I1": Rule.SEND, "I2": Rule.PAYER_CAP}, "the call and one message are two"
+
+
+def test_a_chase_waits_for_the_payment_run_though_only_its_own_version_asks_for_it(shop: Shop) -> None:
+    """The version that the chase runs on waits for the payer's Fridays; the present one does not."""
+    waiting = ladder(3, 14).replace("template: friendly}", "template: friendly, before_payment_run: 1}", 1)
+    shop.write("standard", "", waiting)
+    shop.payment_days = {"C1": PayDay(Rhythm.WEEKLY, 4)}
+    shop.owes("C1", "I1")
+    shop.night()
+    assert (shop.said("I1").rule, shop.said("I1").next_on) == (Rule.CALENDAR, date(2026, 9, 3))
+    shop.write("standard")
+    assert (shop.said("I1").rule, shop.said("I1").next_on) == (Rule.CALENDAR, date(2026, 9, 3))
+
+
+LATE_HOURS = ladder(5).replace("opens: '00:00', closes: '23:59'", "opens: '20:00', closes: '21:00'")
+
+
+def test_a_message_of_another_playbook_waits_for_the_hours_of_that_one(shop: Shop) -> None:
+    """Two in Berlin: projects writes from eight in the evening, standard all day. What waits is not even claimed."""
+    shop.write("projects", PROJECTS, LATE_HOURS)
+    shop.owes("C1", "I1", number="PRJ-1")
+    shop.night()
+    desk = Desk(shop.books.connection, cast(Any, None), shop.policy(), Post({}, "us@x.example", "", "harbour"), True)
+    done = dispatch(shop.books.store, desk, FixedClock(shop.now), run_id=1, beat=lambda: None)
+    assert (done.closed, done.leaving, f"{done.opens_at:%m-%d %H:%M}") == (1, 0, "09-01 18:00")
+
+
+CHRISTMAS = ladder(3).replace(
+    "weekdays: [mon, tue, wed, thu, fri, sat, sun]",
+    "holidays: customer, blackout: [{from: 12-27, to: 12-24}], weekdays: [mon, tue, wed, thu, fri, sat, sun]",
+)
+
+
+def test_a_customer_whose_days_are_all_closed_is_held_with_the_reason(shop: Shop) -> None:
+    """Open on 25 and 26 December: both are holidays in Germany, one in France."""
+    shop.write("standard", "", CHRISTMAS)
+    shop.owes("C1", "I1")
+    shop.owes("C2", "I2", country="FR")
+    assert shop.said("I2").rule is Rule.NOT_DUE
+    said = shop.said("I1")
+    assert (said.rule, said.next_on) == (Rule.UNPLANNABLE, None)
+    assert said.reason.startswith("its send window never opens: holidays, blackouts and closed days leave no business")
+    assert said.reason.endswith("in DE; a person must widen the window of its playbook")
+
+
+def test_a_window_that_holidays_close_where_the_company_is_is_an_error_at_load(shop: Shop) -> None:
+    shop.write("standard", "", CHRISTMAS)
+    config = shop.folder.parent / "arsync.toml"
+    for country, wrong in (
+        ("FR", None),
+        ("DE", "playbook standard: public holidays, blackouts and closed"),
+    ):
+        config.write_text(f'[defaults]\nplaybook = "{shop.folder}/standard.yaml"\ncountry = "{country}"\n')
+        app = App(load(config, environ={}))
+        with nullcontext() if wrong is None else pytest.raises(ConfigurationError, match=wrong):
+            app.policy(shop.books.connection)
+        app.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from arsync.domain.calendar import Calendar
-from arsync.domain.chase import ChaseFacts, Plan, Rule
+from arsync.domain.chase import ChaseFacts, PastMessage, Plan, Rule
 from arsync.domain.documents import Contact, ContactRole, InvoiceState
 from arsync.domain.policy import Caps, Playbook, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision, Health, HoldKind, MessageState
@@ -74,6 +74,10 @@ def message(state: MessageState) -> Callable[[ChaseFacts], ChaseFacts]:
     return lambda facts: replace(facts, history=(FRIENDLY, past("firm", "07-14", state=state)))
 
 
+def came_back(step: str, on: str, to: str = "ada@park.example") -> PastMessage:
+    return replace(past(step, on, state=MessageState.BOUNCED), to=frozenset({to}))
+
+
 CASES: list[Case] = [
     (connected(stopped="too many calls"), Rule.STOPPED, HOLD, None, "too many calls"),
     (connected(health=Health.RECOVERING), Rule.CONNECTION, WAIT, "07-15", "being loaded"),
@@ -116,6 +120,13 @@ CASES: list[Case] = [
     (changed(history=(past("friendly", "07-11"),)), Rule.GAP, WAIT, "07-16", "friendly went out on 2026-07-11"),
     (changed(elsewhere=(day("07-09"), day("07-10"))), Rule.PAYER_CAP, WAIT, "07-16", "has had 2 messages in 7 days"),
     (changed(recipients=()), Rule.NO_RECIPIENT, HOLD, None, "no usable e-mail address"),
+    (
+        changed(history=(FRIENDLY, *(came_back("firm", on) for on in ("07-04", "07-09")))),
+        Rule.UNDELIVERED,
+        HOLD,
+        None,
+        "came back 2 times from ada@park.example, last that of 2026-07-09",
+    ),
     (changed(locale="fi"), Rule.NO_TEMPLATE, HOLD, None, "no templates in 'fi'"),
     (connected(pay_currencies=frozenset({"USD"})), Rule.NO_PAY_DETAILS, HOLD, None, "no bank details for EUR"),
 ]

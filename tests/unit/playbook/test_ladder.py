@@ -13,6 +13,7 @@ from arsync.domain.policy import Backlog, Reanchor, StepMode, Tone
 from arsync.domain.states import HoldKind, MessageState
 from arsync.playbook.plan import plan
 from arsync.testing.builders import (
+    ADA,
     EVERY_DAY,
     WORKDAYS,
     a_hold,
@@ -341,6 +342,25 @@ def test_a_bounce_steps_the_ladder_back_after_the_gap() -> None:
     again = next(entry for entry in diary if entry.day == day("07-08")).plan.intent
     assert again is not None
     assert again.occurrence == 2
+
+
+def test_a_step_that_comes_back_twice_waits_for_another_address() -> None:
+    """07-03 and 07-08 friendly come back / held / 07-20 another address: friendly, which comes back twice more."""
+    grace = replace(ADA, name="Grace", email="grace@park.example")
+    diary = keep_diary(
+        some_facts(an_item()),
+        a_playbook(a_step("friendly", 3)),
+        "07-01",
+        "08-30",
+        events={"07-20": lambda facts: replace(facts, recipients=(grace,))},
+        outcome=MessageState.BOUNCED,
+    )
+    days = ("07-03", "07-08", "07-20", "07-25")
+    assert acts(diary) == [f"{on} friendly INV-1" for on in days]
+    held = {entry.day: verdict_of(entry.plan) for entry in diary}
+    for on, whose in (("07-13", "ada"), ("08-30", "grace")):
+        assert (held[day(on)].rule, held[day(on)].next_on) == (Rule.UNDELIVERED, None)
+        assert f"{whose}@park.example" in held[day(on)].reason
 
 
 @pytest.mark.parametrize("state", [MessageState.SUPERSEDED, MessageState.CANCELLED])

@@ -253,6 +253,21 @@ def test_no_thanks_where_there_is_no_reason(case: tuple[str, list[Item], Event])
     assert planned.intent is None or planned.intent.step.act is not Act.THANK_YOU
 
 
+@pytest.mark.parametrize(
+    ("gap", "paid", "thanked"),
+    [
+        (20, "07-04", "07-23"),  # quick payers, too: the gap ends long after the week that thanks have else
+        (20, "07-20", "07-23"),
+        (5, "07-04", "07-08"),
+        (40, "07-04", None),  # thanks after more than a month are none
+    ],
+)
+def test_thanks_wait_for_the_gap_and_not_for_ever(gap: int, paid: str, thanked: str | None) -> None:
+    playbook = replace(THANKFUL, gap=gap)
+    diary = keep_diary(some_facts(an_item()), playbook, "07-01", "08-30", events={paid: is_paid("INV-1", paid)})
+    assert acts(diary) == ["07-03 friendly INV-1", *([f"{thanked} thanks INV-1"] if thanked else [])]
+
+
 def test_thanks_do_not_wait_for_what_is_not_yet_due() -> None:
     facts = some_facts(an_item(), an_item("NEXT", "08-30"), history=[past("friendly", "06-28")])
     planned = plan(is_paid("INV-1", "07-05")(facts), THANKFUL, EVERY_DAY, day("07-06"))
