@@ -94,7 +94,9 @@ class Connector:
 
     def company(self) -> Company:
         """The company's facts; QuickBooks does not tell whether it reminds customers itself."""
-        told, preferred = self._books.together(("CompanyInfo", (), ""), ("Preferences", (), ""))
+        told, preferred = self._flights.ask(
+            lambda: self._books.together(("CompanyInfo", (), ""), ("Preferences", (), ""))
+        )
         info = _first(wire.COMPANY_INFO, told.raws) or wire.CompanyInfo()
         self._home_currency = _home_of(preferred.raws) or _currency_of(country_code(info.country))
         return Company(
@@ -121,7 +123,7 @@ class Connector:
 
     def watermark(self) -> str:
         """Now by QuickBooks' clock, less five minutes."""
-        _, at = self._books.count("Customer")
+        _, at = self._flights.ask(lambda: self._books.count("Customer"))
         return cursor_at(at)
 
     def backfill(self, resource: Resource, *, since: date, cursor: str | None) -> Iterator[Page]:

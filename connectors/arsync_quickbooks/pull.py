@@ -33,10 +33,13 @@ class Pull:
     def __init__(self, books: Books, home: Callable[[], str]) -> None:
         self._books = books
         self.home = home
+        self._counted: dict[tuple[Resource, tuple[str, ...]], int] = {}
 
     def count(self, resource: Resource, where: Sequence[str]) -> int:
         """How many records stand under those conditions."""
-        return self._books.count(ENTITY[resource], [*_ALWAYS.get(resource, ()), *where])[0]
+        count, _ = self._books.count(ENTITY[resource], [*_ALWAYS.get(resource, ()), *where])
+        self._counted[resource, tuple(where)] = count
+        return count
 
     def walk(
         self, resource: Resource, where: Sequence[str], position: Position
@@ -59,6 +62,7 @@ class Pull:
     def numbered(self, resource: Resource, where: Sequence[str]) -> Numbered[Item]:
         """The same in the order of the ids, for a walk with several pages on their way."""
         conditions = [*_ALWAYS.get(resource, ()), *where]
+        counted = self._counted.get((resource, tuple(where)))
 
         def read(begin: int, size: int) -> Answer[Item]:
             ending = f"ORDERBY Id STARTPOSITION {begin + 1} MAXRESULTS {size}"
@@ -66,10 +70,10 @@ class Pull:
             items = mapping.read_page(resource, found.records, found.raws, self.home)
             more = len(items) >= size
             # The pages behind the first are asked for together, and how many they are must be known for that.
-            total = self.count(resource, where) if more and not begin else None
+            total = self.count(resource, where) if more and not begin and counted is None else counted
             return Answer(items, begin, size, more, total)
 
-        return Numbered(read, lambda item: item.remote_id, page_size=PAGE_SIZE)
+        return Numbered(read, lambda item: item.remote_id, page_size=PAGE_SIZE, total=counted)
 
     def all(self, resource: Resource, where: Sequence[str], position: Position, cursor: str) -> Iterator[Page]:
         """The same, every page with that cursor."""

@@ -84,6 +84,7 @@ class Connector:
         self._external_id = linked.external_id
         self.pages_in_flight = settings.pages_in_flight
         self._flights = Flights(settings.pages_in_flight)
+        self._counted: dict[tuple[str, str | None], int | None] = {}
         self._clock = clock
         tokens = tokens_of(settings, vault=vault, session=session, clock=clock)
         self._transport = Transport(session=session, tokens=tokens, budget=budget, clock=clock)
@@ -114,7 +115,7 @@ class Connector:
     def company(self) -> Company:
         """The organisation's own facts; Reauthorise where the consent does not cover it (any more)."""
         try:
-            organisation, told_at = self._client.organisation()
+            organisation, told_at = self._flights.ask(self._client.organisation)
         except Reauthorise as refused:
             raise self._explained(refused) from None
         if not organisation.base_currency:
@@ -132,7 +133,7 @@ class Connector:
 
     def _reminders(self) -> bool | None:
         try:
-            return self._client.reminders()
+            return self._flights.ask(self._client.reminders)
         except (Rejected, Gone, Reauthorise, Malformed):  # a consent may lack the scope for settings
             return None
 
@@ -149,7 +150,7 @@ class Connector:
 
     def watermark(self) -> str:
         """A delta cursor at Xero's own time, less the overlap."""
-        _, at = self._client.organisation()
+        _, at = self._flights.ask(self._client.organisation)
         return delta_cursor(at)
 
     def backfill(self, resource: Resource, *, since: date, cursor: str | None) -> Iterator[Page]:
@@ -171,7 +172,9 @@ class Connector:
         return None if None in counts else sum(count for count in counts if count is not None)
 
     def _count(self, one: Pass) -> int | None:
-        return self._client.page(one.source, size=1, where=one.where, **one.filters).item_count
+        count = self._client.page(one.source, size=1, where=one.where, **one.filters).item_count
+        self._counted[one.source.list_method, one.where] = count
+        return count
 
     def _numbered(self, one: Pass) -> Numbered[Row]:
         def read(begin: int, size: int) -> Listed[Row]:
@@ -184,7 +187,8 @@ class Connector:
             more = goes_on(answer, number, given)
             return Listed(answer.rows, (number - 1) * given, given, more, answer.item_count)
 
-        return Numbered(read, lambda row: row.remote_id, page_size=PAGE_SIZE, begin=window)
+        counted = self._counted.get((one.source.list_method, one.where))
+        return Numbered(read, lambda row: row.remote_id, page_size=PAGE_SIZE, begin=window, total=counted)
 
     # --- what changed ---------------------------------------------------------------------------------------
 

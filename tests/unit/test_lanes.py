@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from arsync.errors import Malformed
 from arsync.sync.backfill import _together
-from arsync.sync.lanes import abreast
+from arsync.sync.lanes import SideBySide, abreast
 
 
 def walk(name: int, *, fails: bool = False) -> Iterator[int]:
@@ -36,3 +38,28 @@ def test_where_one_walk_fails_the_other_lane_takes_the_rest() -> None:
     with pytest.raises(Malformed, match="walk 0"):
         found.extend(abreast(lanes(2, [walk(name, fails=not name) for name in range(4)])))
     assert sorted(found) == sorted([*range(4)] * 5)
+
+
+def test_questions_are_on_their_way_together() -> None:
+    met = threading.Barrier(3)
+    with SideBySide(3) as asking:
+        answers = [asking.ask(lambda: met.wait(5)) for _ in range(3)]
+    assert sorted(answer.result() for answer in answers) == [0, 1, 2]
+
+
+def test_the_first_refusal_ends_the_questions_that_have_not_begun() -> None:
+    asked: list[str] = []
+
+    def refused() -> None:
+        asked.append("company")
+        raise Malformed("not this company")
+
+    going = threading.Event()
+    with pytest.raises(Malformed, match="not this company"), SideBySide(2) as asking:
+        company = asking.ask(refused)
+        late = [asking.ask(partial(going.wait, 5)), asking.ask(partial(going.wait, 5))]
+        never = asking.ask(partial(asked.append, "count"))
+        threading.Timer(0.1, going.set).start()
+        company.result()
+    assert asked == ["company"]
+    assert never.cancelled() and all(one.result() for one in late), "what is on its way comes to its end"

@@ -28,6 +28,10 @@ class Flights:
         self._ahead = threading.Semaphore(most if most > _FEW else most - 1)
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="flight")
 
+    def ask(self, call: Call[T]) -> T:
+        """The result of one call, on its way among those of the walks."""
+        return self._begin(call).result()
+
     def in_order(self, calls: Iterable[Call[T]]) -> Generator[T, None, None]:
         """The results in the order of the calls; what a call raises is raised where its result would have come, and
         what the calls' own iterable raises at once."""

@@ -69,7 +69,10 @@ def anywhere(position: int, size: int) -> tuple[int, int]:
 
 
 class Numbered(Generic[R]):
-    """A list in the order of its ids. `read` takes a position and a size; it may be called by several threads."""
+    """A list in the order of its ids. `read` takes a position and a size; it may be called by several threads.
+
+    A `total` that was told before decides only how many pages may be on their way together, never where the list ends.
+    """
 
     def __init__(
         self,
@@ -78,17 +81,19 @@ class Numbered(Generic[R]):
         *,
         page_size: int,
         begin: Begin = anywhere,
+        total: int | None = None,
     ) -> None:
         self._read = read
         self._identity = identity
         self._size = page_size
         self._begin = begin
+        self._total = total
 
     def walk(self, flights: Flights, here: Place) -> Iterator[Stretch[R]]:
-        """Everything from there to the end. The first page comes alone: most lists have but one, and it tells how many
-        there will be."""
+        """Everything from there to the end. Where the total is not told, the first page comes alone: most lists have
+        but one, and it tells how many there will be."""
         known = frozenset(here.tail)
-        total = retreats = idle = 0
+        total, retreats, idle = self._total or 0, 0, 0
         back, furthest = _OVERLAP, here.offset
         while True:
             with closing(flights.in_order(self._reads(here.offset, total, back))) as answers:

@@ -6,9 +6,11 @@ import gc
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Final, TypeVar
 
 from arsync.connector import Clock, Connector, Page, Resource, in_bulk
@@ -21,7 +23,7 @@ from arsync.store.met import Met
 from arsync.store.suspicion import Trouble
 from arsync.sync import delta, watch
 from arsync.sync.balances import reread_balances
-from arsync.sync.lanes import abreast
+from arsync.sync.lanes import SideBySide, abreast
 from arsync.sync.pull import keep, keep_all, reread
 
 T = TypeVar("T")
@@ -91,7 +93,7 @@ def _backfill(
 ) -> Loaded:
     loaded = Loaded()
     started, since, loaded.resumed = _begin(store, connection, connector, clock, first_day)
-    totals = _totals(store, connection, connector, clock, since)
+    totals = _totals(store, connection)
     for item in abreast(_walks(store, connection, connector, since, loaded)):
         _keep(store, connection, clock, item, loaded)
         if isinstance(item.found, Page):
@@ -133,10 +135,13 @@ def _undisturbed() -> Iterator[None]:
 def count(connector: Connector, since: date) -> dict[Resource, int | None]:
     """How many records of each resource a load from that day would see; None where the source does not count."""
 
-    def counted(resource: Resource) -> Iterator[tuple[Resource, int | None]]:
-        yield resource, connector.count(resource, since=since)
+    with SideBySide(_most(connector)) as asking:
+        counts = _counting(asking, connector, since)
+        return {resource: one.result() for resource, one in counts.items()}
 
-    return dict(abreast(_together(connector, [counted(resource) for resource in ORDER])))
+
+def _counting(asking: SideBySide, connector: Connector, since: date) -> dict[Resource, Future[int | None]]:
+    return {resource: asking.ask(partial(connector.count, resource, since=since)) for resource in ORDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +175,12 @@ def _together(connector: Connector, walks: list[Iterator[T]]) -> list[Iterator[T
                 return  # another lane was faster
             yield from walk
 
-    most = max(1, getattr(connector, "pages_in_flight", 1))  # with no lane nothing would be read, and all seem well
-    return [lane() for _ in range(min(len(walks), most))]
+    return [lane() for _ in range(min(len(walks), _most(connector)))]
+
+
+def _most(connector: Connector) -> int:
+    """How many requests the connector can have on their way; with no lane nothing would be read, and all seem well."""
+    return max(1, getattr(connector, "pages_in_flight", 1))
 
 
 def history_start(today: date) -> date:
@@ -194,10 +203,13 @@ def _begin(
     begun = None if first_day is None else date.fromisoformat(first_day)
     if began.position is not None and begun is not None and not began.done and asked in (None, begun):
         return began.position, begun, True
-    company = connector.company()
-    delta.check_company(store, connection, connector, company, clock)
-    position = connector.watermark()
     since = asked or history_start(clock.now().date())
+    with SideBySide(_most(connector)) as asking:  # none of these needs another's answer
+        told, marked = asking.ask(connector.company), asking.ask(connector.watermark)
+        counting = _counting(asking, connector, since)
+        company, position = told.result(), marked.result()
+        totals = json.dumps({resource.value: one.result() for resource, one in counting.items()})
+    delta.check_company(store, connection, connector, company, clock)
     with store.working() as work:
         now = clock.now()
         connections.describe(work, connection.id, company, now=now)
@@ -206,7 +218,7 @@ def _begin(
         for resource in ORDER:
             connections.move_cursor(work, connection.id, resource.value, position=None, done=False, seen=0, now=now)
         connections.move_cursor(work, connection.id, _HISTORY, position=since.isoformat(), done=True, seen=0, now=now)
-        connections.move_cursor(work, connection.id, _TOTALS, position=None, done=False, seen=0, now=now)
+        connections.move_cursor(work, connection.id, _TOTALS, position=totals, done=True, seen=0, now=now)
         held_open = len(ledger.open_invoice_ids(work, connection.id))
         connections.move_cursor(
             work, connection.id, _GHOSTS, position=None, done=not held_open, seen=held_open, now=now
@@ -277,19 +289,11 @@ def _keep(store: Store, connection: Connection, clock: Clock, item: _Item, loade
     loaded.quarantined += stored.quarantined
 
 
-def _totals(
-    store: Store, connection: Connection, connector: Connector, clock: Clock, since: date
-) -> dict[Resource, int | None]:
-    """How many records there are, as of the beginning; a load that goes on does not count again."""
+def _totals(store: Store, connection: Connection) -> dict[Resource, int | None]:
+    """How many records there were at the beginning; a load that goes on does not count again."""
     with store.reading() as work:
         known = connections.cursor(work, connection.id, _TOTALS).position
-    if known is None:
-        counted = count(connector, since)
-        known = json.dumps({resource.value: total for resource, total in counted.items()})
-        with store.working(durable=False) as work:
-            connections.move_cursor(work, connection.id, _TOTALS, position=known, done=True, seen=0, now=clock.now())
-            work.commit()
-    return {Resource(resource): total for resource, total in json.loads(known).items()}
+    return {resource: (json.loads(known) if known else {}).get(resource.value) for resource in ORDER}
 
 
 def _exorcise(store: Store, connection: Connection, connector: Connector, clock: Clock, loaded: Loaded) -> int:

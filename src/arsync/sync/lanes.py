@@ -1,14 +1,38 @@
-"""Several walks at once, their pages in one stream."""
+"""Several walks at once, their pages in one stream; several questions at once."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from types import TracebackType
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+class SideBySide:
+    """Questions that need none of the others' answers, at most so many on their way at a time.
+
+    Left with an error, it waits for those on their way and begins no other.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._pool = ThreadPoolExecutor(most, thread_name_prefix="question")
+
+    def ask(self, question: Callable[[], T]) -> Future[T]:
+        """The answer to come; its `result` raises what the question raises."""
+        return self._pool.submit(copy_context().run, question)
+
+    def __enter__(self) -> SideBySide:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=error is not None)
 
 
 class _End:

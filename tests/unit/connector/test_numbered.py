@@ -49,8 +49,11 @@ def ids(number: int) -> list[str]:
     return [f"{one:05}" for one in range(number)]
 
 
-def read_all(source: Source, *, size: int = 100, most: int = 4, place: Place | None = None) -> list[str]:
-    walk = Numbered(source.read, lambda row: row, page_size=size).walk(Flights(most), place or Place())
+def read_all(
+    source: Source, *, size: int = 100, most: int = 4, place: Place | None = None, total: int | None = None
+) -> list[str]:
+    listed = Numbered(source.read, lambda row: row, page_size=size, total=total)
+    walk = listed.walk(Flights(most), place or Place())
     return [row for stretch in walk for row in stretch.rows]
 
 
@@ -67,6 +70,20 @@ def test_a_list_of_a_page_is_asked_for_once(number: int) -> None:
     assert len(source.asked) == (1 if number <= 100 else 2)
 
 
+def test_where_the_total_was_told_before_the_first_page_does_not_come_alone() -> None:
+    source = Source(ids(1000))
+    both = threading.Barrier(2)
+
+    def read(begin: int, size: int) -> Answer[str]:
+        if begin < 100:
+            both.wait(5)  # the first page and the second: each waits for the other
+        return source.read(begin, size)
+
+    walk = Numbered(read, lambda row: row, page_size=100, total=1000).walk(Flights(4), Place())
+    assert [row for stretch in walk for row in stretch.rows] == ids(1000)
+    assert len(source.asked) == 11
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     number=st.integers(0, 900),
@@ -74,10 +91,13 @@ def test_a_list_of_a_page_is_asked_for_once(number: int) -> None:
     come=st.integers(0, 30),
     most=st.integers(1, 5),
     seed=st.integers(0, 999),
+    total=st.none() | st.integers(0, 1500),  # as it was told once, right or wrong
 )
-def test_what_stood_there_all_the_time_is_read(number: int, leave: int, come: int, most: int, seed: int) -> None:
+def test_what_stood_there_all_the_time_is_read(
+    number: int, leave: int, come: int, most: int, seed: int, total: int | None
+) -> None:
     source = Source(ids(number), leave=leave, come=come, seed=seed)
-    found = read_all(source, most=most)
+    found = read_all(source, most=most, total=total)
     assert source.stayed <= set(found)
 
 
@@ -101,8 +121,8 @@ def test_a_walk_goes_on_at_any_place() -> None:
 
 
 def test_a_source_with_shorter_pages_is_read_whole() -> None:
-    source = Source(ids(950), largest=40)
-    assert sorted(set(read_all(source))) == ids(950)
+    for total in (None, 950):
+        assert sorted(set(read_all(Source(ids(950), largest=40), total=total))) == ids(950)
 
 
 def test_a_source_without_any_order_or_end_is_not_followed_for_ever() -> None:
