@@ -18,6 +18,8 @@ from arsync.channel.contract import Channel
 from arsync.channel.file import FileChannel
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
+from arsync.channel.sent_folder import SentFolder
+from arsync.channel.smtp import Encryption, MailServer, SmtpChannel
 from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consenting, Limits, Linked
 from arsync.domain.calendar import Blackout, NeverOpens, closed_days
 from arsync.domain.chase import Seller
@@ -34,7 +36,7 @@ from arsync.playbook.windows import never_opens
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
-from arsync.settings import Settings, check_rehearsal, connector_points, vendor_urls
+from arsync.settings import Settings, check_rehearsal, connector_points, is_here, vendor_urls
 from arsync.settings.kinds import payment_day
 from arsync.settings.model import CompanySettings
 from arsync.store import connections, upgrade
@@ -281,11 +283,33 @@ class App:
                 clock=self.clock,
                 activity_lookup=section.activity_lookup,
             )
+        elif delivery.channel == "smtp":
+            channel = self._smtp()
         else:
             channel = FileChannel(self.settings.outbox_dir)
         if delivery.redirect_to or delivery.bcc:
             return Redirected(channel, redirect_to=delivery.redirect_to, bcc=delivery.bcc)
         return channel
+
+    def _smtp(self) -> Channel:
+        section = self.settings.smtp
+        assert section.host is not None, "`desk` has asked `undeliverable`"
+        encryption = Encryption(section.tls)
+        password = section.password.get_secret_value() if section.password else None
+        usual = 465 if encryption is Encryption.IMPLICIT else 587
+        sent = None
+        if section.sent_host is not None:
+            assert section.user is not None, "`desk` has asked `undeliverable`"
+            sent = SentFolder(
+                section.sent_host,
+                section.sent_port,
+                section.user,
+                password or "",
+                section.sent_folder or "",
+                encrypted=not is_here(section.sent_host) or encryption is not Encryption.NONE,
+            )
+        server = MailServer(section.host, section.port or usual, encryption, section.user, password)
+        return SmtpChannel(server, clock=self.clock, sent=sent, observe=self._observe)
 
     def intake(self, connection: Connection) -> Intake:
         """What pulling one connection needs; nobody has to be able to send."""

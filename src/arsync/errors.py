@@ -61,6 +61,10 @@ class RetryLater(ConnectorError):
         self.after = after
 
 
+class Deferred(RetryLater):
+    """The recipient's side takes this one message later; nothing was done."""
+
+
 class Reauthorise(ConnectorError):
     """The consent has ended: a person must connect again."""
 

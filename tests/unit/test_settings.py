@@ -156,11 +156,14 @@ class TestEnvironment:
             "max_staleness": "5", "breaker_factor": "2.5", "clock_url": "http://127.0.0.1:8700", "mark_sent": "on",
             "pay_links": "on", "region": "Kanto", "closed": "12-24..01-02 year end; 2027-05-14",
             "payment_days": "Birch: friday; C-17: end of month", "attachments_mb": "5",
+            "postal_address": "1 High Street",
+            "smtp.host": "mail.example.com", "port": "2525", "user": "ann", "password": "hunter2", "tls": "implicit",
+            "sent_host": "imap.example.com", "sent_port": "1993", "sent_folder": "Gesendet",
         }  # fmt: skip
-        assert set(samples) == {place[-1] for place in KEYS}
+        assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}
         for place in KEYS:
-            if value := samples[place[-1]]:
+            if value := samples.get(".".join(place), samples.get(place[-1], "")):
                 environ["ARSYNC_" + "__".join(place).replace("<name>", "acme").upper()] = value
         read = settings(tmp_path, '[defaults]\ncompany_name = "File Ltd"\n[connection.acme]\n', **environ)
         assert read.database_url == f"sqlite:///{tmp_path}/env.db"
@@ -325,6 +328,7 @@ class TestConnectorSection:
 
 REAL = {"xero.api_url": "https://api.xero.com", "xero.token_url": "https://identity.xero.com"}
 HERE = {"xero.api_url": "http://127.0.0.1:8700/xero", "xero.token_url": "http://localhost:8700/token"}
+BY_SMTP = '[delivery]\nchannel = "smtp"\n[smtp]\nhost = "{host}"\ntls = "{tls}"\n'
 BY_SENDGRID = '[delivery]\nchannel = "sendgrid"\n[sendgrid]\nhost = "{host}"\n'
 
 
@@ -338,6 +342,9 @@ class TestRehearsal:
             (BY_SENDGRID.format(host="https://api.sendgrid.com"), REAL, False),
             (BY_SENDGRID.format(host="http://127.0.0.1:8700/sendgrid"), HERE, True),
             ('[delivery]\nchannel = "sendgrid"\nredirect_to = "me@example.com"\n', HERE, True),
+            (BY_SMTP.format(host="mail.example.com", tls="implicit"), REAL, False),
+            (BY_SMTP.format(host="127.0.0.1", tls="none"), REAL, False),  # a relay of one's own
+            (BY_SMTP.format(host="::1", tls="none"), HERE, True),
             ('[sandbox]\nclock_url = "http://127.0.0.1:8700"\n', HERE, True),
         ],
     )
@@ -358,6 +365,8 @@ class TestRehearsal:
             ('[sandbox]\nclock_url = "http://clock.example"\n', HERE, "clock_url is not on this machine"),
             ("", {"xero.api_url": "http://api.xero.com"}, "xero.api_url is neither https nor on this machine"),
             (BY_SENDGRID.format(host="http://mail.example"), REAL, "sendgrid.host is neither https"),
+            (BY_SMTP.format(host="mail.example.com", tls="starttls"), HERE, "would mail real people"),
+            (BY_SMTP.format(host="mail.example.com", tls="none"), REAL, "nothing travels in clear"),
         ],
     )
     def test_half_a_rehearsal_is_refused(self, tmp_path: Path, text: str, urls: Mapping[str, str], said: str) -> None:
@@ -395,7 +404,7 @@ class TestInitialConfiguration:
         (tmp_path / "empty.toml").touch()
         bare = load(tmp_path / "empty.toml", environ={}, connectors=CONNECTORS)
         written = settings(tmp_path, initial_config())
-        for section in ("database", "defaults", "delivery", "sendgrid", "vault", "safety", "sandbox"):
+        for section in ("database", "defaults", "delivery", "sendgrid", "smtp", "vault", "safety", "sandbox"):
             assert getattr(written, section) == getattr(bare, section)
 
     def test_it_names_every_key_and_each_of_its_examples_is_right(self, tmp_path: Path) -> None:

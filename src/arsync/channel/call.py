@@ -16,6 +16,10 @@ class CallChannel:
     name: ClassVar[str] = "call"
     place: Final = _LIST
 
+    def finish(self) -> list[str]:
+        """Nothing is held open."""
+        return []
+
     def prepare(self) -> None:
         """Nothing to do."""
 

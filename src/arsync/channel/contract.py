@@ -41,9 +41,11 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The channel took it. `reference` is the provider's id or a path."""
+    """The channel took it. `reference` is the provider's id or a path, `remark` what a person may want to know of it:
+    who of several recipients was not taken."""
 
     reference: str
+    remark: str = ""
 
 
 class Evidence(StrEnum):
@@ -72,11 +74,16 @@ class Channel(Protocol):
     def send(self, envelope: Envelope) -> Receipt:
         """Sends once.
 
-        Raises `RetryLater` and `Rejected` only where nothing went out, `Refused` where the last gate closed before the
-        first byte, and `OutcomeUnknown` where it may have.
+        Raises `RetryLater` (`Deferred` where only this message is meant) and `Rejected` only where nothing went out,
+        `Refused` where the last gate closed before the first byte, and `OutcomeUnknown` where it may have.
         """
         ...
 
     def look_up(self, message_id: str) -> tuple[Evidence, str | None]:
         """Evidence of that message, and the provider's reference where it was sent."""
+        ...
+
+    def finish(self) -> list[str]:
+        """Ends a batch: lets go of what was held open. What could not be done for messages that were taken, a sentence
+        each; it never raises, and never repeats a message."""
         ...

@@ -37,6 +37,10 @@ class FileChannel:
             memory = "without memory"
         return f"file {self._directory.absolute()} {memory}"
 
+    def finish(self) -> list[str]:
+        """Nothing is held open."""
+        return []
+
     def prepare(self) -> None:
         """Makes the folder and its memory, where they are missing."""
         try:

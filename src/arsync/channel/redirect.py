@@ -31,6 +31,10 @@ class Redirected:
         """As the wrapped channel does."""
         self.channel.prepare()
 
+    def finish(self) -> list[str]:
+        """As the wrapped channel does."""
+        return self.channel.finish()
+
     def send(self, envelope: Envelope) -> Receipt:
         """As the wrapped channel does, with its errors."""
         return self.channel.send(self.divert(envelope))

@@ -92,6 +92,10 @@ class SendGridChannel:
         """SendGrid's address; the account behind the key cannot be told."""
         return f"sendgrid {self._host}"
 
+    def finish(self) -> list[str]:
+        """Nothing is held open."""
+        return []
+
     def prepare(self) -> None:
         """Nothing to do: what SendGrid remembers is its own affair."""
 

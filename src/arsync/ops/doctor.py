@@ -117,6 +117,9 @@ def _delivery(settings: Settings) -> Iterator[Finding]:
         yield fail("delivery", lacking, f"say it in {settings.file or 'arsync.toml'} or by its environment variable")
     if delivery.channel == "file":
         yield from examine_outbox(settings)
+    elif delivery.channel == "smtp":
+        if settings.smtp.host is not None:
+            yield ok("delivery", f"by the mail server {settings.smtp.host}")
     elif settings.sendgrid.api_key is not None:
         yield ok("delivery", f"by SendGrid at {settings.sendgrid.host}")
     if delivery.redirect_to:

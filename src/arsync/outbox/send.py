@@ -18,7 +18,7 @@ from arsync.channel.contract import Attachment, Channel, Envelope
 from arsync.domain.clock import Clock
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
-from arsync.errors import Barred, ConnectorError, OutcomeUnknown, Refused, Rejected, RetryLater
+from arsync.errors import Barred, ConnectorError, Deferred, OutcomeUnknown, Refused, Rejected, RetryLater
 from arsync.outbox.accept import Acceptance, accept
 from arsync.session import before_first_byte
 from arsync.store import messages, threads
@@ -97,7 +97,7 @@ def send(
         unfit = Rejected(f"it could not be put into an envelope ({type(error).__name__})")
         return _failed(store, message, token, unfit, clock)
     with store.working() as work:
-        reason = "; without ".join([f"taken by {channel.name}", *left_out])
+        reason = "; without ".join([f"taken by {channel.name}", *left_out]) + (receipt.remark and f"; {receipt.remark}")
         accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock)
         work.commit()
     return (Sent.ACCEPTED, reason) if accepted else (Sent.LOST, "another worker settled it")
@@ -151,7 +151,8 @@ def give_back(
     if not messages.move(work, message.id, origin, MessageState.FAILED, reason=str(error), now=now, token=token):
         return None
     attempts = messages.get(work, message.id).attempts
-    not_its_fault = isinstance(error, Barred | RetryLater)  # the channel takes nothing, or nothing more for now
+    # The channel takes nothing, or nothing more for now.
+    not_its_fault = isinstance(error, Barred | RetryLater) and not isinstance(error, Deferred)
     if not not_its_fault and (isinstance(error, Rejected) or attempts >= TRIES):
         return Sent.FAILED
     pause = error.after if isinstance(error, RetryLater) else 0.0

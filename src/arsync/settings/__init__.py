@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arsync.settings.load import DEFAULT_NAME, connector_points, installed_connectors, load
 from arsync.settings.model import CompanySettings, ConnectionSettings, Delivery
-from arsync.settings.rehearsal import check_rehearsal, is_loopback, vendor_urls
+from arsync.settings.rehearsal import check_rehearsal, is_here, is_loopback, vendor_urls
 from arsync.settings.resolved import Settings
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "check_rehearsal",
     "connector_points",
     "installed_connectors",
+    "is_here",
     "is_loopback",
     "load",
     "vendor_urls",

@@ -11,13 +11,14 @@ from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from email.headerregistry import Address
 from email.utils import getaddresses
+from ipaddress import ip_address
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from arsync.domain.calendar import closed_days
 from arsync.domain.payday import PayDay, read
@@ -144,6 +145,15 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _host_name(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        if not (re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?", text) and len(text) <= 253):
+            raise ValueError("not the name of a machine (write it like 'mail.example.com')") from None
+    return text
+
+
 def _database_url(url: SecretStr) -> SecretStr:
     text = url.get_secret_value()
     if found := _SQLITE.fullmatch(text):
@@ -180,5 +190,7 @@ BankDetails = Annotated[dict[str, str], BeforeValidator(_currencies)]
 Hours = Annotated[timedelta, BeforeValidator(_hours)]
 ClosedDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_closed_days)]
 PaymentDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_payment_days)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Url = Annotated[str, AfterValidator(_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]

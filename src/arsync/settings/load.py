@@ -95,6 +95,7 @@ def load(
         connections=read.connection,
         delivery=read.delivery,
         sendgrid=read.sendgrid,
+        smtp=read.smtp,
         vault=read.vault,
         safety=read.safety,
         sandbox=read.sandbox,

@@ -17,11 +17,13 @@ from arsync.settings.kinds import (
     Country,
     DatabaseUrl,
     Font,
+    HostName,
     Hours,
     LocaleTag,
     Logo,
     Mailbox,
     PaymentDays,
+    PortNumber,
     Timezone,
     Url,
 )
@@ -96,7 +98,7 @@ class ConnectionSettings(CompanySettings):
 class Delivery(Section):
     """`[delivery]`"""
 
-    channel: Literal["file", "sendgrid"] = "file"
+    channel: Literal["file", "sendgrid", "smtp"] = "file"
     sender: Mailbox | None = Field(default=None, alias="from")
     outbox_dir: Path = Path("outbox")
     #: every message goes here instead of to the customer
@@ -114,6 +116,23 @@ class SendGrid(Section):
     host: Url = "https://api.sendgrid.com"
     #: the account may read the Email Activity Feed
     activity_lookup: bool = False
+
+
+class Smtp(Section):
+    """`[smtp]`"""
+
+    host: HostName | None = None
+    #: None: 587, or 465 where `tls` is "implicit"
+    port: PortNumber | None = None
+    user: Annotated[str, Field(min_length=1)] | None = None
+    password: SecretStr | None = None
+    #: "starttls": encrypted from the greeting on; "implicit": from the first byte on; "none": only to this machine
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    #: where a copy of each message is laid into the Sent folder, by IMAP and as the same user; None: nowhere
+    sent_host: HostName | None = None
+    sent_port: PortNumber = 993
+    #: None: the folder that the server marks as the one for sent messages
+    sent_folder: Annotated[str, Field(min_length=1)] | None = None
 
 
 class VaultSection(Section):
@@ -151,6 +170,7 @@ class Document(Section):
     ] = Field(default_factory=dict)
     delivery: Delivery = Delivery()
     sendgrid: SendGrid = SendGrid()
+    smtp: Smtp = Smtp()
     vault: VaultSection = VaultSection()
     safety: Safety = Safety()
     sandbox: Sandbox = Sandbox()

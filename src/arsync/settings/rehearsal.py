@@ -21,6 +21,11 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def is_here(host: str) -> bool:
+    """Whether a machine of that name can only be this one."""
+    return is_loopback(f"//[{host}]" if ":" in host else f"//{host}")
+
+
 def vendor_urls(name: str, section: BaseModel) -> dict[str, str]:
     """The addresses in a connector's settings, `quickbooks.api_url` and so on: every key that ends in `_url`."""
     return {
@@ -32,21 +37,30 @@ def check_rehearsal(settings: Settings, urls: Mapping[str, str]) -> bool:
     """Whether this is a rehearsal; ConfigurationError where it is half of one.
 
     `urls` are the vendors' addresses in use, by their keys. If one is loopback, all must be, and then only the file
-    channel, a loopback SendGrid host or `delivery.redirect_to` may deliver.
+    channel, a loopback SendGrid or SMTP host or `delivery.redirect_to` may deliver.
     """
     by_sendgrid = settings.delivery.channel == "sendgrid"
     emulated_mail = by_sendgrid and is_loopback(settings.sendgrid.host)
+    by_smtp = settings.delivery.channel == "smtp" and settings.smtp.host is not None
+    smtp_here = settings.smtp.host is not None and is_here(settings.smtp.host)
     here = sorted(key for key, url in urls.items() if is_loopback(url))
     away = sorted(set(urls) - set(here))
     wrong = [f"{key} is neither https nor on this machine" for key in away if not _encrypted(urls[key])]
     if by_sendgrid and not emulated_mail and not _encrypted(settings.sendgrid.host):
         wrong.append("sendgrid.host is neither https nor on this machine")
+    if by_smtp and settings.smtp.tls == "none" and not smtp_here:
+        wrong.append("smtp.tls = 'none' is for a mail server on this machine: nothing travels in clear")
     if here and away:
         wrong.append(f"{', '.join(here)} on this machine, but not {', '.join(away)}: a rehearsal is a whole one")
     if here and by_sendgrid and not emulated_mail and settings.delivery.redirect_to is None:
         wrong.append(
             f"a rehearsal ({here[0]} is on this machine) would mail real people: "
             "delivery.channel = 'file', a sendgrid.host on this machine, or delivery.redirect_to"
+        )
+    if here and by_smtp and not smtp_here and settings.delivery.redirect_to is None:
+        wrong.append(
+            f"a rehearsal ({here[0]} is on this machine) would mail real people: "
+            "delivery.channel = 'file', an smtp.host on this machine, or delivery.redirect_to"
         )
     if away and emulated_mail:
         wrong.append(f"sendgrid.host is on this machine, but {', '.join(away)} is not: a rehearsal is a whole one")

@@ -20,6 +20,7 @@ from arsync.settings.model import (
     Safety,
     Sandbox,
     SendGrid,
+    Smtp,
     VaultSection,
 )
 from arsync.settings.problems import Problems, merged
@@ -40,6 +41,7 @@ class Settings:
     connections: Mapping[str, ConnectionSettings]
     delivery: Delivery
     sendgrid: SendGrid
+    smtp: Smtp
     vault: VaultSection
     safety: Safety
     sandbox: Sandbox
@@ -125,4 +127,17 @@ class Settings:
             lacking.append("delivery.from is missing: whom the messages come from")
         if self.delivery.channel == "sendgrid" and self.sendgrid.api_key is None:
             lacking.append("sendgrid.api_key is missing (or ARSYNC_SENDGRID__API_KEY, ARSYNC_SENDGRID__API_KEY_FILE)")
+        if self.delivery.channel == "smtp":
+            lacking += self._smtp_lacks()
+        return lacking
+
+    def _smtp_lacks(self) -> list[str]:
+        smtp = self.smtp
+        lacking = []
+        if smtp.host is None:
+            lacking.append("smtp.host is missing: the mail server")
+        if smtp.user is not None and smtp.password is None:
+            lacking.append("smtp.password is missing (or ARSYNC_SMTP__PASSWORD, ARSYNC_SMTP__PASSWORD_FILE)")
+        if smtp.sent_host is not None and smtp.user is None:
+            lacking.append("smtp.user is missing: whose Sent folder gets a copy")
         return lacking

@@ -261,7 +261,11 @@ def _work_one(
             return
         lock.renew()
     told(f"{shift.connection}: dispatch")
-    shift.dispatched = dispatch(store, fresh, clock, run_id=run_id, beat=lock.renew, but=shift.decided.waiting)
+    try:
+        shift.dispatched = dispatch(store, fresh, clock, run_id=run_id, beat=lock.renew, but=shift.decided.waiting)
+    finally:
+        for channel in set(fresh.post.channels.values()):
+            shift.errors += channel.finish()
     shift.errors += shift.dispatched.unread
     if shift.dispatched.error:
         shift.errors.append(f"dispatch: {shift.dispatched.error}")

@@ -270,6 +270,9 @@ class Kept:
     def prepare(self) -> None:
         pass
 
+    def finish(self) -> list[str]:
+        return []
+
     def __init__(self) -> None:
         self.sent: list[Envelope] = []
 
