@@ -336,6 +336,19 @@ def test_every_switch_and_every_fault_of_the_sandbox_is_documented() -> None:
     assert {kind.value for kind in FaultKind} <= written
 
 
+# --- failures of others -----------------------------------------------------------------------------------------
+
+
+def test_every_failure_of_others_is_kept_away_by_tests_that_are_there() -> None:
+    rows = re.findall(r"(?m)^\| (\d+) \| [^|]+ \| (.+) \|$", read(DOCS / "lessons.md"))
+    assert [int(number) for number, _ in rows] == list(range(1, 26))
+    for number, proofs in rows:
+        named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", proofs)
+        assert named, f"failure {number} has no test"
+        for file, name in named:
+            assert f"def {name}(" in read(ROOT / "tests" / file), f"failure {number}: {file}::{name}"
+
+
 # --- links ------------------------------------------------------------------------------------------------------
 
 
