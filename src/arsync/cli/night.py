@@ -45,11 +45,20 @@ def plan(
             connection.name: jobs.preview(app.store, app.desk(connection), app.clock, today=on)
             for connection in linked(app, names)
         }
+        changed = pending_changes(app)
     if as_json:
         dump({name: [_as_json(answer) for answer in answers] for name, answers in plans.items()})
         return
     for name, answers in plans.items():
         tell_plans(name, answers, every=every)
+    for change in changed:
+        say(f"{change}: arsync playbook review", style="yellow")
+
+
+def pending_changes(app: App) -> list[str]:
+    """Changed playbooks that running chases have not taken and nobody has answered, a sentence each."""
+    with app.store.reading() as work:
+        return review.waiting(work, [(one, app.policy(one)) for one in app.linked()])
 
 
 def tell_plans(name: str, answers: Iterable[Plan], *, every: bool = False, most: int = 1000) -> None:
@@ -167,7 +176,7 @@ def tell_night(app: App, night: Night) -> None:
     with app.store.reading() as work:
         waiting_for = len(messages.in_states(work, (MessageState.PLANNED,)))
         own = connections.installation(work)
-        changed = review.waiting(work, [(one, app.policy(one)) for one in app.linked()])
+    changed = pending_changes(app)
     if own.stopped_at is not None:
         say(
             f"nothing goes out: stopped by {own.stopped_by} at {own.stopped_at:%Y-%m-%d %H:%M} UTC: "
@@ -175,7 +184,7 @@ def tell_night(app: App, night: Night) -> None:
             style="yellow",
         )
     for change in changed:
-        say(change, style="yellow")
+        say(f"{change}: arsync playbook review", style="yellow")
     if waiting_for:
         say(f"{waiting_for} messages wait for approval: arsync approve")
     for task in night.tasks:

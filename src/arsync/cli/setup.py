@@ -10,6 +10,7 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.context import Json, State, opened
 from arsync.cli.init import lay_down
+from arsync.cli.night import pending_changes
 from arsync.cli.output import dump, say, table
 from arsync.connector import Clock
 from arsync.domain.clock import SystemClock
@@ -54,7 +55,9 @@ def upgrade_database(context: typer.Context) -> None:
 def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Checks everything that must be right before messages go out; each finding with its mend."""
     state: State = context.obj
-    findings = examine(lambda: load(state.config), clock=_clock(state), read_playbook=_read_playbook)
+    findings = examine(
+        lambda: load(state.config), clock=_clock(state), read_playbook=_read_playbook, pending=lambda: _pending(context)
+    )
     if as_json:
         dump([finding.as_json() for finding in findings])
     else:
@@ -74,6 +77,11 @@ def _clock(state: State) -> Clock:
     except ConfigurationError:
         return SystemClock()
     return app.clock
+
+
+def _pending(context: typer.Context) -> list[str]:
+    with opened(context) as app:
+        return pending_changes(app)
 
 
 def _read_playbook(path: Path) -> list[str]:

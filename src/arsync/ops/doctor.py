@@ -14,7 +14,7 @@ from arsync.domain.clock import Clock
 from arsync.errors import ArsyncError, ConfigurationError
 from arsync.ops.books import examine_store
 from arsync.ops.connectors import examine_connectors
-from arsync.ops.finding import Finding, fail, ok, sentences, warn
+from arsync.ops.finding import Finding, exit_status, fail, ok, sentences, warn
 from arsync.ops.machine import examine_clock, examine_key, examine_outbox, examine_space
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
@@ -26,8 +26,15 @@ ReadPlaybook = Callable[[Path], Sequence[str]]
 _INIT: Final = "run `arsync init`, or name the file by --config or ARSYNC_CONFIG"
 
 
-def examine(load: Callable[[], Settings], *, clock: Clock, read_playbook: ReadPlaybook) -> list[Finding]:
-    """Every finding, in the order in which one would mend them; `load` may raise ConfigurationError."""
+def examine(
+    load: Callable[[], Settings],
+    *,
+    clock: Clock,
+    read_playbook: ReadPlaybook,
+    pending: Callable[[], Sequence[str]] = tuple,
+) -> list[Finding]:
+    """Every finding, in the order in which one would mend them; `load` may raise ConfigurationError. `pending` tells of
+    changed playbooks that wait for a person; it is asked where nothing has failed."""
     settings: Settings | None = None
     findings: list[Finding] = []
     try:
@@ -50,12 +57,27 @@ def examine(load: Callable[[], Settings], *, clock: Clock, read_playbook: ReadPl
             ("database", lambda: examine_store(known, _clock_of(known, clock))),
         ]
     for subject, part in parts:
-        try:
-            findings += part()
-        except Exception as error:  # noqa: BLE001 - a doctor who dies of the patient's illness helps nobody
-            said = sentences(error)[0] if isinstance(error, ArsyncError) else f"{type(error).__name__} while looking"
-            findings.append(fail(subject, said, "mend what is said above and look again"))
+        findings += _looked(subject, part)
+    if not exit_status(findings):
+        findings += _looked("playbooks", lambda: _pending(pending()))
     return findings
+
+
+def _looked(subject: str, part: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """What a part finds, up to where it fails itself."""
+    found: list[Finding] = []
+    try:
+        found += part()
+    except Exception as error:  # noqa: BLE001 - a doctor who dies of the patient's illness helps nobody
+        said = sentences(error)[0] if isinstance(error, ArsyncError) else f"{type(error).__name__} while looking"
+        found.append(fail(subject, said, "mend what is said above and look again"))
+    return found
+
+
+def _pending(changes: Sequence[str]) -> Iterator[Finding]:
+    """Changed playbooks that running chases have not taken."""
+    for change in changes:
+        yield warn("playbooks", change, "arsync playbook review, then accept or keep it")
 
 
 def _clock_of(settings: Settings, clock: Clock) -> Clock:

@@ -67,11 +67,14 @@ def waiting(work: Work, those: Those) -> list[str]:
     """A sentence for each change that nobody has answered yet; plans nothing."""
     refused = playbooks.refused(work)
     return [
-        f"playbook {name} was {change}: {chases} running chases stay on what they began with until somebody looks: "
-        f"arsync playbook review"
+        f"playbook {name} was {change}: {_count(chases)} on what they began with until somebody accepts it"
         for name, (change, version, chases) in sorted(_pending(work, those).items())
         if (name, version) not in refused
     ]
+
+
+def _count(chases: int) -> str:
+    return "1 running chase stays" if chases == 1 else f"{chases} running chases stay"
 
 
 def _pending(work: Work, those: Those) -> dict[str, tuple[str, str, int]]:
