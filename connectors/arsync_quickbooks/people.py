@@ -11,6 +11,7 @@ from babel import Locale
 from babel.core import get_global
 
 from arsync.domain.documents import Contact, ContactRole, Customer, CustomerState, Deleted, Resource
+from arsync.domain.postal import postal_address
 from arsync_quickbooks import wire
 from arsync_quickbooks.fields import Home, amount_of, id_of, name_of, text_of, tombstone, updated_at, value_of
 
@@ -42,6 +43,19 @@ def customer_of(found: wire.Customer, home: Home) -> Customer | Deleted:
         version=text_of(found.sync_token) or "",
         region=text_of(address.country_sub_division_code) if isinstance(address, wire.Address) else None,
         terms=name_of(found.sales_term_ref),
+        address=_postal(address, name) if isinstance(address, wire.Address) else None,
+    )
+
+
+def _postal(address: wire.Address, name: str) -> str | None:
+    every = (address.line1, address.line2, address.line3, address.line4, address.line5)
+    return postal_address(
+        (text_of(line) for line in every),
+        city=text_of(address.city),
+        region=text_of(address.country_sub_division_code),
+        code=text_of(address.postal_code),
+        country=country_code(address.country),
+        name=name,
     )
 
 

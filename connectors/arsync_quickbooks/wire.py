@@ -45,6 +45,13 @@ class Phone(Wire):
 class Address(Wire):
     country: str | None = None
     country_sub_division_code: Text = None
+    line1: Text = None
+    line2: Text = None
+    line3: Text = None
+    line4: Text = None
+    line5: Text = None
+    city: Text = None
+    postal_code: Text = None
 
 
 class CustomField(Wire):

@@ -23,6 +23,7 @@ from arsync.domain.documents import (
     PaymentKind,
 )
 from arsync.domain.money import amount
+from arsync.domain.postal import postal_address
 from arsync_xero import wire
 from arsync_xero.places import country_of
 
@@ -243,6 +244,21 @@ def customer(record: wire.Contact, updated: datetime) -> Customer:
         version=_version(updated),
         region=_region(record.addresses or ()),
         terms=_terms(record.payment_terms.sales if record.payment_terms is not None else None),
+        address=next((found for one in _ranked(record.addresses or ()) if (found := _postal(one, name or ""))), None),
+    )
+
+
+def _postal(one: wire.Address, name: str) -> str | None:
+    every = (one.attention_to, one.address_line1, one.address_line2, one.address_line3, one.address_line4)
+    if not any(_text(line) for line in every[1:]):
+        return None
+    return postal_address(
+        map(_text, every),
+        city=_text(one.city),
+        region=_text(one.region),
+        code=_text(one.postal_code),
+        country=country_of(one.country),
+        name=name,
     )
 
 

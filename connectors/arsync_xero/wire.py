@@ -140,6 +140,13 @@ class Address(_Wire):
     address_type: str | None = None
     country: str | None = None
     region: Text = None
+    address_line1: Text = None
+    address_line2: Text = None
+    address_line3: Text = None
+    address_line4: Text = None
+    city: Text = None
+    postal_code: Text = None
+    attention_to: Text = None
 
 
 class Balance(_Wire):

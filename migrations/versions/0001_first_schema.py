@@ -261,6 +261,7 @@ def upgrade() -> None:
         sa.Column("version", sa.String(length=32), nullable=False),
         sa.Column("region", sa.Text(), nullable=True),
         sa.Column("terms", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
         sa.CheckConstraint("state IN ('active', 'archived', 'merged', 'deleted')", name=op.f("ck_customers_state")),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_customers_connection_id")),
         sa.PrimaryKeyConstraint("connection_id", "remote_id", name=op.f("pk_customers")),
@@ -374,6 +375,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'open'"),
         )
 
+    op.create_table(
+        "letter_batches",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_letter_batches_connection_id")),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_letter_batches_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_letter_batches")),
+    )
     op.create_table(
         "own_contacts",
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -734,6 +745,23 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "letter_sheets",
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("batch_id", sa.Integer(), nullable=False),
+        sa.Column("prints", sa.Integer(), nullable=False),
+        sa.Column("printed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("printed_by", sa.Text(), nullable=True),
+        sa.Column("taken_out_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("taken_out_by", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["batch_id"], ["letter_batches.id"], name=op.f("fk_letter_sheets_batch_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_letter_sheets_message_id")),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_letter_sheets")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("letter_sheets", schema=None) as batch_op:
+        batch_op.create_index("ix_letter_sheets_batch", ["batch_id"], unique=False)
+
+    op.create_table(
         "message_items",
         sa.Column("message_id", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -847,6 +875,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_message_items_invoice")
 
     op.drop_table("message_items")
+    with op.batch_alter_table("letter_sheets", schema=None) as batch_op:
+        batch_op.drop_index("ix_letter_sheets_batch")
+
+    op.drop_table("letter_sheets")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_events_payer_changed",
@@ -916,6 +948,7 @@ def downgrade() -> None:
     op.drop_table("pay_links")
     op.drop_table("owners")
     op.drop_table("own_contacts")
+    op.drop_table("letter_batches")
     with op.batch_alter_table("invoices", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_invoices_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")

@@ -16,6 +16,7 @@ from arsync.channel.attached import MEGABYTE
 from arsync.channel.call import CallChannel
 from arsync.channel.contract import Channel
 from arsync.channel.file import FileChannel
+from arsync.channel.letter import LetterChannel
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
 from arsync.channel.sent_folder import SentFolder
@@ -225,6 +226,7 @@ class App:
             font=company.brand.font or "",
             bank_details=dict(company.bank_details),
             address=company.postal_address,
+            country=company.country or connection.country,
         )
         policy = Policy(
             playbook=volume.playbook,
@@ -322,7 +324,11 @@ class App:
             raise ConfigurationError(f"{self.settings.source}: " + "; ".join(lacking))
         policy = self.policy(connection)
         post = Post(
-            channels={**dict.fromkeys(StepChannel, CallChannel()), StepChannel.EMAIL: self.channel()},
+            channels={
+                **dict.fromkeys(StepChannel, CallChannel()),
+                StepChannel.EMAIL: self.channel(),
+                StepChannel.LETTER: LetterChannel(),
+            },
             sender=policy.seller.sender,
             reply_to=policy.seller.reply_to,
             connection=connection.name,

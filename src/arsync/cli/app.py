@@ -23,6 +23,7 @@ from arsync.cli import (
     holding,
     importing,
     keys,
+    letters,
     lifting,
     night,
     outgoing,
@@ -80,6 +81,7 @@ def options(
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, outgoing, holding, lifting, promising, calling, remembering,
     contacting, importing, today, explain, source, playbooks, preview, scenarios, simulate, statements, tags,
+    letters,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -15,7 +15,7 @@ from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
 from arsync.domain.money import Money, total
 from arsync.domain.payday import PayDay
 from arsync.domain.people import CallMade, DisputeCode, Owner
-from arsync.domain.policy import Happening, Step, StepMode
+from arsync.domain.policy import Happening, Step, StepChannel, StepMode
 from arsync.domain.record import record
 from arsync.domain.states import Decision, Health, HoldKind, MessageState
 
@@ -182,6 +182,8 @@ class ChaseFacts:
     nothing: str | None = None  # why the playbook says never to chase
     autopay: frozenset[str] = frozenset()  # invoices that are collected by themselves
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
+    address: str | None = None  # where a letter reaches the payer, below its name
+    country: str | None = None  # of that address
 
 
 @record(frozen=True, slots=True)
@@ -208,6 +210,8 @@ class Intent:
     unapplied: Money
     recipients: tuple[Contact, ...]
     owner: Owner | None = None  # who of our people signs
+    address: str | None = None  # of a letter: where it goes, below the name
+    country: str | None = None  # of that address
 
     @property
     def at_stake(self) -> Money:
@@ -228,6 +232,8 @@ class Intent:
             "listed": [_seen(item) for item in self.listed],
             "unapplied": str(self.unapplied),
         }
+        if self.step.way is StepChannel.LETTER:
+            seen["posted to"] = [self.address, self.country]
         if self.owner is not None:
             seen["owner"] = [self.owner.name, self.owner.email, self.owner.phone, self.owner.signature]
         return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
@@ -287,6 +293,7 @@ class Seller:
     logo: str = ""  # the https address of a picture
     font: str = ""  # families, the first that the reader has
     address: str = ""  # postal, several lines: on paper
+    country: str | None = None  # ISO 3166-1 alpha-2: whose envelopes are used
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,8 @@ class Customer:
     version: str
     region: str | None = None  # state, county or the like, as the source writes it
     terms: str | None = None  # what was agreed on payment, in the source's words or in English
+    #: the postal address below the name, a line for each of its own; None where no letter would arrive
+    address: str | None = None
 
 
 @record(frozen=True, slots=True)

@@ -17,7 +17,7 @@ class StepChannel(StrEnum):
     """How a step reaches the payer."""
 
     EMAIL = "email"
-    LETTER = "letter"  # until arsync posts letters: a task for a person, with its text
+    LETTER = "letter"  # printed, and posted by a person
     CALL = "call"  # a task for a person: ring them
     TASK = "task"  # a task for a person: whatever its text says
 
@@ -179,7 +179,7 @@ class Step:
     @property
     def is_task(self) -> bool:
         """Whether only a person can do it, whatever the mode says."""
-        return self.way is not StepChannel.EMAIL
+        return self.way in (StepChannel.CALL, StepChannel.TASK)
 
 
 @dataclass(frozen=True, slots=True)

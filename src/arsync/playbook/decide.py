@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from arsync.channel.mail import mailbox
 from arsync.domain.calendar import NeverOpens
 from arsync.domain.chase import Budget, ChaseFacts, Intent, Item, Letterhead, Plan, Rendered, Rule, Verdict
-from arsync.domain.policy import StepMode
+from arsync.domain.policy import StepChannel, StepMode
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError, Rejected
 from arsync.playbook.admit import admit
@@ -174,11 +174,19 @@ class Confirmation(StrEnum):
 
 
 def confirm(
-    store: Store, connection: Connection, policy: Policy, message: Message, *, now: datetime, run_id: int
+    store: Store,
+    connection: Connection,
+    policy: Policy,
+    message: Message,
+    *,
+    now: datetime,
+    run_id: int,
+    printed: bool | None = None,
 ) -> tuple[Confirmation, str]:
     """Plans a claimed message's chase once more on what the source has just said: the answer and its reason.
 
-    Where that is not what the run had said, the chase's verdicts are amended.
+    Where that is not what the run had said, the chase's verdicts are amended. `printed` is of a letter, which a person
+    posts at whatever hour; what is on paper already is not written anew.
     """
     today = policy.today(now)
     assert message.claim_token is not None, "only a claimed message is confirmed"
@@ -195,13 +203,13 @@ def confirm(
             verdicts.amend(work, connection.id, chase.id, told.verdicts, run_id=run_id, today=today)
 
         if intent is not None and _still_holds(message, answer, intent, own):
-            opens = own.calendar(gathered.place(facts.payer_id)).next_moment(now)
+            opens = own.calendar(gathered.place(facts.payer_id)).next_moment(now) if printed is None else None
             if opens is not None:  # the day was right, and the hour is not: it was read again for too long
                 local = opens.astimezone(ZoneInfo(policy.seller.timezone))
                 return _postpone(work, message, f"the send window opens on {local:%Y-%m-%d at %H:%M %Z}", now)
             if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
                 return _LOST
-            if message.planned_on != today:
+            if message.planned_on != today and not printed:
                 try:
                     rendered = _rendered(work, connection, own, answer, intent, today)
                 except ConfigurationError as error:
@@ -326,7 +334,7 @@ def _save(
             chase_id=answer.facts.chase_id,
             intent=intent,
             rendered=rendered,
-            recipients=tuple(_mailbox(contact.name, contact.email) for contact in intent.recipients if contact.email),
+            recipients=_addressed(answer.facts, intent),
             playbook=policy.playbook.name,
             playbook_version=policy.playbook.version,
             locale=answer.facts.locale,
@@ -340,6 +348,13 @@ def _save(
     return None
 
 
+def _addressed(facts: ChaseFacts, intent: Intent) -> tuple[str, ...]:
+    """The mailboxes; of a letter what stands in its window, on one line."""
+    if intent.step.way is StepChannel.LETTER:
+        return (", ".join([facts.payer_name, *(intent.address or "").splitlines()]),)
+    return tuple(_mailbox(contact.name, contact.email) for contact in intent.recipients if contact.email)
+
+
 def _mailbox(name: str, email: str) -> str:
     try:
         return mailbox(name, email)
@@ -351,6 +366,23 @@ def _rendered(
     work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, today: date
 ) -> Rendered:
     return render(intent, letterhead_for(work, connection.id, policy, answer.facts, intent, today), policy.templates)
+
+
+def written_again(
+    work: Work, connection: Connection, policy: Policy, message: Message, *, now: datetime
+) -> tuple[Intent, Letterhead, Policy]:
+    """What a message that has just been confirmed says, for whoever puts it on paper or reads it aloud; LookupError
+    where nothing is to be said any more."""
+    chase = chases.lock(work, message.chase_id)
+    today = policy.today(now)
+    gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
+    (facts,) = gathered.facts
+    parted = Parting(work, connection, policy, gathered, today).part(chase, facts)
+    planned, own = _planned(facts, parted, gathered.place(facts.payer_id), today)
+    (answer,) = _described(work, connection.id, policy, (planned,))
+    if answer.intent is None:
+        raise LookupError(_why_not(answer))
+    return answer.intent, letterhead_for(work, connection.id, own, answer.facts, answer.intent, today), own
 
 
 def letterhead_for(

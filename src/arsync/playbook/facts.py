@@ -192,6 +192,8 @@ def _chase(
         holds=(),
         history=tuple(book.history.get(name, ())),
         opened_on=policy.today(chase.opened_at),
+        address=payer.address if payer else None,
+        country=payer.country if payer else None,
     )
 
 

@@ -262,16 +262,20 @@ def _above_end(facts: ChaseFacts, overdue: Sequence[Item], today: date) -> Answe
 def _intent(ground: Ground) -> Intent:
     facts, rung = ground.facts, ground.rung
     recipients = facts.recipients
-    if rung.step.way is StepChannel.EMAIL:
+    step = step_guards.reached(rung.step, facts)
+    if step.way is StepChannel.EMAIL:
         recipients = tuple(contact for contact in recipients if contact.email)
+    posted = step.way is StepChannel.LETTER
     return Intent(
-        step=rung.step,
+        step=step,
         occurrence=ground.ladder.occurrence(rung.step),
-        mode=mode_of(rung.step, facts),
+        mode=mode_of(step, facts),
         demanded=rung.demanded,
         listed=rung.listed,
         unapplied=facts.unapplied,
         recipients=recipients,
+        address=facts.address if posted else None,
+        country=facts.country if posted else None,
     )
 
 
@@ -322,6 +326,8 @@ def _what_happens(ground: Ground, intent: Intent) -> str:
     together = f", together with {others} more, {intent.at_stake} in all" if others else ""
     credit = f"; {intent.unapplied} not yet allocated is named" if intent.unapplied else ""
     match intent.mode:
+        case StepMode.AUTO if intent.step.way is StepChannel.LETTER:
+            return f"{together}{credit}; a letter to be printed and posted"
         case StepMode.AUTO:
             to = ", ".join([contact.email or contact.name for contact in intent.recipients])
             return f"{together}{credit}; goes out to {to}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -12,7 +12,7 @@ from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage, Rule
 from arsync.domain.documents import Contact
 from arsync.domain.money import Money, total
-from arsync.domain.policy import Anchor, Group, Playbook, Tone
+from arsync.domain.policy import Anchor, Group, Playbook, Step, StepChannel, Tone
 from arsync.domain.states import LIVE, MessageState
 from arsync.playbook.guards import Answer, hold, wait
 from arsync.playbook.ladder import TOUCHED, Ladder, Rung
@@ -238,9 +238,19 @@ def _caps(facts: ChaseFacts, playbook: Playbook) -> list[tuple[int, int, list[da
     return [(most, span, touched) for most, span in ((caps.week, WEEK), (caps.month, MONTH)) if most is not None]
 
 
+def reached(step: Step, facts: ChaseFacts) -> Step:
+    """The step by the way that is open to this payer: a letter that has no postal address goes by e-mail, and where
+    there is none either, it is a person's task."""
+    if step.way is not StepChannel.LETTER or facts.address:
+        return step
+    by_mail = any(contact.email for contact in facts.recipients)
+    return replace(step, channel=StepChannel.EMAIL if by_mail else StepChannel.TASK)
+
+
 def no_recipient(ground: Ground) -> Answer | None:
     """An e-mail needs an address; a call is a person's, who finds the number."""
-    if ground.rung.step.is_task or any(contact.email for contact in ground.facts.recipients):
+    way = reached(ground.rung.step, ground.facts).way
+    if way is not StepChannel.EMAIL or any(contact.email for contact in ground.facts.recipients):
         return None
     reason = f"{ground.facts.payer_name} has no usable e-mail address; a person must enter one in the accounting system"
     return hold(Rule.NO_RECIPIENT, reason)

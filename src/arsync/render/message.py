@@ -7,8 +7,8 @@ formatted for the reader's locale and made harmless.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +35,33 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
 
     A call or task is a script for our own people: it is in the seller's language, where its template has it.
     """
+    told = tell(intent, letterhead, templates)
+    subject, rest = told.subject, told.rest
+    page = f"{intent.step.template}.{told.language}.html.j2"
+    html = run(told.jinja, page, {**told.values, "subject": subject})
+    text = folded(rest)
+    message = told.view
+    amounts = [*message.totals, *(item.balance for item in message.demanded[:_TWINS_COMPARED])]
+    finished = styled(html, page)
+    check_twins(text, html, amounts, f"{intent.step.template}.{told.language}")
+    return Rendered(subject=subject, text=text, html=finished)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message's plain text as its template gives it, and all that the template was given."""
+
+    subject: str
+    rest: str
+    language: str
+    view: MessageView
+    values: dict[str, Any]
+    jinja: MessageEnvironment
+
+
+def tell(intent: Intent, letterhead: Letterhead, templates: Path, parts: Mapping[str, str] | None = None) -> Told:
+    """The plain text of an intent's message; `parts` stand in place of the templates of these names. TemplateError as
+    with `render`."""
     tag = letterhead.locale
     if intent.step.channel in (StepChannel.CALL, StepChannel.TASK):
         wanted = locale_of(letterhead.seller.locale)
@@ -45,7 +72,7 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
     if language is None:
         raise TemplateError(f"{intent.step.template}.{locale.language}.txt.j2 and .html.j2 are not in {templates}")
 
-    jinja = _environment(templates.resolve())
+    jinja = _environment(templates.resolve(), tuple(sorted((parts or {}).items())))
     message = view(intent, letterhead, locale)
     values = _named(message)
     shared = f"_words.{language}.j2"
@@ -58,14 +85,7 @@ def render(intent: Intent, letterhead: Letterhead, templates: Path) -> Rendered:
     subject = one_line(first.removeprefix("Subject:"), _SUBJECT_LIMIT)
     if not subject:
         raise TemplateError(f"{name}, line 1: the subject is empty")
-
-    page = f"{intent.step.template}.{language}.html.j2"
-    html = run(jinja, page, {**values, "subject": subject})
-    text = folded(rest)
-    amounts = [*message.totals, *(item.balance for item in message.demanded[:_TWINS_COMPARED])]
-    finished = styled(html, page)
-    check_twins(text, html, amounts, f"{intent.step.template}.{language}")
-    return Rendered(subject=subject, text=text, html=finished)
+    return Told(subject, rest, language, message, values, jinja)
 
 
 def locales(template: str, templates: Path) -> frozenset[str]:
@@ -89,9 +109,9 @@ def _regional(reader: Locale, seller: Locale) -> Locale:
 
 
 @lru_cache(maxsize=8)
-def _environment(directory: Path) -> MessageEnvironment:
+def _environment(directory: Path, parts: tuple[tuple[str, str], ...] = ()) -> MessageEnvironment:
     """One per folder of templates; changed files are read again."""
-    return MessageEnvironment(directory, FILTERS)
+    return MessageEnvironment(directory, FILTERS, dict(parts))
 
 
 @pass_context

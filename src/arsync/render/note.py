@@ -22,7 +22,7 @@ NOTE_LIMIT: Final = 2000
 OPENINGS: Final = {
     StepChannel.EMAIL: "Email sent",
     StepChannel.CALL: "Call put on the call list",
-    StepChannel.LETTER: "Letter put on the call list",
+    StepChannel.LETTER: "Letter posted",
     StepChannel.TASK: "Task put on the call list",
 }
 

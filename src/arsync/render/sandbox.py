@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from jinja2 import (
+    ChoiceLoader,
+    DictLoader,
     FileSystemLoader,
     StrictUndefined,
     TemplateNotFound,
@@ -68,9 +70,10 @@ class MessageEnvironment(SandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
-    def __init__(self, directory: Path, filters: dict[str, Filter]) -> None:
+    def __init__(self, directory: Path, filters: dict[str, Filter], parts: Mapping[str, str] | None = None) -> None:
+        """`parts` stand in place of the files of these names."""
         super().__init__(
-            loader=FileSystemLoader(directory),
+            loader=ChoiceLoader([DictLoader(parts or {}), FileSystemLoader(directory)]),
             undefined=StrictUndefined,
             autoescape=lambda name: name is None or not name.endswith(".txt.j2"),
             trim_blocks=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from babel import Locale
@@ -12,17 +12,16 @@ from arsync.domain.chase import Seller
 from arsync.domain.money import Money
 from arsync.domain.statement import Entry, EntryKind, Line, Statement
 from arsync.errors import TemplateError
-from arsync.render.colors import PAPER, color_of, readable
-from arsync.render.paper import ROWS_LIMIT, Window, typeset, words_of
-from arsync.render.wording import counted, day_text, fill, fonts_of, lines_of, locale_of, money_text, one_line
-
-_ADDRESS_LINES = 6
+from arsync.render.paper import ROWS_LIMIT, typeset, words_of
+from arsync.render.stationery import sheet_values, window_lines
+from arsync.render.wording import counted, day_text, fill, fonts_of, locale_of, money_text, one_line
 
 
 def statement_pdf(
-    statement: Statement, seller: Seller, *, locale: str, address: Sequence[str] = (), country: str | None = None
+    statement: Statement, seller: Seller, *, locale: str, address: str | None = None, country: str | None = None
 ) -> bytes:
     """The statement as it is sent: what is open, its age, and how to pay; the same statement gives the same bytes.
+    `address` is the payer's below its name, in that `country`.
 
     TemplateError where it is longer than anybody prints.
     """
@@ -33,7 +32,7 @@ def statement_pdf(
 
 
 def statement_values(
-    statement: Statement, seller: Seller, *, locale: str, address: Sequence[str] = (), country: str | None = None
+    statement: Statement, seller: Seller, *, locale: str, address: str | None = None, country: str | None = None
 ) -> dict[str, Any]:
     """What the sheet prints, in that locale."""
     told = locale_of(locale)
@@ -41,8 +40,9 @@ def statement_values(
     today = day_text(statement.on, told)
     quoted = [line.entry.number for line in statement.lines if line.entry.kind is EntryKind.INVOICE]
     values = sheet_values(
-        seller, told, words, title=words["statement"], today=today, payer=statement.payer_name, address=address,
-        country=country, currencies=(statement.currency,), quote=", ".join(filter(None, quoted[:3])),
+        seller, told, words, title=words["statement"], today=today,
+        window=window_lines(statement.payer_name, address, country, seller),
+        currencies=(statement.currency,), quote=", ".join(filter(None, quoted[:3])),
     )  # fmt: skip
     balance = words["balance" if statement.balance.amount >= 0 else "balance_credit"]
     return {
@@ -59,46 +59,6 @@ def statement_values(
         "balance": [fill(balance, statement.currency), money_text(_positive(statement.balance), told)],
         "closing": fill(words["closing"], today),
     }
-
-
-def sheet_values(
-    seller: Seller,
-    locale: Locale,
-    words: Mapping[str, Any],
-    *,
-    title: str,
-    today: str,
-    payer: str,
-    address: Sequence[str],
-    country: str | None,
-    currencies: Sequence[str],
-    quote: str,
-) -> dict[str, Any]:
-    """What stands on every sheet: who writes to whom, when, and where to pay."""
-    lines = [line for part in address for line in lines_of(part)][:_ADDRESS_LINES]
-    accounts = [lines_of(seller.bank_details[one]) for one in currencies if one in seller.bank_details]
-    return {
-        "window": Window.of(country).value,
-        "lang": locale.language,
-        "region": locale.territory,
-        "title": title,
-        "date": today,
-        "color": readable(color_of(seller.color), PAPER),
-        "seller": {
-            "name": one_line(seller.name),
-            "address": list(lines_of(seller.address)),
-            "legal": list(lines_of(seller.legal_footer, 300)),
-        },
-        "address": lines or [one_line(payer)],
-        "words": {"page": words["page"], "quote": words["quote"], **{key: words[key] for key in _COLUMNS}},
-        "bank": [line for account in accounts for line in account],
-        "pay_to": fill(words["pay_to"], ", ".join(currencies)),
-        "quote": quote,
-        "links": [],
-    }
-
-
-_COLUMNS = ("on", "document", "due", "amount", "open", "running")
 
 
 def _line(line: Line, payer: str, locale: Locale, words: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
             customer.version,
             customer.region,
             customer.terms,
+            customer.address,
         )
         for customer in fresh
     ]

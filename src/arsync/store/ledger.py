@@ -39,6 +39,7 @@ class Payer:
     language: str | None
     contacts: tuple[Contact, ...]
     region: str | None = None  # as the source writes it
+    address: str | None = None  # postal, below the name
 
 
 @dataclass(slots=True)
@@ -133,7 +134,7 @@ def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mappi
 def _payers(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
     c, k = t.customers.c, t.contacts.c
     mine = [k.connection_id == connection_id]
-    query = select(c.remote_id, c.name, c.country, c.language, c.region).where(
+    query = select(c.remote_id, c.name, c.country, c.language, c.region, c.address).where(
         c.connection_id == connection_id, c.state.in_((CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value))
     )
     if payer_id is not None:
@@ -149,7 +150,13 @@ def _payers(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None
         people[customer_id] = [*known, *theirs]  # of the same address ours counts: what the source says may be older
     for row in work.execute(query):
         ledger.payers[row.remote_id] = Payer(
-            row.remote_id, row.name, row.country, row.language, tuple(people.get(row.remote_id, ())), row.region
+            row.remote_id,
+            row.name,
+            row.country,
+            row.language,
+            tuple(people.get(row.remote_id, ())),
+            row.region,
+            row.address,
         )
 
 

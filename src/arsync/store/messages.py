@@ -363,11 +363,11 @@ def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Message]
 
 
 def calls(work: Work) -> list[Message]:
-    """Calls to make, letters and other tasks to do by hand: the newest message of each chase that is still worked."""
+    """Calls to make and other tasks to do by hand: the newest message of each chase that is still worked."""
     newest = select(func.max(_M.id)).where(_M.state.in_([state.value for state in EFFECTIVE])).group_by(_M.chase_id)
     query = _query().where(
         _M.id.in_(newest),
-        _M.channel != StepChannel.EMAIL.value,
+        _M.channel.in_((StepChannel.CALL.value, StepChannel.TASK.value)),
         _M.state == MessageState.ACCEPTED.value,
         t.chases.c.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)),
     )

@@ -201,6 +201,7 @@ customers = Table(
     Column("version", String(32), nullable=False),
     Column("region", Text),
     Column("terms", Text),
+    Column("address", Text),  # postal, below the name, a line for each of its own
     PrimaryKeyConstraint("connection_id", "remote_id"),
     Index("ix_customers_payer", "connection_id", "payer_id"),
     _partial("ix_customers_parent", "connection_id", "parent_id", where="parent_id IS NOT NULL"),
@@ -692,6 +693,29 @@ message_items = Table(
     Column("disputed", Amount),  # open as well, contested and not asked for
     PrimaryKeyConstraint("message_id", "position"),
     Index("ix_message_items_invoice", "invoice_id"),
+    sqlite_with_rowid=False,
+)
+
+letter_batches = Table(  # letters that are printed together
+    "letter_batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _connection(),
+    Column("run_id", Integer, ForeignKey("runs.id")),  # the run that gathered them
+    Column("made_at", Instant, nullable=False),
+)
+
+letter_sheets = Table(  # the paper of a letter
+    "letter_sheets",
+    metadata,
+    Column("message_id", Integer, ForeignKey("messages.id"), primary_key=True),
+    Column("batch_id", Integer, ForeignKey("letter_batches.id"), nullable=False),
+    Column("prints", Integer, nullable=False),  # how often
+    Column("printed_at", Instant),
+    Column("printed_by", Text),
+    Column("taken_out_at", Instant),  # of the pile, since it must not go out any more
+    Column("taken_out_by", Text),
+    Index("ix_letter_sheets_batch", "batch_id"),
     sqlite_with_rowid=False,
 )
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from arsync.connector import Clock, Connector
 from arsync.domain.calendar import NeverOpens
-from arsync.domain.policy import SendWindow
+from arsync.domain.policy import SendWindow, StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
@@ -91,10 +91,12 @@ def dispatch(
     """Sends what is approved to those whose send window is open, `but` these messages; `beat` is called now and again
     and may raise Locked. Verdicts that change on the way are kept as the run's."""
     with store.reading() as work:
-        approved = messages.in_states(work, (MessageState.APPROVED,), desk.connection.id)
+        every = messages.in_states(work, (MessageState.APPROVED,), desk.connection.id)
+    posted = frozenset(message.id for message in every if message.channel == StepChannel.LETTER)
+    approved = [message for message in every if message.id not in posted]  # a letter goes when a person posts it
     closed, opens_at = _closed(store, desk, approved, clock.now())
     leaving = len(approved) - len(closed)
-    done = Dispatched(waiting=set(but) | closed, opens_at=opens_at, closed=len(closed), leaving=leaving)
+    done = Dispatched(waiting=set(but) | closed | posted, opens_at=opens_at, closed=len(closed), leaving=leaving)
     if leaving:
         try:
             for channel in desk.post.channels.values():
@@ -112,7 +114,7 @@ def dispatch(
             work.commit()
         if not batch:
             break
-        fresh = _known(store, desk, _refreshed(store, desk, batch, clock, done), clock, done)
+        fresh = read_again(store, desk, batch, clock, done)
         silent = 0
         for place, message in enumerate(fresh):
             beat()
@@ -149,6 +151,12 @@ def _refreshed(store: Store, desk: Desk, batch: list[Message], clock: Clock, don
             done.unread.append(reason)
         return []
     return batch
+
+
+def read_again(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: Dispatched) -> list[Message]:
+    """Those of the claimed messages whose payers have just been read from the source; the others go back, and `done`
+    says why."""
+    return _known(store, desk, _refreshed(store, desk, batch, clock, done), clock, done)
 
 
 def _known(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: Dispatched) -> list[Message]:

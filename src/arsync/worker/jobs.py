@@ -19,7 +19,7 @@ from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
 from arsync.playbook.decide import Decided, consider, decide
-from arsync.store import chases, connections, leases, ledger, messages, notes, reminders, touches, verdicts
+from arsync.store import chases, connections, leases, ledger, letters, messages, notes, reminders, touches, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
@@ -269,6 +269,9 @@ def _work_one(
     shift.errors += shift.dispatched.unread
     if shift.dispatched.error:
         shift.errors.append(f"dispatch: {shift.dispatched.error}")
+    with store.working() as work:
+        letters.gather(work, desk.connection.id, now=clock.now(), run_id=run_id)
+        work.commit()
     told(f"{shift.connection}: write back")
     if writes and not is_open(store, desk.connection):  # what is pending may stand in the source already
         shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
@@ -312,6 +315,7 @@ def tasks(store: Store) -> list[str]:
         open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
         jailed = connections.quarantined(work)
         undelivered = verdicts.standing(work, Rule.UNDELIVERED)
+        paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
     names = {one.id: one.name for one in every}
     return [
         *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
@@ -321,6 +325,11 @@ def tasks(store: Store) -> list[str]:
             f"{one.kind} {one.id} on {one.target.kind} {one.target.remote_id} is {one.state}: {one.reason}"
             for one in open_notes
             if one.kind is WriteKind.NOTE or one.state is not NoteState.FAILED
+        ),
+        *(
+            f"letter {one.message.id} of L{one.batch_id} must be taken out of the pile: {one.message.reason} "
+            "(arsync letters pull --done)"
+            for one in paper
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
         *(f"{names[connection_id]}: {reason}" for connection_id, reason in undelivered),

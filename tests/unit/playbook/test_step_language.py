@@ -76,7 +76,7 @@ def test_a_playbook_says_all_of_it(folder: Path) -> None:
         Act.STATEMENT, Act.HANDOFF, Act.THANK_YOU,
     ]  # fmt: skip
     tasks = {step.id for step in playbook.steps if step.is_task}
-    assert tasks == {"statement", "call", "letter", "handoff"}, "what arsync cannot deliver yet is a person's"
+    assert tasks == {"statement", "call", "handoff"}, "what only a person can do"
     assert steps["statement"].way is StepChannel.TASK
     assert reads_replies(playbook) == ["letter"]
 

@@ -208,7 +208,6 @@ def test_the_end_of_the_ladder_has_a_name_and_says_what_to_do() -> None:
 
 def test_what_arsync_cannot_deliver_is_a_persons_task_never_silence() -> None:
     kinds = [
-        replace(a_step("letter", 3), channel=StepChannel.LETTER),
         replace(a_step("statement", 3), act=Act.STATEMENT),
         replace(a_step("task", 3), channel=StepChannel.TASK),
     ]
@@ -219,6 +218,21 @@ def test_what_arsync_cannot_deliver_is_a_persons_task_never_silence() -> None:
         assert verdict_of(planned).rule is Rule.TASK
         upcoming = [item.number for item in planned.intent.listed]
         assert upcoming == (["NEXT"] if step.act is Act.STATEMENT else [])
+
+
+def test_a_letter_is_posted_to_an_address_else_mailed_else_a_task() -> None:
+    step = replace(a_step("letter", 3), channel=StepChannel.LETTER)
+    known = some_facts(an_item(), an_item("NEXT", "08-30"))
+    nobody = replace(known, recipients=())
+    ways = []
+    for facts in (replace(known, address="1 Quay"), known, replace(nobody, address="1 Quay"), nobody):
+        planned = plan(facts, a_playbook(step), EVERY_DAY, day("07-03"))
+        assert planned.intent is not None
+        ways.append((planned.intent.step.way, planned.intent.mode, verdict_of(planned).rule))
+    assert ways == [
+        (StepChannel.LETTER, StepMode.AUTO, Rule.SEND), (StepChannel.EMAIL, StepMode.AUTO, Rule.SEND),
+        (StepChannel.LETTER, StepMode.AUTO, Rule.SEND), (StepChannel.TASK, StepMode.TASK, Rule.TASK),
+    ]  # fmt: skip
 
 
 # --- thanks ----------------------------------------

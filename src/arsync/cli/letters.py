@@ -1,0 +1,288 @@
+"""Letters on paper: what lies on the pile, print it, say that it was posted, take out what must not go."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.context import Author, Json, author_or_me, locked, opened
+from arsync.cli.output import complain, dump, flat, say, table
+from arsync.errors import NotFound, UsageError
+from arsync.render.cover import cover_pdf
+from arsync.render.letter import letter_pdf
+from arsync.store import connections, ledger, letters
+from arsync.store.connections import Connection
+from arsync.store.letters import Letter
+from arsync.worker import letters as post_room
+from arsync.worker.letters import Checked
+
+_DAY: Final = "%Y-%m-%d"
+_BATCH: Final = re.compile(r"[Ll](\d+)")
+Which = Annotated[list[str] | None, typer.Argument(metavar="BATCH|MESSAGE", help="L3, or a message's number.")]
+Named = Annotated[list[str], typer.Argument(metavar="BATCH|MESSAGE", help="L3, or a message's number.")]
+
+group = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    help="Letters to print and post: lists them, or works on them.",
+)
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.add_typer(group, name="letters")
+
+
+@group.callback()
+def letters_(context: typer.Context, as_json: Json = False) -> None:
+    """Lists the letters that are to be printed or posted, and those to be taken out of the pile."""
+    if context.invoked_subcommand is not None:
+        return
+    with opened(context) as app:
+        _gather(app)
+        with app.store.reading() as work:
+            pile = letters.on_the_pile(work)
+        _list(app, pile, as_json)
+
+
+@group.command("open")
+def open_(context: typer.Context, which: Named, as_json: Json = False) -> None:
+    """Reads the source again, and says which of these letters still hold."""
+    with opened(context) as app, locked(app):
+        checked = Checked()
+        for company, those in _by_company(app, _chosen(app, which)):
+            checked.extend(post_room.look(app.store, app.desk(company), app.clock, those))
+        if as_json:
+            dump(_as_json(checked))
+        else:
+            _list(app, checked.holding, False)
+            _tell(checked)
+
+
+@group.command("print")
+def print_(
+    context: typer.Context,
+    which: Which = None,
+    to: Annotated[Path, typer.Option(help="The folder.")] = Path("letters"),
+    again: Annotated[bool, typer.Option("--again", help="Also what was printed before.")] = False,
+    author: Author = None,
+) -> None:
+    """Reads the source again and prints what still holds: a PDF with the letters and one with their list, by batch."""
+    with opened(context) as app, locked(app):
+        _gather(app)
+        who = author_or_me(author)
+        for company, those in _by_company(app, _chosen(app, which)):
+            by_batch: dict[int, list[Letter]] = defaultdict(list)
+            for letter in those:
+                by_batch[letter.batch_id].append(letter)
+            for batch_id, batch in sorted(by_batch.items()):
+                _print(app, company, batch_id, batch, to, again=again, author=who)
+
+
+@group.command("posted")
+def posted(
+    context: typer.Context,
+    which: Named,
+    on: Annotated[datetime | None, typer.Option("--on", formats=[_DAY], help="Default: today.")] = None,
+    gone: Annotated[bool, typer.Option("--gone", help="They have left the house, whatever the source says.")] = False,
+    author: Author = None,
+) -> None:
+    """Says that letters were posted; the source is read again first, and what does not hold is not to be posted."""
+    with opened(context) as app, locked(app):
+        who = author_or_me(author)
+        checked = Checked()
+        for company, those in _by_company(app, _chosen(app, which, all_states=gone)):
+            day = _past(app, company, on)
+            if gone:
+                post_room.keep_gone(app.store, app.desk(company), app.clock, those, on=day, author=who)
+                say(f"{company.name}: {len(those)} letters are kept as posted on {day}")
+                continue
+            found = post_room.post(app.store, app.desk(company), app.clock, those, on=day, author=who)
+            say(
+                f"{company.name}: {len(found.holding)} letters posted on {day}; their notes are written at the next run"
+            )
+            checked.extend(found)
+        _tell(checked)
+
+
+@group.command("pull")
+def pull(
+    context: typer.Context,
+    which: Which = None,
+    done: Annotated[bool, typer.Option("--done", help="They have been taken out.")] = False,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Reads the source again, and lists the printed letters that must be taken out of the pile."""
+    with opened(context) as app, locked(app):
+        printed = [letter for letter in _chosen(app, which) if letter.prints]
+        checked = Checked()
+        for company, those in _by_company(app, printed):
+            checked.extend(post_room.look(app.store, app.desk(company), app.clock, those))
+        out = [letter for letter, _why in checked.pulled if letter.taken_out_at is None]
+        if as_json:
+            dump(_as_json(checked))
+        else:
+            _tell(checked)
+            if not out:
+                say("nothing is to be taken out of the pile")
+        if done and out:
+            with app.store.working() as work:
+                ids = [letter.message.id for letter in out]
+                letters.take_out(work, ids, author=author_or_me(author), now=app.clock.now())
+                work.commit()
+            say(f"{len(out)} letters are kept as taken out")
+        elif out:
+            raise typer.Exit(1)
+
+
+def _gather(app: App) -> None:
+    """What was approved since the last run makes a batch as well."""
+    with app.store.working() as work:
+        for company in app.linked():
+            letters.gather(work, company.id, now=app.clock.now())
+        work.commit()
+
+
+def _chosen(app: App, which: Sequence[str] | None, *, all_states: bool = False) -> list[Letter]:
+    """The letters of these batches and numbers, or all on the pile; NotFound where one is none."""
+    with app.store.reading() as work:
+        if not which:
+            return letters.on_the_pile(work)
+        found: dict[int, Letter] = {}
+        for word in which:
+            batch = _BATCH.fullmatch(word)
+            if batch:
+                those = letters.of_batch(work, int(batch[1]))
+                those = [one for one in those if one.message.accepted_at is None]
+            else:
+                those = letters.of_messages(work, [int(word)]) if word.isdecimal() else []
+            if not those:
+                raise NotFound(f"letter {word!r} on the pile")
+            found |= {one.message.id: one for one in those}
+    if all_states:
+        return [one for one in found.values() if one.taken_out_at is None]
+    return list(found.values())
+
+
+def _by_company(app: App, those: Iterable[Letter]) -> list[tuple[Connection, list[Letter]]]:
+    by_id: dict[int, list[Letter]] = defaultdict(list)
+    for letter in those:
+        by_id[letter.message.connection_id].append(letter)
+    with app.store.reading() as work:
+        return [(connections.connection_by_id(work, one), found) for one, found in sorted(by_id.items())]
+
+
+def _past(app: App, company: Connection, on: datetime | None) -> date:
+    today = app.today(company)
+    day = on.date() if on else today
+    if day > today:
+        raise UsageError(f"--on {day} is still to come; today is {today}")
+    return day
+
+
+def _print(
+    app: App, company: Connection, batch_id: int, batch: list[Letter], to: Path, *, again: bool, author: str
+) -> None:
+    before = [letter for letter in batch if letter.prints and not letter.is_dead]
+    if before and not again:
+        for letter in before:
+            complain(
+                f"L{batch_id}: letter {letter.message.id} was printed by {letter.printed_by} at "
+                f"{letter.printed_at:%Y-%m-%d %H:%M} UTC and not posted yet; print it once more: --again"
+            )
+        batch = [letter for letter in batch if letter not in before]
+    if not [letter for letter in batch if not letter.is_dead]:
+        return
+    version = max(letter.prints for letter in batch) + 1
+    name = f"L{batch_id}" if version == 1 else f"L{batch_id}-{version}"
+    paths = (to / f"{name}.pdf", to / f"{name}-list.pdf")
+    for path in paths:
+        if path.exists():
+            raise UsageError(f"{path} is there already: choose another folder by --to")
+    desk = app.desk(company)
+    checked, sheets = post_room.compose(app.store, desk, app.clock, batch, author=author)
+    if sheets:
+        seller = desk.policy.seller
+        listed = [
+            (letter.message.id, letter.message.recipients[0] if letter.message.recipients else "", sheet["title"],
+             f"{letter.message.amount:,.2f} {letter.message.currency}", "printed before" if letter.prints else "")
+            for letter, sheet in zip(checked.holding, sheets, strict=True)
+        ]  # fmt: skip
+        bodies = (letter_pdf(sheets, seller.font), cover_pdf(name, app.today(company), listed, seller))
+        try:
+            to.mkdir(parents=True, exist_ok=True)
+            for path, body in zip(paths, bodies, strict=True):
+                with path.open("xb") as file:
+                    file.write(body)
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be written: {error.strerror or error}; the letters are kept as printed: --again"
+            ) from None
+        say(f"{company.name}: {len(sheets)} letters in {paths[0]}, their list in {paths[1]}")
+        say(f"when they are posted: arsync letters posted L{batch_id}")
+    _tell(checked)
+
+
+def _list(app: App, pile: Sequence[Letter], as_json: bool) -> None:
+    if as_json:
+        dump([_letter(one) for one in pile])
+        return
+    with app.store.reading() as work:
+        rows = [
+            (
+                f"L{one.batch_id}", one.message.id,
+                ledger.customer_name(work, one.message.connection_id, one.message.payer_id), one.message.step_id,
+                f"{one.message.amount:,.2f} {one.message.currency}", _stands(one),
+            )
+            for one in pile
+        ]  # fmt: skip
+    table(("batch", "id", "payer", "step", "demands", ""), rows, right=("demands",))
+
+
+def _stands(one: Letter) -> str:
+    if one.to_be_pulled:
+        return f"take it out of the pile: {one.message.reason}"
+    if one.printed_at is None:
+        return "to be printed"
+    times = f", {one.prints} times" if one.prints > 1 else ""
+    return f"printed by {one.printed_by} on {one.printed_at:%Y-%m-%d}{times}: to be posted"
+
+
+def _tell(checked: Checked) -> None:
+    for letter, reason in checked.pulled:
+        paper = "take its paper out of the pile" if letter.prints else "it is not printed"
+        complain(flat(f"letter {letter.message.id} must not go out: {reason}; {paper}"))
+    for letter, reason in checked.later:
+        say(flat(f"letter {letter.message.id}: not now: {reason}"), style="yellow")
+
+
+def _as_json(checked: Checked) -> dict[str, Any]:
+    return {
+        "holding": [_letter(one) for one in checked.holding],
+        "pull": [{**_letter(one), "reason": reason} for one, reason in checked.pulled],
+        "later": [{**_letter(one), "reason": reason} for one, reason in checked.later],
+    }
+
+
+def _letter(one: Letter) -> dict[str, Any]:
+    return {
+        "batch": f"L{one.batch_id}",
+        "message": one.message.id,
+        "payer_id": one.message.payer_id,
+        "step": one.message.step_id,
+        "amount": one.message.amount,
+        "currency": one.message.currency,
+        "state": one.message.state,
+        "to": one.message.recipients,
+        "prints": one.prints,
+        "printed_at": one.printed_at,
+        "pull": one.to_be_pulled,
+    }
