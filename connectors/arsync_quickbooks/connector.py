@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -29,7 +29,7 @@ from arsync.connector import (
     TokenVault,
     Transport,
 )
-from arsync.domain.documents import CreditNote, Payment, Record
+from arsync.domain.documents import CreditNote, CustomerGroup, Payment, Record
 from arsync.errors import Gone, Malformed, Unverified
 from arsync_quickbooks import webhook, wire
 from arsync_quickbooks.attachables import Attachables
@@ -38,10 +38,13 @@ from arsync_quickbooks.changes import ChangeLog, cursor_at
 from arsync_quickbooks.client import Books
 from arsync_quickbooks.consent import Consent
 from arsync_quickbooks.customer_notes import CustomerNotes
+from arsync_quickbooks.paging import PAGE_SIZE
 from arsync_quickbooks.people import country_code
 from arsync_quickbooks.pull import Pull, page
 
 T = TypeVar("T")
+#: Customers keep a type that was made inactive.
+_TYPES: Final = ("CustomerType", ("Active IN (true, false)",), f"MAXRESULTS {PAGE_SIZE}")
 
 
 class Connector:
@@ -94,8 +97,10 @@ class Connector:
 
     def company(self) -> Company:
         """The company's facts; QuickBooks does not tell whether it reminds customers itself."""
-        told, preferred = self._flights.ask(
-            lambda: self._books.together(("CompanyInfo", (), ""), ("Preferences", (), ""))
+        told, preferred, types = self._flights.ask(
+            lambda: self._books.together(
+                ("CompanyInfo", (), ""), ("Preferences", (), ""), _TYPES, dispensable=("CustomerType",)
+            )
         )
         info = _first(wire.COMPANY_INFO, told.raws) or wire.CompanyInfo()
         self._home_currency = _home_of(preferred.raws) or _currency_of(country_code(info.country))
@@ -107,6 +112,7 @@ class Connector:
             timezone=_zone(info.default_time_zone),
             reminders_on=None,
             told_at=told.at,
+            groups=tuple(_groups(types.raws)),
         )
 
     def _info(self) -> wire.CompanyInfo:
@@ -231,6 +237,14 @@ def _first(kind: msgspec.json.Decoder[T], raws: Sequence[msgspec.Raw]) -> T | No
         return kind.decode(raws[0]) if raws else None
     except msgspec.MsgspecError:
         return None
+
+
+def _groups(raws: Sequence[msgspec.Raw]) -> Iterator[CustomerGroup]:
+    """QuickBooks' customer types; a customer names its own by the id."""
+    for raw in raws:
+        found = _first(wire.CUSTOMER_TYPE, (raw,))
+        if found is not None and found.id and found.name:
+            yield CustomerGroup(str(found.id), found.name)
 
 
 def _zone(name: str | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Final
 from babel import Locale
 from babel.core import get_global
 
-from arsync.domain.documents import Contact, ContactRole, Customer, CustomerState, Deleted, Resource
+from arsync.domain.documents import Contact, ContactRole, Customer, CustomerGroup, CustomerState, Deleted, Resource
 from arsync.domain.postal import postal_address
 from arsync_quickbooks import wire
 from arsync_quickbooks.fields import Home, amount_of, id_of, name_of, text_of, tombstone, updated_at, value_of
@@ -44,6 +44,7 @@ def customer_of(found: wire.Customer, home: Home) -> Customer | Deleted:
         region=text_of(address.country_sub_division_code) if isinstance(address, wire.Address) else None,
         terms=name_of(found.sales_term_ref),
         address=_postal(address, name) if isinstance(address, wire.Address) else None,
+        groups=(CustomerGroup(kind),) if (kind := value_of(found.customer_type_ref)) else (),
     )
 
 

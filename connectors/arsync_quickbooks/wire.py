@@ -131,6 +131,7 @@ class Customer(Entity):
     primary_phone: Phone | str | None = None
     mobile: Phone | str | None = None
     sales_term_ref: NamedRef | str | None = None
+    customer_type_ref: Ref | str | None = None
     balance: Decimal | None = None
 
 
@@ -172,6 +173,11 @@ class CompanyInfo(Wire):
     default_time_zone: str | None = None
 
 
+class CustomerType(Wire):
+    id: Text = None
+    name: str | None = None
+
+
 class CurrencyPrefs(Wire):
     home_currency: Ref | str | None = None
 
@@ -196,6 +202,7 @@ class Rows(Wire):
     attachable: Raws | None = None
     company_info: Raws | None = None
     preferences: Raws | None = None
+    customer_type: Raws | None = None
     total_count: Text = msgspec.field(default=None, name="totalCount")
     fault: msgspec.Raw = NO_FAULT
 
@@ -271,3 +278,4 @@ ATTACHABLE: Final = reader(Attachable)
 STAMPED: Final = reader(Entity)
 COMPANY_INFO: Final = reader(CompanyInfo)
 PREFERENCES: Final = reader(Preferences)
+CUSTOMER_TYPE: Final = reader(CustomerType)

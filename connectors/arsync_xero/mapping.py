@@ -15,6 +15,7 @@ from arsync.domain.documents import (
     CreditNote,
     CreditState,
     Customer,
+    CustomerGroup,
     CustomerState,
     Invoice,
     InvoiceLine,
@@ -245,6 +246,11 @@ def customer(record: wire.Contact, updated: datetime) -> Customer:
         region=_region(record.addresses or ()),
         terms=_terms(record.payment_terms.sales if record.payment_terms is not None else None),
         address=next((found for one in _ranked(record.addresses or ()) if (found := _postal(one, name or ""))), None),
+        groups=tuple(
+            CustomerGroup(group.contact_group_id, _text(group.name))
+            for group in record.contact_groups or ()
+            if group.contact_group_id and group.status != "DELETED"
+        ),
     )
 
 

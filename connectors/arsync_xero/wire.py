@@ -166,6 +166,12 @@ class PaymentTerms(_Wire):
     sales: PaymentTerm | None = None
 
 
+class ContactGroup(_Wire):
+    contact_group_id: str | None = None
+    name: Text = None
+    status: str | None = None
+
+
 class Contact(Stamped):
     contact_id: str | None = None
     contact_status: str | None = None
@@ -180,6 +186,7 @@ class Contact(Stamped):
     addresses: list[Address] | None = None
     balances: Balances | None = None
     payment_terms: PaymentTerms | None = None
+    contact_groups: list[ContactGroup] | None = None
 
 
 class Organisation(_Wire):

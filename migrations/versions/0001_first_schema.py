@@ -234,6 +234,15 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "customer_groups",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("remote_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_customer_groups_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "remote_id", name=op.f("pk_customer_groups")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "customer_tags",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("customer_id", sa.String(length=64), nullable=False),
@@ -262,12 +271,20 @@ def upgrade() -> None:
         sa.Column("region", sa.Text(), nullable=True),
         sa.Column("terms", sa.Text(), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("group_ids", sa.Text(), nullable=True),
         sa.CheckConstraint("state IN ('active', 'archived', 'merged', 'deleted')", name=op.f("ck_customers_state")),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_customers_connection_id")),
         sa.PrimaryKeyConstraint("connection_id", "remote_id", name=op.f("pk_customers")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("customers", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_customers_grouped",
+            ["connection_id", "remote_id"],
+            unique=False,
+            sqlite_where=sa.text("group_ids IS NOT NULL"),
+            postgresql_where=sa.text("group_ids IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_customers_parent",
             ["connection_id", "parent_id"],
@@ -976,9 +993,15 @@ def downgrade() -> None:
             sqlite_where=sa.text("parent_id IS NOT NULL"),
             postgresql_where=sa.text("parent_id IS NOT NULL"),
         )
+        batch_op.drop_index(
+            "ix_customers_grouped",
+            sqlite_where=sa.text("group_ids IS NOT NULL"),
+            postgresql_where=sa.text("group_ids IS NOT NULL"),
+        )
 
     op.drop_table("customers")
     op.drop_table("customer_tags")
+    op.drop_table("customer_groups")
     op.drop_table("cursors")
     with op.batch_alter_table("credit_notes", schema=None) as batch_op:
         batch_op.drop_index(

@@ -16,7 +16,7 @@ import responses
 from tests.conftest import material
 
 from arsync.connector import Linked, NoteDraft, NoteTarget, Resource, TargetKind, contract
-from arsync.domain.documents import Deleted, Invoice, Payment
+from arsync.domain.documents import CustomerGroup, Deleted, Invoice, Payment
 from arsync.errors import Barred, Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater, Stale
 from arsync.testing.ports import FixedClock, MemoryVault, UnlimitedBudget
 from arsync_quickbooks import Connector, Settings
@@ -98,7 +98,10 @@ def rows(entity: str, *found: dict[str, Any]) -> dict[str, Any]:
 
 def together(*answers: dict[str, Any]) -> dict[str, Any]:
     """The answers of a batch of queries."""
-    items = [{"QueryResponse": one["QueryResponse"], "bId": str(number)} for number, one in enumerate(answers)]
+    items = [
+        {name: told for name, told in one.items() if name != "time"} | {"bId": str(number)}
+        for number, one in enumerate(answers)
+    ]
     return {"BatchItemResponse": items[::-1], "time": "2026-09-01T05:00:00.123-07:00"}
 
 
@@ -231,16 +234,22 @@ def test_the_watermark_is_the_sources_time_less_five_minutes(wire: responses.Req
 def test_the_company_is_read_from_its_info_and_preferences(wire: responses.RequestsMock, desk: Desk) -> None:
     info = {"CompanyName": "Craig's Design", "Country": "USA", "DefaultTimeZone": "America/Los_Angeles", "New": 1}
     preferences = {"CurrencyPrefs": {"HomeCurrency": {"value": "USD"}}}
-    wire.post(f"{API}/batch", json=together(rows("CompanyInfo", info), rows("Preferences", preferences)))
+    types: list[dict[str, Any]] = [{"Id": "5000000000000041837", "Name": "Trade"}, {"Id": "5", "Name": None}]
+    told = (rows("CompanyInfo", info), rows("Preferences", preferences), rows("CustomerType", *types))
+    wire.post(f"{API}/batch", json=together(*told))
     company = desk.quickbooks.company()
+    assert company.groups == (CustomerGroup("5000000000000041837", "Trade"),), "in the one request for all"
     assert (company.external_id, company.name, company.base_currency) == (REALM, "Craig's Design", "USD")
     assert (company.country, company.timezone, company.reminders_on) == ("US", "America/Los_Angeles", None)
 
 
 def test_a_company_that_hides_its_currency_has_its_countrys(wire: responses.RequestsMock, desk: Desk) -> None:
     info = {"CompanyName": "C", "Country": "GB", "DefaultTimeZone": "Moon/A"}
-    wire.post(f"{API}/batch", json=together(rows("CompanyInfo", info), rows("Preferences", {"CurrencyPrefs": None})))
+    refused = {"Fault": {"Error": [{"Message": "no customer types here", "code": "4001"}], "type": "ValidationFault"}}
+    told = (rows("CompanyInfo", info), rows("Preferences", {"CurrencyPrefs": None}), refused)
+    wire.post(f"{API}/batch", json=together(*told))
     company = desk.quickbooks.company()
+    assert company.groups == (), "nobody need know them"
     assert (company.base_currency, company.timezone) == ("GBP", None)
 
 

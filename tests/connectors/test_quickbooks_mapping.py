@@ -19,6 +19,7 @@ from arsync.domain.documents import (
     CreditNote,
     CreditState,
     Customer,
+    CustomerGroup,
     CustomerState,
     Deleted,
     Invoice,
@@ -226,6 +227,15 @@ def test_credit_used_on_an_invoice_comes_as_a_payment_of_nothing() -> None:
     payment = read(Resource.PAYMENTS, {**PAYMENT, "TotalAmt": 0, "Line": lines})
     assert (payment.state, payment.amount) == (CreditState.ACTIVE, Decimal(0))
     assert payment.allocations == (Allocation("130", Decimal(30), date(2026, 8, 1)),)
+
+
+def test_a_customers_type_is_its_group_by_the_id() -> None:
+    known = {"Id": "1", "MetaData": INVOICE["MetaData"], "DisplayName": "A"}
+    assert read(Resource.CUSTOMERS, {**known, "CustomerTypeRef": {"value": "5000000000000041837"}}).groups == (
+        CustomerGroup("5000000000000041837"),
+    )
+    assert read(Resource.CUSTOMERS, {**known, "CustomerTypeRef": {}}).groups == ()
+    assert read(Resource.CUSTOMERS, known).groups == ()
 
 
 def test_several_addresses_in_one_field_are_several_contacts() -> None:

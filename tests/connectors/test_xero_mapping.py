@@ -27,6 +27,7 @@ from arsync.domain.documents import (
     CreditNote,
     CreditState,
     Customer,
+    CustomerGroup,
     CustomerState,
     Invoice,
     InvoiceState,
@@ -147,6 +148,17 @@ def test_every_other_recorded_record_is_read(name: str, source: Source) -> None:
     rows: tuple[Row, ...] = source.read(example(name)).rows
     assert rows
     assert [row.broken for row in rows if row.broken] == []
+
+
+def test_a_contacts_groups_come_with_their_names_and_without_deleted_ones() -> None:
+    told = [
+        {"ContactGroupID": "17b44ed7-4389-4162-91cb-3dd5766e4e22", "Name": "Oasis", "Status": "ACTIVE"},
+        {"ContactGroupID": "27b44ed7-4389-4162-91cb-3dd5766e4e22", "Name": "Old", "Status": "DELETED"},
+        {"Name": "without an id"},
+    ]
+    customer = one(CONTACTS, contact(1, ContactGroups=told))
+    assert customer.groups == (CustomerGroup("17b44ed7-4389-4162-91cb-3dd5766e4e22", "Oasis"),)
+    assert one(CONTACTS, contact(1, ContactGroups=None)).groups == ()
 
 
 def test_people_who_are_sent_the_invoices_are_billing_contacts() -> None:

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 import requests
 
 from arsync.domain.clock import Clock
-from arsync.domain.documents import Record, Resource
+from arsync.domain.documents import CustomerGroup, Record, Resource
 from arsync.domain.states import WriteKind
 
 # --- ports: what a connector is given -----------------------------------------------------------------
@@ -102,6 +102,8 @@ class Company:
     told_at: datetime | None = None
     #: the source's own id of the company, where it is another than the connection's; it never changes
     source_id: str | None = None
+    #: the customer groups by name, where customers name theirs by the id alone
+    groups: tuple[CustomerGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,14 @@ class Contact:
 
 
 @record(frozen=True, slots=True)
+class CustomerGroup:
+    """A group that the source's people put customers into; `name` None where a customer's record tells its id alone."""
+
+    remote_id: str
+    name: str | None = None
+
+
+@record(frozen=True, slots=True)
 class Customer:
     """Who was billed; `parent_id` names who pays where that is another."""
 
@@ -93,6 +101,7 @@ class Customer:
     terms: str | None = None  # what was agreed on payment, in the source's words or in English
     #: the postal address below the name, a line for each of its own; None where no letter would arrive
     address: str | None = None
+    groups: tuple[CustomerGroup, ...] = ()
 
 
 @record(frozen=True, slots=True)

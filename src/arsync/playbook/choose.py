@@ -39,6 +39,7 @@ class _Rule:
     age: Days | None
     single: bool  # it asks for something of single invoices
     rated: bool  # it asks how the payer pays
+    grouped: bool  # it asks for the source's customer groups
 
 
 class Chooser:
@@ -53,6 +54,8 @@ class Chooser:
         self.by_invoice: Final = any(rule.single for rule in self._rules)
         #: whether anybody asks for the payer's rating, which costs a look at its history
         self.rated: Final = any(rule.rated for rule in self._rules)
+        #: whether anybody asks for the source's customer groups
+        self.grouped: Final = any(rule.grouped for rule in self._rules)
 
     def choose(self, subject: Subject, default: str, today: date, assigned: Assigned | None = None) -> Choice:
         """The playbook of a subject."""
@@ -114,7 +117,8 @@ def _rule(name: str, match: Match) -> _Rule:
         found += [_written(what, those) for what, those in patterns.items() if those]
         if wanted.total:
             found.append(_sold(wanted.total))
-    return _Rule(name, match.priority, tuple(found), match.age, match.invoice is not None, bool(match.rating))
+    single, rated, grouped = match.invoice is not None, bool(match.rating), bool(match.group)
+    return _Rule(name, match.priority, tuple(found), match.age, single, rated, grouped)
 
 
 def _owing(bounds: Mapping[str, Between]) -> Condition:

@@ -76,7 +76,6 @@ class Gathered:
     facts: tuple[ChaseFacts, ...]
     places: Mapping[str, Place]  # by payer id
     chases: tuple[Chase, ...] = ()  # of the facts, in their order
-    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)  # customer id -> its groups in the source
     asked_by: Mapping[str, str] = field(default_factory=dict)  # paid invoice -> the playbook that had asked for it
 
     def place(self, payer_id: str) -> Place:

@@ -24,7 +24,7 @@ from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
 from arsync.playbook.plan import plan
 from arsync.playbook.shelves import Shelf, Unreadable, Volume
-from arsync.store import assignments, behaviour, playbooks, tags
+from arsync.store import assignments, behaviour, customer_groups, playbooks, tags
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
@@ -78,6 +78,7 @@ class Parting:
         self._owed: tuple[int, Decimal, date | None] | None = None  # of the chase that was asked about last
         self._ratings: Mapping[str, str] | None = None
         self._runs: PaymentDays | None = None
+        self._groups: Mapping[str, frozenset[str]] | None = None
 
     def part(self, chase: Chase, facts: ChaseFacts) -> Parted:
         """The chase by its playbooks."""
@@ -134,7 +135,7 @@ class Parting:
         if self._invoices and any(item.invoice_id in self._invoices for item in facts.items):
             return True
         named = self._tags if shelf.chooser.asks else {}
-        groups = self._gathered.groups if shelf.chooser.asks else {}
+        groups = self._groups_for(shelf)
         return any(
             item.customer_id != facts.payer_id and (item.customer_id in named or item.customer_id in groups)
             for item in facts.items
@@ -160,7 +161,7 @@ class Parting:
         payer_id = facts.payer_id
         payer, customer = (payer_id, payer_id) if item is None else (payer_id, item.customer_id or payer_id)
         none: frozenset[str] = frozenset()
-        known, groups = self._tags, self._gathered.groups
+        known, groups = self._tags, self._groups_for(shelf)
         if self._owed is None or self._owed[0] != facts.chase_id:
             still = [one for one in facts.items if one.state is InvoiceState.OPEN and one.balance.amount > 0]
             owed = sum((one.balance.amount for one in still), start=Decimal("0.00"))
@@ -178,6 +179,19 @@ class Parting:
             rating=self._rating(payer_id) if shelf.chooser.rated else UNRATED,
             billed=None if item is None else _billed(item),
         )
+
+    def _groups_for(self, shelf: Shelf) -> Mapping[str, frozenset[str]]:
+        """The source's groups by customer, where any playbook asks for them."""
+        if not shelf.chooser.grouped:
+            return {}
+        if self._groups is None:
+            self._groups = customer_groups.of_customers(self._work, self._connection.id, self._only())
+        return self._groups
+
+    def _only(self) -> str | None:
+        """The one payer that this is about; None where they are several."""
+        payers = {one.payer_id for one in self._gathered.facts}
+        return payers.pop() if len(payers) == 1 else None
 
     def _rating(self, payer_id: str) -> str:
         if self._ratings is None:
@@ -227,8 +241,7 @@ class Parting:
 
     def _with_payment_day(self, facts: ChaseFacts) -> ChaseFacts:
         if self._runs is None:
-            payers = {one.payer_id for one in self._gathered.facts}
-            only = payers.pop() if len(payers) == 1 else None
+            only = self._only()
             said = self._policy.payment_days
             self._runs = payment_days(self._work, self._connection.id, said, today=self._today, payer_id=only)
         runs = self._runs.of(facts.payer_id, facts.payer_name, facts.currency)

@@ -30,7 +30,16 @@ REQUEST_ID_LENGTH = 50
 BATCH_SIZE = 30
 _ENTITY = {
     name.lower(): name
-    for name in ("Invoice", "Payment", "CreditMemo", "Customer", "Attachable", "CompanyInfo", "Preferences")
+    for name in (
+        "Invoice",
+        "Payment",
+        "CreditMemo",
+        "Customer",
+        "Attachable",
+        "CompanyInfo",
+        "Preferences",
+        "CustomerType",
+    )
 }
 
 

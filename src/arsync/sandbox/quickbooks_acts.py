@@ -40,6 +40,7 @@ class Acts:
             "edit": self._edit,
             "edit_customer": self._edit_customer,
             "merge": self._merge,
+            "rename_group": self._rename_group,
             "unapply": self._unapply,
             "delete_payment": self._delete,
             "journal": self._journal,
@@ -214,12 +215,23 @@ class Acts:
                     row.doc["Active"] = bool(value)
                 case "notes":
                     row.doc["Notes"] = str(value)
+                case "group" if not value:
+                    row.doc.pop("CustomerTypeRef", None)
+                case "group":
+                    row.doc["CustomerTypeRef"] = {"value": self._books.customer_type(str(value), self._now()).id}
                 case "parent":
                     self._books.put_under(row, self._books.row("Customer", str(value)) if value else None, self._now())
                 case _:
-                    raise ControlError(f"edit_customer takes email, name, active, notes, parent, not {name}")
+                    raise ControlError(f"edit_customer takes email, name, active, notes, parent, group, not {name}")
         self._books.touch(row, self._now())
         return {"customer": row.id}
+
+    def _rename_group(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """A customer type has another name from now on; the customers do not hear of it."""
+        row = self._books.customer_type(str(fields["group"]), self._now())
+        row.doc["Name"] = str(fields["name"])
+        self._books.touch(row, self._now())
+        return {"group": row.id}
 
     def _merge(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         gone = self._given(fields, "customer")
@@ -251,6 +263,7 @@ class Acts:
             habit=_PLAIN_HABIT,
             contacts=(ContactPerson("Alex", "Doe", email),),
             parent=None,
+            group=str(fields["group"]) if fields.get("group") else None,
         )
         row = self._books.add_customer(person, parent, self._now())
         return {"customer": row.id}

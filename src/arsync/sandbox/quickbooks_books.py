@@ -13,6 +13,7 @@ from arsync.sandbox.quickbooks_records import (
     amount,
     credit_record,
     customer_record,
+    customer_type_record,
     exchange_rate,
     invoice_record,
     payment_line,
@@ -22,7 +23,7 @@ from arsync.sandbox.quickbooks_records import (
 )
 from arsync.sandbox.story import CENT, Person, Sale
 
-ENTITIES = ("Customer", "Invoice", "Payment", "CreditMemo", "Attachable", "CompanyInfo", "Preferences")
+ENTITIES = ("Customer", "Invoice", "Payment", "CreditMemo", "Attachable", "CompanyInfo", "Preferences", "CustomerType")
 
 
 class Books:
@@ -46,7 +47,12 @@ class Books:
         self._payment_bumps_invoice = payment_bumps_invoice
         self.hidden: set[str] = set()  # entities of which nothing is told any more
         self.halved: set[str] = set()  # entities of which lists leave out every second record
-        self._last_id = {"name": 0, "transaction": 0, "Attachable": 5_000_000_000_000_000_000}
+        self._last_id = {
+            "name": 0,
+            "transaction": 0,
+            "Attachable": 5_000_000_000_000_000_000,
+            "type": 5_000_000_000_000_041_000,
+        }
 
     def row(self, entity: str, record_id: str) -> Row:
         """A live record; raises `ControlError`."""
@@ -73,7 +79,17 @@ class Books:
 
     def add_customer(self, person: Person, parent: Row | None, now: datetime) -> Row:
         """A customer, or a job of `parent`."""
-        return self.add(customer_record(self.next_id("name"), person, parent, now))
+        row = customer_record(self.next_id("name"), person, parent, now)
+        if person.group is not None:
+            row.doc["CustomerTypeRef"] = {"value": self.customer_type(person.group, now).id}
+        return self.add(row)
+
+    def customer_type(self, name: str, now: datetime) -> Row:
+        """The customer type of that name, made where there is none."""
+        for row in self.live("CustomerType"):
+            if row.doc["Name"] == name:
+                return row
+        return self.add(customer_type_record(self.next_id("type"), name, now))
 
     def add_invoice(self, sale: Sale, customer: Row, now: datetime) -> Row:
         """An invoice, all of it open."""

@@ -14,7 +14,7 @@ from arsync.sandbox.quickbooks_wire import PACIFIC, Refused, invalid_property, q
 
 CDC_LOOK_BACK = timedelta(days=30)
 CDC_CAP = 1_000
-_NO_CDC = ("Attachable", "CompanyInfo", "Preferences")
+_NO_CDC = ("Attachable", "CompanyInfo", "Preferences", "CustomerType")
 
 _META = {"MetaData.CreateTime": "created", "MetaData.LastUpdatedTime": "updated"}
 _TRANSACTION = {"Id": "id", "TxnDate": "date", "DocNumber": "text", "CustomerRef": "reference", "TotalAmt": "amount"}
@@ -46,6 +46,7 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
     },
     "CompanyInfo": {"Id": "id", **_META},
     "Preferences": {"Id": "id", **_META},
+    "CustomerType": {"Id": "id", "Name": "text", "Active": "flag", **_META},
 }
 _KINDS = {name.lower(): name for name in _FIELDS}
 
@@ -105,7 +106,9 @@ class Reader:
         if kept is not None and kept[0] == version:
             return kept[1]
         tests = [self._test(entity, condition) for condition in query.where]
-        if entity == "Customer" and not any(condition.field.lower() == "active" for condition in query.where):
+        if entity in ("Customer", "CustomerType") and not any(
+            condition.field.lower() == "active" for condition in query.where
+        ):
             tests.append(lambda row: row.doc["Active"] is True)  # lists of names leave the inactive out
         rows = [row for row in self._books.live(entity) if all(test(row) for test in tests)]
         if entity in self._books.halved and not any(condition.field.lower() == "id" for condition in query.where):

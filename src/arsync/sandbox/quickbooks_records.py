@@ -160,6 +160,11 @@ def customer_record(record_id: str, person: Person, parent: Row | None, now: dat
     return Row("Customer", record_id, doc, now, now)
 
 
+def customer_type_record(record_id: str, name: str, now: datetime) -> Row:
+    """A customer type; it has no more than a name."""
+    return Row("CustomerType", record_id, {**head(record_id, now), "Name": name, "Active": True}, now, now)
+
+
 def _address_block(customer: Row) -> dict[str, Any]:
     address = customer.doc["BillAddr"]
     line = f"{address.get('City', '')}, {address.get('CountrySubDivisionCode', '')}  {address.get('PostalCode', '')}"

@@ -15,6 +15,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
 TERMS_DAYS = 30
+#: Customers are sorted under these in turn, every fourth under none.
+GROUPS = ("Retail", "Trade", None, "Key accounts")
 LATEST_DAYS = 45  # a payer who pays at all is never later than this
 
 
@@ -67,6 +69,7 @@ class Person:
     contacts: tuple[ContactPerson, ...]
     parent: str | None = None
     weight: float = 1.0
+    group: str | None = None  # what the company's people sort it under
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +318,7 @@ def _people(rng: random.Random, count: int, *, home: str, currency: str, as_of: 
                 contacts=tuple(contacts),
                 parent=parent.key if parent else None,
                 weight=rng.paretovariate(1.6),
+                group=GROUPS[index % len(GROUPS)],
             )
         )
     return people

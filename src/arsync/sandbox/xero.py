@@ -52,6 +52,7 @@ class XeroProvider:
         "xero.modified_since_inclusive": (False, True),
         "xero.merge_bumps_invoices": (False, True),
         "xero.note_bumps_record": (False, True),
+        "xero.group_bumps_contact": (False, True),
         "xero.longest_note": (2500, 250),
         "xero.part_paid_expected_date": ("refused", "ignored", "taken"),
         "xero.expected_date_emptied": ("ignored", "taken"),

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from arsync.sandbox.xero_records import Allocation, Contact, Credit, Invoice, Note, Payment, Record, Status
+from arsync.sandbox.xero_records import (
+    Allocation,
+    Contact,
+    ContactGroup,
+    Credit,
+    Invoice,
+    Note,
+    Payment,
+    Record,
+    Status,
+)
 
 
 class BookError(Exception):
@@ -34,6 +45,7 @@ class Books:
         self.revision = 0
         self.locked_until: date | None = None  # the period lock: documents up to that day stay as they are
         self.contacts: dict[str, Contact] = {}
+        self.groups: dict[str, ContactGroup] = {}  # by name
         self.invoices: dict[str, Invoice] = {}
         self.payments: dict[str, Payment] = {}
         self.credits: dict[str, Credit] = {}
@@ -177,6 +189,27 @@ class Books:
         return touched
 
     # -- people ----------------------------------------------------------------------------------
+
+    def group(self, name: str) -> ContactGroup:
+        """The contact group of that name, made where there is none."""
+        if name not in self.groups:
+            rng = random.Random(f"group/{name}")  # of its own: the ids of records stay what they are
+            digits = f"{rng.getrandbits(128):032x}"
+            group_id = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+            self.groups[name] = ContactGroup(group_id, name)
+        return self.groups[name]
+
+    def put_into(self, contact: Contact, groups: Iterable[ContactGroup]) -> None:
+        """The contact is in these groups and no others."""
+        contact.groups = tuple(groups)
+        self.touch(contact, bump=bool(self.switch("xero.group_bumps_contact")))
+
+    def rename_group(self, group: ContactGroup, name: str) -> None:
+        """The group has another name; its contacts keep their stamp."""
+        self.groups[name] = self.groups.pop(group.name)
+        group.name = name
+        for contact in self.contacts.values():
+            contact.rendered.clear()
 
     def contact_changed(self, contact: Contact) -> None:
         """A contact's own fields changed; documents that print its name forget their bytes but keep their stamp."""

@@ -39,6 +39,7 @@ class Desk:
             "new_invoice": self._new_invoice,
             "new_customer": self._new_customer,
             "merge": self._merge,
+            "rename_group": self._rename_group,
             "note": self._note,
             "corrupt": self._corrupt,
             "restore": self._restore,
@@ -291,6 +292,8 @@ class Desk:
             country=text_of(fields, "country", ""),
             region=text_of(fields, "region", ""),
         )
+        if group := text_of(fields, "group", ""):
+            contact.groups = (self.books.group(group),)
         all_read(fields)
         self.books.add_contact(contact)
         return _touched(contact)
@@ -302,12 +305,22 @@ class Desk:
             match name:
                 case "email" | "name" | "phone" | "first_name" | "last_name" | "city" | "country":
                     setattr(contact, name, "" if value is None else str(value))
+                case "group":
+                    self.books.put_into(contact, [self.books.group(str(value))] if value else [])
+                    if not fields:
+                        return _touched(contact)
                 case "active":
                     contact.status = "ACTIVE" if value else "ARCHIVED"
                 case _:
                     raise ControlError(f"a customer has no {name} to edit")
         self.books.contact_changed(contact)
         return _touched(contact)
+
+    def _rename_group(self, fields: Fields) -> dict[str, Any]:
+        group = self.books.group(text_of(fields, "group", ""))
+        self.books.rename_group(group, text_of(fields, "name", group.name))
+        all_read(fields)
+        return {"id": group.id, "ids": [group.id]}
 
     def _merge(self, fields: Fields) -> dict[str, Any]:
         survivor = self._contact({"customer": fields.pop("into", None)})

@@ -91,6 +91,8 @@ class Life:
                 for who in person.contacts[1:]
             ),
         )
+        if person.group is not None:
+            contact.groups = (self.books.group(person.group),)
         self.contacts[person.key] = contact
         return self.books.add_contact(contact)
 

@@ -51,6 +51,14 @@ class ContactPerson:
 
 
 @dataclass(slots=True, eq=False)
+class ContactGroup:
+    """Contacts that the organisation's people sort together."""
+
+    id: str
+    name: str
+
+
+@dataclass(slots=True, eq=False)
 class Contact(Record):
     """A customer, a supplier, or both."""
 
@@ -73,6 +81,7 @@ class Contact(Record):
     terms_days: int | None = None
     merged_to: Contact | None = None
     persons: tuple[ContactPerson, ...] = ()
+    groups: tuple[ContactGroup, ...] = ()
     invoices: list[Invoice] = field(default_factory=list)
     credits: list[Credit] = field(default_factory=list)
     written_off: Decimal = ZERO  # taken off its balance by a journal or bank rule, off no invoice

@@ -309,7 +309,9 @@ def _contact_core(contact: Contact) -> Json:
             for kind in ("DDI", "DEFAULT", "FAX", "MOBILE")
         ],
         "UpdatedDateUTC": moment_stamp(contact.updated),
-        "ContactGroups": [],
+        "ContactGroups": [
+            {"ContactGroupID": group.id, "Name": group.name, "Status": "ACTIVE"} for group in contact.groups
+        ],
         "IsSupplier": contact.is_supplier,
         "IsCustomer": contact.is_customer,
     }
@@ -333,7 +335,7 @@ def _contact(contact: Contact, depth: Depth, today: date) -> Json:
     if depth in (Depth.SUMMARY, Depth.PLAIN):
         if depth is Depth.SUMMARY:
             fields["Addresses"] = fields["Phones"] = []
-        fields["ContactPersons"] = []
+        fields["ContactPersons"] = fields["ContactGroups"] = []
         return fields
     if contact.terms_days is not None:
         fields["PaymentTerms"] = {"Sales": {"Day": contact.terms_days, "Type": "DAYSAFTERBILLDATE"}}

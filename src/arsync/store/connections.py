@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from arsync.connector import Company
 from arsync.domain.states import Health
 from arsync.errors import NotFound
-from arsync.store import reminders
+from arsync.store import customer_groups, reminders
 from arsync.store import tables as t
 from arsync.store.engine import Work
 
@@ -235,6 +235,7 @@ def describe(work: Work, connection_id: int, company: Company, *, now: datetime)
             reminders_on=company.reminders_on,
         )
     )
+    customer_groups.remember(work, connection_id, company.groups)
 
 
 def set_health(

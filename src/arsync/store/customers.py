@@ -7,7 +7,7 @@ from typing import Any, Final
 from arsync.connector import Resource
 from arsync.domain.documents import Customer, CustomerState
 from arsync.domain.money import to_units
-from arsync.store import payers
+from arsync.store import customer_groups, payers
 from arsync.store import tables as t
 from arsync.store.bulk import DeleteWhere, Insert, Upsert, adapted
 from arsync.store.engine import Work
@@ -24,7 +24,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
     c = t.customers.c
     there = known(
         work, connection_id, t.customers, latest,
-        c.updated_at, c.version, c.parent_id, c.merged_into, c.state, c.balance, c.payer_id,
+        c.updated_at, c.version, c.parent_id, c.merged_into, c.state, c.balance, c.payer_id, c.group_ids,
     )  # fmt: skip
     fresh = []
     arrived = []
@@ -62,6 +62,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
             customer.region,
             customer.terms,
             customer.address,
+            customer_groups.written(customer.groups),
         )
         for customer in fresh
     ]
@@ -75,6 +76,8 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
     _CUSTOMER(work, rows)
     _CONTACTS_OF(work, [(connection_id, customer.remote_id) for customer in fresh if customer.remote_id in there])
     _CONTACT(work, contacts)
+    # Of all of them: a group may be renamed without its customers' having changed.
+    customer_groups.remember(work, connection_id, {group for one in latest.values() for group in one.groups})
     stored.written += len(fresh)
     stored.customers |= {customer.remote_id for customer in fresh} - same
 
@@ -89,8 +92,10 @@ def _payer(customer: Customer, row: Any) -> str:
 def _is_news_of_customer(row: Any, customer: Customer) -> bool:
     if is_older(customer, row) or is_buried(customer, row):
         return False
-    # The update time alone is not enough: a source may change a balance without touching it.
-    return is_older(row, customer) or _relinked(row, customer) or row.balance != customer.balance
+    # The update time alone is not enough: a source may change a balance, or a group, without touching it.
+    if is_older(row, customer) or _relinked(row, customer) or row.balance != customer.balance:
+        return True
+    return bool(row.group_ids or customer.groups) and row.group_ids != customer_groups.written(customer.groups)
 
 
 def _relinked(row: Any, customer: Customer) -> bool:

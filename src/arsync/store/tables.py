@@ -202,11 +202,23 @@ customers = Table(
     Column("region", Text),
     Column("terms", Text),
     Column("address", Text),  # postal, below the name, a line for each of its own
+    Column("group_ids", Text),  # JSON: the source's groups it is in; null: none
     PrimaryKeyConstraint("connection_id", "remote_id"),
     Index("ix_customers_payer", "connection_id", "payer_id"),
     _partial("ix_customers_parent", "connection_id", "parent_id", where="parent_id IS NOT NULL"),
+    _partial("ix_customers_grouped", "connection_id", "remote_id", where="group_ids IS NOT NULL"),
     _partial("ix_customers_survivor", "connection_id", "merged_into", where="merged_into IS NOT NULL"),
     _only("state", CustomerState),
+    sqlite_with_rowid=False,
+)
+
+customer_groups = Table(  # the source's own, by name
+    "customer_groups",
+    metadata,
+    _connection(),
+    Column("remote_id", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    PrimaryKeyConstraint("connection_id", "remote_id"),
     sqlite_with_rowid=False,
 )
 

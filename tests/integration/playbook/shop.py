@@ -74,7 +74,7 @@ class Shop:
 
     def owes(self, payer: str, invoice_id: str, balance: str = "100.00", **facts: Any) -> None:
         known = {"email": f"{payer}@x.example", "due_on": date(2026, 8, 25), "total": Decimal(balance), **facts}
-        of_customer = {key: known.pop(key) for key in ("country", "language", "parent_id") if key in known}
+        of_customer = {key: known.pop(key) for key in ("country", "language", "parent_id", "groups") if key in known}
         billed = customer(payer, contacts=[contact("Ada")], **{"language": "en", **of_customer})
         self.books.keep(billed, invoice(invoice_id, balance, customer=payer, **known))
         self.books.follow()

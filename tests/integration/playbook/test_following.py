@@ -14,14 +14,14 @@ from tests.integration.store.books import NOW, customer, payment
 
 from arsync.bootstrap import App
 from arsync.domain.chase import Rule
-from arsync.domain.documents import Allocation, CustomerState
+from arsync.domain.documents import Allocation, CustomerGroup, CustomerState
 from arsync.domain.payday import PayDay, Rhythm
 from arsync.domain.people import TouchKind
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
 from arsync.settings import load
-from arsync.store import assignments, events, messages, tags, touches
+from arsync.store import assignments, customer_groups, events, messages, tags, touches
 from arsync.testing.ports import FixedClock
 from arsync.worker.dispatch import Desk, dispatch
 
@@ -181,6 +181,24 @@ def test_a_person_chooses_for_a_customer_and_for_an_invoice(shop: Shop) -> None:
     shop.night()
     assert shop.chase().playbook == "standard"
     assert shop.said("I2").rule is Rule.SEND
+
+
+def test_a_customer_group_of_the_source_chooses_the_playbook(shop: Shop) -> None:
+    """Trade: C1 and the branch B1 of C2. The group is renamed in the source, and asked for by its new name."""
+    trade = CustomerGroup("7", "Trade")
+    shop.write("friends", "{priority: 10, group: [Trade]}", NOTHING)
+    shop.owes("C1", "I1", groups=(trade,))
+    shop.owes("C2", "I2")
+    shop.owes("B1", "I3", parent_id="C2", groups=(CustomerGroup("7"),))
+    assert acts(shop) == [("C2", "day-3")]
+    assert shop.said("I1").reason == (
+        "playbook friends says never to chase: they settle among themselves (priority 10: group trade); nobody need act"
+    )
+    assert (shop.said("I2").rule, shop.said("I3").rule) == (Rule.SEND, Rule.DO_NOTHING)
+    with shop.books.store.working() as work:
+        customer_groups.remember(work, shop.books.id, (CustomerGroup("7", "Dealers"),))
+        work.commit()
+    assert acts(shop) == [("C1", "day-3"), ("C2", "day-3")]
 
 
 def test_a_choice_of_a_playbook_that_is_gone_holds_for_a_person(shop: Shop) -> None:

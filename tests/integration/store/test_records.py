@@ -25,8 +25,8 @@ from tests.integration.store.books import (
 )
 
 from arsync.connector import Resource
-from arsync.domain.documents import CreditState, CustomerState, Invoice, InvoiceState, Record
-from arsync.store import connections, ledger, quarantine
+from arsync.domain.documents import CreditState, CustomerGroup, CustomerState, Invoice, InvoiceState, Record
+from arsync.store import connections, customer_groups, ledger, quarantine
 from arsync.store.engine import Store
 
 BALANCE = "SELECT state, balance FROM invoices ORDER BY remote_id"
@@ -350,3 +350,22 @@ def test_what_else_the_source_says_of_an_invoice_is_kept_exactly(books: Books) -
     assert (plain.exchange_rate, plain.sent) == (None, None)
     assert plain.terms == "30 days after the invoice date", "the customer's, where the invoice has none of its own"
     assert [(one.purchase_order, one.copies) for one in items] == [("PO 9", ("a@x.example", "b@x.example"))]
+
+
+def test_a_change_of_groups_is_news_although_nothing_stamps_it(books: Books) -> None:
+    """Both vendors' ways: the name with the customer (trade), and names told apart by the company (7)."""
+    trade, seven = CustomerGroup("trade-id", "Trade"), CustomerGroup("7")
+
+    def groups(payer_id: str | None = None) -> dict[str, set[str]]:
+        with books.store.reading() as work:
+            return {name: set(those) for name, those in customer_groups.of_customers(work, books.id, payer_id).items()}
+
+    books.keep(customer(groups=(seven, trade)), customer("C2", groups=(seven,)), customer("C3"))
+    assert groups() == {"C1": {"trade"}}, "nobody knows yet what 7 is called"
+    with books.store.working() as work:
+        customer_groups.remember(work, books.id, [CustomerGroup("7", " Key Accounts")])
+        work.commit()
+    assert groups() == {"C1": {"trade", "key accounts"}, "C2": {"key accounts"}}
+    assert books.keep(customer(groups=(trade, seven))).written == 0, "their order says nothing"
+    assert books.keep(customer(groups=(trade,)), customer("C2")).customers == {"C1", "C2"}
+    assert (groups(), groups("C2")) == ({"C1": {"trade"}}, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +17,7 @@ from tests.sandbox_clock import ToldTime
 from arsync.connector import Connector, Linked, TokenPair
 from arsync.domain.money import from_units
 from arsync.sandbox.launch import SandboxControl
-from arsync.store import connections
+from arsync.store import connections, customer_groups
 from arsync.store.connections import Connection, Quarantined
 from arsync.store.engine import Store
 from arsync.store.ledger import Ledger, read
@@ -131,6 +131,10 @@ class Mirror:
     def ledger(self, payer: str | None = None) -> Ledger:
         with self.store.reading() as work:
             return read(work, self.connection.id, payer)
+
+    def groups(self) -> Mapping[str, frozenset[str]]:
+        with self.store.reading() as work:
+            return customer_groups.of_customers(work, self.connection.id)
 
     def jailed(self) -> list[Quarantined]:
         with self.store.reading() as work:

@@ -168,6 +168,29 @@ def our_own_note(scene: Scene) -> object:
     return bumped
 
 
+@story("xero.group_bumps_contact")
+def a_customer_that_changes_its_group(scene: Scene) -> object:
+    """Whatever the delta tells of it, right before anything goes out the payer is read anew."""
+    mirror = scene.mirror("xero")
+    customer = mirror.open_invoices()[0]["customer"]
+
+    def groups() -> set[str]:
+        return set(mirror.groups().get(customer, ()))
+
+    bumped = touched(
+        mirror, Resource.CUSTOMERS, customer, lambda: mirror.act("edit_customer", customer=customer, group="Public")
+    )
+    mirror.sync()
+    told = groups() == {"public"}
+    mirror.refresh(customer)
+    assert groups() == {"public"}
+    mirror.act("rename_group", group="Public", name="Public bodies")
+    mirror.refresh(customer)
+    assert groups() == {"public bodies"}
+    assert told is bumped
+    return bumped
+
+
 @story("xero.modified_since_inclusive")
 def an_edit_in_the_very_second_of_the_last_look(scene: Scene) -> object:
     mirror = scene.mirror("xero")
