@@ -55,7 +55,9 @@ def owner(
     say(flat(changed))
 
 
-def change_owner(app: App, work: Work, company: Connection, named: Whom, fresh: Owner | None, who: str) -> str:
+def change_owner(
+    app: App, work: Work, company: Connection, named: Whom, fresh: Owner | None, who: str, *, noted: bool = True
+) -> str:
     """Gives a payer another owner, or none, with its note: what was done, in a sentence."""
     now = app.clock.now()
     before = owners.of_customer(work, company.id, named.payer_id)
@@ -68,7 +70,8 @@ def change_owner(app: App, work: Work, company: Connection, named: Whom, fresh: 
         if not owners.put(work, company.id, named.payer_id, fresh, author=who, now=now):
             return f"{named.what}: {fresh.name} looks after it already"
         what = f"{named.what}: {fresh.name} looks after it{was}"
-    note(app, work, company, named.payer_id, None, what=f"Owner: {what}, said", by=who, now=now)
+    if noted:
+        note(app, work, company, named.payer_id, None, what=f"Owner: {what}, said", by=who, now=now)
     events.log(
         work, "owner_changed", at=now, author=who, connection_id=company.id, payer=named.payer_id,
         owner=fresh and fresh.name, before=before and before.name,
@@ -121,13 +124,16 @@ def contact(
     say(flat(said))
 
 
-def add_contact(app: App, work: Work, company: Connection, named: Whom, fresh: Contact, who: str) -> str:
+def add_contact(
+    app: App, work: Work, company: Connection, named: Whom, fresh: Contact, who: str, *, noted: bool = True
+) -> str:
     """Adds or changes a person, with a note: what was done, in a sentence."""
     now = app.clock.now()
     if not own_contacts.put(work, company.id, named.payer_id, fresh, author=who, now=now):
         return f"{named.what}: {fresh.email} is known already"
     what = f"{named.what}: {fresh.name} <{fresh.email}> is {fresh.role}"
-    note(app, work, company, named.payer_id, None, what=f"Contact by hand: {what}, said", by=who, now=now)
+    if noted:
+        note(app, work, company, named.payer_id, None, what=f"Contact by hand: {what}, said", by=who, now=now)
     events.log(
         work, "contact_added", at=now, author=who, connection_id=company.id, payer=named.payer_id, email=fresh.email,
         role=fresh.role.value,

@@ -181,7 +181,7 @@ def place_hold(app: App, connection_id: int, placed: Hold, *, what: str) -> int:
         raise UsageError("--reason: say why")
     if placed.until is not None and placed.until < placed.begins:
         raise UsageError(f"--until {placed.until} has passed; today is {placed.begins}")
-    told = ""
+    expected = ""
     with app.store.working() as work:
         connection = connections.connection_by_id(work, connection_id)
         now = app.clock.now()
@@ -189,10 +189,10 @@ def place_hold(app: App, connection_id: int, placed: Hold, *, what: str) -> int:
         promised = placed.kind is HoldKind.PROMISE and WriteKind.EXPECTED_ON in kept(app, connection)
         if promised and placed.invoice_id is not None and placed.until is not None:
             facts.expect(work, connection_id, placed.invoice_id, placed.until, now=now)
-            told = "; the accounting system is told with the next run"
+            expected = "; the accounting system is told with the next run"
         work.commit()
     last = f" until {placed.until}" if placed.until else ""
-    say(flat(f"{placed.kind} on {what}{last} (lift it by: arsync lift {hold_id}){told}"))
+    say(flat(f"{placed.kind} on {what}{last} (lift it by: arsync lift {hold_id}){expected}"))
     return hold_id
 
 
@@ -208,10 +208,17 @@ def put(
         part=placed.part and str(placed.part), code=placed.code,
     )  # fmt: skip
     if noted:
-        kind = placed.kind.value.replace("_", "-").capitalize()
-        why = f"{placed.code.replace('_', ' ')}: {placed.reason}" if placed.code else placed.reason
+        said, more = told(placed, hold_id, what)
         note(
-            app, work, connection, placed.payer_id, placed.invoice_id, what=f"{kind} (hold {hold_id}) of {what} set",
-            more=(f"Why: {why}", f"Until: {placed.until or 'lifted by a person'}"), by=placed.author, now=now,
+            app, work, connection, placed.payer_id, placed.invoice_id, what=f"{said} set", more=more,
+            by=placed.author, now=now,
         )  # fmt: skip
     return hold_id
+
+
+def told(placed: Hold, hold_id: int, what: str) -> tuple[str, tuple[str, ...]]:
+    """A hold as its note tells it: what it is, and the lines below."""
+    kind = placed.kind.value.replace("_", "-").capitalize()
+    why = f"{placed.code.replace('_', ' ')}: {placed.reason}" if placed.code else placed.reason
+    until = f"Until: {placed.until or 'lifted by a person'}"
+    return f"{kind} (hold {hold_id}) of {what}", (f"Why: {why}", until)

@@ -1,12 +1,12 @@
 """import: holds, contacts, tags and owners from a file of another tool.
 
-Every line that is right is kept, every other is listed; run again it changes nothing.
+Every line that is right is kept, every other is listed; run again it changes nothing. What a file says of one payer is
+one note in the accounting system, however many lines it has.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -19,8 +19,10 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.contacting import add_contact, change_owner
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
-from arsync.cli.holding import contested_part, put
+from arsync.cli.csv_file import Line, What, read
+from arsync.cli.holding import contested_part, put, told
 from arsync.cli.naming import Whom, one_payer, whom
+from arsync.cli.noting import note
 from arsync.cli.output import dump, flat, say
 from arsync.cli.tags import one_customer
 from arsync.domain.chase import Hold
@@ -29,25 +31,9 @@ from arsync.domain.people import DisputeCode, Owner
 from arsync.domain.states import HoldKind
 from arsync.errors import Ambiguous, NotFound, UsageError
 from arsync.store import connections, holds, own_contacts, owners, tags
+from arsync.store.connections import Connection
 from arsync.store.engine import Work
 
-
-class What(StrEnum):
-    """What a file holds."""
-
-    HOLDS = "holds"
-    CONTACTS = "contacts"
-    TAGS = "tags"
-    OWNERS = "owners"
-
-
-#: The columns of each kind; those before the bar are needed.
-COLUMNS: Final[Mapping[What, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    What.HOLDS: (("kind", "reason"), ("customer", "invoice", "until", "amount", "code", "author", "connection")),
-    What.CONTACTS: (("customer", "email"), ("name", "phone", "role", "author", "connection")),
-    What.TAGS: (("customer", "tag"), ("author", "connection")),
-    What.OWNERS: (("customer", "name"), ("email", "phone", "signature", "author", "connection")),
-}
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -56,19 +42,29 @@ class Imported:
     """What became of a file's lines; each problem begins with its line."""
 
     done: list[str] = field(default_factory=list)
+    notes: int = 0  # owed to the accounting systems
     known: int = 0  # said already
     problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One record of the file by its columns, stripped; absent where empty."""
+class Kept:
+    """A line that was kept: in a sentence, and as a note tells it (None: no note is written of it)."""
 
-    number: int
-    values: Mapping[str, str]
+    done: str
+    said: Said | None = None
 
-    def get(self, column: str) -> str | None:
-        return self.values.get(column)
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a line says of a payer, for the note on it."""
+
+    company: Connection
+    payer_id: str
+    invoice_id: str | None
+    author: str
+    what: str
+    more: tuple[str, ...] = ()
 
 
 def register(program: typer.Typer) -> None:
@@ -81,6 +77,7 @@ def import_file(
     what: Annotated[What, typer.Argument(help="What the file holds.")],
     file: Annotated[Path, typer.Argument(help="A CSV file whose first line names its columns.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and keep nothing.")] = False,
+    silent: Annotated[bool, typer.Option("--no-notes", help="Write nothing of it into the accounting system.")] = False,
     connection: ConnectionOption = None,
     author: Author = None,
     as_json: Json = False,
@@ -88,10 +85,20 @@ def import_file(
     """Imports holds, contacts, tags or owners; what is wrong is listed with its line and stops nothing else."""
     lines, problems = read(file, what)
     with opened(context) as app:
-        result = keep(app, what, lines, connection, author_or_me(author), dry_run=dry_run)
+        result = keep(
+            app, what, lines, connection, author_or_me(author), source=file.name, noted=not silent, dry_run=dry_run
+        )
     result.problems[:0] = problems
     if as_json:
-        dump({"done": result.done, "known": result.known, "problems": result.problems, "dry_run": dry_run})
+        dump(
+            {
+                "done": result.done,
+                "notes": result.notes,
+                "known": result.known,
+                "problems": result.problems,
+                "dry_run": dry_run,
+            }
+        )
     else:
         for done in result.done:
             say(flat(done))
@@ -99,59 +106,22 @@ def import_file(
             say(flat(problem), style="red")
         kept = "would be kept" if dry_run else "kept"
         say(f"{len(result.done)} {kept}, {result.known} known already, {len(result.problems)} with a problem")
+        if result.notes:
+            written = "would be written" if dry_run else "will be written by the next run"
+            say(f"{result.notes} notes about it {written} into the accounting system (--no-notes: none)")
     if result.problems:
         raise typer.Exit(1)
 
 
-def read(file: Path, what: What) -> tuple[list[Line], list[str]]:
-    """The file's records, and what is wrong with it; UsageError where it cannot be read as a table at all."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: not UTF-8 at byte {error.start}; save it as CSV UTF-8") from error
-    head = text.partition("\n")[0]
-    rows = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=head.count))
-    needed, optional = COLUMNS[what]
-    columns = [name.strip().lower().replace(" ", "_") for name in next(rows, [])]
-    if lacking := [name for name in needed if name not in columns]:
-        raise UsageError(f"{file}, line 1: no column {', '.join(lacking)}; {what} have {', '.join(needed + optional)}")
-    problems = [_unknown(name, needed + optional) for name in columns if name not in needed + optional]
-    lines: list[Line] = []
-    before = rows.line_num
-    for row in _rows(rows, problems):
-        number, before = before + 1, rows.line_num
-        if len(row) > len(columns):
-            problems.append(f"line {number}: {len(row)} values for {len(columns)} columns")
-        elif any(value.strip() for value in row):
-            values = {name: value.strip() for name, value in zip(columns, row, strict=False) if value.strip()}
-            empty = [name for name in needed if name not in values]
-            if empty:
-                problems.append(f"line {number}: no {', '.join(empty)}")
-            else:
-                lines.append(Line(number, values))
-    return lines, problems
-
-
-def _rows(rows: Iterator[list[str]], problems: list[str]) -> Iterator[list[str]]:
-    try:
-        yield from rows
-    except csv.Error as error:
-        problems.append(f"what follows cannot be read as CSV: {error}")
-
-
-def _unknown(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"line 1: no column {name!r}{f'; do you mean {near[0]!r}?' if near else ''}: it is left out"
-
-
 def keep(
-    app: App, what: What, lines: Sequence[Line], connection: str | None, author: str, *, dry_run: bool
-) -> Imported:
-    """Keeps what is right, in one commit; with `dry_run` nothing."""
-    way: Callable[[App, Work, Line, str | None, str], str | None] = _WAYS[what]
+    app: App, what: What, lines: Sequence[Line], connection: str | None, author: str, *, source: str, noted: bool,
+    dry_run: bool,
+) -> Imported:  # fmt: skip
+    """Keeps what is right, in one commit, with one note for each payer; with `dry_run` nothing. `source` is what notes
+    call the file."""
+    way: Callable[[App, Work, Line, str | None, str], Kept | None] = _WAYS[what]
     result = Imported()
+    every: dict[tuple[int, str, str], list[Said]] = {}
     with app.store.working() as work:
         for line in lines:
             try:
@@ -165,14 +135,32 @@ def keep(
                 continue
             if done is None:
                 result.known += 1
-            else:
-                result.done.append(f"line {line.number}: {done}")
+                continue
+            result.done.append(f"line {line.number}: {done.done}")
+            about = done.said
+            if about is not None and noted and app.settings.company(about.company.name).writes == "on":
+                every.setdefault((about.company.id, about.payer_id, about.author), []).append(about)
+        for those in every.values():
+            _note(app, work, what, those, source)
+        result.notes = len(every)
         if not dry_run:
             work.commit()
     return result
 
 
-def _hold(app: App, work: Work, line: Line, connection: str | None, author: str) -> str | None:
+def _note(app: App, work: Work, what: What, those: Sequence[Said], source: str) -> None:
+    """One note of all that a file says of a payer: of a single thing at its own place."""
+    one, *others = those
+    target, said, more = one.invoice_id, f"{one.what}, taken over from {source}", one.more
+    if others:
+        target, said = None, f"{len(those)} {what} taken over from {source}"
+        more = tuple("; ".join((each.what, *each.more)) for each in those)
+    note(
+        app, work, one.company, one.payer_id, target, what=said, more=more, by=one.author, now=app.clock.now()
+    )  # fmt: skip
+
+
+def _hold(app: App, work: Work, line: Line, connection: str | None, author: str) -> Kept | None:
     named = whom(app, line.get("invoice"), line.get("customer"), connection)
     company = connections.connection_by_id(work, named.connection_id)
     today = app.today(company)
@@ -195,11 +183,14 @@ def _hold(app: App, work: Work, line: Line, connection: str | None, author: str)
     if until is not None and until < today:
         raise UsageError(f"until: {until} has passed; today is {today}")
     what = f"{part} of {named.what}" if part else named.what
-    number = put(app, work, company, placed, what=what, now=app.clock.now())
-    return f"{kind} on {what} (hold {number})"
+    number = put(app, work, company, placed, what=what, now=app.clock.now(), noted=False)
+    said, more = told(placed, number, what)
+    return Kept(
+        f"{kind} on {what} (hold {number})", Said(company, named.payer_id, named.invoice_id, author, said, more)
+    )  # fmt: skip
 
 
-def _contact(app: App, work: Work, line: Line, connection: str | None, author: str) -> str | None:
+def _contact(app: App, work: Work, line: Line, connection: str | None, author: str) -> Kept | None:
     named = _customer(app, line, connection)
     email = line.values["email"].lower()
     if email.count("@") != 1 or email.startswith("@") or email.endswith("@") or any(map(str.isspace, email)):
@@ -209,20 +200,21 @@ def _contact(app: App, work: Work, line: Line, connection: str | None, author: s
     if fresh in own_contacts.of_customers(work, named.connection_id, named.payer_id).get(named.payer_id, ()):
         return None
     company = connections.connection_by_id(work, named.connection_id)
-    return add_contact(app, work, company, named, fresh, author)
+    done = add_contact(app, work, company, named, fresh, author, noted=False)
+    return Kept(done, Said(company, named.payer_id, None, author, f"Contact by hand: {done}"))
 
 
-def _tag(app: App, work: Work, line: Line, connection: str | None, author: str) -> str | None:
+def _tag(app: App, work: Work, line: Line, connection: str | None, author: str) -> Kept | None:
     found = one_customer(app, line.values["customer"], connection)
     names = [name for name in line.values["tag"].replace("|", ",").split(",") if name.strip()]
     try:
         fresh = tags.add(work, found.connection_id, found.customer_id, names, author=author, now=app.clock.now())
     except ValueError as error:
         raise UsageError(f"tag: {error}") from error
-    return f"{found.name}: {', '.join(fresh)}" if fresh else None
+    return Kept(f"{found.name}: {', '.join(fresh)}") if fresh else None
 
 
-def _owner(app: App, work: Work, line: Line, connection: str | None, author: str) -> str | None:
+def _owner(app: App, work: Work, line: Line, connection: str | None, author: str) -> Kept | None:
     named = _customer(app, line, connection)
     signature = line.get("signature")
     fresh = Owner(
@@ -231,7 +223,8 @@ def _owner(app: App, work: Work, line: Line, connection: str | None, author: str
     if owners.of_customer(work, named.connection_id, named.payer_id) == fresh:
         return None
     company = connections.connection_by_id(work, named.connection_id)
-    return change_owner(app, work, company, named, fresh, author)
+    done = change_owner(app, work, company, named, fresh, author, noted=False)
+    return Kept(done, Said(company, named.payer_id, None, author, f"Owner: {done}"))
 
 
 _WAYS: Final = {What.HOLDS: _hold, What.CONTACTS: _contact, What.TAGS: _tag, What.OWNERS: _owner}

@@ -62,12 +62,30 @@ def test_a_file_that_is_brought_twice_changes_nothing_the_second_time(desk: Desk
     assert [one["hold"]["id"] for one in desk.json("holds")] == [1], "what was lifted since stays lifted"
 
 
+def test_a_thousand_lines_about_one_payer_are_one_note_and_none_where_none_is_wanted(desk: Desk) -> None:
+    lines = "".join(f"Acme Stores,opt_out,wish {number}\n" for number in range(40))
+    text = "customer,kind,reason\n" + lines + "Birch Cafe,legal,with lawyers\n"
+    told = bring(desk, "holds", text, "--dry-run", "--author", "mia")
+    assert "2 notes about it would be written into the accounting system" in told
+    assert "41 kept" in bring(desk, "holds", text, "--author", "mia")
+    (acme, birch) = desk.notes()
+    assert acme[:2] == ("customer", "A")
+    assert acme[2] == "40 holds taken over from file.csv on 2026-09-01"
+    assert birch[2].startswith("Legal (hold 41) of everything Birch Cafe pays for, taken over from file.csv")
+    ((whole,),) = desk.books.rows("SELECT text FROM notes WHERE target_id = 'A'")
+    assert len(whole) <= 2000
+    assert "wish 0" in whole
+    bring(desk, "owners", "customer,name\nA,Mia\nB,Tom\n", "--no-notes")
+    assert len(desk.notes()) == 2
+
+
 def test_a_dry_run_says_the_same_and_keeps_nothing(desk: Desk) -> None:
     text = "customer,name\nAcme Stores,Mia\nNobody,Tom\n"
     tried = bring(desk, "owners", text, "--dry-run", status=1)
     assert "1 would be kept, 0 known already, 1 with a problem" in tried
     assert desk.notes() == []
-    assert bring(desk, "owners", text, status=1) == tried.replace("would be kept", "kept")
+    done = tried.replace("would be kept", "kept").replace("would be written", "will be written by the next run")
+    assert bring(desk, "owners", text, status=1) == done
 
 
 def test_a_name_that_fits_several_is_listed_with_what_to_write(desk: Desk) -> None:
