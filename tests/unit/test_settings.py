@@ -159,6 +159,7 @@ class TestEnvironment:
             "postal_address": "1 High Street",
             "smtp.host": "mail.example.com", "port": "2525", "user": "ann", "password": "hunter2", "tls": "implicit",
             "sent_host": "imap.example.com", "sent_port": "1993", "sent_folder": "Gesendet",
+            "undo_minutes": "15",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}

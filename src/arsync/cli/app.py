@@ -15,6 +15,7 @@ import typer
 
 from arsync import __version__
 from arsync.cli import (
+    approving,
     calling,
     connect,
     contacting,
@@ -79,9 +80,9 @@ def options(
 
 
 _GROUPS: Final = (
-    demo, setup, connect, keys, pull, truth, night, outgoing, holding, lifting, promising, calling, remembering,
-    contacting, importing, today, explain, source, playbooks, preview, scenarios, simulate, statements, tags,
-    letters,
+    demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, calling,
+    remembering, contacting, importing, today, explain, source, playbooks, preview, scenarios, simulate,
+    statements, letters, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from arsync.bootstrap import App
+from arsync.cli.approving import approve_messages
 from arsync.cli.holding import place
 from arsync.cli.linking import link_by_token
 from arsync.cli.night import tell_night, tell_plans, work_night
-from arsync.cli.outgoing import approve_messages
 from arsync.cli.output import say, table
 from arsync.cli.pull import load_one, tell_loaded
 from arsync.domain.states import HoldKind, MessageState, NoteState

@@ -205,6 +205,15 @@ class Calendar:
 
     def next_moment(self, now: datetime) -> datetime | None:
         """When a message may go out next, in UTC; None where it may now. Needs `hours`; NeverOpens as `next_open`."""
+        opens, _closes = next(self._windows(now))
+        return None if opens == now else opens
+
+    def window_after(self, now: datetime) -> tuple[datetime, datetime]:
+        """The first window that opens after now and its end, in UTC. Needs `hours`; NeverOpens as `next_open`."""
+        return next(window for window in self._windows(now) if window[0] > now)
+
+    def _windows(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """The windows from now on, the first from now where it is open; NeverOpens where there are no more."""
         assert self.hours is not None, "a calendar of days has no moments"
         company = self.hours.company
         today = now.astimezone(self.hours.zone).date()
@@ -217,7 +226,7 @@ class Calendar:
                     tomorrow = moment.astimezone(company).date() + _DAY
                     moment = datetime.combine(tomorrow, time(), company).astimezone(UTC)
                 if moment < last:
-                    return None if moment == now else moment
+                    yield moment, last
         raise NeverOpens
 
 

@@ -51,6 +51,8 @@ class Rule(StrEnum):
     NO_PAY_DETAILS = "no_pay_details"  # no bank account for the currency
     CALENDAR = "calendar"  # no moment of the day is in the customer's send window, or a payment run is awaited
     LADDER_DONE = "ladder_done"  # the last step has been taken: a person decides
+    REJECTED = "rejected"  # a person said no to what it would say
+    NOT_LIVE = "not_live"  # going live step by step: it is not this customer's turn yet
     CAP = "cap"  # enough for this run
     BREAKER = "breaker"  # far more than usual: a person must look
     UNPLANNABLE = "unplannable"  # its data make no sense to the planner
@@ -228,8 +230,8 @@ class Intent:
             "locale": locale,
             "step": [self.step.id, self.occurrence],
             "to": [[contact.name, contact.email] for contact in self.recipients],
-            "demanded": [_seen(item) for item in self.demanded],
-            "listed": [_seen(item) for item in self.listed],
+            "demanded": [seen_of(item) for item in self.demanded],
+            "listed": [seen_of(item) for item in self.listed],
             "unapplied": str(self.unapplied),
         }
         if self.step.way is StepChannel.LETTER:
@@ -239,7 +241,8 @@ class Intent:
         return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 
-def _seen(item: Item) -> list[str | None]:
+def seen_of(item: Item) -> list[str | None]:
+    """What a reader sees of an invoice, but for the relative day counts."""
     return [
         item.invoice_id,
         item.number,

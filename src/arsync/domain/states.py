@@ -30,10 +30,10 @@ class MessageState(StrEnum):
 M = MessageState
 MESSAGE_ARROWS: Final[Mapping[MessageState, frozenset[MessageState]]] = {
     M.PLANNED: frozenset({M.APPROVED, M.SUPERSEDED, M.CANCELLED}),
-    M.APPROVED: frozenset({M.CLAIMED, M.SUPERSEDED, M.CANCELLED}),
-    M.CLAIMED: frozenset({M.SENDING, M.APPROVED, M.SUPERSEDED, M.CANCELLED}),
+    M.APPROVED: frozenset({M.CLAIMED, M.PLANNED, M.SUPERSEDED, M.CANCELLED}),
+    M.CLAIMED: frozenset({M.SENDING, M.APPROVED, M.PLANNED, M.SUPERSEDED, M.CANCELLED}),
     M.SENDING: frozenset({M.ACCEPTED, M.FAILED, M.UNKNOWN}),
-    M.FAILED: frozenset({M.APPROVED, M.SUPERSEDED}),
+    M.FAILED: frozenset({M.APPROVED, M.SUPERSEDED, M.CANCELLED}),
     M.UNKNOWN: frozenset({M.ACCEPTED, M.FAILED, M.PRESUMED_SENT}),
     M.ACCEPTED: frozenset({M.DELIVERED, M.BOUNCED}),
     M.DELIVERED: frozenset({M.BOUNCED}),

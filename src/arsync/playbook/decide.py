@@ -17,21 +17,35 @@ from arsync.channel.mail import mailbox
 from arsync.domain.calendar import NeverOpens
 from arsync.domain.chase import Budget, ChaseFacts, Intent, Item, Letterhead, Plan, Rendered, Rule, Verdict
 from arsync.domain.policy import StepChannel, StepMode
+from arsync.domain.seen import written
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError, Rejected
+from arsync.playbook import approval
 from arsync.playbook.admit import admit
 from arsync.playbook.facts import Policy, gather
 from arsync.playbook.parts import Parted, Parting, plan_parts
 from arsync.playbook.places import Place
 from arsync.render.message import render
-from arsync.store import behaviour, chases, events, holds, ledger, messages, pay_links, playbooks, verdicts, volume
+from arsync.store import (
+    approvals,
+    behaviour,
+    chases,
+    events,
+    holds,
+    ledger,
+    messages,
+    pay_links,
+    playbooks,
+    verdicts,
+    volume,
+)
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
-from arsync.store.messages import Draft, Message
+from arsync.store.messages import Draft, Message, MessageItem
 
 #: Guards that say "not now" of the circumstances, and nothing of the debt: a message that waits goes on waiting.
 _NOT_NOW: Final = frozenset(
-    {Rule.STOPPED, Rule.CONNECTION, Rule.STALE, Rule.NOT_BANKED, Rule.CALENDAR, Rule.CAP, Rule.BREAKER}
+    {Rule.STOPPED, Rule.CONNECTION, Rule.STALE, Rule.NOT_BANKED, Rule.CALENDAR, Rule.NOT_LIVE, Rule.CAP, Rule.BREAKER}
 )
 
 #: A message that no worker has claimed yet: the planner may still change its mind about it.
@@ -85,9 +99,22 @@ def _consider(
         answer, policies[chase.id] = _planned(facts, parted, gathered.place(facts.payer_id), on)
         plans.append(answer)
         every.append(parted)
+    plans = [*_not_rejected(work, connection.id, policy, plans, policies)]
     budget = Budget(policy.max_per_run, volume.usual(work, connection.id, before=on), policy.breaker_factor)
     admitted = admit(plans, budget, sent_before=volume.gone(work, connection.id, on=on))
     return _Considered(tuple(admitted), policies, tuple(every))
+
+
+def _not_rejected(
+    work: Work, connection_id: int, policy: Policy, plans: Iterable[Plan], policies: Mapping[int, Policy],
+    chase_id: int | None = None,
+) -> tuple[Plan, ...]:  # fmt: skip
+    def fingerprint(answer: Plan) -> str:
+        (told,) = _described(work, connection_id, policy, (answer,))
+        assert told.intent is not None, "only what would be said is compared"
+        return _fingerprint(policies[answer.facts.chase_id], told, told.intent)
+
+    return approval.without_rejected(work, connection_id, plans, fingerprint, chase_id)
 
 
 def _planned(facts: ChaseFacts, parted: Parted, place: Place, today: date) -> tuple[Plan, Policy]:
@@ -115,6 +142,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
     with store.working() as work:
         opened, closed = chases.follow(work, connection.id, now=now)
         holds.expire(work, connection.id, today=today, now=now)
+        approvals.expire(work, connection.id, now=now)
         considered = _consider(work, connection, policy, now=now)
         plans = _described(work, connection.id, policy, considered.plans)
         _pin(work, policy, considered.parted, now)
@@ -136,10 +164,13 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
                 waiting.add(message.id)
                 continue
             if message is not None:
-                _withdraw(work, message, "the facts changed since it was planned" if intent else _why_not(answer), now)
+                reason = _news(work, "since it was planned", message, answer)
+                if not _withdraw(work, message, reason, now):
+                    kept += 1  # a person has answered while it was planned: the next look is about that
+                    continue
                 superseded += 1
             if intent is not None:
-                wrong = _save(work, connection, own, answer, intent, now=now, today=today)
+                wrong = _save(work, connection, own, answer, intent, now=now, today=today, before=message)
                 if wrong is None:
                     planned += 1
                 else:
@@ -196,20 +227,27 @@ def confirm(
         (facts,) = gathered.facts
         parted = Parting(work, connection, policy, gathered, today).part(chase, facts)
         planned, own = _planned(facts, parted, gathered.place(facts.payer_id), today)
+        (planned,) = _not_rejected(work, connection.id, policy, (planned,), {chase.id: own}, chase.id)
         (answer,) = _described(work, connection.id, policy, (planned,))
         intent = answer.intent
 
         def amend(told: Plan) -> None:
             verdicts.amend(work, connection.id, chase.id, told.verdicts, run_id=run_id, today=today)
 
-        if intent is not None and _still_holds(message, answer, intent, own):
+        unseen = None if intent is None else _not_as_approved(work, connection, own, answer, intent, message)
+        if intent is not None and unseen is None and _still_holds(message, answer, intent, own):
+            if message.approved_until is not None and message.approved_until <= now:
+                return _ask_again(work, message, approvals.expired(message), "approval_expired", now)
+            if message.approved_as is not None and message.approved_as != approvals.seen(message):
+                reason = f"its words are not those that {message.approved_by} approved: look at it again"
+                return _ask_again(work, message, reason, "approval_discarded", now)
             opens = own.calendar(gathered.place(facts.payer_id)).next_moment(now) if printed is None else None
             if opens is not None:  # the day was right, and the hour is not: it was read again for too long
                 local = opens.astimezone(ZoneInfo(policy.seller.timezone))
                 return _postpone(work, message, f"the send window opens on {local:%Y-%m-%d at %H:%M %Z}", now)
             if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
                 return _LOST
-            if message.planned_on != today and not printed:
+            if message.planned_on != today and not printed and message.edited_by is None:
                 try:
                     rendered = _rendered(work, connection, own, answer, intent, today)
                 except ConfigurationError as error:
@@ -221,7 +259,7 @@ def confirm(
         amend(answer)
         if intent is None and _not_now(work, message, answer):
             return _postpone(work, message, _why_not(answer), now)
-        reason = "the facts changed right before it went out" if intent else _why_not(answer)
+        reason = _news(work, "right before it went out", message, answer)
         moved = messages.move(
             work, message.id, MessageState.CLAIMED, MessageState.SUPERSEDED, reason=reason, now=now,
             token=message.claim_token,
@@ -229,7 +267,7 @@ def confirm(
         if not moved:
             return _LOST
         if intent is not None:
-            wrong = _save(work, connection, own, answer, intent, now=now, today=today)
+            wrong = _save(work, connection, own, answer, intent, now=now, today=today, before=message)
             if wrong is not None:
                 reason += f"; it cannot be written: {wrong}"
                 amend(_unwritable(answer, wrong))
@@ -254,6 +292,13 @@ def _postpone(work: Work, message: Message, reason: str, now: datetime) -> tuple
     )  # fmt: skip
     work.commit()
     return Confirmation.NOT_NOW, reason
+
+
+def _ask_again(work: Work, message: Message, reason: str, told: str, now: datetime) -> tuple[Confirmation, str]:
+    token = message.claim_token
+    moved = approvals.take_back(work, message, reason=reason, author="arsync", told=told, now=now, token=token)
+    work.commit()
+    return (Confirmation.WITHDRAWN, reason) if moved else _LOST
 
 
 def _stop(work: Work, message: Message, reason: str, now: datetime) -> tuple[Confirmation, str]:
@@ -293,7 +338,7 @@ def _unwritable(answer: Plan, reason: str) -> Plan:
 
 def _still_holds(message: Message, answer: Plan, intent: Intent, policy: Policy) -> bool:
     """Whether the planner would say the very same thing now."""
-    if message.state is MessageState.PLANNED and intent.mode is StepMode.AUTO:
+    if message.state is MessageState.PLANNED and intent.mode is StepMode.AUTO and message.edited_by is None:
         return False  # it need not wait for approval any more
     by_hand = intent.mode is not StepMode.AUTO and not intent.step.is_task
     if by_hand and message.state is not MessageState.PLANNED and message.approved_by is None:
@@ -313,10 +358,39 @@ def _fingerprint(policy: Policy, answer: Plan, intent: Intent) -> str:
     return hashlib.sha256("\x1f".join(said).encode()).hexdigest()
 
 
-def _save(
-    work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, *, now: datetime, today: date
+def _frame(policy: Policy, answer: Plan, intent: Intent) -> str:
+    """The fingerprint of the same message about no invoice."""
+    return _fingerprint(policy, answer, replace(intent, demanded=(), listed=()))
+
+
+def _not_as_approved(
+    work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, message: Message
 ) -> str | None:
-    """Puts the message into the outbox, or says why it cannot be written."""
+    """Why the message, generated anew as of the day on which it was planned, is not what a person approved."""
+    if message.approved_as is None or message.written is None or not message.planned_on:
+        return None
+    try:
+        as_of_then = _rendered(work, connection, policy, answer, intent, message.planned_on)
+    except ConfigurationError as error:
+        return str(error)
+    same = written(intent, _addressed(answer.facts, intent), as_of_then) == message.written
+    return None if same else "it says something else"
+
+
+def _news(work: Work, when: str, message: Message, answer: Plan) -> str:
+    """That the facts changed, and how; where nothing is to be said any more, why not."""
+    if answer.intent is None:
+        return _why_not(answer)
+    to = _addressed(answer.facts, answer.intent)
+    what = approval.changes(message, messages.items(work, message.id), answer.intent, to)
+    return f"the facts changed {when}: {what}"
+
+
+def _save(
+    work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, *, now: datetime, today: date,
+    before: Message | None = None,
+) -> str | None:  # fmt: skip
+    """Puts the message into the outbox in place of the one before, or says why it cannot be written."""
     try:
         rendered = _rendered(work, connection, policy, answer, intent, today)
     except ConfigurationError as error:
@@ -326,26 +400,44 @@ def _save(
             step=intent.step.id, reason=str(error),
         )  # fmt: skip
         return str(error)
-    by_itself = intent.mode is StepMode.AUTO or intent.step.is_task
-    messages.plan(
-        work,
-        Draft(
-            connection_id=connection.id,
-            chase_id=answer.facts.chase_id,
-            intent=intent,
-            rendered=rendered,
-            recipients=_addressed(answer.facts, intent),
-            playbook=policy.playbook.name,
-            playbook_version=policy.playbook.version,
-            locale=answer.facts.locale,
-            fingerprint=_fingerprint(policy, answer, intent),
-            state=MessageState.APPROVED if by_itself else MessageState.PLANNED,
-            reason="by the playbook" if by_itself else "a person must approve it",
-        ),
-        now=now,
-        today=today,
+    draft = Draft(
+        connection_id=connection.id,
+        chase_id=answer.facts.chase_id,
+        intent=intent,
+        rendered=rendered,
+        recipients=_addressed(answer.facts, intent),
+        playbook=policy.playbook.name,
+        playbook_version=policy.playbook.version,
+        locale=answer.facts.locale,
+        fingerprint=_fingerprint(policy, answer, intent),
+        state=MessageState.PLANNED,
+        reason="a person must approve it",
+        frame=_frame(policy, answer, intent),
     )
+    if intent.mode is StepMode.AUTO or intent.step.is_task:
+        draft = replace(draft, state=MessageState.APPROVED, reason="by the playbook")
+    if before is not None:
+        draft = _after(draft, before, messages.items(work, before.id))
+    messages.plan(work, draft, now=now, today=today)
     return None
+
+
+def _after(draft: Draft, before: Message, items: Sequence[MessageItem]) -> Draft:
+    """The draft with what becomes of a person's doings with the revision before it."""
+    intent = draft.intent
+    what = approval.changes(before, items, intent, draft.recipients)
+    if before.state is MessageState.PLANNED:
+        draft = replace(draft, asked_at=before.asked_at)
+    if (before.step_id, before.occurrence) == (intent.step.id, intent.occurrence):
+        draft = replace(draft, resend_of=before.resend_of)
+    if draft.state is MessageState.PLANNED:
+        assert draft.frame is not None, "each draft of ours has one"
+        if yes := approval.carried(before, items, intent, draft.frame):
+            reason = f"approved by {yes.author}, who let paid invoices drop out: {what}"
+            return replace(draft, state=MessageState.APPROVED, approval=yes, reason=reason)
+    if lost := approval.discarded(before, what):
+        draft = replace(draft, reason=f"{draft.reason}; {lost}")
+    return draft
 
 
 def _addressed(facts: ChaseFacts, intent: Intent) -> tuple[str, ...]:
@@ -401,8 +493,8 @@ def letterhead_for(
     )
 
 
-def _withdraw(work: Work, message: Message, reason: str, now: datetime) -> None:
-    messages.move(work, message.id, message.state, MessageState.SUPERSEDED, reason=reason, now=now)
+def _withdraw(work: Work, message: Message, reason: str, now: datetime) -> bool:
+    return messages.move(work, message.id, message.state, MessageState.SUPERSEDED, reason=reason, now=now)
 
 
 def _why_not(answer: Plan) -> str:

@@ -107,6 +107,8 @@ class Delivery(Section):
     bcc: Mailbox | None = None
     #: in megabytes, of one message together; what is larger stays behind, and is named
     attachments_mb: Annotated[int, Field(ge=1, le=18)] = 10
+    #: so long after a person's approval nothing leaves, so that it can be taken back
+    undo_minutes: Annotated[int, Field(ge=0, le=1440)] = 0
 
 
 class SendGrid(Section):

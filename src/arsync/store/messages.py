@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,11 +14,22 @@ from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import StepChannel
+from arsync.domain.seen import item_seen, named, sealed, written
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, Health, HoldState, MessageState
 from arsync.store import chases, events
 from arsync.store import tables as t
 from arsync.store.engine import Work
 from arsync.store.leases import holder, is_dead
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's yes to what that person saw; it ends with the next send window."""
+
+    author: str
+    at: datetime
+    until: datetime | None
+    may_shrink: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,10 @@ class Draft:
     fingerprint: str
     state: MessageState  # planned (a person approves) or approved
     reason: str
+    frame: str | None = None  # the fingerprint of the same about no invoice
+    approval: Approval | None = None  # of an earlier revision, which allowed for this one
+    resend_of: int | None = None
+    asked_at: datetime | None = None  # since when a person is asked; None: from now on
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,7 @@ class MessageItem:
     due_on: date | None
     demanded: bool
     disputed: Decimal | None = None  # open as well, contested and not asked for
+    seen: str | None = None  # hash of all that a reader sees of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,16 @@ class Message:
     amount: Decimal
     planned_at: datetime
     planned_on: date
+    written: str | None
+    frame: str | None
+    resend_of: int | None
+    asked_at: datetime | None
+    edited_by: str | None
     approved_by: str | None
+    approved_at: datetime | None
+    approved_as: str | None
+    approved_until: datetime | None
+    may_shrink: bool | None
     claim_token: str | None
     chase_version: int | None
     sending_at: datetime | None
@@ -88,6 +113,11 @@ class Message:
     reference: str | None
     attempts: int
     not_before: datetime | None
+
+    @property
+    def rendered(self) -> Rendered:
+        """Its words as they stand."""
+        return Rendered(self.subject, self.text, self.html)
 
 
 #: In these states something has left us, or may have.
@@ -117,6 +147,8 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
         _M.occurrence == intent.occurrence,
     )
     before = work.execute(select(func.max(_M.revision)).where(*same)).scalar_one()
+    as_written = written(intent, draft.recipients, draft.rendered)
+    yes = draft.approval
     statement = (
         insert(t.messages)
         .values(
@@ -143,11 +175,16 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
             planned_at=now,
             planned_on=today,
             attempts=0,
+            written=as_written,
+            frame=draft.frame,
+            resend_of=draft.resend_of,
+            asked_at=(draft.asked_at or now) if draft.state is MessageState.PLANNED else None,
+            **({} if yes is None else approved_columns(yes, sealed(as_written, None))),
         )
         .returning(_M.id)
     )
     message_id = int(work.execute(statement).scalar_one())
-    items = [(item, True) for item in intent.demanded] + [(item, False) for item in intent.listed]
+    items = named(intent)
     work.execute(
         insert(t.message_items),
         [
@@ -160,6 +197,7 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
                 "due_on": item.due_on,
                 "demanded": demanded,
                 "disputed": item.disputed.amount if item.disputed else None,
+                "seen": item_seen(item),
             }
             for place, (item, demanded) in enumerate(items)
         ],
@@ -167,8 +205,23 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
     events.log(
         work, "message_planned", at=now, connection_id=draft.connection_id, chase_id=draft.chase_id,
         message_id=message_id, step=intent.step.id, occurrence=intent.occurrence, state=draft.state.value,
+        reason=draft.reason,
     )  # fmt: skip
     return message_id
+
+
+def approved_columns(yes: Approval, seen: str) -> dict[str, Any]:
+    """What a message keeps of a person's yes to what was seen."""
+    return {
+        "approved_by": yes.author, "approved_at": yes.at, "approved_until": yes.until, "approved_as": seen,
+        "may_shrink": yes.may_shrink,
+    }  # fmt: skip
+
+
+#: A message that nobody has approved, or not any more.
+UNAPPROVED: Final[Mapping[str, None]] = dict.fromkeys(
+    ("approved_by", "approved_at", "approved_until", "approved_as", "may_shrink")
+)
 
 
 def move(
@@ -181,9 +234,11 @@ def move(
     now: datetime,
     token: str | None = None,
     author: str = "arsync",
+    told: str | None = None,
     **values: Any,
 ) -> bool:
-    """Moves a message along an arrow; False where another was faster, or the claim is no longer ours."""
+    """Moves a message along an arrow; False where another was faster, or the claim is no longer ours. `told` is what
+    the log calls it, where its new state says too little."""
     assert target in MESSAGE_ARROWS[origin], f"no arrow {origin} -> {target}"
     where = [_M.id == message_id, _M.state == origin.value]
     if token is not None:
@@ -193,7 +248,7 @@ def move(
     if row is None:
         return False
     events.log(
-        work, f"message_{target.value}", at=now, author=author, connection_id=row.connection_id,
+        work, told or f"message_{target.value}", at=now, author=author, connection_id=row.connection_id,
         chase_id=row.chase_id, message_id=message_id, reason=reason,
     )  # fmt: skip
     return True
@@ -224,6 +279,7 @@ def claim(
             _M.state == MessageState.APPROVED.value,
             _M.id.not_in(list(but)),
             or_(_M.not_before.is_(None), _M.not_before <= now),
+            or_(_M.approved_until.is_(None), _M.approved_until > now),
         )
         .order_by(_M.amount.desc(), _M.id)
         .limit(limit)
@@ -377,7 +433,7 @@ def calls(work: Work) -> list[Message]:
 def items(work: Work, message_id: int) -> list[MessageItem]:
     """The message's invoices, in its own order."""
     k = t.message_items.c
-    columns = (k.invoice_id, k.number, k.amount, k.due_on, k.demanded, k.disputed)
+    columns = (k.invoice_id, k.number, k.amount, k.due_on, k.demanded, k.disputed, k.seen)
     query = select(*columns).where(k.message_id == message_id)
     return [MessageItem(*tuple(row)) for row in work.execute(query.order_by(k.position))]
 

@@ -673,7 +673,16 @@ messages = Table(
     Column("amount", Amount, nullable=False),  # demanded
     Column("planned_at", Instant, nullable=False),
     Column("planned_on", Date, nullable=False),
+    Column("written", String(64)),  # hash of invoices, amounts, recipients and words as generated on planned_on
+    Column("frame", String(64)),  # the fingerprint of the same message about no invoice
+    Column("resend_of", Integer, ForeignKey("messages.id")),  # a person asked for that one once more
+    Column("asked_at", Instant),  # since when it waits for a person's answer
+    Column("edited_by", Text),  # its words are a person's, and not generated again
     Column("approved_by", Text),
+    Column("approved_at", Instant),
+    Column("approved_as", String(64)),  # hash of what that person saw
+    Column("approved_until", Instant),  # the end of the next send window: then somebody has to look again
+    Column("may_shrink", Boolean),  # invoices that are paid meanwhile may drop out without another look
     Column("claim_token", String(32)),
     Column("claimed_by", Text),  # the process; where it is dead, the claim is over
     Column("claimed_until", Instant),
@@ -703,6 +712,7 @@ message_items = Table(
     Column("due_on", Date),
     Column("demanded", Boolean, nullable=False),  # false: listed apart
     Column("disputed", Amount),  # open as well, contested and not asked for
+    Column("seen", String(64)),  # hash of all that a reader sees of it
     PrimaryKeyConstraint("message_id", "position"),
     Index("ix_message_items_invoice", "invoice_id"),
     sqlite_with_rowid=False,

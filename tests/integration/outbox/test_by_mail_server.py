@@ -10,7 +10,7 @@ from tests.integration.outbox.office import Office
 from tests.unit.channel.mail_server import Door, mail_server
 
 from arsync.bootstrap import App
-from arsync.cli.outgoing import approve_messages
+from arsync.cli.approving import approve_messages
 from arsync.domain.states import MessageState
 from arsync.store import messages
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from tests.integration.outbox.office import Office, clock_of, elsewhere
 
-from arsync.cli.outgoing import approve_messages
+from arsync.cli.approving import approve_messages
 from arsync.connector import TokenPair
 from arsync.domain.states import MessageState
 from arsync.errors import Locked, UsageError

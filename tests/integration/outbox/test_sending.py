@@ -10,7 +10,7 @@ import pytest
 from tests.integration.outbox.office import Books, Office, clock_of, elsewhere
 
 from arsync.bootstrap import App
-from arsync.cli.outgoing import approve_messages
+from arsync.cli.approving import approve_messages
 from arsync.domain.states import MessageState
 from arsync.outbox import send as sending
 from arsync.playbook.decide import consider
