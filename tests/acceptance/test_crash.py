@@ -202,10 +202,10 @@ def sample(way: Way, effects: list[Effect], mail_effects: list[Effect]) -> list[
         notes = [*requests(effects, "attachable")[:1], *requests(effects, "/History")[-1:]]
         chosen += [(moment, number) for number in (mails[-1], *notes) for moment in ("before", "after")]
         chosen += [("after", number) for number in requests(effects, "token")]
-        chosen += every_point(effects)[5::121]
+        chosen += every_point(effects)[5::241]
     if way is FILE:
         gate = requests(mail_effects, "mail/send")[0] - 1  # up to there both nights have the same effects
-        chosen += [("after", gate), ("before", gate + 1), *every_point(effects)[3::97]]
+        chosen += [("after", gate), ("before", gate + 1), *every_point(effects)[3::193]]
     return list(dict.fromkeys(chosen))
 
 

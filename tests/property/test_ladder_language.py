@@ -319,7 +319,7 @@ def a_verdict_stands_until_its_day(story: Story) -> int:
     return told
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(SEEDS)
 def test_any_playbook_on_any_ledger_keeps_its_promises(seed: int) -> None:
     check(a_story(seed))
@@ -356,6 +356,7 @@ def test_an_outage_of_any_length_never_yields_a_burst(seed: int, days: int) -> N
     assert all((later - earlier).days >= playbook.gap for earlier, later in pairwise(sent))
 
 
+@pytest.mark.long
 def test_the_stories_are_worth_telling() -> None:
     """Claims about what never happens prove nothing: every kind of step goes out in some story, every rule answers."""
     stories = [a_story(seed) for seed in range(150)]

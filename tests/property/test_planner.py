@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -166,7 +167,7 @@ def acted(pages: list[tuple[date, ChaseFacts, Plan]]) -> Iterator[tuple[date, Ch
     return (page for page in pages if page[2].intent)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=160, deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_quarter_of_anything_keeps_every_promise(seed: int) -> None:
     """One quarter, every claim: telling it anew for each would only cost time."""
@@ -181,6 +182,7 @@ def test_a_quarter_of_anything_keeps_every_promise(seed: int) -> None:
         a_final_notice_has_two_milder_before_it(facts, planned, quarter.playbook)
 
 
+@pytest.mark.long
 def test_the_quarters_told_are_worth_telling() -> None:
     """Claims about what never happened prove nothing: finals, calls, lists, covers, and every kind of end occur."""
     quarters = [a_quarter(seed) for seed in range(120)]
