@@ -16,6 +16,7 @@ import typer
 from arsync import __version__
 from arsync.cli import (
     approving,
+    call_list,
     calling,
     connect,
     contacting,
@@ -80,8 +81,8 @@ def options(
 
 
 _GROUPS: Final = (
-    demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, calling,
-    remembering, contacting, importing, today, explain, source, playbooks, preview, scenarios, simulate,
+    demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, call_list,
+    calling, remembering, contacting, importing, today, explain, source, playbooks, preview, scenarios, simulate,
     statements, letters, tags,
 )  # fmt: skip
 for group in _GROUPS:

@@ -1,4 +1,4 @@
-"""Calls to make, and what came of them: calls, call.
+"""What came of a call: call.
 
 What the customer said is kept with the outcome, in one commit: a promise, what it contests, or that it has paid.
 """
@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.context import Author, Json, author_or_me, opened
+from arsync.cli.call_list import NOT_REACHED
+from arsync.cli.context import Author, author_or_me, opened
 from arsync.cli.days import DAY, last_day, past
 from arsync.cli.holding import contested_part, put
 from arsync.cli.lifting import end_with
 from arsync.cli.naming import Whom, one_invoice
 from arsync.cli.noting import note
-from arsync.cli.output import dump, flat, say, table
+from arsync.cli.output import flat, say
 from arsync.cli.promising import Grace, give, promised_part
 from arsync.domain.chase import Hold
 from arsync.domain.money import total
@@ -27,14 +28,10 @@ from arsync.domain.people import CallOutcome, DisputeCode
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import HoldKind
 from arsync.errors import NotFound, UsageError
-from arsync.store import connections, events, holds, ledger, messages, touches
+from arsync.store import connections, events, holds, messages, touches
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.messages import Message
-from arsync.store.touches import Outcome
-
-#: The customer was not spoken to: the call is still to be made.
-_NOT_REACHED: Final = (CallOutcome.NO_ANSWER, CallOutcome.WRONG_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,50 +57,7 @@ class Call:
 
 def register(program: typer.Typer) -> None:
     """Adds this group's commands."""
-    program.command()(calls)
     program.command()(call)
-
-
-def calls(
-    context: typer.Context,
-    message_id: Annotated[int | None, typer.Argument(metavar="[MESSAGE]", help="Print this call's script.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Lists the calls to make, the most money first, or prints the script of one."""
-    with opened(context) as app, app.store.reading() as work:
-        due = waiting_calls(work)
-        payers = {one.id: ledger.customer_name(work, one.connection_id, one.payer_id) for one, _ in due}
-    if message_id is not None:
-        script = next((one for one, _ in due if one.id == message_id), None)
-        if script is None:
-            raise NotFound(f"call {message_id} on the list")
-        dump(script) if as_json else say(f"{script.subject}\n\n{script.text}")
-        return
-    if as_json:
-        dump([one for one, _ in due])
-        return
-    table(
-        ("id", "since", "payer", "at stake", "about", "tried"),
-        [
-            (one.id, one.sent_on, payers[one.id], f"{one.amount:,.2f} {one.currency}", one.subject, tried_on(tried))
-            for one, tried in due
-        ],
-        right=("at stake",),
-    )
-
-
-def tried_on(tried: Outcome | None) -> str:
-    """How the last try of a call ended."""
-    return f"{_words(tried.outcome)} on {tried.made_on}" if tried else ""
-
-
-def waiting_calls(work: Work) -> list[tuple[Message, Outcome | None]]:
-    """The calls to make with how they were tried last: those on which nobody was spoken to yet."""
-    last: dict[int, Outcome] = {}
-    for linked in connections.connections(work):
-        last |= {one.message_id: one for one in touches.outcomes(work, linked.id)}
-    every = [(one, last.get(one.id)) for one in messages.calls(work)]
-    return [(one, tried) for one, tried in every if tried is None or tried.outcome in _NOT_REACHED]
 
 
 def call(
@@ -182,7 +136,7 @@ def _check(
 
 def _not_answered(work: Work, message: Message) -> None:
     for one in touches.outcomes(work, message.connection_id, message.payer_id):
-        if one.message_id == message.id and one.outcome not in _NOT_REACHED:
+        if one.message_id == message.id and one.outcome not in NOT_REACHED:
             raise UsageError(
                 f"call {message.id} was answered on {one.made_on}: {_words(one.outcome)}, kept by {one.author}; "
                 f"if that is wrong: arsync undo call {one.id}"

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.calling import tried_on, waiting_calls
+from arsync.cli.call_list import tried_on, waiting_calls
 from arsync.cli.context import Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.domain.states import MessageState, PromiseState
@@ -49,9 +49,9 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
     with app.store.reading() as work:
         companies = connections.connections(work)
         calls = [
-            f"call {one.id}: {ledger.customer_name(work, one.connection_id, one.payer_id)}, "
-            f"{one.amount:,.2f} {one.currency}, since {one.sent_on}{f' ({tried_on(tried)})' if tried else ''}"
-            for one, tried in waiting_calls(work)
+            f"call {one.message.id}: {ledger.customer_name(work, one.message.connection_id, one.message.payer_id)}, "
+            f"{one.stake.open}, since {one.message.sent_on}{f' ({tried_on(one.tried)})' if one.tried else ''}"
+            for one in waiting_calls(app, work)
         ]
         waiting = [
             f"message {one.id}: {one.step_id} to {ledger.customer_name(work, one.connection_id, one.payer_id)}, "

@@ -1,0 +1,148 @@
+"""The calls to make: calls."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli import story
+from arsync.cli.context import Json, opened
+from arsync.cli.output import complain, dump, flat, say, table
+from arsync.domain.people import CallOutcome
+from arsync.domain.policy import StepChannel
+from arsync.errors import ConnectorError, NotFound
+from arsync.store import calls as call_rows
+from arsync.store import connections, ledger, messages, touches
+from arsync.store.calls import Stake
+from arsync.store.engine import Work
+from arsync.store.messages import Message
+from arsync.store.touches import Outcome
+from arsync.worker.calls import OpenedCall, open_call
+
+#: The customer was not spoken to: the call is still to be made.
+NOT_REACHED: Final = (CallOutcome.NO_ANSWER, CallOutcome.WRONG_NUMBER)
+_STORY: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A call to make."""
+
+    message: Message
+    stake: Stake  # as the cache stands
+    tried: Outcome | None  # the last try, on which nobody was spoken to
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(calls)
+
+
+def calls(
+    context: typer.Context,
+    message_id: Annotated[int | None, typer.Argument(metavar="[MESSAGE]", help="Open this call.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Lists the calls to make, the most money at stake first, or opens one: the source is read again first."""
+    with opened(context) as app:
+        if message_id is not None:
+            _open(app, message_id, as_json)
+            return
+        with app.store.reading() as work:
+            due = waiting_calls(app, work)
+            payers = {
+                one.message.id: ledger.customer_name(work, one.message.connection_id, one.message.payer_id)
+                for one in due
+            }
+    if as_json:
+        dump([{**asdict(one.message), "at_stake": one.stake.open.amount} for one in due])
+        return
+    table(
+        ("id", "since", "payer", "at stake", "about", "tried"),
+        [
+            (one.message.id, one.message.sent_on, payers[one.message.id], one.stake.open, one.message.subject,
+             tried_on(one.tried))
+            for one in due
+        ],
+        right=("at stake",),
+    )  # fmt: skip
+
+
+def tried_on(tried: Outcome | None) -> str:
+    """How the last try of a call ended."""
+    return f"{tried.outcome.replace('_', ' ')} on {tried.made_on}" if tried else ""
+
+
+def waiting_calls(app: App, work: Work) -> list[Due]:
+    """The calls to make: nobody was spoken to yet, and something that they are about is owed and stopped by nothing.
+    The most money first, as the cache stands."""
+    companies = connections.connections(work)
+    last = {one.message_id: one for linked in companies for one in touches.outcomes(work, linked.id)}
+    every = messages.calls(work)
+    stakes = call_rows.stakes(work, every, {linked.id: app.today(linked) for linked in companies})
+    due = [
+        Due(one, stakes[one.id], last.get(one.id))
+        for one in every
+        if (one.id not in last or last[one.id].outcome in NOT_REACHED)
+        and (stakes[one.id].invoice_ids or not one.amount)  # a task that asks for nothing is a person's all the same
+    ]
+    return sorted(due, key=lambda one: (-one.stake.open.amount, one.message.id))
+
+
+def _open(app: App, message_id: int, as_json: bool) -> None:
+    with app.store.reading() as work:
+        found = next((one.message for one in waiting_calls(app, work) if one.message.id == message_id), None)
+        if found is None:
+            raise NotFound(f"call {message_id} on the list")
+        company = connections.connection_by_id(work, found.connection_id)
+    if found.channel != StepChannel.CALL and not found.amount:
+        say(f"{found.subject}\n\n{found.text}")
+        return
+    try:
+        told = open_call(app.store, app.intake(company), app.clock, found)
+    except ConnectorError as error:
+        if not as_json:
+            say(f"{found.subject}\n\n{found.text}")
+        complain(f"the source could not be read again, look there before you ring: {error}")
+        raise typer.Exit(1) from None
+    if told is None:
+        with app.store.reading() as work:
+            stake = call_rows.stakes(work, [found], {company.id: app.today(company)})[found.id]
+        reason = stake.stopped or "nothing that it was about is owed any more"
+        if as_json:
+            dump({"withdrawn": reason})
+        else:
+            say(flat(f"call {message_id} is off the list: {reason}"), style="yellow")
+        return
+    if as_json:
+        dump(
+            {**asdict(found), "subject": told.script.subject, "text": told.script.text,
+             "at_stake": told.stake.open.amount, "local_time": told.local, "opens_at": told.opens_at}
+        )  # fmt: skip
+        return
+    _tell(app, told)
+
+
+def _tell(app: App, told: OpenedCall) -> None:
+    say(f"{told.script.subject}", style="bold")
+    now = f"it is {told.local:%A %H:%M} there ({told.local.tzinfo})"
+    say(now if told.opens_at is None else f"{now}; their hours begin on {told.opens_at:%A, %Y-%m-%d at %H:%M}")
+    was = told.message.amount
+    if told.stake.open.amount != was:
+        say(f"{told.stake.open} is at stake; it was {was:,.2f} when the call was put on the list", style="yellow")
+    say(f"\n{told.script.text}")
+    with app.store.reading() as work:
+        before = story.said(work, told.message.connection_id, told.message.payer_id)
+        before += [
+            (one.accepted_at, f"message {one.id}: {one.step_id} by {one.channel}: {one.subject}")
+            for one in messages.of_payer(work, told.message.connection_id, told.message.payer_id)
+            if one.accepted_at is not None and one.id != told.message.id
+        ]
+    if before:
+        say("What happened so far:")
+    for at, line in sorted(before)[-_STORY:]:
+        say(flat(f"  {at:%Y-%m-%d} {line}"))
+    say(f"\nAfterwards: arsync call {told.message.id} --outcome {'|'.join(CallOutcome)}")

@@ -1,0 +1,82 @@
+"""A call of the list is opened: its payer is read again, and the script says what is owed by now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from arsync.connector import Clock
+from arsync.domain.chase import Intent, Rendered
+from arsync.domain.policy import StepMode
+from arsync.errors import ConfigurationError
+from arsync.playbook.decide import described, letterhead_for
+from arsync.playbook.facts import gather
+from arsync.playbook.parts import Parting
+from arsync.render.message import render
+from arsync.store import calls, chases, connections, events
+from arsync.store.calls import Stake
+from arsync.store.engine import Store, Work
+from arsync.store.messages import Message
+from arsync.sync.refresh import refresh
+from arsync.worker.dispatch import Intake
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCall:
+    """What whoever rings should know."""
+
+    message: Message
+    stake: Stake
+    script: Rendered
+    local: datetime  # what time it is there
+    opens_at: datetime | None  # where their hours are over: when the next begin, on their clock
+
+
+def open_call(store: Store, desk: Intake, clock: Clock, message: Message) -> OpenedCall | None:
+    """The call as it stands in the source now, or None where nothing of it is owed, or all is stopped: that is kept.
+
+    ConnectorError where the source cannot be read.
+    """
+    refresh(store, desk.connection, desk.connector, {message.payer_id}, clock)
+    now = clock.now()
+    today = desk.policy.today(now)
+    with store.working() as work:
+        stake = calls.stakes(work, [message], {desk.connection.id: today})[message.id]
+        if not stake.invoice_ids:
+            events.log(
+                work, "call_withdrawn", at=now, connection_id=desk.connection.id, chase_id=message.chase_id,
+                message_id=message.id, reason=stake.stopped or "nothing that it was about is owed any more",
+            )  # fmt: skip
+            work.commit()
+            return None
+        return _told(work, desk, message, stake, now)
+
+
+def _told(work: Work, desk: Intake, message: Message, stake: Stake, now: datetime) -> OpenedCall:
+    today = desk.policy.today(now)
+    connection = connections.connection_by_id(work, desk.connection.id)
+    chase = chases.lock(work, message.chase_id)
+    gathered = gather(work, connection, desk.policy, now=now, chase=chase, without_message=message.id)
+    (facts,) = gathered.facts
+    parts = Parting(work, connection, desk.policy, gathered, today).part(chase, facts).parts
+    own = next((one.policy for one in parts if one.policy.playbook.version == message.playbook_version), desk.policy)
+    step = next((one for one in own.playbook.steps if one.id == message.step_id), None)
+    script = Rendered(message.subject, message.text, message.html)
+    demanded = tuple(item for item in facts.items if item.invoice_id in stake.invoice_ids)
+    if step is not None and demanded:
+        intent = Intent(
+            step=replace(step), occurrence=message.occurrence, mode=StepMode.TASK, demanded=demanded,
+            listed=tuple(item for item in facts.items if item not in demanded and item.balance.amount > 0),
+            unapplied=facts.unapplied, recipients=facts.recipients, owner=facts.owner,
+        )  # fmt: skip
+        (intent,) = described(work, connection.id, own, [intent])
+        try:
+            letterhead = letterhead_for(work, connection.id, own, facts, intent, today)
+            script = render(intent, letterhead, own.templates)
+        except ConfigurationError:
+            pass  # the script of then; what is at stake is told beside it
+    calendar = own.calendar(gathered.place(facts.payer_id))
+    zone = calendar.hours.zone if calendar.hours else ZoneInfo(desk.policy.seller.timezone)
+    opens = calendar.next_moment(now)
+    return OpenedCall(message, stake, script, now.astimezone(zone), opens and opens.astimezone(zone))
