@@ -717,6 +717,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_verdicts")),
     )
     with op.batch_alter_table("verdicts", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_verdicts_chase",
+            ["chase_id"],
+            unique=False,
+            sqlite_where=sa.text("last_run IS NULL"),
+            postgresql_where=sa.text("last_run IS NULL"),
+        )
         batch_op.create_index("ix_verdicts_invoice", ["connection_id", "invoice_id", "first_run"], unique=False)
         batch_op.create_index(
             "uq_verdicts_standing",
@@ -927,6 +934,9 @@ def downgrade() -> None:
             postgresql_where=sa.text("last_run IS NULL"),
         )
         batch_op.drop_index("ix_verdicts_invoice")
+        batch_op.drop_index(
+            "ix_verdicts_chase", sqlite_where=sa.text("last_run IS NULL"), postgresql_where=sa.text("last_run IS NULL")
+        )
 
     op.drop_table("verdicts")
     op.drop_table("touched_invoices")

@@ -15,7 +15,7 @@ from tests.integration.playbook.shop import Shop
 from tests.integration.store.books import contact, customer, invoice, open_books
 from tests.shortcuts import lay_database
 
-from arsync.playbook.decide import Confirmation
+from arsync.playbook.confirm import Confirmation
 from arsync.store.engine import Store
 
 #: What may happen to a customer with three open invoices while its message waits to be sent.

@@ -204,8 +204,7 @@ def _closed(sent: Dispatched) -> str | None:
 
 def _said_of(decided: Decided | None) -> Counter[Decision]:
     """How many invoices were told to act, to wait or to hold."""
-    plans = () if decided is None else decided.plans
-    return Counter(verdict.decision for answer in plans for verdict in answer.verdicts)
+    return Counter() if decided is None else decided.said
 
 
 def _reasons(shift: Shift) -> list[tuple[str, int]]:

@@ -18,7 +18,7 @@ from arsync.domain.chase import ChaseFacts, Intent, Letterhead, Rendered, Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.policy import Playbook, Step
 from arsync.errors import Ambiguous, ConfigurationError, NotFound, Rejected, UsageError
-from arsync.playbook.decide import described, letterhead_for
+from arsync.playbook.drafts import described, letterhead_for
 from arsync.playbook.facts import gather
 from arsync.playbook.preview import intended, sample
 from arsync.playbook.problems import nearest

@@ -229,7 +229,7 @@ class Intent:
             "playbook": playbook_version,
             "locale": locale,
             "step": [self.step.id, self.occurrence],
-            "to": [[contact.name, contact.email] for contact in self.recipients],
+            "to": [[contact.name, contact.email, contact.phone] for contact in self.recipients],
             "demanded": [seen_of(item) for item in self.demanded],
             "listed": [seen_of(item) for item in self.listed],
             "unapplied": str(self.unapplied),
@@ -256,6 +256,7 @@ def seen_of(item: Item) -> list[str | None]:
         item.customer_name,
         *(f"{line.description} {line.quantity} {line.amount}" for line in item.lines),
         *((f"disputed {item.disputed}",) if item.disputed else ()),
+        *((f"payable at {item.pay_link}",) if item.pay_link else ()),
     ]
 
 

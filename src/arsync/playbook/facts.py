@@ -77,6 +77,8 @@ class Gathered:
     places: Mapping[str, Place]  # by payer id
     chases: tuple[Chase, ...] = ()  # of the facts, in their order
     asked_by: Mapping[str, str] = field(default_factory=dict)  # paid invoice -> the playbook that had asked for it
+    #: chases of whose records no facts could be made, by id: what went wrong; their facts are the bare items
+    puzzling: Mapping[int, Exception] = field(default_factory=dict)
 
     def place(self, payer_id: str) -> Place:
         """Where the payer is, as far as that is known."""
@@ -104,16 +106,18 @@ def gather(
     live = [chase] if chase is not None else _to_plan(work, connection, now)
     money = settled.read(work, connection.id, payer_id, today=on, since=on - _LATELY)
     heard = _heard(book)
-    facts = tuple(
-        _with_money(
-            said.onto(_chase(of_connection, one, book, known.get(one.payer_id), policy), on, policy.today),
-            money,
-            elsewhere=tuple(day for currency, day in heard.get(one.payer_id, ()) if currency != one.currency),
-        )
-        for one in live
-    )
+    facts: list[ChaseFacts] = []
+    puzzling: dict[int, Exception] = {}
+    for one in live:
+        try:
+            told = said.onto(_chase(of_connection, one, book, known.get(one.payer_id), policy), on, policy.today)
+            elsewhere = tuple(day for currency, day in heard.get(one.payer_id, ()) if currency != one.currency)
+            facts.append(_with_money(told, money, elsewhere=elsewhere))
+        except Exception as error:  # noqa: BLE001 - one chase never stops the other 999
+            puzzling[one.id] = error
+            facts.append(_bare(of_connection, one, book, policy, on))
     places = {payer_id: Place(payer.country, payer.region) for payer_id, payer in book.payers.items()}
-    return Gathered(facts, places, tuple(live), asked_by=money.asked_by)
+    return Gathered(tuple(facts), places, tuple(live), asked_by=money.asked_by, puzzling=puzzling)
 
 
 def _to_plan(work: Work, connection: Connection, now: datetime) -> list[Chase]:
@@ -193,6 +197,28 @@ def _chase(
         opened_on=policy.today(chase.opened_at),
         address=payer.address if payer else None,
         country=payer.country if payer else None,
+    )
+
+
+def _bare(of_connection: ConnectionFacts, chase: Chase, book: Ledger, policy: Policy, today: date) -> ChaseFacts:
+    """No more than what is open; nobody is written to on these."""
+    name = (chase.payer_id, chase.currency)
+    return ChaseFacts(
+        connection=of_connection,
+        chase_id=chase.id,
+        payer_id=chase.payer_id,
+        payer_name=chase.payer_id,
+        currency=chase.currency,
+        recipients=(),
+        locales=policy.locales,
+        locale="",
+        items=tuple(book.items.get(name, ())),
+        unapplied=Money(Decimal("0.00"), chase.currency),
+        quarantined=(),
+        balance_mismatch=None,
+        holds=(),
+        history=(),
+        opened_on=today,
     )
 
 

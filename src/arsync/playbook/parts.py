@@ -80,6 +80,11 @@ class Parting:
         self._runs: PaymentDays | None = None
         self._groups: Mapping[str, frozenset[str]] | None = None
 
+    @property
+    def policy(self) -> Policy:
+        """The company's own."""
+        return self._policy
+
     def part(self, chase: Chase, facts: ChaseFacts) -> Parted:
         """The chase by its playbooks."""
         shelf = self._shelf(chase)

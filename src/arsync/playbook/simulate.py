@@ -319,7 +319,7 @@ class _Replay:
         facts = self._facts(account, day)
         try:
             return plan(facts, self._playbook, account.calendar, day)
-        except (ArithmeticError, ValueError, LookupError):
+        except Exception:  # noqa: BLE001 - one chase never stops the others
             # As in every night: it is held for a person, and never stops the others.
             self._held[Rule.UNPLANNABLE.value].add(self._accounts.index(account))
             return Plan(facts, ())

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, Final
 
 from msgspec import to_builtins
-from sqlalchemy import ARRAY, Column, ColumnElement, String, Table, any_, func, literal, select
+from sqlalchemy import ARRAY, Column, ColumnElement, Integer, String, Table, any_, func, literal, select
 
 from arsync.store.engine import Work
 
@@ -106,6 +106,13 @@ def among(work: Work, column: Column[Any], values: Collection[str]) -> ColumnEle
     if work.dialect == "sqlite":
         return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
     return column == any_(literal(list(values), ARRAY(String)))
+
+
+def among_ids(work: Work, column: Column[Any], values: Collection[int]) -> ColumnElement[bool]:
+    """As `among`, of whole numbers."""
+    if work.dialect == "sqlite":
+        return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
+    return column == any_(literal(list(values), ARRAY(Integer)))
 
 
 def _mark(work: Work) -> str:

@@ -18,6 +18,7 @@ from arsync.domain.seen import item_seen, named, sealed, written
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, Health, HoldState, MessageState
 from arsync.store import chases, events
 from arsync.store import tables as t
+from arsync.store.bulk import among_ids
 from arsync.store.engine import Work
 from arsync.store.leases import holder, is_dead
 
@@ -392,11 +393,18 @@ def get(work: Work, message_id: int) -> Message:
     return _message(work.execute(_query().where(_M.id == message_id)).one())
 
 
-def in_states(work: Work, states: Collection[MessageState], connection_id: int | None = None) -> list[Message]:
-    """Every message in these states, oldest first."""
+def in_states(
+    work: Work, states: Collection[MessageState], connection_id: int | None = None, *,
+    chase_ids: Collection[int] | None = None, but_chases: Collection[int] | None = None,
+) -> list[Message]:  # fmt: skip
+    """Every message in these states, oldest first; those of these chases, or of all but these."""
     query = _query().where(_M.state.in_([state.value for state in states]))
     if connection_id is not None:
         query = query.where(_M.connection_id == connection_id)
+    if chase_ids is not None:
+        query = query.where(among_ids(work, _M.chase_id, chase_ids))
+    if but_chases is not None:
+        query = query.where(~among_ids(work, _M.chase_id, but_chases))
     return [_message(row) for row in work.execute(query.order_by(_M.id))]
 
 

@@ -639,6 +639,7 @@ verdicts = Table(
     Column("last_run", Integer, ForeignKey("runs.id")),  # null: it still stands
     Column("last_on", Date),
     _partial("uq_verdicts_standing", "connection_id", "invoice_id", where="last_run IS NULL", unique=True),
+    _partial("ix_verdicts_chase", "chase_id", where="last_run IS NULL"),
     Index("ix_verdicts_invoice", "connection_id", "invoice_id", "first_run"),
     _only("decision", Decision),
 )

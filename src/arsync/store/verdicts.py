@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from arsync.domain.chase import Rule, Verdict
 from arsync.domain.states import Decision
 from arsync.store import tables as t
+from arsync.store.bulk import among, among_ids
 from arsync.store.engine import Work
 
 
@@ -33,12 +35,51 @@ class Interval:
 _V = t.verdicts.c
 
 
-def record(work: Work, connection_id: int, answers: Iterable[tuple[int, Verdict]], *, run_id: int, today: date) -> int:
-    """Keeps each chase's verdicts as given by a full run over the connection; returns how many changed.
+class Recording:
+    """Keeps the verdicts of a full run over a connection, some chases at a time; `changed` counts what that changed."""
 
-    An invoice that got no verdict any more (paid, void) has its interval closed.
-    """
-    return _keep(work, connection_id, list(answers), _V.last_run.is_(None), run_id, today)
+    def __init__(self, work: Work, connection_id: int, *, run_id: int, today: date) -> None:
+        self._work, self._connection_id, self._run_id, self._today = work, connection_id, run_id, today
+        self._chases: set[int] = set()
+        self._unsaid: dict[str, int] = {}  # the standing rows of invoices of which their chase says nothing any more
+        self._elsewhere: set[str] = set()  # invoices that another chase says the same of
+        self.changed = 0
+
+    def keep(self, answers: Sequence[tuple[int, Verdict]], chase_ids: Collection[int]) -> None:
+        """Keeps all that these chases were told."""
+        self._chases.update(chase_ids)
+        named = [verdict.invoice_id for _, verdict in answers]
+        standing = self._standing(among_ids(self._work, _V.chase_id, chase_ids))
+        # An invoice may have come from another chase meanwhile.
+        came = [name for name in named if name not in standing]
+        if came:
+            standing |= self._standing(among(self._work, _V.invoice_id, came))
+        told = _differences(self._connection_id, answers, standing, self._run_id, self._today)
+        _write(self._work, told, self._run_id, self._today)
+        self.changed += len(told.fresh)
+        self._elsewhere |= told.elsewhere
+        self._unsaid |= {name: row.id for name, row in standing.items() if name not in told.seen}
+        for name in named if self._unsaid else ():
+            self._unsaid.pop(name, None)
+
+    def close(self) -> None:
+        """An invoice that got no verdict any more (paid, void) has its interval closed."""
+        orphans = self._standing(~among_ids(self._work, _V.chase_id, self._chases))
+        unsaid = {**{name: row.id for name, row in orphans.items()}, **self._unsaid}
+        ended = [row_id for name, row_id in unsaid.items() if name not in self._elsewhere]
+        self.changed += len(ended)
+        _end(self._work, ended, self._run_id, self._today)
+
+    def _standing(self, which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
+        return _standing(self._work, self._connection_id, which)
+
+
+def record(work: Work, connection_id: int, answers: Sequence[tuple[int, Verdict]], *, run_id: int, today: date) -> int:
+    """Keeps each chase's verdicts as given by a full run over the connection; returns how many changed."""
+    recording = Recording(work, connection_id, run_id=run_id, today=today)
+    recording.keep(answers, {chase_id for chase_id, _ in answers})
+    recording.close()
+    return recording.changed
 
 
 def amend(
@@ -48,31 +89,49 @@ def amend(
     given = [(chase_id, verdict) for verdict in answers]
     # An invoice may have come from another chase meanwhile.
     moved = _V.invoice_id.in_([verdict.invoice_id for _, verdict in given])
-    return _keep(work, connection_id, given, _V.last_run.is_(None) & ((_V.chase_id == chase_id) | moved), run_id, today)
+    standing = _standing(work, connection_id, (_V.chase_id == chase_id) | moved)
+    told = _differences(connection_id, given, standing, run_id, today)
+    unsaid = [row.id for name, row in standing.items() if name not in told.seen]
+    told.ended += unsaid
+    _write(work, told, run_id, today)
+    return len(told.fresh) + len(unsaid)
 
 
-def _keep(
-    work: Work,
+@dataclass(slots=True)
+class _Told:
+    """What there is to write."""
+
+    fresh: list[dict[str, Any]]
+    ended: list[int]
+    seen: set[str]  # every invoice that has a verdict
+    elsewhere: set[str]  # ... and those of them whose standing row is another chase's
+
+
+def _standing(work: Work, connection_id: int, which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
+    query = select(_V.id, _V.invoice_id, _V.inputs, _V.chase_id)
+    rows = work.execute(query.where(_V.connection_id == connection_id, _V.last_run.is_(None), which))
+    return {row.invoice_id: row for row in rows}
+
+
+def _differences(
     connection_id: int,
-    answers: list[tuple[int, Verdict]],
-    replaced: ColumnElement[bool],
+    answers: Iterable[tuple[int, Verdict]],
+    standing: Mapping[str, Row[*tuple[Any, ...]]],
     run_id: int,
     today: date,
-) -> int:
-    query = select(_V.id, _V.invoice_id, _V.inputs).where(_V.connection_id == connection_id, replaced)
-    standing = {row.invoice_id: row for row in work.execute(query)}
-    fresh = []
-    ended: list[int] = []
-    seen: set[str] = set()
+) -> _Told:
+    told = _Told([], [], set(), set())
     for chase_id, verdict in answers:
-        seen.add(verdict.invoice_id)
+        told.seen.add(verdict.invoice_id)
         inputs = _hash(verdict)
         known = standing.get(verdict.invoice_id)
         if known is not None and known.inputs == inputs:
+            if known.chase_id != chase_id:
+                told.elsewhere.add(verdict.invoice_id)
             continue
         if known is not None:
-            ended.append(known.id)
-        fresh.append(
+            told.ended.append(known.id)
+        told.fresh.append(
             {
                 "connection_id": connection_id,
                 "chase_id": chase_id,
@@ -87,11 +146,13 @@ def _keep(
                 "first_on": today,
             }
         )
-    ended += [row.id for invoice_id, row in standing.items() if invoice_id not in seen]
-    _end(work, ended, run_id, today)
-    if fresh:
-        work.execute(insert(t.verdicts), fresh)
-    return len(fresh) + len(standing.keys() - seen)
+    return told
+
+
+def _write(work: Work, told: _Told, run_id: int, today: date) -> None:
+    _end(work, told.ended, run_id, today)
+    if told.fresh:
+        work.execute(insert(t.verdicts), told.fresh)
 
 
 def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Interval]:

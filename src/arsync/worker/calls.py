@@ -10,7 +10,7 @@ from arsync.connector import Clock
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import StepMode
 from arsync.errors import ConfigurationError
-from arsync.playbook.decide import described, letterhead_for
+from arsync.playbook.drafts import described, letterhead_for
 from arsync.playbook.facts import gather
 from arsync.playbook.parts import Parting
 from arsync.render.message import render

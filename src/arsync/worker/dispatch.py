@@ -15,7 +15,7 @@ from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post, Sent, send
-from arsync.playbook.decide import Confirmation, confirm
+from arsync.playbook.confirm import Confirmation, confirm
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Volume

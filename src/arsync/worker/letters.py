@@ -15,7 +15,7 @@ from arsync.domain.people import TouchKind
 from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError
 from arsync.outbox.accept import accept
-from arsync.playbook.decide import Confirmation, confirm, written_again
+from arsync.playbook.confirm import Confirmation, confirm, written_again
 from arsync.render.letter import letter_values
 from arsync.store import connections, events, letters, messages, touches, verdicts
 from arsync.store.engine import Store

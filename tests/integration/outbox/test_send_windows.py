@@ -9,6 +9,7 @@ import pytest
 from tests.integration.outbox.office import Office
 
 from arsync.errors import ConfigurationError
+from arsync.store import verdicts
 from arsync.sync.refresh import refresh
 from arsync.worker import dispatch as dispatching
 
@@ -71,11 +72,12 @@ def test_on_a_day_on_which_the_company_is_closed_nothing_is_planned(open_office:
     """
     office = open_office("quickbooks", defaults='closed = ["06-09..06-10 stocktaking"]')
     customer = office.books[0].customer("Aldgate Ltd")
-    office.books[0].invoice(customer, "100.00", days_late=5)
+    invoice = office.books[0].invoice(customer, "100.00", days_late=5)
     app = office.load()
     (shift,) = office.night(app).shifts
-    assert shift.decided is not None
-    (verdict,) = shift.decided.plans[0].verdicts
+    (linked,) = app.linked()
+    with app.store.reading() as work:
+        (verdict,) = verdicts.of_invoice(work, linked.id, str(invoice))
     assert verdict.reason == "friendly waits for the next business day, 2026-06-11 (stocktaking)"
     assert f"{verdict.next_on}" == "2026-06-11"
     assert f"{shift.dispatched.opens_at:%m-%d %H:%M}" == "06-11 09:00"

@@ -13,7 +13,8 @@ from arsync.domain.chase import Rendered
 from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
 from arsync.playbook.approval import lasts_until
-from arsync.playbook.decide import Confirmation, Decided, confirm, decide
+from arsync.playbook.confirm import Confirmation, confirm
+from arsync.playbook.decide import Decided, decide
 from arsync.playbook.facts import Policy
 from arsync.store import approvals, connections, messages, reminders, verdicts
 from arsync.store.messages import Approval, Message

@@ -13,7 +13,7 @@ from tests.integration.playbook.shop import SELLER, Shop
 from arsync.domain.chase import Rule
 from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
-from arsync.playbook.decide import Confirmation
+from arsync.playbook.confirm import Confirmation
 from arsync.store import pay_links
 
 LINKS = "{% for item in demanded %}{% if item.pay_link %}{{ item.pay_link }}{% endif %}{% endfor %}"
@@ -200,7 +200,8 @@ def test_what_was_rejected_is_not_planned_again_until_it_would_say_something_els
     for _ in range(2):
         assert desk.night().planned == 0
         desk.pass_time(days=1)
-    said = desk.shop.said("I1", desk.night().plans)
+    assert desk.night().planned == 0
+    said = desk.shop.said("I1")
     assert said.rule is Rule.REJECTED
     assert "rejected by ann: wrong tone" in said.reason
     desk.pays("C1", "I2")

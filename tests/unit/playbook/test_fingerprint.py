@@ -22,6 +22,7 @@ CHANGES = {
     "the customer's reference": {"reference": "PO 7"},
     "what it was for": {"lines": (CHAIRS,)},
     "who was billed": {"customer_name": "Harbour Tools, Dock 2"},
+    "where it can be paid": {"pay_link": "https://pay.example/INV-1"},
 }
 
 
@@ -57,3 +58,10 @@ def test_another_address_of_the_one_who_signs_is_another_message() -> None:
     owned = replace(an_intent(), owner=Owner("Ann", "ann@harbour.example"))
     moved = replace(owned, owner=Owner("Ann", "ann@new.example"))
     assert owned.fingerprint("1", "en") != moved.fingerprint("1", "en")
+
+
+def test_another_telephone_number_of_a_reader_is_another_message() -> None:
+    intent = an_intent()
+    (ada,) = intent.recipients
+    moved = replace(intent, recipients=(replace(ada, phone="+44 20 7946 0001"),))
+    assert intent.fingerprint("1", "en") != moved.fingerprint("1", "en")

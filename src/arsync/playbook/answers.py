@@ -1,0 +1,93 @@
+"""The planner's answers for the chases of a connection, on the facts as they stand in the cache; nothing is saved.
+
+One chase that cannot be worked out is held for a person and never stops the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Final
+
+from arsync.domain.calendar import NeverOpens
+from arsync.domain.chase import ChaseFacts, Plan, Rule, Verdict
+from arsync.domain.states import Decision, MessageState
+from arsync.errors import DatabaseUnusable, Locked
+from arsync.playbook.facts import Gathered, Policy, gather
+from arsync.playbook.parts import Parted, Parting, plan_parts
+from arsync.playbook.places import Place
+from arsync.store.chases import Chase
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+
+#: What no single chase is to blame for: it stops the run.
+NOBODYS: Final = (DatabaseUnusable, Locked, MemoryError)
+_LONGEST: Final = 200
+#: A message that no worker has claimed yet: the planner may still change its mind about it.
+PENDING: Final = (MessageState.PLANNED, MessageState.APPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer for one chase, with the policy that its message would follow."""
+
+    plan: Plan
+    policy: Policy
+    parted: Parted | None  # what it runs on; None where nobody could tell
+
+
+def answers(
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date
+) -> Iterator[list[Answered]]:
+    """The first pass over every chase, some payers at a time; the second, `admit`, needs them all."""
+    gathered = gather(work, connection, policy, now=now, today=today)
+    parting = Parting(work, connection, policy, gathered, today)
+    page = []
+    for chase, facts in zip(gathered.chases, gathered.facts, strict=True):
+        # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
+        history = tuple(past for past in facts.history if past.state not in PENDING)
+        page.append(answer(gathered, parting, chase, replace(facts, history=history), today))
+    yield page
+
+
+def answer(gathered: Gathered, parting: Parting, chase: Chase, facts: ChaseFacts, today: date) -> Answered:
+    """One chase by its playbooks."""
+    parted: Parted | None = None
+    place = gathered.place(facts.payer_id)
+    try:
+        if chase.id in gathered.puzzling:
+            raise gathered.puzzling[chase.id]
+        parted = parting.part(chase, facts)
+        planned, part = plan_parts(facts, parted.parts, place, today)
+        return Answered(planned, part.policy, parted)
+    except NeverOpens:
+        plan = held(facts, _never_opens(place))
+    except NOBODYS:
+        raise
+    except Exception as error:  # noqa: BLE001 - one chase never stops the other 999
+        plan = unplannable(facts, error)
+    return Answered(plan, parted.parts[0].policy if parted else parting.policy, parted)
+
+
+def unplannable(facts: ChaseFacts, error: Exception) -> Plan:
+    """Every invoice of the chase held for a person, with what is wrong."""
+    what = f"{type(error).__name__}: {error}".removesuffix(": ")
+    said = " ".join(what.split())[:_LONGEST]
+    return held(facts, f"it cannot be planned ({said}); a person must look at its invoices")
+
+
+def held(facts: ChaseFacts, reason: str) -> Plan:
+    """As `unplannable`, with the whole reason."""
+    return Plan(
+        facts,
+        tuple(Verdict(item.invoice_id, Decision.HOLD, Rule.UNPLANNABLE, reason, None) for item in facts.items),
+    )
+
+
+def _never_opens(place: Place) -> str:
+    there = ", ".join(filter(None, (place.region, place.country))) or "the customer's country"
+    return (
+        f"its send window never opens: holidays, blackouts and closed days leave no business day of two years in "
+        f"{there}; a person must widen the window of its playbook"
+    )
