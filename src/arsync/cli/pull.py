@@ -7,20 +7,11 @@ from datetime import date, datetime
 from typing import Annotated
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from arsync.bootstrap import App
 from arsync.cli.context import Connections, Json, linked, locked, opened
+from arsync.cli.loading import Shown
 from arsync.cli.output import complain, dump, err, say, table
-from arsync.connector import Resource
 from arsync.domain.states import Health
 from arsync.errors import ConnectorError
 from arsync.store import connections
@@ -123,26 +114,10 @@ def load_one(
     since: date | None = None,
     beat: Callable[[], None] = lambda: None,
 ) -> Loaded:
-    """Backfills one connection with a progress bar for each kind of record; `beat` is called after every page."""
-    columns = (
-        TextColumn("{task.fields[name]:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, disable=quiet or not err.is_terminal) as progress:
-        bars: dict[Resource, TaskID] = {}
-
-        def told(resource: Resource, seen: int, expected: int | None) -> None:
-            beat()
-            total = None if expected is None else max(expected, seen)
-            if resource not in bars:
-                name = f"{connection.name} {resource.replace('_', ' ')}"
-                bars[resource] = progress.add_task("", name=name, total=total)
-            progress.update(bars[resource], completed=seen, total=total)
-
-        return jobs.load(app.store, app.intake(connection), app.clock, since=since, progress=told)
+    """Backfills one connection and shows its progress; `beat` is called after every page."""
+    allowed = app.budget(connection.provider, connection.external_id).duration
+    with Shown(connection.name, err, allowed=allowed, beat=beat, quiet=quiet) as progress:
+        return jobs.load(app.store, app.intake(connection), app.clock, since=since, progress=progress)
 
 
 def tell_loaded(connection: Connection, loaded: Loaded) -> None:

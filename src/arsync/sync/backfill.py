@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,18 +32,27 @@ T = TypeVar("T")
 ORDER: Final = (Resource.CUSTOMERS, Resource.INVOICES, Resource.PAYMENTS, Resource.CREDIT_NOTES)
 _MONTHS: Final = 24
 #: records to a page, as vendors have it, and requests for all that is around the pages: company, counts, closing delta
-_PAGE: Final = 1000
+PAGE: Final = 1000
 _AROUND: Final = 25
 _GHOSTS: Final = "ghosts"
 _HISTORY: Final = "history"
 _TOTALS: Final = "totals"
 
-#: Told after every page: the resource, the records seen so far, and how many there will be (None: not told).
-Progress = Callable[[Resource, int, int | None], None]
 
+class Progress:
+    """Whoever watches a load, in the thread that loads; this one looks away."""
 
-def _untold(_resource: Resource, _seen: int, _of: int | None) -> None:
-    pass
+    def begun(self, seen: Mapping[Resource, int], of: Mapping[Resource, int | None]) -> None:
+        """Before the first page: the records seen in earlier tries, and how many there will be (None: not told)."""
+
+    def stored(self, resource: Resource, seen: int, of: int | None) -> None:
+        """After every page."""
+
+    def closing(self) -> None:
+        """All pages are stored; what changed meanwhile is read."""
+
+    def reading_back(self) -> None:
+        """The load is complete; what the source knows of messages is read back."""
 
 
 @dataclass(slots=True)
@@ -85,7 +94,7 @@ def backfill(
     Where an earlier try was given up so long ago that the source has forgotten what changed since, all is read anew.
     """
     with in_bulk(), _undisturbed():
-        return _backfill(store, connection, connector, clock, since, progress or _untold)
+        return _backfill(store, connection, connector, clock, since, progress or Progress())
 
 
 def _backfill(
@@ -94,10 +103,13 @@ def _backfill(
     loaded = Loaded()
     started, since, loaded.resumed = _begin(store, connection, connector, clock, first_day)
     totals = _totals(store, connection)
-    for item in abreast(_walks(store, connection, connector, since, loaded)):
+    walks = _walks(store, connection, connector, since, loaded)
+    told.begun({resource: loaded.seen[resource.value] for resource in ORDER}, totals)
+    for item in abreast(walks):
         _keep(store, connection, clock, item, loaded)
         if isinstance(item.found, Page):
-            told(item.resource, loaded.seen[item.resource.value], totals[item.resource])
+            told.stored(item.resource, loaded.seen[item.resource.value], totals[item.resource])
+    told.closing()
     try:
         closing = delta.follow(store, connection.id, connector, clock, cursor=started)
     except Stale:
@@ -158,7 +170,7 @@ def measure(connector: Connector, clock: Clock, since: date | None) -> Size:
     first_day = since or history_start(clock.now().date())
     with in_bulk():
         counts = count(connector, first_day)
-    pages = sum(-(-number // _PAGE) for number in counts.values() if number)
+    pages = sum(-(-number // PAGE) for number in counts.values() if number)
     return Size(first_day, {resource.value: number for resource, number in counts.items()}, pages + _AROUND)
 
 

@@ -86,6 +86,8 @@ def load(
     """The one-off backfill of a connection; `since` is the first day of its history."""
     _check_consent(store, desk)
     loaded = backfill(store, desk.connection, desk.connector, clock, since=since, progress=progress)
+    if progress is not None:
+        progress.reading_back()
     read_back(store, desk, clock)
     return loaded
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,7 +14,7 @@ import requests
 from sqlalchemy import text
 from tests.sandbox_clock import ToldTime
 
-from arsync.connector import Connector, Linked, TokenPair
+from arsync.connector import Connector, Linked, Resource, TokenPair
 from arsync.domain.money import from_units
 from arsync.sandbox.launch import SandboxControl
 from arsync.store import connections, customer_groups
@@ -49,6 +49,14 @@ class SandboxClock:
     def sleep(self, seconds: float) -> None:
         self.waited += seconds
         self._sandbox.advance(seconds)
+
+
+class _AfterPages(Progress):
+    def __init__(self, after_page: Callable[[Resource, int, int | None], None]) -> None:
+        self._after_page = after_page
+
+    def stored(self, resource: Resource, seen: int, of: int | None) -> None:
+        self._after_page(resource, seen, of)
 
 
 @dataclass
@@ -119,7 +127,8 @@ class Mirror:
 
     # --- what arsync does -----------------------------------------------------------------------------
 
-    def backfill(self, progress: Progress | None = None) -> Loaded:
+    def backfill(self, after_page: Callable[[Resource, int, int | None], None] | None = None) -> Loaded:
+        progress = _AfterPages(after_page) if after_page else None
         return backfill(self.store, self.connection, self.connector(), self.clock, progress=progress)
 
     def sync(self) -> Changed:

@@ -1,0 +1,138 @@
+"""A first load as one watches it: a bar for each kind of record, one for all, and how long it will still take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from types import TracebackType
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from arsync.connector import Resource
+from arsync.sync.backfill import PAGE, Progress
+
+#: A smaller part of the whole tells no pace.
+_TELLING: Final = 0.02
+#: requests that come after the pages (counts, what changed meanwhile), less those of pages that are on their way
+_AFTER: Final = 8
+
+
+class Shown(Progress):
+    """The progress of one connection's load on a terminal, from the first question to the last note read back.
+
+    `allowed` gives the seconds that so many requests take at least by the vendor's limits; `beat` is called whenever
+    something was stored.
+    """
+
+    def __init__(
+        self, name: str, console: Console, *, allowed: Callable[[int], float], beat: Callable[[], None], quiet: bool
+    ) -> None:
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[count]}", justify="right"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            expand=True,
+        )
+        self._name, self._allowed, self._beat = name, allowed, beat
+        self._rows: dict[Resource, TaskID] = {}
+        self._all: TaskID | None = None
+        self._stage: TaskID | None = None
+        self._seen: dict[Resource, int] = {}
+        self._of: dict[Resource, int | None] = {}
+        self._before, self._since = 0, 0.0
+
+    def __enter__(self) -> Shown:
+        self._bars.start()
+        self._begin("asking how much there is")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._end()
+        self._bars.stop()
+
+    def begun(self, seen: Mapping[Resource, int], of: Mapping[Resource, int | None]) -> None:
+        """The bars stand there before the first page comes; a load that goes on begins where the earlier one ended."""
+        self._end()
+        self._seen, self._of = dict(seen), dict(of)
+        self._before, self._since = sum(seen.values()), self._bars.get_time()
+        for resource, total in of.items():
+            if resource not in self._rows:
+                self._rows[resource] = self._bars.add_task(
+                    f"{self._name} {resource.replace('_', ' ')}", count="", left=""
+                )
+            self._move(self._rows[resource], seen[resource], _reached(seen[resource], total))
+        if self._all is None:
+            self._all = self._bars.add_task(f"{self._name} all", total=None, count="", left="")
+        self._tell()
+
+    def stored(self, resource: Resource, seen: int, of: int | None) -> None:
+        """Moves the bar of that kind, and the estimate."""
+        self._beat()
+        self._seen[resource], self._of[resource] = seen, of
+        self._move(self._rows[resource], seen, _reached(seen, of))
+        self._tell()
+
+    def closing(self) -> None:
+        """What comes after the last page takes its time, too."""
+        if self._all is not None:
+            self._bars.update(self._all, left="")
+        self._begin("what changed meanwhile")
+
+    def reading_back(self) -> None:
+        """The last stage."""
+        self._begin("notes of earlier messages")
+
+    def _tell(self) -> None:
+        if self._all is None:
+            return
+        done = sum(self._seen.values())
+        total = whole(self._seen, self._of)
+        left = None
+        if total is not None:
+            spent = self._bars.get_time() - self._since
+            left = seconds_left(done - self._before, total - self._before, spent, self._allowed)
+        told = "" if left is None else f"about {timedelta(seconds=round(left))} left"
+        self._move(self._all, done, total, told)
+
+    def _move(self, row: TaskID, done: int, total: int | None, left: str = "") -> None:
+        count = f"{done:,}" if total is None else f"{done:,}/{total:,}"
+        self._bars.update(row, completed=done, total=total, count=count, left=left)
+
+    def _begin(self, stage: str) -> None:
+        self._end()
+        self._stage = self._bars.add_task(f"{self._name} {stage}", total=None, count="", left="")
+
+    def _end(self) -> None:
+        if self._stage is not None:
+            self._bars.update(self._stage, total=1, completed=1)
+            self._stage = None
+
+
+def whole(seen: Mapping[Resource, int], of: Mapping[Resource, int | None]) -> int | None:
+    """How many records there will be in all, those made meanwhile with them; None where the source does not count."""
+    totals = [_reached(seen[resource], total) for resource, total in of.items()]
+    return None if None in totals else sum(total for total in totals if total is not None)
+
+
+def seconds_left(done: int, of: int, spent: float, allowed: Callable[[int], float]) -> float | None:
+    """By the pace since this try began, but not less than the vendor's limits allow; None while there is no pace."""
+    requests = -(-(of - done) // PAGE) + _AFTER
+    limits = allowed(requests)
+    if done <= 0 or done < _TELLING * of:
+        return limits or None
+    return max(spent / done * (of - done), limits)
+
+
+def _reached(seen: int, of: int | None) -> int | None:
+    """Records that were made since they were counted belong to the whole."""
+    return None if of is None else max(seen, of)

@@ -1,0 +1,71 @@
+"""What a load shows while it runs: the kinds of record, all of them, and the time that is left."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from arsync.cli.loading import Shown, seconds_left, whole
+from arsync.connector import Resource
+
+CUSTOMERS, INVOICES, PAYMENTS, CREDIT_NOTES = Resource
+
+
+def test_the_whole_is_known_only_where_every_kind_is_counted() -> None:
+    seen = {CUSTOMERS: 200, INVOICES: 1000}
+    assert whole(seen, {CUSTOMERS: 200, INVOICES: 6000}) == 6200
+    assert whole({CUSTOMERS: 203, INVOICES: 0}, {CUSTOMERS: 200, INVOICES: 6000}) == 6203, "three are new since"
+    assert whole(seen, {CUSTOMERS: 200, INVOICES: None}) is None
+
+
+@pytest.mark.parametrize(
+    ("done", "spent", "limits", "left"),
+    [
+        (5_000, 10.0, 0.0, 30.0),  # a quarter took 10 s
+        (5_000, 10.0, 60.0, 60.0),  # the vendor lets no more out for a minute
+        (0, 4.0, 0.0, None),  # no pace yet
+        (0, 4.0, 60.0, 60.0),  # but the limits are known
+        (300, 4.0, 0.0, None),  # the few customers come first and tell nothing
+        (20_000, 40.0, 0.0, 0.0),
+    ],
+)
+def test_what_is_left_goes_by_the_pace_and_by_the_limits(
+    done: int, spent: float, limits: float, left: float | None
+) -> None:
+    assert seconds_left(done, 20_000, spent, lambda _requests: limits) == left
+
+
+def test_requests_still_to_come_are_the_pages_left_and_what_follows_them() -> None:
+    asked: list[int] = []
+
+    def allowed(requests: int) -> float:
+        asked.append(requests)
+        return 0.0
+
+    seconds_left(5_000, 20_000, 1.0, allowed)
+    assert asked == [23]
+
+
+def test_a_load_that_goes_on_shows_what_stands_and_every_stage_has_a_line() -> None:
+    told = io.StringIO()
+    console = Console(file=told, force_terminal=True, width=100, color_system=None)
+    beats: list[int] = []
+    with Shown("acme", console, allowed=lambda _: 0.0, beat=lambda: beats.append(1), quiet=False) as shown:
+        seen = {CUSTOMERS: 200, INVOICES: 4000, PAYMENTS: 0, CREDIT_NOTES: 0}
+        shown.begun(seen, {CUSTOMERS: 200, INVOICES: 6000, PAYMENTS: 5000, CREDIT_NOTES: None})
+        shown.stored(INVOICES, 5000, 6000)
+        shown.closing()
+        shown.reading_back()
+    last = told.getvalue().rsplit("acme asking", 1)[1]
+    for line in (
+        "200/200",
+        "5,000/6,000",
+        "0/5,000",
+        "acme all",
+        "what changed meanwhile",
+        "notes of earlier messages",
+    ):
+        assert line in last, line
+    assert beats == [1], "the lock is renewed with every page"
