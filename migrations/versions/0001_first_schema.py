@@ -618,6 +618,7 @@ def upgrade() -> None:
         sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attached", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "state IN ('planned', 'approved', 'claimed', 'sending', 'accepted', 'delivered', 'bounced', 'failed', 'unknown', 'presumed_sent', 'superseded', 'cancelled')",
             name=op.f("ck_messages_state"),

@@ -125,6 +125,8 @@ def _besides(step: Step) -> str:
     if step.repeat is not None:
         end = f"until day {step.repeat.until}" if step.repeat.times is None else f"{step.repeat.times} more"
         said.append(f"every {step.repeat.every} days, {end}")
+    if step.attached:
+        said.append(f"with {' and '.join(step.attached)}")
     return "; ".join(said)
 
 

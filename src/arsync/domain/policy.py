@@ -26,9 +26,23 @@ class Act(StrEnum):
     """What a step does."""
 
     REMIND = "remind"  # asks for what is overdue, or soon will be
-    STATEMENT = "statement"  # all open items; until statements are made as documents: a task for a person
+    STATEMENT = "statement"  # all open items, as a document that goes with the message
     THANK_YOU = "thank-you"  # all that was chased is paid
     HANDOFF = "handoff"  # to an agency or a lawyer: a task with its evidence, never automatic
+
+
+class Attach(StrEnum):
+    """What goes with an e-mail."""
+
+    STATEMENT = "statement"  # all that is open, as a PDF of ours
+    INVOICES = "invoices"  # those that it demands, as the accounting system prints them
+
+
+class Lacking(StrEnum):
+    """What happens to an e-mail whose attachment cannot be had."""
+
+    WAIT = "wait"  # it waits, and a person is told
+    GO = "go"  # it goes without, and says so in its story
 
 
 class Happening(StrEnum):
@@ -169,11 +183,21 @@ class Step:
     unless: frozenset[Happening] = frozenset()
     #: moved to so many business days before the payer's payment run, where that is known and at hand
     before_payment_run: int | None = None
+    attach: frozenset[Attach] = frozenset()
+    lacking: Lacking = Lacking.WAIT
+
+    @property
+    def attached(self) -> tuple[Attach, ...]:
+        """What goes with its e-mail, in that order."""
+        if self.way is not StepChannel.EMAIL:
+            return ()
+        own = self.attach | ({Attach.STATEMENT} if self.act is Act.STATEMENT else frozenset())
+        return tuple(one for one in Attach if one in own)
 
     @property
     def way(self) -> StepChannel:
         """How its message leaves today; what arsync cannot deliver yet is a task for a person."""
-        by_person = self.act in (Act.STATEMENT, Act.HANDOFF) and self.channel is StepChannel.EMAIL
+        by_person = self.act is Act.HANDOFF and self.channel is StepChannel.EMAIL
         return StepChannel.TASK if by_person else self.channel
 
     @property

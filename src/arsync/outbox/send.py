@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from arsync.channel.attached import USUAL_BYTES, fitting
+from arsync.channel.attached import USUAL_BYTES, file_name, fitting
 from arsync.channel.contract import Attachment, Channel, Envelope
 from arsync.domain.clock import Clock
 from arsync.domain.policy import StepChannel
@@ -57,10 +57,16 @@ class Post:
 
 
 def send(
-    store: Store, message: Message, post: Post, clock: Clock, how: Acceptance, attachments: Sequence[Attachment] = ()
+    store: Store,
+    message: Message,
+    post: Post,
+    clock: Clock,
+    how: Acceptance,
+    attachments: Sequence[Attachment] = (),
+    without: Sequence[str] = (),
 ) -> tuple[Sent, str]:
     """Sends a claimed and confirmed message, at most once; what became of it and why. What is too large to go with it
-    stays behind, and the reason says so."""
+    stays behind, and the reason says so; as it says what it goes `without` because it could not be had."""
     token = message.claim_token
     assert token is not None, "only a claimed message is sent"
     channel = post.channels[StepChannel(message.channel)]
@@ -97,7 +103,10 @@ def send(
         unfit = Rejected(f"it could not be put into an envelope ({type(error).__name__})")
         return _failed(store, message, token, unfit, clock)
     with store.working() as work:
-        reason = "; without ".join([f"taken by {channel.name}", *left_out]) + (receipt.remark and f"; {receipt.remark}")
+        with_them = f" with {', '.join(file_name(file) for file in attached)}" if attached else ""
+        reason = "; without ".join([f"taken by {channel.name}{with_them}", *without, *left_out]) + (
+            receipt.remark and f"; {receipt.remark}"
+        )
         accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock)
         work.commit()
     return (Sent.ACCEPTED, reason) if accepted else (Sent.LOST, "another worker settled it")

@@ -17,7 +17,7 @@ import yaml
 from babel.core import get_global
 
 from arsync.domain.money import amount
-from arsync.domain.policy import Act, Anchor, Backlog, Caps, Group, Playbook, Reanchor, SendWindow, Step
+from arsync.domain.policy import Act, Anchor, Backlog, Caps, Group, Lacking, Playbook, Reanchor, SendWindow, Step
 from arsync.playbook import templates, windows
 from arsync.playbook.limits_section import read_caps, read_end
 from arsync.playbook.match_section import canonical, read_match
@@ -233,4 +233,8 @@ def _special(step: Step) -> list[dict[str, object]]:
         written["unless"] = sorted(step.unless)
     if step.before_payment_run is not None:
         written["before_payment_run"] = step.before_payment_run
+    if step.attach:
+        written["attach"] = sorted(step.attach)
+    if step.lacking is not Lacking.WAIT:
+        written["attach_missing"] = step.lacking
     return [written] if written else []

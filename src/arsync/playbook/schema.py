@@ -127,7 +127,7 @@ def _step() -> dict[str, Any]:
             "act": _choice(step_section.ACTS, "What it does.", "remind"),
             "offset": _whole(step_section.OFFSET_BOUNDS, "Days after the anchor; negative is before. No thank-you's."),
             "anchor": _choice(step_section.ANCHORS, "The day its offset counts from. Absent: as the playbook says."),
-            "channel": _choice(step_section.CHANNELS, "How it reaches the payer; all but an email is a task."),
+            "channel": _choice(step_section.CHANNELS, "How it reaches the payer; a call and a task are a person's."),
             "tone": _choice(step_section.TONES, "How hard it speaks; a final step needs two milder ones before it."),
             "template": _slug("templates/<template>.<locale>.html.j2 and .txt.j2 beside the playbook."),
             "mode": _choice(step_section.MODES, "Who lets it go out. Absent: as the company's settings say."),
@@ -149,12 +149,18 @@ def _step() -> dict[str, Any]:
                 step_section.RUN_BOUNDS,
                 "Moved to so many business days before the payer's payment run, where that is known and near.",
             ),
+            "attach": _words("What goes with its e-mail.", step_section.ATTACHED),
+            "attach_missing": _choice(step_section.MISSING, "What happens where one of them cannot be had.", "wait"),
         },
     }
 
 
 def _happenings(description: str) -> dict[str, Any]:
-    one = {"enum": list(step_section.HAPPENINGS)}
+    return _words(description, step_section.HAPPENINGS)
+
+
+def _words(description: str, words: Iterable[str]) -> dict[str, Any]:
+    one = {"enum": list(words)}
     return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}], "description": description}
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Final, TypeVar
 
 import yaml
 
-from arsync.domain.policy import Act, Anchor, Happening, Repeat, Step, StepChannel, StepMode, Tone
+from arsync.domain.policy import Act, Anchor, Attach, Happening, Lacking, Repeat, Step, StepChannel, StepMode, Tone
 from arsync.playbook.nodes import Section, line
 from arsync.playbook.problems import Problems
 
 STEP_KEYS: Final = (
     "id", "act", "offset", "anchor", "channel", "tone", "template", "mode", "repeat", "when", "unless",
-    "before_payment_run",
+    "before_payment_run", "attach", "attach_missing",
 )  # fmt: skip
 #: `offset` as well, but of a thank-you.
 STEP_REQUIRED: Final = ("id", "channel", "tone", "template")
@@ -25,6 +26,8 @@ ACTS: Final = {act.value: act for act in Act}
 ANCHORS: Final = {anchor.value: anchor for anchor in Anchor}
 CHANNELS: Final = {channel.value: channel for channel in StepChannel}
 TONES: Final = {tone.name.lower(): tone for tone in Tone}
+ATTACHED: Final = {one.value: one for one in Attach}
+MISSING: Final = {one.value: one for one in Lacking}
 MODES: Final = {mode.value: mode for mode in StepMode}
 HAPPENINGS: Final = {happening.value: happening for happening in Happening}
 OFFSET_BOUNDS: Final = (-365, 3650)
@@ -50,6 +53,8 @@ class StepDraft:
     when: frozenset[Happening]
     unless: frozenset[Happening]
     before_payment_run: int | None
+    attach: frozenset[Attach]
+    lacking: Lacking | None
 
     @property
     def is_on_ladder(self) -> bool:
@@ -64,7 +69,7 @@ class StepDraft:
         return Step(
             id=self.id, offset=offset, channel=self.channel, tone=self.tone, template=self.template, mode=self.mode,
             anchor=self.anchor, act=self.act, repeat=self.repeat, when=self.when, unless=self.unless,
-            before_payment_run=self.before_payment_run,
+            before_payment_run=self.before_payment_run, attach=self.attach, lacking=self.lacking or Lacking.WAIT,
         )  # fmt: skip
 
 
@@ -90,9 +95,11 @@ def read_steps(root: Section, problems: Problems, anchor: Anchor) -> Iterator[St
             template=section.slug("template", SLUG),
             mode=section.choice("mode", MODES),
             repeat=_repeat(section, name, problems),
-            when=_happenings(section, "when"),
-            unless=_happenings(section, "unless"),
+            when=_several(section, "when", HAPPENINGS),
+            unless=_several(section, "unless", HAPPENINGS),
             before_payment_run=section.whole("before_payment_run", *RUN_BOUNDS),
+            attach=_several(section, "attach", ATTACHED),
+            lacking=section.choice("attach_missing", MISSING),
         )
 
 
@@ -114,11 +121,14 @@ def _repeat(step: Section, name: str, problems: Problems) -> Repeat | None:
     return Repeat(every, times, until)
 
 
-def _happenings(step: Section, key: str) -> frozenset[Happening]:
-    """One of the things that can happen, or a list of them."""
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def _several(step: Section, key: str, words: Mapping[str, Word]) -> frozenset[Word]:
+    """One of these words, or a list of them."""
     node = step.node(key)
     if node is None:
         return frozenset()
     nodes = step.listing(key) or () if isinstance(node, yaml.SequenceNode) else (node,)
-    found = [step.one_of(key, one, HAPPENINGS) for one in nodes]
-    return frozenset(happening for happening in found if happening is not None)
+    found = [step.one_of(key, one, words) for one in nodes]
+    return frozenset(word for word in found if word is not None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from arsync.domain.chase import Intent, Letterhead
+from arsync.domain.chase import Intent, Letterhead, Rendered
 from arsync.render.message import Told, tell
 from arsync.render.paper import typeset, words_of
 from arsync.render.stationery import sheet_values, window_lines
@@ -24,21 +24,25 @@ _PARTS: Final = {
 _ITEMS_OF_ONE_LETTER: Final = 400
 
 
-def letter_values(intent: Intent, letterhead: Letterhead, templates: Path) -> dict[str, Any]:
-    """What the sheet prints; TemplateError naming file and line where the step's template is wrong."""
+def letter_values(
+    intent: Intent, letterhead: Letterhead, templates: Path, edited: Rendered | None = None
+) -> dict[str, Any]:
+    """What the sheet prints; TemplateError naming file and line where the step's template is wrong. What a person has
+    `edited` is printed as it stands."""
     told = tell(intent, letterhead, templates, _PARTS)
     view, seller = told.view, letterhead.seller
     words = words_of(told.language.partition("_")[0].partition("-")[0])
     person = intent.recipients[0].name if len(intent.recipients) == 1 else ""
+    subject = edited.subject if edited else told.subject
     sheet = sheet_values(
-        seller, view.locale, words, title=_title(told), today=view.today, quote=view.remittance,
+        seller, view.locale, words, title=_title(subject, view.seller.name), today=view.today, quote=view.remittance,
         window=window_lines(letterhead.payer_name, intent.address, intent.country, seller, person),
         currencies=tuple(account.currency for account in view.bank),
     )  # fmt: skip
     return {
         **sheet,
         "info": [[words["date"], view.today], [words["reply"], view.seller.reply_to]],
-        "parts": _parts(told.rest),
+        "parts": _parts(told.rest) if edited is None else [{"kind": "plain", "text": edited.text}],
         "head": [_word(told, "invoice"), _word(told, "due"), _word(told, "open_balance")],
         "items": [_item(item, told) for item in view.demanded],
         "totals": [[_word(told, "total"), total] for total in view.totals],
@@ -50,9 +54,9 @@ def letter_values(intent: Intent, letterhead: Letterhead, templates: Path) -> di
     }
 
 
-def _title(told: Told) -> str:
+def _title(subject: str, seller: str) -> str:
     """The subject; who writes stands at the head of the sheet already."""
-    return told.subject.removesuffix(f" – {told.view.seller.name}")
+    return subject.removesuffix(f" – {seller}")
 
 
 def letter_pdf(letters: Sequence[dict[str, Any]], fonts: str = "") -> bytes:

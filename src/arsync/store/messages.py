@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 
 from arsync.domain.chase import Intent, Rendered
-from arsync.domain.policy import StepChannel
+from arsync.domain.policy import Attach, Lacking, Step, StepChannel
 from arsync.domain.seen import item_seen, named, sealed, written
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, Health, HoldState, MessageState
 from arsync.store import chases, events
@@ -114,6 +114,13 @@ class Message:
     reference: str | None
     attempts: int
     not_before: datetime | None
+    attached: str | None = None  # what goes with it; see `enclosed`
+
+    @property
+    def enclosed(self) -> tuple[tuple[Attach, ...], Lacking]:
+        """What goes with it, and what happens where that cannot be had."""
+        words, _, rule = (self.attached or "").partition(";")
+        return tuple(map(Attach, filter(None, words.split(",")))), Lacking(rule or Lacking.WAIT)
 
     @property
     def rendered(self) -> Rendered:
@@ -179,6 +186,7 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
             written=as_written,
             frame=draft.frame,
             resend_of=draft.resend_of,
+            attached=_attached(intent.step),
             asked_at=(draft.asked_at or now) if draft.state is MessageState.PLANNED else None,
             **({} if yes is None else approved_columns(yes, sealed(as_written, None))),
         )
@@ -209,6 +217,10 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
         reason=draft.reason,
     )  # fmt: skip
     return message_id
+
+
+def _attached(step: Step) -> str | None:
+    return f"{','.join(step.attached)};{step.lacking}" if step.attached else None
 
 
 def approved_columns(yes: Approval, seen: str) -> dict[str, Any]:

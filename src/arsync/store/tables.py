@@ -696,6 +696,7 @@ messages = Table(
     Column("reference", Text),  # the provider's id, or a path
     Column("attempts", Integer, nullable=False),
     Column("not_before", Instant),
+    Column("attached", Text),  # what goes with it, as its step says; fetched right before the gate
     UniqueConstraint("chase_id", "step_id", "occurrence", "revision"),
     _partial("uq_messages_live", "chase_id", where=_LIVE, unique=True),
     Index("ix_messages_state", "state", "connection_id"),

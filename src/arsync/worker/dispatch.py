@@ -25,10 +25,13 @@ from arsync.store.engine import Store
 from arsync.store.messages import Message
 from arsync.sync.recover import is_behind
 from arsync.sync.refresh import refresh
+from arsync.worker import enclosures
 
 _TERM: Final = timedelta(minutes=10)
 #: So many payers are read afresh in one go: few calls, and little time between the reading and the sending.
 _BATCH: Final = 25
+#: A message goes out so many seconds after its payer was read; else it is read again.
+_FRESH: Final = 120.0
 #: So many messages in a row without an answer, and the channel is taken to be down: no more are risked.
 _SILENT: Final = 2
 
@@ -105,7 +108,7 @@ def dispatch(
             done.error = str(error)
             return done
     # A message may be superseded by a new revision right before it goes out, which is claimed in its turn.
-    for _ in range(2 * (leaving // _BATCH + 2)):
+    for _ in range(2 * (leaving // _BATCH + 2) + leaving):
         beat()
         with store.working() as work:
             _token, batch = messages.claim(
@@ -115,9 +118,13 @@ def dispatch(
         if not batch:
             break
         fresh = read_again(store, desk, batch, clock, done)
-        silent = 0
+        silent, read_at = 0, clock.elapsed()
         for place, message in enumerate(fresh):
             beat()
+            if place and clock.elapsed() - read_at > _FRESH:
+                # Attachments took their time: what was read is no longer right before what is sent.
+                _put_back(store, fresh[place:], "to be read again: the last reading is too old", clock)
+                break
             sent = _dispatch_one(store, desk, message, clock, done, run_id)
             silent = silent + 1 if sent is Sent.UNKNOWN else 0
             if sent is Sent.LATER or silent == _SILENT:
@@ -200,7 +207,15 @@ def _dispatch_one(
         if answer is Confirmation.NOT_NOW:
             done.waiting.add(message.id)
         return None
-    sent, reason = send(store, message, desk.post, clock, desk.acceptance(now))
+    try:
+        files = enclosures.fetch(store, desk.connector, desk.policy, message, clock)
+    except (RetryLater, Reauthorise, enclosures.Missing) as error:
+        # It waits as it was: nothing has left, and nothing of it is kept.
+        _put_back(store, [message], f"{enclosures.WAITS}: {error}", clock)
+        done.postponed.append((message, f"{enclosures.WAITS}: {error}"))
+        done.waiting.add(message.id)
+        return None
+    sent, reason = send(store, message, desk.post, clock, desk.acceptance(now), files.attachments, files.without)
     done.note(message, sent, reason)
     return sent
 

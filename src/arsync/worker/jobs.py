@@ -29,6 +29,7 @@ from arsync.sync.delta import sync
 from arsync.sync.pay_links import fetch as fetch_pay_links
 from arsync.sync.reconcile import Reconciled
 from arsync.sync.recover import Recovered, is_noted, is_open, recover
+from arsync.worker import enclosures
 from arsync.worker.dispatch import Desk, Dispatched, Intake, dispatch
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
@@ -317,6 +318,9 @@ def tasks(store: Store) -> list[str]:
         open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
         jailed = connections.quarantined(work)
         undelivered = verdicts.standing(work, Rule.UNDELIVERED)
+        lacking = [
+            one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(enclosures.WAITS)
+        ]
         paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
     names = {one.id: one.name for one in every}
     return [
@@ -328,6 +332,7 @@ def tasks(store: Store) -> list[str]:
             for one in open_notes
             if one.kind is WriteKind.NOTE or one.state is not NoteState.FAILED
         ),
+        *(f"message {one.id} ({one.subject}): {one.reason}" for one in lacking),
         *(
             f"letter {one.message.id} of L{one.batch_id} must be taken out of the pile: {one.message.reason} "
             "(arsync letters pull --done)"

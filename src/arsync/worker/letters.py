@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from arsync.connector import Clock
+from arsync.domain.chase import Rendered
 from arsync.domain.people import TouchKind
 from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError
@@ -63,7 +64,7 @@ def compose(
             for letter in checked.holding:
                 try:
                     intent, letterhead, own = written_again(work, company, desk.policy, letter.message, now=now)
-                    sheets.append(letter_values(intent, letterhead, own.templates))
+                    sheets.append(letter_values(intent, letterhead, own.templates, _edited(letter.message)))
                     printed.append(letter)
                 except (LookupError, ValueError) as error:
                     checked.later.append((letter, f"it changed while it was looked at: {error}"))
@@ -190,6 +191,10 @@ def _confirmed(store: Store, desk: Desk, clock: Clock, those: Collection[Letter]
     if done.error and not fresh:
         raise ConnectorError(done.error)
     return checked, claimed
+
+
+def _edited(message: Message) -> Rendered | None:
+    return message.rendered if message.edited_by else None
 
 
 def _give_back(store: Store, clock: Clock, claimed: Collection[Message], reason: str) -> None:

@@ -9,7 +9,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from arsync.domain.policy import Act, Anchor, Caps, End, Group, Happening, Repeat, StepChannel
+from arsync.domain.policy import Act, Anchor, Attach, Caps, End, Group, Happening, Repeat, StepChannel
 from arsync.playbook.load import load
 from arsync.playbook.schema import schema
 from arsync.playbook.step_checks import reads_replies
@@ -76,8 +76,8 @@ def test_a_playbook_says_all_of_it(folder: Path) -> None:
         Act.STATEMENT, Act.HANDOFF, Act.THANK_YOU,
     ]  # fmt: skip
     tasks = {step.id for step in playbook.steps if step.is_task}
-    assert tasks == {"statement", "call", "handoff"}, "what only a person can do"
-    assert steps["statement"].way is StepChannel.TASK
+    assert tasks == {"call", "handoff"}, "what only a person can do"
+    assert (steps["statement"].way, steps["statement"].attached) == (StepChannel.EMAIL, (Attach.STATEMENT,))
     assert reads_replies(playbook) == ["letter"]
 
 

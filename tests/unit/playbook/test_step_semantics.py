@@ -9,7 +9,7 @@ import pytest
 from arsync.domain.chase import ChaseFacts, Happened, Item, Rule
 from arsync.domain.documents import InvoiceState
 from arsync.domain.people import CallMade, CallOutcome
-from arsync.domain.policy import Act, Anchor, Caps, End, Group, Happening, Repeat, StepChannel, StepMode, Tone
+from arsync.domain.policy import Act, Anchor, Attach, Caps, End, Group, Happening, Repeat, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision, MessageState
 from arsync.playbook.plan import plan
 from arsync.testing.builders import (
@@ -206,18 +206,18 @@ def test_the_end_of_the_ladder_has_a_name_and_says_what_to_do() -> None:
     assert done.reason.endswith("a person decides: ask the owner whether to sue")
 
 
-def test_what_arsync_cannot_deliver_is_a_persons_task_never_silence() -> None:
-    kinds = [
-        replace(a_step("statement", 3), act=Act.STATEMENT),
-        replace(a_step("task", 3), channel=StepChannel.TASK),
-    ]
-    for step in kinds:
+def test_a_statement_goes_out_with_all_that_is_open_and_a_task_is_a_persons() -> None:
+    statement = replace(a_step("statement", 3), act=Act.STATEMENT)
+    told = {}
+    for step in (statement, replace(a_step("task", 3), channel=StepChannel.TASK)):
         planned = plan(some_facts(an_item(), an_item("NEXT", "08-30")), a_playbook(step), EVERY_DAY, day("07-03"))
         assert planned.intent is not None
-        assert (planned.intent.mode, planned.intent.step.is_task) == (StepMode.TASK, True)
-        assert verdict_of(planned).rule is Rule.TASK
+        told[step.id] = (planned.intent.mode, verdict_of(planned).rule, planned.intent.step.attached)
         upcoming = [item.number for item in planned.intent.listed]
         assert upcoming == (["NEXT"] if step.act is Act.STATEMENT else [])
+    assert told == {
+        "statement": (StepMode.AUTO, Rule.SEND, (Attach.STATEMENT,)), "task": (StepMode.TASK, Rule.TASK, ()),
+    }  # fmt: skip
 
 
 def test_a_letter_is_posted_to_an_address_else_mailed_else_a_task() -> None:

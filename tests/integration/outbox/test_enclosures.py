@@ -1,0 +1,106 @@
+"""What goes with an e-mail: fetched right before it leaves; what cannot be had makes it wait, or it goes without."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+from tests.integration.outbox.office import Office
+
+from arsync.errors import Malformed, RetryLater
+from arsync.resources import bundled
+from arsync.store import messages
+from arsync.worker import enclosures
+from arsync.worker.enclosures import Missing
+from arsync.worker.jobs import tasks
+
+Opened = Callable[..., Office]
+PLAYBOOK = """\
+name: enclosing
+gap: 1
+window: {weekdays: [mon, tue, wed, thu, fri], opens: "09:00", closes: "17:00"}
+steps:
+  - {id: friendly, offset: 3, channel: email, tone: friendly, template: friendly, attach: [statement, invoices]%s}
+"""
+
+
+def enclosing(open_office: Opened, vendor: str, folder: Path, more: str = "") -> Office:
+    own = folder / "own"
+    shutil.copytree(bundled("playbooks") / "templates", own / "templates")
+    (own / "enclosing.yaml").write_text(PLAYBOOK % more)
+    return open_office(vendor, playbook=str(own / "enclosing.yaml"))
+
+
+def enclosed(office: Office) -> list[tuple[str, bytes]]:
+    (path,) = (office.folder / "outbox").glob("*.eml")
+    mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+    return [(str(part.get_filename()), part.get_content()) for part in mail.iter_attachments()]
+
+
+def test_a_message_takes_its_statement_and_invoices_along(open_office: Opened, vendor: str, tmp_path: Path) -> None:
+    office = enclosing(open_office, vendor, tmp_path)
+    books = office.books[0]
+    customer = books.customer("Aldgate Ltd")
+    paid = books.invoice(customer, "80.00", days_late=5)
+    books.invoice(customer, "900.00", days_late=5)
+    app = office.load()
+    office.plan(app)
+    books.act("pay", invoice=paid)
+    office.pass_time(minutes=5)
+    office.night(app)
+    files = enclosed(office)
+    assert len(files) == 2, "of the invoice that was paid meanwhile there is none"
+    assert [re.sub(r"Invoice [^.]+", "Invoice N", name) for name, _ in files] == [
+        "Statement of account 2026-06-09 USD.pdf", "Invoice N.pdf",
+    ]  # fmt: skip
+    assert all(body.startswith(b"%PDF-") for _, body in files)
+    (sent,) = [one for one in office.messages(app) if one.state == "accepted"]
+    assert "with Statement of account" in sent.reason, "its story tells what went with it"
+
+
+class Unprintable:
+    """A source whose PDFs are broken, or that asks to come back later."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def invoice_pdf(self, invoice_id: str) -> bytes:
+        raise self.error
+
+
+def test_what_cannot_be_had_makes_it_wait_and_is_told_unless_the_step_lets_it_go(
+    open_office: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """06-09 the source's PDF is broken: nothing leaves, a person is told / 06-10 it can be had again: it goes."""
+    office = enclosing(open_office, "quickbooks", tmp_path)
+    books = office.books[0]
+    books.invoice(books.customer("Aldgate Ltd"), "900.00", days_late=5)
+    app = office.load()
+    kind = type(app.connector(app.linked()[0]))
+    with monkeypatch.context() as broken:
+        broken.setattr(kind, "invoice_pdf", Unprintable(Malformed("no PDF")).invoice_pdf, raising=True)
+        assert office.night(app).accepted == 0
+        (message,) = office.messages(app)
+        assert (message.state.value, message.attempts) == ("approved", 0)
+        (task,) = tasks(app.store)
+        assert enclosures.WAITS in task
+
+        desk = app.desk(app.linked()[0])
+        arguments = (desk.connector, desk.policy, message, app.clock)
+        with pytest.raises(Missing, match=r"invoice .*no PDF"):
+            enclosures.fetch(app.store, *arguments)
+        with app.store.working() as work:
+            go = messages.get(work, message.id)
+        object.__setattr__(go, "attached", "statement,invoices;go")
+        files = enclosures.fetch(app.store, desk.connector, desk.policy, go, app.clock)
+        assert (len(files.attachments), len(files.without)) == (1, 1)
+        broken.setattr(kind, "invoice_pdf", Unprintable(RetryLater("busy")).invoice_pdf)
+        with pytest.raises(RetryLater):
+            enclosures.fetch(app.store, desk.connector, desk.policy, go, app.clock)
+    office.pass_time(days=1)
+    assert office.night(office.app()).accepted == 1
+    assert len(enclosed(office)) == 2
