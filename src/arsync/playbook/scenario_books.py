@@ -11,21 +11,23 @@ from typing import Final
 
 from arsync.domain.chase import Happened, Hold, Item, PastMessage
 from arsync.domain.documents import InvoiceState
+from arsync.domain.instalments import spread
 from arsync.domain.money import Money
 from arsync.domain.people import CallMade
 from arsync.domain.policy import Happening, Playbook, StepChannel
 from arsync.domain.states import HoldKind, MessageState
 from arsync.playbook.calendars import public_holidays
-from arsync.playbook.scenarios import Bill, Event, Scenario, What
+from arsync.playbook.scenarios import Bill, Debtor, Event, Scenario, What
 
-PAYER: Final = "customer"
 _ONE_DAY: Final = timedelta(days=1)
 _ZERO: Final = Decimal("0.00")
 _SATURDAY: Final = 5
 _MONEY: Final = frozenset(
     {What.PAID, What.CREDITED, What.RECEIVED, What.ALLOCATED, What.REVERSED, What.VOIDED}
 )  # fmt: skip
-_SAID: Final = frozenset({What.DISPUTED, What.RESOLVED, What.PROMISED, What.PAUSED, What.HELD, What.LIFTED})
+_SAID: Final = frozenset(
+    {What.DISPUTED, What.RESOLVED, What.PROMISED, What.INSTALMENTS, What.PAUSED, What.HELD, What.LIFTED}
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -59,8 +61,10 @@ class Account:
         )  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Promise:
+    """One that was given, or an instalment: those of a plan have one hold."""
+
     numbers: frozenset[str]
     amount: Decimal
     currency: str
@@ -74,9 +78,10 @@ class Promise:
 class Books:
     """They change by what happens, and by what the worker finds of the promises each night."""
 
-    def __init__(self, scenario: Scenario, playbook: Playbook) -> None:
-        self.scenario, self.playbook = scenario, playbook
-        self.accounts = {bill.number: Account(bill, bill.amount.amount) for bill in scenario.bills}
+    def __init__(self, scenario: Scenario, playbook: Playbook, customer: Debtor) -> None:
+        self.scenario, self.playbook, self.customer = scenario, playbook, customer
+        mine = (bill for bill in scenario.bills if bill.customer == customer.name)
+        self.accounts = {bill.number: Account(bill, bill.amount.amount) for bill in mine}
         self.unapplied: defaultdict[str, Decimal] = defaultdict(lambda: _ZERO)
         self.holds: list[Hold] = []
         self.promises: list[Promise] = []
@@ -90,7 +95,10 @@ class Books:
         return [one for one in self.accounts.values() if one.is_open(today)]
 
     def happen(self, event: Event, today: date) -> None:
-        """What it changes; what cannot be is kept in `impossible`."""
+        """What it changes, where it is about this customer; what cannot be is kept in `impossible`."""
+        mine = event.invoice in self.accounts if event.invoice else event.customer in (None, self.customer.name)
+        if not mine:
+            return
         if event.what in _MONEY:
             self._books_change(event, today)
         elif event.what in _SAID:
@@ -134,7 +142,7 @@ class Books:
                 self._hold(event, HoldKind.DISPUTE, event.until, part)
             case What.RESOLVED:
                 self._lift(HoldKind.DISPUTE, event.invoice)
-            case What.PROMISED:
+            case What.PROMISED | What.INSTALMENTS:
                 self._promise(event, today)
             case What.PAUSED:
                 self._hold(event, HoldKind.PAUSE, event.until)
@@ -144,7 +152,7 @@ class Books:
                 self._lift(event.hold, event.invoice)
 
     def _hold(self, event: Event, kind: HoldKind, until: date | None, part: Money | None = None) -> Hold:
-        made = Hold(kind, event.why, "a person", PAYER, event.invoice, event.on, until, part, event.code)
+        made = Hold(kind, event.why, "a person", self.customer.name, event.invoice, event.on, until, part, event.code)
         self.holds.append(made)
         return made
 
@@ -165,15 +173,28 @@ class Books:
             self.impossible.append((event, "nothing is open that could be promised"))
             return
         owed = sum((self.accounts[number].balance for number in numbers), start=_ZERO)
-        until, grace = event.until, event.grace
+        amount = Money(event.amount or owed, self.accounts[numbers[0]].currency)
+        parts = [(event.until, amount)]
+        if event.what is What.INSTALMENTS:
+            try:
+                parts = spread(amount, event.number, event.until, event.every)
+            except ValueError as error:
+                self.impossible.append((event, str(error)))
+                return
+        dated = [(day, self._last_day(day, event.grace), part) for day, part in parts]
+        kind = HoldKind.PLAN if event.what is What.INSTALMENTS else HoldKind.PROMISE
+        hold = self._hold(event, kind, dated[-1][1])
+        about = frozenset(numbers)
+        before = self._paid(about)
+        for day, until, part in dated:
+            self.promises.append(Promise(about, part.amount, part.currency, day, until, before, hold))
+
+    def _last_day(self, day: date, grace: int) -> date:
         closed = public_holidays(self.scenario.company.place)
         while grace:
-            until += _ONE_DAY
-            grace -= until.weekday() < _SATURDAY and until not in closed
-        hold = self._hold(event, HoldKind.PROMISE, until)
-        amount, currency = event.amount or owed, self.accounts[numbers[0]].currency
-        about = frozenset(numbers)
-        self.promises.append(Promise(about, amount, currency, event.until, until, self._paid(about), hold))
+            day += _ONE_DAY
+            grace -= day.weekday() < _SATURDAY and day not in closed
+        return day
 
     def _paid(self, numbers: Iterable[str]) -> Decimal:
         accounts = (self.accounts[number] for number in numbers)
@@ -182,30 +203,34 @@ class Books:
     def settle(self, today: date) -> None:
         """Lets holds expire, and says of each promise whether its money came.
 
-        Of several promises about the same the earlier has the first money.
+        Of several promises about the same the earlier has the first money; with one instalment its plan is broken.
         """
         self.holds = [hold for hold in self.holds if hold.until is None or hold.until >= today]
         reached: dict[frozenset[str], Decimal] = {}
         used: defaultdict[str, Decimal] = defaultdict(lambda: _ZERO)
         for one in sorted(self.promises, key=lambda promise: promise.promised_on):
+            if one not in self.promises:
+                continue  # it fell with another of its plan
             needed = max(one.paid_before, reached.get(one.numbers, one.paid_before)) + one.amount
             missing = needed - self._paid(one.numbers)
             owed = sum((self.accounts[number].balance for number in one.numbers), start=_ZERO)
             loose = self.unapplied[one.currency] - used[one.currency]
             if one.kept or owed <= 0 or missing <= 0:
                 one.kept = True
-            elif today <= one.until:
-                continue
-            elif missing <= loose:
+            elif today > one.until and missing <= loose:
                 used[one.currency] += missing
                 one.kept = True
-            else:
+            elif today > one.until:
                 self.broken |= dict.fromkeys(one.numbers, today)
-                self.promises.remove(one)
-                self.holds = [hold for hold in self.holds if hold is not one.hold]
-            if one.kept:
-                reached[one.numbers] = needed
-                self.holds = [hold for hold in self.holds if hold is not one.hold]
+                self._end(one.hold)
+                self.promises = [other for other in self.promises if other.hold is not one.hold]
+                continue
+            reached[one.numbers] = needed
+            if all(other.kept for other in self.promises if other.hold is one.hold):
+                self._end(one.hold)
+
+    def _end(self, ended: Hold) -> None:
+        self.holds = [hold for hold in self.holds if hold is not ended]
 
     def _touched(self, event: Event, today: date) -> None:
         """What a person did counts in every currency in which something is open."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
-from decimal import Decimal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,12 +13,13 @@ from arsync.domain import payday
 from arsync.domain.calendar import closed_days
 from arsync.domain.money import Money
 from arsync.domain.policy import Playbook, StepMode
+from arsync.playbook import expect_section, happens_section
 from arsync.playbook import scenarios as s
-from arsync.playbook.load import currencies
-from arsync.playbook.nodes import Section, compose, line
+from arsync.playbook.nodes import Section, compose
 from arsync.playbook.places import Place, region_code, regions_of
 from arsync.playbook.problems import Problem, Problems, nearest
-from arsync.playbook.scenarios import Bill, Company, Debtor, Event, Expected, Scenario, What, WhyNot
+from arsync.playbook.scenario_scope import Scope, currency_of, each, mapping
+from arsync.playbook.scenarios import Bill, Company, Debtor, Scenario
 from arsync.playbook.step_section import MODES
 
 
@@ -53,24 +51,9 @@ class _File:
         root = Section(node, "the file", self.problems, known=s.FILE_KEYS, required=("scenarios",))
         company = self._company(root) or Company()
         for number, entry in enumerate(root.listing("scenarios") or (), start=1):
-            one = self._mapping(entry, f"scenario {number}", s.SCENARIO_KEYS, s.SCENARIO_REQUIRED)
+            one = mapping(self.problems, entry, f"scenario {number}", s.SCENARIO_KEYS, s.SCENARIO_REQUIRED)
             if one is not None and (read := self._scenario(one, company)) is not None:
                 yield read
-
-    def _mapping(
-        self, node: yaml.Node, name: str, known: tuple[str, ...], required: tuple[str, ...] = ()
-    ) -> Section | None:
-        if isinstance(node, yaml.MappingNode):
-            return Section(node, name, self.problems, known=known, required=required)
-        self.problems.add(line(node), f"{name} must be a mapping of keys: {', '.join(known)}")
-        return None
-
-    def _each(
-        self, section: Section, key: str, name: str, known: tuple[str, ...], required: tuple[str, ...]
-    ) -> Iterator[Section]:
-        for number, node in enumerate(section.listing(key) or (), start=1):
-            if (one := self._mapping(node, f"{name} {number}", known, required)) is not None:
-                yield one
 
     # --- who -----------------------------------------------------------------------------------------------------
 
@@ -96,7 +79,7 @@ class _File:
             place=self._place(section, "company"),
             timezone=timezone,
             language=section.slug("language", "[a-z]{2,3}") or "en",
-            currency=self._currency(section, "company") or "EUR",
+            currency=currency_of(self.problems, section, "company") or "EUR",
             mode=section.choice("mode", MODES) or StepMode.AUTO,
             replies_read=section.truth("replies_read") or False,
             closed=tuple(closed),
@@ -117,21 +100,25 @@ class _File:
             region = None
         return Place(country, region)
 
-    def _currency(self, section: Section, name: str) -> str | None:
-        written = section.words("currency")
-        if written is not None and written not in currencies():
-            near = nearest(written, (code.lower() for code in currencies()))
-            message = f"{name}: {written!r} is no ISO 4217 currency"
-            self.problems.add(section.line_of("currency"), message, near.upper() if near else None)
-            return None
-        return written
+    def _customers(self, scenario: Section, name: str) -> tuple[Debtor, ...]:
+        """Those of the scenario, known by their names; one made up where none is written."""
+        if (one := scenario.mapping("customer")) is not None:
+            if scenario.is_written("customers"):
+                said = f"{name}: customer, or customers where there are several"
+                self.problems.add(scenario.line_of("customers"), said)
+            section = Section(one, f"{name}: customer", self.problems, known=s.CUSTOMER_KEYS, required=())
+            return (self._customer(section, f"{name}: customer"),)
+        found: dict[str, Debtor] = {}
+        for section in each(self.problems, scenario, "customers", f"{name}: customer", s.CUSTOMER_KEYS, ("name",)):
+            debtor = self._customer(section, f"{name}: customer {len(found) + 1}")
+            if debtor.name in found:
+                self.problems.add(section.line, f"{name}: customer {debtor.name} is there twice")
+            found[debtor.name] = debtor
+        if len(found) > s.MOST_CUSTOMERS:
+            self.problems.add(scenario.line_of("customers"), f"{name}: {s.MOST_CUSTOMERS} customers at most")
+        return tuple(found.values()) or (Debtor(),)
 
-    def _customer(self, scenario: Section, name: str) -> Debtor:
-        node = scenario.mapping("customer")
-        if node is None:
-            return Debtor()
-        name = f"{name}: customer"
-        section = Section(node, name, self.problems, known=s.CUSTOMER_KEYS, required=())
+    def _customer(self, section: Section, name: str) -> Debtor:
         runs = None
         if (written := section.words("payment_day")) is not None:
             try:
@@ -163,240 +150,42 @@ class _File:
                 self.problems.add(section.line_of("to"), f"{name} ends before it begins, on {first}")
             elif (last - first).days > s.MOST_DAYS:
                 self.problems.add(section.line_of("to"), f"{name} is longer than {s.MOST_DAYS} days")
-        customer = self._customer(section, name)
-        bills = tuple(self._bills(section, name, company))
-        story = _Story(self, name, first, last, company, {bill.number: bill for bill in bills})
-        events = tuple(sorted(story.events(section), key=lambda one: one.on))
-        story.check_ledger(bills, events)
-        expected = tuple(sorted(story.expected(section), key=lambda one: one.on))
-        why_not = tuple(sorted(story.why_not(section), key=lambda one: one.on))
-        asleep = tuple(story.asleep(section))
+        customers = self._customers(section, name)
+        bills = tuple(self._bills(section, name, company, [one.name for one in customers]))
+        scope = Scope(
+            self.playbook, self.problems, name, first, last, company, {bill.number: bill for bill in bills},
+            tuple(one.name for one in customers),
+        )  # fmt: skip
+        events = tuple(sorted(happens_section.events(scope, section), key=lambda one: one.on))
+        happens_section.check_ledger(scope, bills, events)
+        expected = tuple(sorted(expect_section.expected(scope, section), key=lambda one: one.on))
+        why_not = tuple(sorted(expect_section.why_not(scope, section), key=lambda one: one.on))
+        asleep = tuple(expect_section.asleep(scope, section))
         approve_after = section.whole("approve_after", *s.APPROVE_BOUNDS) or 0
         if title is None or first is None or last is None:
             return None
         return Scenario(
-            title, section.line, first, last, company, customer, bills, events, expected, why_not, asleep, approve_after
-        )
+            title, section.line, first, last, company, customers, bills, events, expected, why_not, asleep,
+            approve_after,
+        )  # fmt: skip
 
-    def _bills(self, scenario: Section, name: str, company: Company) -> Iterator[Bill]:
+    def _bills(self, scenario: Section, name: str, company: Company, customers: list[str]) -> Iterator[Bill]:
         seen: set[str] = set()
-        for section in self._each(scenario, "invoices", f"{name}: invoice", s.INVOICE_KEYS, s.INVOICE_REQUIRED):
+        sections = each(self.problems, scenario, "invoices", f"{name}: invoice", s.INVOICE_KEYS, s.INVOICE_REQUIRED)
+        for section in sections:
             number, amount = section.words("number"), section.amount("amount")
             issued, due = section.day("issued"), section.day("due")
-            currency = self._currency(section, f"{name}: invoice {number}") or company.currency
+            currency = currency_of(self.problems, section, f"{name}: invoice {number}") or company.currency
             if number in seen:
                 self.problems.add(section.line, f"{name}: invoice {number} is there twice")
             if issued and due and due < issued:
                 self.problems.add(section.line_of("due"), f"{name}: invoice {number} falls due before it was issued")
+            whose = section.words("customer") or (customers[0] if len(customers) == 1 else None)
+            if whose is None:
+                self.problems.add(section.line, f"{name}: invoice {number} names its customer where there are several")
+            elif whose not in customers:
+                message = f"{name}: invoice {number}: there is no customer {whose!r}"
+                self.problems.add(section.line_of("customer"), message, nearest(whose, customers))
             if number is not None and amount is not None and issued is not None:
                 seen.add(number)
-                yield Bill(number, Money(amount, currency), issued, due, section.line)
-
-
-@dataclass(slots=True)
-class _Story:
-    """What happens in one scenario and what it expects: each with the names and days that it may use."""
-
-    file: _File
-    name: str
-    first: date | None
-    last: date | None
-    company: Company
-    bills: Mapping[str, Bill]
-
-    @property
-    def _steps(self) -> list[str]:
-        return [step.id for step in self.file.playbook.steps]
-
-    def _add(self, at: int, message: str, suggestion: str | None = None) -> None:
-        self.file.problems.add(at, f"{self.name}: {message}", suggestion)
-
-    def _on(self, section: Section) -> date | None:
-        on = section.day("day")
-        if on is None or self.first is None or self.last is None or self.first <= on <= self.last:
-            return on
-        self._add(section.line_of("day"), f"{on} is not between {self.first} and {self.last}")
-        return None
-
-    def _invoice(self, section: Section, key: str, number: str | None, *words: str) -> str | None:
-        """The number where there is such an invoice; None with the problem noted where there is none."""
-        if number is None or number in self.bills or number in words:
-            return number
-        self._add(section.line_of(key), f"there is no invoice {number!r}", nearest(number, [*self.bills, *words]))
-        return None
-
-    def _step(self, section: Section, key: str) -> str | None:
-        step = section.words(key)
-        if step is None or step in self._steps:
-            return step
-        playbook = self.file.playbook.name
-        self._add(section.line_of(key), f"{playbook} has no step {step!r}", nearest(step, self._steps))
-        return None
-
-    # --- what happens ----------------------------------------------------------------------------------------------
-
-    def events(self, scenario: Section) -> Iterator[Event]:
-        """Each happening, in the order in which they are written."""
-        for number, node in enumerate(scenario.listing("happens") or (), start=1):
-            name = f"{self.name}: happening {number}"
-            if not isinstance(node, yaml.MappingNode):
-                self.file.problems.add(line(node), f"{name} must be a mapping such as {{day: 2026-06-30, paid: INV-1}}")
-                continue
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            what = [one for one in What if one in keys]
-            if len(what) != 1:
-                self._no_one_thing(node, name, keys, what)
-                continue
-            known = ("day", what[0].value, *s.BESIDE[what[0]])
-            section = Section(node, name, self.file.problems, known=known, required=("day", what[0].value))
-            event = self._event(section, what[0])
-            if event is not None:
-                yield event
-
-    def _no_one_thing(self, node: yaml.MappingNode, name: str, keys: list[str], what: list[What]) -> None:
-        if what:
-            message = f"{name} is {' and '.join(what)} in one: write one line for each"
-            self.file.problems.add(line(node), message)
-            return
-        unknown = [key for key in keys if key not in s.EVENT_KEYS]
-        words = [one.value for one in What]
-        near = next((found for key in unknown if (found := nearest(key, words))), None)
-        self.file.problems.add(line(node), f"{name} must say what happens: one of {', '.join(What)}", near)
-
-    def _event(self, section: Section, what: What) -> Event | None:
-        """The happening; None with the problem noted where it cannot be understood."""
-        on = self._on(section)
-        given = {key: section.node(key) is not None for key in s.BESIDE[what]}
-        invoice = section.words("invoice") if "invoice" in given else None
-        invoice = self._invoice(section, "invoice", invoice)
-        until = section.day("until") if "until" in given else None
-        amount = section.amount("amount") if "amount" in given else None
-        event = Event(
-            on or date.min, what, section.line, invoice, amount,
-            currency=self.file._currency(section, self.name) if "currency" in given else None,
-            until=until,
-            code=section.choice("code", s.CODES) if "code" in given else None,
-            step=self._step(section, "step") if "step" in given else None,
-            grace=grace if "grace" in given and (grace := section.whole("grace", *s.GRACE_BOUNDS)) is not None else 2,
-            why=(section.text("why", 200) if "why" in given else None) or "as the scenario says",
-        )  # fmt: skip
-        said = self._said(section, what, event)
-        if on is None or said is None:
-            return None
-        if said.until is not None and said.until < on:
-            self._add(section.line, f"{what} {said.until}: that day has passed on {on}")
-        return said
-
-    def _said(self, section: Section, what: What, event: Event) -> Event | None:
-        """The event with what stands beside its own word."""
-        key = what.value
-        if what in s.OF_INVOICE:
-            number = self._invoice(section, key, section.words(key))
-            return None if number is None else replace(event, invoice=number)
-        match what:
-            case What.RECEIVED:
-                much = section.amount(key)
-                return None if much is None else replace(event, amount=much)
-            case What.PROMISED | What.PAUSED:
-                day = section.day(key)
-                several = len({bill.amount.currency for bill in self.bills.values()}) > 1
-                if what is What.PROMISED and event.invoice is None and several:
-                    self._add(section.line, "a promise names its invoice where there are several currencies")
-                return None if day is None else replace(event, until=day)
-            case What.HELD:
-                kind = section.choice(key, s.HOLDS)
-                return None if kind is None else replace(event, hold=kind)
-            case What.LIFTED:
-                word = section.choice(key, s.LIFTED)
-                return None if word is None else replace(event, hold=s.HOLDS.get(word))
-            case What.TOUCHED:
-                touch = section.choice(key, s.TOUCHES)
-                return None if touch is None else replace(event, touch=touch)
-            case What.CALLED:
-                outcome = section.choice(key, s.OUTCOMES)
-                return None if outcome is None else replace(event, outcome=outcome)
-            case What.BOUNCED:
-                step = self._step(section, key)
-                return None if step is None else replace(event, step=step)
-            case _:
-                number = self._invoice(section, key, section.words(key), "all")
-                return None if number is None else replace(event, invoice=None if number == "all" else number)
-
-    def check_ledger(self, bills: tuple[Bill, ...], events: tuple[Event, ...]) -> None:
-        """Notes what cannot happen to these invoices: paid twice, more than is open, before they were there."""
-        left = {bill.number: bill.amount.amount for bill in bills}
-        loose: dict[str, Decimal] = defaultdict(Decimal)
-        for event in events:
-            if event.what is What.RECEIVED:
-                loose[event.currency or self.company.currency] += event.amount or Decimal(0)
-            bill = self.bills.get(event.invoice or "")
-            if bill is None:
-                continue
-            if event.on < bill.issued_on:
-                self._add(event.line, f"{bill.number} was not issued before {bill.issued_on}")
-            elif event.what in (What.PAID, What.CREDITED, What.ALLOCATED):
-                self._check_money(event, bill, left, loose)
-            elif event.what is What.REVERSED:
-                if left[bill.number] == bill.amount.amount:
-                    self._add(event.line, f"nothing was paid on {bill.number} before {event.on}")
-                left[bill.number] = bill.amount.amount
-            elif event.what is What.VOIDED:
-                left[bill.number] = Decimal(0)
-
-    def _check_money(self, event: Event, bill: Bill, left: dict[str, Decimal], loose: dict[str, Decimal]) -> None:
-        currency, here = bill.amount.currency, left[bill.number]
-        much, there = event.amount or here, loose[currency]
-        if not here:
-            self._add(event.line, f"nothing is open on {bill.number} by {event.on}")
-        elif much > here:
-            self._add(event.line, f"{here} is open on {bill.number} on {event.on}: {much} is more")
-        elif event.what is What.ALLOCATED and much > there:
-            self._add(event.line, f"{there} {currency} is on no invoice on {event.on}: {much} is more")
-        else:
-            left[bill.number] = here - much
-            if event.what is What.ALLOCATED:
-                loose[currency] -= much
-
-    # --- what is expected ------------------------------------------------------------------------------------------
-
-    def expected(self, scenario: Section) -> Iterator[Expected]:
-        """The touches, or none where `nothing` is expected."""
-        node = scenario.node("expect")
-        if isinstance(node, yaml.ScalarNode) and node.value == s.NOTHING:
-            return
-        seen: set[tuple[date, str]] = set()
-        for section in self.file._each(scenario, "expect", f"{self.name}: expected", s.EXPECT_KEYS, s.EXPECT_REQUIRED):
-            on, step = self._on(section), self._step(section, "step")
-            numbers = section.several("invoices")
-            found = [self._invoice(section, "invoices", number) for number in numbers or ()]
-            amount, mode = section.amount("amount"), section.choice("mode", MODES)
-            if on is None or step is None:
-                continue
-            if (on, step) in seen and not numbers:
-                self._add(section.line, f"{step} on {on} is expected twice: name the invoices")
-            seen.add((on, step))
-            invoices = None if numbers is None else frozenset(number for number in found if number)
-            yield Expected(on, step, section.line, invoices, amount, mode)
-
-    def why_not(self, scenario: Section) -> Iterator[WhyNot]:
-        """The answers that are asked for."""
-        for section in self.file._each(scenario, "why_not", f"{self.name}: why_not", s.WHY_KEYS, s.WHY_REQUIRED):
-            on, rule = self._on(section), section.choice("rule", s.RULES)
-            number = section.words("invoice")
-            if number is None and len(self.bills) == 1:
-                number = next(iter(self.bills))
-            elif number is None:
-                self._add(section.line, "a why_not names its invoice where there are several")
-            number = self._invoice(section, "invoice", number)
-            says = section.words("says", 200)
-            if on is not None and rule is not None and number is not None:
-                yield WhyNot(on, number, rule, section.line, says)
-
-    def asleep(self, scenario: Section) -> Iterator[tuple[date, date]]:
-        """The days on which the worker was off."""
-        for section in self.file._each(scenario, "asleep", f"{self.name}: asleep", s.ASLEEP_KEYS, s.ASLEEP_KEYS):
-            begins, ends = section.day("from"), section.day("to")
-            if begins is not None and ends is not None:
-                if ends < begins:
-                    self._add(section.line, f"asleep to {ends}, before it begins on {begins}")
-                yield begins, ends
+                yield Bill(number, Money(amount, currency), issued, due, section.line, whose or customers[0])

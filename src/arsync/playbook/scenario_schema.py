@@ -70,28 +70,28 @@ def _scenario() -> dict[str, Any]:
             "name": {"type": "string", "minLength": 1, "maxLength": s.LONGEST_NAME, "description": "What it claims."},
             "from": _told(_DAY, "The first day: the company is connected, and the customer's open invoices are seen."),
             "to": _told(_DAY, "The last day."),
-            "customer": _object(
-                s.CUSTOMER_KEYS,
-                (),
-                {
-                    "name": _TEXT,
-                    "country": _COUNTRY,
-                    "region": _TEXT,
-                    "language": _LANGUAGE,
-                    "email": _told(_TEXT, "An address; none where nobody knows one."),
-                    "tags": _several(_TEXT, "For playbooks that match by them."),
-                    "groups": _several(_TEXT, "Of the accounting system."),
-                    "rating": _choice(RATINGS, "How the customer pays: A is best."),
-                    "payment_day": _told(_WORDS, "When its payment run goes out: 15, end of month, friday."),
-                },
-            ),
+            "customer": _customer(),
+            "customers": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": s.MOST_CUSTOMERS,
+                "description": "Where there are several, each with a name; instead of customer.",
+                "items": {**_customer(), "required": ["name"]},
+            },
             "invoices": {
                 "type": "array",
                 "minItems": 1,
                 "items": _object(
                     s.INVOICE_KEYS,
                     s.INVOICE_REQUIRED,
-                    {"number": _WORDS, "amount": _AMOUNT, "currency": _CURRENCY, "issued": _DAY, "due": _DAY},
+                    {
+                        "number": _WORDS,
+                        "customer": _told(_TEXT, "Where there are several."),
+                        "amount": _AMOUNT,
+                        "currency": _CURRENCY,
+                        "issued": _DAY,
+                        "due": _DAY,
+                    },
                 ),
             },
             "happens": {"type": "array", "minItems": 1, "items": {"anyOf": [_event(what) for what in What]}},
@@ -130,6 +130,24 @@ def _scenario() -> dict[str, Any]:
     )
 
 
+def _customer() -> dict[str, Any]:
+    return _object(
+        s.CUSTOMER_KEYS,
+        (),
+        {
+            "name": _TEXT,
+            "country": _COUNTRY,
+            "region": _TEXT,
+            "language": _LANGUAGE,
+            "email": _told(_TEXT, "An address; none where nobody knows one."),
+            "tags": _several(_TEXT, "For playbooks that match by them."),
+            "groups": _several(_TEXT, "Of the accounting system."),
+            "rating": _choice(RATINGS, "How the customer pays: A is best."),
+            "payment_day": _told(_WORDS, "When its payment run goes out: 15, end of month, friday."),
+        },
+    )
+
+
 def _expected() -> dict[str, Any]:
     return _object(
         s.EXPECT_KEYS,
@@ -149,6 +167,11 @@ def _event(what: What) -> dict[str, Any]:
         What.RECEIVED: _AMOUNT,
         What.PROMISED: _DAY,
         What.PAUSED: _DAY,
+        What.INSTALMENTS: {
+            "type": "integer",
+            "minimum": s.INSTALMENT_BOUNDS[0],
+            "maximum": s.INSTALMENT_BOUNDS[1],
+        },
         What.HELD: {"enum": [kind.value for kind in HoldKind]},
         What.LIFTED: {"enum": [*(kind.value for kind in HoldKind), "all"]},
         What.TOUCHED: {"enum": [kind.value for kind in TouchKind]},
@@ -164,10 +187,15 @@ def _event(what: What) -> dict[str, Any]:
         "invoice": _WORDS,
         "grace": {"type": "integer", "minimum": s.GRACE_BOUNDS[0], "maximum": s.GRACE_BOUNDS[1]},
         "step": _STEP,
+        "customer": _TEXT,
+        "first": _DAY,
+        "every": {"enum": list(s.EVERY)},
     }
     keys = ("day", what.value, *s.BESIDE[what])
     said = {key: beside[key] for key in s.BESIDE[what]}
-    return _object(keys, ("day", what.value), {"day": _DAY, what.value: own.get(what, _WORDS), **said})
+    return _object(
+        keys, ("day", what.value, *s.NEEDED.get(what, ())), {"day": _DAY, what.value: own.get(what, _WORDS), **said}
+    )
 
 
 def _object(keys: Iterable[str], required: Iterable[str], properties: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from arsync.domain.calendar import Blackout
 from arsync.domain.chase import Rule
+from arsync.domain.instalments import Every
 from arsync.domain.money import Money
 from arsync.domain.payday import PayDay
 from arsync.domain.people import CallOutcome, DisputeCode, TouchKind
@@ -28,13 +29,14 @@ COMPANY_KEYS: Final = (
     "name", "country", "region", "timezone", "language", "currency", "mode", "replies_read", "closed",
 )  # fmt: skip
 SCENARIO_KEYS: Final = (
-    "name", "from", "to", "customer", "invoices", "happens", "asleep", "approve_after", "expect", "why_not",
+    "name", "from", "to", "customer", "customers", "invoices", "happens", "asleep", "approve_after", "expect",
+    "why_not",
 )  # fmt: skip
 SCENARIO_REQUIRED: Final = ("name", "from", "to", "invoices", "expect")
 CUSTOMER_KEYS: Final = (
     "name", "country", "region", "language", "email", "tags", "groups", "rating", "payment_day",
 )  # fmt: skip
-INVOICE_KEYS: Final = ("number", "amount", "currency", "issued", "due")
+INVOICE_KEYS: Final = ("number", "customer", "amount", "currency", "issued", "due")
 INVOICE_REQUIRED: Final = ("number", "amount", "issued")
 ASLEEP_KEYS: Final = ("from", "to")
 EXPECT_KEYS: Final = ("day", "step", "invoices", "amount", "mode")
@@ -47,6 +49,8 @@ NOTHING: Final = "nothing"
 NOT_MATCHED: Final = "not_matched"
 APPROVE_BOUNDS: Final = (0, 60)
 GRACE_BOUNDS: Final = (0, 30)
+INSTALMENT_BOUNDS: Final = (1, 120)
+MOST_CUSTOMERS: Final = 50
 MOST_DAYS: Final = 1100
 LONGEST_NAME: Final = 120
 _ANYWHERE: Final = Place()
@@ -64,6 +68,7 @@ class What(StrEnum):
     DISPUTED = "disputed"  # contested, all of it or an amount
     RESOLVED = "resolved"  # no longer contested
     PROMISED = "promised"  # the customer names the day
+    INSTALMENTS = "instalments"  # so many are agreed on
     PAUSED = "paused"  # not chased until that day
     HELD = "held"  # stopped by that kind of hold
     LIFTED = "lifted"  # every hold of that kind, or `all`
@@ -77,22 +82,28 @@ class What(StrEnum):
 BESIDE: Final[Mapping[What, tuple[str, ...]]] = {
     What.PAID: ("amount",),
     What.CREDITED: ("amount",),
-    What.RECEIVED: ("currency",),
+    What.RECEIVED: ("currency", "customer"),
     What.ALLOCATED: ("amount",),
     What.REVERSED: (),
     What.VOIDED: (),
     What.DISPUTED: ("amount", "code", "until", "why"),
     What.RESOLVED: (),
-    What.PROMISED: ("invoice", "amount", "grace", "why"),
-    What.PAUSED: ("invoice", "why"),
-    What.HELD: ("invoice", "until", "why"),
-    What.LIFTED: ("invoice",),
-    What.TOUCHED: ("step", "invoice"),
-    What.CALLED: (),
-    What.BOUNCED: (),
-    What.REPLIED: (),
+    What.PROMISED: ("invoice", "customer", "amount", "grace", "why"),
+    What.INSTALMENTS: ("first", "every", "invoice", "customer", "amount", "grace", "why"),
+    What.PAUSED: ("invoice", "customer", "why"),
+    What.HELD: ("invoice", "customer", "until", "why"),
+    What.LIFTED: ("invoice", "customer"),
+    What.TOUCHED: ("step", "invoice", "customer"),
+    What.CALLED: ("customer",),
+    What.BOUNCED: ("customer",),
+    What.REPLIED: ("customer",),
 }
-EVENT_KEYS: Final = ("day", *What, "amount", "currency", "code", "until", "why", "invoice", "grace", "step")
+EVENT_KEYS: Final = (
+    "day", *What, "amount", "currency", "code", "until", "why", "invoice", "customer", "grace", "step",
+    "first", "every",
+)  # fmt: skip
+#: What must stand beside it.
+NEEDED: Final[Mapping[What, tuple[str, ...]]] = {What.INSTALMENTS: ("first",)}
 OF_INVOICE: Final = (
     What.PAID, What.CREDITED, What.ALLOCATED, What.REVERSED, What.VOIDED, What.DISPUTED, What.RESOLVED,
 )  # fmt: skip
@@ -100,6 +111,7 @@ HOLDS: Final = {kind.value: kind for kind in HoldKind}
 LIFTED: Final = {word: word for word in (*HOLDS, "all")}
 TOUCHES: Final = {kind.value: kind for kind in TouchKind}
 OUTCOMES: Final = {outcome.value: outcome for outcome in CallOutcome}
+EVERY: Final = {every.value: every for every in Every}
 CODES: Final = {code.value: code for code in DisputeCode}
 RULES: Final = {rule: rule for rule in (*(rule.value for rule in Rule), NOT_MATCHED)}
 RATED: Final = {rating: rating for rating in RATINGS}
@@ -142,6 +154,7 @@ class Bill:
     issued_on: date
     due_on: date | None
     line: int
+    customer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +167,10 @@ class Event:
     invoice: str | None = None
     amount: Decimal | None = None
     currency: str | None = None
-    until: date | None = None  # of a promise: its day
+    customer: str | None = None  # by name, where it is about no single invoice
+    until: date | None = None  # of a promise: its day; of instalments the first's
+    number: int = 0  # of instalments
+    every: Every = Every.MONTH
     hold: HoldKind | None = None
     code: DisputeCode | None = None
     touch: TouchKind | None = None
@@ -167,6 +183,7 @@ class Event:
         of = {
             What.RECEIVED: f"{self.amount} {self.currency or ''}, on no invoice",
             What.PROMISED: f"{f'{self.amount} ' if self.amount else ''}for {self.until}",
+            What.INSTALMENTS: f"{self.number}, one a {self.every}, from {self.until}",
             What.PAUSED: f"until {self.until}",
             What.HELD: f"{self.hold}{f' until {self.until}' if self.until else ''}",
             What.LIFTED: f"{self.hold or 'all'}",
@@ -175,7 +192,7 @@ class Event:
             What.BOUNCED: f"{self.step}",
         }.get(self.what, "")
         amount = str(self.amount) if self.amount and self.what in OF_INVOICE else ""
-        said = (self.what.value, of, self.invoice or "", amount)
+        said = (self.what.value, of, self.invoice or self.customer or "", amount)
         return " ".join(part for part in said if part).replace("_", " ")
 
 
@@ -211,7 +228,7 @@ class Scenario:
     first: date
     last: date
     company: Company
-    customer: Debtor
+    customers: tuple[Debtor, ...]
     bills: tuple[Bill, ...]
     events: tuple[Event, ...]
     expected: tuple[Expected, ...]

@@ -25,8 +25,8 @@ from arsync.playbook.choose import Chooser
 from arsync.playbook.ladder import TOUCHED
 from arsync.playbook.people import without_disputed
 from arsync.playbook.plan import plan
-from arsync.playbook.scenario_books import PAYER, Account, Books
-from arsync.playbook.scenarios import NOT_MATCHED, Event, Scenario
+from arsync.playbook.scenario_books import Account, Books
+from arsync.playbook.scenarios import NOT_MATCHED, Debtor, Event, Scenario
 from arsync.playbook.step_guards import addresses
 from arsync.store.tags import AUTOPAY
 
@@ -72,7 +72,7 @@ def tell(scenario: Scenario, playbook: Playbook, locales: frozenset[str]) -> Sto
     life = _Life(scenario, playbook, locales)
     for ahead in range((scenario.last - scenario.first).days + 1):
         life.live(scenario.first + timedelta(days=ahead))
-    return Story(tuple(life.touches), life.answers, tuple(life.books.impossible))
+    return Story(tuple(life.touches), life.answers, tuple(life.impossible))
 
 
 @dataclass(slots=True)
@@ -94,46 +94,64 @@ class _Chase:
 
 
 class _Life:
-    """One customer's books, what people said, and what went out."""
+    """All customers of a scenario, day by day under one run."""
 
     def __init__(self, scenario: Scenario, playbook: Playbook, locales: frozenset[str]) -> None:
-        self.scenario, self.playbook, self.locales = scenario, playbook, locales
-        company, customer = scenario.company, scenario.customer
+        self.scenario = scenario
+        self.touches: list[Touch] = []
+        self.answers: dict[date, dict[str, Answer]] = {}
+        self.accounts = [_Customer(scenario, playbook, locales, one) for one in scenario.customers]
+
+    @property
+    def impossible(self) -> Iterator[tuple[Event, str]]:
+        return (found for one in self.accounts for found in one.books.impossible)
+
+    def live(self, today: date) -> None:
+        """One day: what happens, then what the night's planning makes of it."""
+        for event in self.scenario.events:
+            if event.on == today:
+                for one in self.accounts:
+                    one.books.happen(event, today)
+        if any(begins <= today <= ends for begins, ends in self.scenario.asleep):
+            return
+        answers = self.answers[today] = {}
+        planned = [(one, chase, answer) for one in self.accounts for chase, answer in one.plans(today, answers)]
+        admitted = admit([answer for _, _, answer in planned], _BUDGET, sent_before=0)
+        for (one, chase, _), answer in zip(planned, admitted, strict=True):
+            for verdict in answer.verdicts:
+                answers[verdict.invoice_id] = Answer(verdict.rule.value, verdict.reason)
+            self.touches += one.act(chase, answer, today)
+
+
+class _Customer:
+    """One customer's books, what people said, and what went out to it."""
+
+    def __init__(self, scenario: Scenario, playbook: Playbook, locales: frozenset[str], customer: Debtor) -> None:
+        self.scenario, self.playbook, self.locales, self.customer = scenario, playbook, locales, customer
+        company = scenario.company
         house = House(company.place, company.timezone, company.closed)
         self.calendar: Calendar = calendar_for(customer.place, playbook.window, house)
         self.chooser = Chooser([playbook])
-        self.books = Books(scenario, playbook)
-        self.currencies = sorted({bill.amount.currency for bill in scenario.bills})
+        self.books = Books(scenario, playbook, customer)
+        self.currencies = sorted({one.currency for one in self.books.accounts.values()})
         self.chases: dict[str, _Chase] = {}
-        self.touches: list[Touch] = []
-        self.answers: dict[date, dict[str, Answer]] = {}
+        self.first_chase = 1 + 1000 * [one.name for one in scenario.customers].index(customer.name)
         self.connection = ConnectionFacts(
             connection_id=1, name=company.name, stopped=None, health=Health.OK, health_reason="", stale=False,
             source_reminds=False, mode=company.mode, replies_read=company.replies_read, banked_through=None,
             pay_currencies=frozenset(self.currencies),
         )  # fmt: skip
 
-    def live(self, today: date) -> None:
-        """One day: what happens, then what the night's planning makes of it."""
-        for event in self.scenario.events:
-            if event.on == today:
-                self.books.happen(event, today)
-        if any(begins <= today <= ends for begins, ends in self.scenario.asleep):
-            return
+    def plans(self, today: date, answers: dict[str, Answer]) -> list[tuple[_Chase, Plan]]:
+        """What the planner says of each of its chases; `answers` is told of invoices that the playbook is not for."""
         self.books.settle(today)
         self._follow(today)
-        self.answers[today] = {}
-        planned = [
+        return [
             (chase, plan(facts, self.playbook, self.calendar, today))
             for currency, chase in sorted(self.chases.items())
             if chase.closed_on is None or chase.closed_on >= today - _LATELY
-            for facts in self._facts(currency, chase, today)
+            for facts in self._facts(currency, chase, today, answers)
         ]
-        admitted = admit([one for _, one in planned], _BUDGET, sent_before=0)
-        for (chase, _), one in zip(planned, admitted, strict=True):
-            for verdict in one.verdicts:
-                self.answers[today][verdict.invoice_id] = Answer(verdict.rule.value, verdict.reason)
-            self._act(chase, one, today)
 
     # --- the planner's facts ----------------------------------------------------------------------------------
 
@@ -146,7 +164,7 @@ class _Life:
                 if chase is not None and chase.closed_on is None:
                     chase.closed_on = today
             elif chase is None:
-                self.chases[currency] = _Chase(len(self.chases) + 1, today)
+                self.chases[currency] = _Chase(self.first_chase + len(self.chases), today)
             elif chase.closed_on is not None:
                 open_ones = [one for one in self.books.open_on(today) if one.currency == currency]
                 if any(one.bill.number in chase.named for one in open_ones):
@@ -155,13 +173,13 @@ class _Life:
                     self.chases[currency] = _Chase(chase.number + len(self.currencies), today)
                     self.books.calls.pop(currency, None)
 
-    def _facts(self, currency: str, chase: _Chase, today: date) -> Iterator[ChaseFacts]:
+    def _facts(self, currency: str, chase: _Chase, today: date, answers: dict[str, Answer]) -> Iterator[ChaseFacts]:
         """The facts of a chase; none where the playbook is not for it."""
-        customer, company = self.scenario.customer, self.scenario.company
+        customer, company = self.customer, self.scenario.company
         history = sorted(self.books.history[currency], key=lambda past: past.on)
         chased = {number for past in history if past.state in EFFECTIVE for number in past.invoice_ids}
         mine = [one for one in self.books.accounts.values() if one.currency == currency]
-        open_ones = [one for one in self._followed(mine, today) if one.is_open(today)]
+        open_ones = [one for one in self._followed(mine, today, answers) if one.is_open(today)]
         items = [
             one.item(customer.name, customer.email, one.paid_on if self._came_lately(one, chased, today) else None)
             for one in open_ones
@@ -196,7 +214,7 @@ class _Life:
         yield ChaseFacts(
             connection=self.connection,
             chase_id=chase.number,
-            payer_id=PAYER,
+            payer_id=customer.name,
             payer_name=customer.name,
             currency=currency,
             recipients=(contact,) if customer.email else (),
@@ -224,17 +242,17 @@ class _Life:
             return False
         return one.credited_on is None or one.credited_on <= one.paid_on or one.state is InvoiceState.OPEN
 
-    def _followed(self, accounts: list[Account], today: date) -> Iterator[Account]:
+    def _followed(self, accounts: list[Account], today: date, answers: dict[str, Answer]) -> Iterator[Account]:
         """Those that the playbook is for; of the others it is told that it is not."""
         for one in accounts:
             if self.playbook.match is None or self._fits(one, accounts, today):
                 yield one
             elif one.is_open(today):
                 reason = f"the conditions of {self.playbook.name} do not fit it"
-                self.answers[today][one.bill.number] = Answer(NOT_MATCHED, reason)
+                answers[one.bill.number] = Answer(NOT_MATCHED, reason)
 
     def _fits(self, one: Account, accounts: list[Account], today: date) -> bool:
-        customer, company = self.scenario.customer, self.scenario.company
+        customer, company = self.customer, self.scenario.company
         owed = [each for each in accounts if each.is_open(today)]
         due = (each.bill.due_on for each in owed if each.bill.due_on is not None)
         billed = Billed(one.bill.number, one.bill.number, None, None, None, one.bill.amount.amount)
@@ -254,24 +272,25 @@ class _Life:
 
     # --- what goes out ----------------------------------------------------------------------------------------
 
-    def _act(self, chase: _Chase, planned: Plan, today: date) -> None:
+    def act(self, chase: _Chase, planned: Plan, today: date) -> list[Touch]:
+        """What goes out of it, as far as nobody has still to let it."""
         intent = planned.intent
         if intent is None:
             rules = {verdict.invoice_id: verdict.rule for verdict in planned.verdicts}
             if chase.waiting and not all(rules.get(number) in _NOT_NOW for number in chase.waiting.numbers):
                 chase.waiting = None
-            return
+            return []
         if intent.mode is not StepMode.AUTO and not intent.step.is_task and self._waits(chase, planned, intent, today):
-            return
+            return []
         chase.waiting = None
         numbers = tuple(item.number for item in intent.demanded)
-        self.touches.append(Touch(today, intent.step.id, numbers, intent.at_stake, intent.mode))
         chase.named |= {item.number for item in (*intent.demanded, *intent.listed)}
         to = addresses(intent.recipients)
         message = PastMessage(
             intent.step.id, intent.occurrence, MessageState.ACCEPTED, today, frozenset(numbers), to=to
         )
         self.books.history[planned.facts.currency].append(message)
+        return [Touch(today, intent.step.id, numbers, intent.at_stake, intent.mode)]
 
     def _waits(self, chase: _Chase, planned: Plan, intent: Intent, today: date) -> bool:
         """Whether a person has still to let it out; a message that changes waits anew."""

@@ -198,6 +198,35 @@ def test_two_currencies_are_two_ladders_of_one_customer(tmp_path: Path) -> None:
     assert outcome.differences == ()
 
 
+SEVERAL = """\
+  - name: what the mailbox lets through in a day
+    from: 2026-07-06
+    to: 2026-07-20
+    customers:
+      - {name: Acme}
+      - {name: Birch, country: GB, tags: vip}
+    invoices:
+      - {number: A-1, customer: Acme, amount: 100.00, issued: 2026-06-01, due: 2026-07-03}
+      - {number: B-1, customer: Birch, amount: 900.00, issued: 2026-06-01, due: 2026-07-03}
+    happens:
+      - {day: 2026-07-15, held: legal, customer: Birch}
+    expect:
+      - {day: 2026-07-06, step: friendly, invoices: B-1, amount: 900.00}
+      - {day: 2026-07-07, step: friendly, invoices: A-1}
+      - {day: 2026-07-17, step: firm, invoices: A-1}
+    why_not:
+      - {day: 2026-07-06, invoice: A-1, rule: cap, says: larger amounts go first}
+      - {day: 2026-07-17, invoice: B-1, rule: hold, says: as the scenario says}
+"""
+
+
+def test_several_customers_share_the_mailbox_and_nothing_else(tmp_path: Path) -> None:
+    standard = shipped()
+    capped = replace(standard, caps=replace(standard.caps, mailbox=1))
+    (outcome,) = outcomes(HEAD + SEVERAL, tmp_path, capped)
+    assert [one.message for one in outcome.differences] == []
+
+
 # --- what is wrong with a file --------------------------------------------------------------------------------
 
 
@@ -256,6 +285,22 @@ scenarios:
         "27: 'a ledger': 0 EUR is on no invoice on 2026-07-13: 40.00 is more",
         f"30: 'a ledger': why_not 1: rule must be one of {', '.join([*Rule, 'not_matched'])}, "
         "not 'gapp' (did you mean 'gap'?)",
+    ]
+
+
+def test_what_is_wrong_with_whose_it_is_is_told(tmp_path: Path) -> None:
+    text = (
+        SEVERAL.replace("customer: Acme, ", "")
+        .replace("customer: Birch, amount", "customer: Brich, amount")
+        .replace("held: legal, customer: Birch", "held: legal")
+        .replace("    happens:\n", "    happens:\n      - {day: 2026-07-08, instalments: 3, customer: Acme}\n")
+    )
+    said = [one.partition("in a day': ")[2] for one in told(HEAD + text, tmp_path)]
+    assert said == [
+        "invoice A-1 names its customer where there are several",
+        "invoice B-1: there is no customer 'Brich' (did you mean 'Birch'?)",
+        "happening 1 needs the key 'first'",
+        "held names its customer where there are several",
     ]
 
 
