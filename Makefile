@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-long lint bench clean
+.PHONY: help demo run test test-long soak lint bench clean
 
 help:
 	@echo "make demo       the whole job on the sandbox, no account needed"
 	@echo "make run        arsync run: sync, plan, dispatch, write back, once"
 	@echo "make test       every test but the long ones (ARGS='...' goes to pytest)"
-	@echo "make test-long  storms and long runs"
+	@echo "make test-long  long runs"
+	@echo "make soak       storms: kills, suspensions and faults by the thousand (STORMS=2000 FROM=1)"
 	@echo "make lint       ruff, mypy, import-linter, alembic check"
 	@echo "make bench      backfill against the baseline, as ratios"
 	@echo "make clean      removes what make and the tools have made; never a database, a key or a message"
@@ -24,10 +25,14 @@ bench: .venv/.stamp-run
 	@$(BIN)/python benchmarks/backfill.py $(ARGS)
 
 test: .venv/.stamp-dev
-	@$(BIN)/pytest -n 2 --dist worksteal -m "not long" $(ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not long and not soak" $(ARGS)
 
 test-long: .venv/.stamp-dev
 	@$(BIN)/pytest -n 2 -m long --timeout 7200 $(ARGS)
+
+soak: .venv/.stamp-dev
+	@ARSYNC_STORMS=$(or $(STORMS),2000) ARSYNC_STORM_FROM=$(or $(FROM),1) \
+	$(BIN)/pytest -n 2 -m soak --timeout 0 -s tests/acceptance/test_storm.py $(ARGS)
 
 lint: .venv/.stamp-dev
 	$(BIN)/ruff check .

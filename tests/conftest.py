@@ -110,7 +110,7 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def _migrated_postgres(postgres: Server) -> str:
+def migrated_postgres(postgres: Server) -> str:
     """The name of a database at our schema, to be copied."""
     name = postgres.fresh()
     store = Store(postgres.url(name))
@@ -152,7 +152,7 @@ def store_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
         yield f"sqlite:///{path}"
         return
     server: Server = request.getfixturevalue("postgres")
-    name = server.fresh(request.getfixturevalue("_migrated_postgres"))
+    name = server.fresh(request.getfixturevalue("migrated_postgres"))
     yield server.url(name)
     server.drop(name)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.acceptance.installation import MORNING, Installation
+from tests.acceptance.nights import FILE, Night, Nursery, write_playbook
 
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 
@@ -57,3 +59,35 @@ def shop(empty: Installation) -> Installation:
     empty.configure()
     empty.load()
     return empty
+
+
+# --- whole nights in processes of their own ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def playbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_playbook(tmp_path_factory.mktemp("playbook"))
+
+
+@pytest.fixture(scope="session")
+def nursery(playbook: Path) -> Iterator[Nursery]:
+    with Nursery.open(playbook) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def another_nursery(playbook: Path) -> Iterator[Nursery]:
+    """For a second night while the first stands still."""
+    with Nursery.open(playbook) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def eve(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Path:
+    """The database on the eve of the first night."""
+    folder = tmp_path_factory.mktemp("eve")
+    with Night.prepared(folder / "office", FILE, nursery) as night:
+        for name in ("arsync.db", "arsync.key"):
+            shutil.copyfile(folder / "office" / name, folder / name)
+        nursery.warm_up(night)
+    return folder

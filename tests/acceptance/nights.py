@@ -161,9 +161,17 @@ class Night:
     @classmethod
     @contextmanager
     def prepared(
-        cls, folder: Path, way: Way, nursery: Nursery, *, copy_of: Path | None = None, **switches: Any
+        cls,
+        folder: Path,
+        way: Way,
+        nursery: Nursery,
+        *,
+        copy_of: Path | None = None,
+        database: str = "",
+        **switches: Any,
     ) -> Iterator[Self]:
-        """From a snapshot of the database where there is one; every id in the sandbox is the same as then."""
+        """From a snapshot of the database where there is one, every id in the sandbox the same as then; `database` is
+        the URL of one that is no file, and a copy already."""
         with ExitStack() as stack:
             sandbox = stack.enter_context(running_sandbox())
             sandbox.switches({"sendgrid.activity": way.activity, **switches})
@@ -174,13 +182,14 @@ class Night:
                 channel=way.channel,
                 activity=way.activity,
                 playbook=str(nursery.playbook),
+                database=database,
             )
             stack.callback(office.close)
             _write_ledgers(office)
             if copy_of is None:
                 office.load()
             else:
-                for name in ("arsync.db", "arsync.key"):
+                for name in ("arsync.key",) if database else ("arsync.db", "arsync.key"):
                     shutil.copyfile(copy_of / name, folder / name)
                 office.configure()
                 office.begin_day()
@@ -205,8 +214,11 @@ class Night:
 
     def begin(self, *options: str) -> tuple[int, int, int]:
         """As `Nursery.begin`."""
-        argv = ["--config", str(self.office.config), *options, "run"]
-        return self.nursery.begin(argv, self.office.folder / "said.txt")
+        return self.say(*options, "run")
+
+    def say(self, *words: str) -> tuple[int, int, int]:
+        """Another command than a night's, in a process of its own."""
+        return self.nursery.begin(["--config", str(self.office.config), *words], self.office.folder / "said.txt")
 
     def trace(self) -> list[Effect]:
         """One whole night; its effects."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,6 @@ from tests.acceptance.nights import (
     Night,
     Nursery,
     Way,
-    write_playbook,
 )
 
 from arsync.domain.states import Health
@@ -39,35 +38,6 @@ _SHARES = 2
 
 
 # --- what a night does -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def playbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_playbook(tmp_path_factory.mktemp("playbook"))
-
-
-@pytest.fixture(scope="session")
-def nursery(playbook: Path) -> Iterator[Nursery]:
-    with Nursery.open(playbook) as one:
-        yield one
-
-
-@pytest.fixture(scope="session")
-def another_nursery(playbook: Path) -> Iterator[Nursery]:
-    """For a second night while the first stands still."""
-    with Nursery.open(playbook) as one:
-        yield one
-
-
-@pytest.fixture(scope="session")
-def eve(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Path:
-    """The database on the eve of the first night."""
-    folder = tmp_path_factory.mktemp("eve")
-    with Night.prepared(folder / "office", FILE, nursery) as night:
-        for name in ("arsync.db", "arsync.key"):
-            shutil.copyfile(folder / "office" / name, folder / name)
-        nursery.warm_up(night)
-    return folder
 
 
 class Traces:

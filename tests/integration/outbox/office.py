@@ -121,6 +121,7 @@ class Office:
     defaults: str = ""  # further lines of [defaults]
     answered: bool = True  # a person has said that QuickBooks does not remind by itself
     client: str = ""  # further lines of the vendor's own section
+    database: str = ""  # the URL of one that is laid already; else a file in the folder
     _apps: list[App] = field(default_factory=list)
 
     # --- set-up ---------------------------------------------------------------------------------------
@@ -184,8 +185,9 @@ class Office:
             f'[connection.{book.name}]\nprovider = "{book.provider}"\nexternal_id = "{book.id}"\n'
             for book in self.books
         )
+        database = f'[database]\nurl = "{self.database}"\n' if self.database else ""
         self.config.write_text(
-            f'[defaults]\ncompany_name = "Harbour Tools"\ntimezone = "America/New_York"\ncountry = "US"\n'
+            f'{database}[defaults]\ncompany_name = "Harbour Tools"\ntimezone = "America/New_York"\ncountry = "US"\n'
             f'reply_to = "credit@harbour.example"\nmode = "auto"\nwrites = "{self.writes}"\n'
             f'bank_details.USD = "Bank of Harbour, 12345678"\nplaybook = "{self.playbook}"\n{self.defaults}\n'
             f'[delivery]\nchannel = "{self.channel}"\nfrom = "Harbour Tools <credit@harbour.example>"\n'
@@ -231,7 +233,8 @@ class Office:
     def found(self) -> App:
         """An empty database with the companies linked."""
         self.configure()
-        lay_database(self.folder / "arsync.db")
+        if not self.database:
+            lay_database(self.folder / "arsync.db")
         app = self.app()
         for book in self.books:
             with app.store.working() as work:

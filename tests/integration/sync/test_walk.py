@@ -256,9 +256,9 @@ def test_after_a_quiet_delta_the_cache_equals_the_source(
 @settings(max_examples=1, deadline=None, suppress_health_check=_CALM, derandomize=True)
 @given(answers=st.integers(0, 7), steps=st.lists(STEPS, min_size=20, max_size=30))
 def test_so_it_does_on_postgresql(
-    quiet: SandboxControl, provider: str, postgres: Server, _migrated_postgres: str, answers: int, steps: list[Step]
+    quiet: SandboxControl, provider: str, postgres: Server, migrated_postgres: str, answers: int, steps: list[Step]
 ) -> None:
-    name = postgres.fresh(_migrated_postgres)
+    name = postgres.fresh(migrated_postgres)
     try:
         walk(quiet, provider, postgres.url(name), answers, steps)
     finally:

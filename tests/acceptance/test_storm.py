@@ -1,0 +1,244 @@
+"""Storms: nights that are killed or suspended while the vendors throttle, fail and fall silent, and customers pay.
+
+Each storm is told by one number. What it came to is counted at the sandbox, once the weather is calm: at most one
+message for each intent, an `unknown` only where lightning or a lost answer can have made one, one note for each target
+of what was accepted, nothing to whom nothing is owed, and nothing lost.
+
+    make soak                    thousands of storms
+    make soak STORMS=200 FROM=4659
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.acceptance.nights import CALLS, FILE, LETTERS, MAIL, MAIL_WITH_FEED, Night, Nursery, Way
+from tests.postgres import Server
+
+from arsync.domain.states import EFFECTIVE, Health, MessageState
+from arsync.outbox import send
+from arsync.store import connections
+
+#: About so many effects has a whole night; lightning that would strike later misses.
+_EFFECTS = 130
+#: Whose letter is not asked for any more once the money came, or the invoice was contested.
+_VICTIM = "accounts@aldgate.example"
+_SHARES = 8
+_STORMS = int(os.environ.get("ARSYNC_STORMS", "2000"))
+_FROM = int(os.environ.get("ARSYNC_STORM_FROM", "1"))
+#: Who asks again cannot be told whether the first try came through.
+_SILENT = ("error", "disconnect_before", "disconnect_after", "timeout_before", "timeout_after", "truncate")
+
+
+@dataclass(frozen=True)
+class Harbour:
+    """Where storms are weathered: the evening before the first night, in a file and on PostgreSQL."""
+
+    nursery: Nursery
+    another_nursery: Callable[[], Nursery]
+    file: Path
+    postgres: Server
+    template: str  # the same evening
+    key: Path
+
+    @contextmanager
+    def evening(self, folder: Path, way: Way, database: str) -> Iterator[Night]:
+        """A copy of that evening."""
+        if database == "sqlite":
+            with Night.prepared(folder, way, self.nursery, copy_of=self.file) as night:
+                yield night
+            return
+        name = self.postgres.fresh(self.template)
+        try:
+            url = self.postgres.url(name)
+            with Night.prepared(folder, way, self.nursery, copy_of=self.key, database=url) as night:
+                yield night
+        finally:
+            self.postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def harbour(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nursery: Nursery, eve: Path,
+    postgres: Server, migrated_postgres: str,
+) -> Harbour:  # fmt: skip
+    folder = tmp_path_factory.mktemp("evening") / "office"
+    template = postgres.fresh(migrated_postgres)
+    with Night.prepared(folder, FILE, nursery, database=postgres.url(template)):
+        pass
+    return Harbour(
+        nursery, lambda: request.getfixturevalue("another_nursery"), eve, postgres, template, key=folder
+    )  # fmt: skip
+
+
+@dataclass
+class Storm:
+    """One storm: what strikes, drawn from its number."""
+
+    number: int
+    chance: Random = field(init=False)
+    strikes: int = 0
+    spoilt: bool = False
+    spared: str | None = None  # whose letter must not go out any more
+    remarks: Counter[tuple[str, str]] = field(default_factory=Counter)  # notes that no message owes
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.chance = Random(self.number)
+
+    def gather(self, night: Night) -> None:
+        """What the vendors do wrong in this storm."""
+        for _ in range(self.chance.randint(1, 4)):
+            provider = self.chance.choice(["quickbooks", "xero", *(["sendgrid"] * 3 if night.way is not FILE else [])])
+            kinds = ["throttle", *_SILENT, *(["expired_token"] if provider != "sendgrid" else [])]
+            fault = self.chance.choice(kinds)
+            options = {"times": self.chance.randint(1, 3), "skip": self.chance.randint(0, 12)}
+            if provider == "sendgrid":
+                options["skip"] = self.chance.randint(0, 3)
+            match = {"provider": provider}
+            if self.chance.random() < 0.3:
+                match["method"] = "POST"
+            if fault == "throttle" or fault.startswith("timeout"):
+                options["seconds"] = 1 if fault == "throttle" else 0
+            night.office.sandbox.fault(fault, match, **options)
+            self.log.append(f"{fault} {match} {options}")
+
+    def strike(self, night: Night, harbour: Harbour, *, suspends: bool) -> None:
+        """One night, struck by lightning at one of its effects, or not at all where it has fewer."""
+        point = f"{self.chance.choice(['before', 'after'])}:{self.chance.randint(1, _EFFECTS)}"
+        if not suspends or self.chance.random() < 0.7:
+            self.log.append(f"killed {point}")
+            self.strikes += night.run("--kill", point) == -9
+            return
+        child, stopped, _ = night.begin("--freeze", point)
+        self.log.append(f"suspended {point}")
+        if stopped:
+            self.strikes += 1
+            began = time.monotonic()
+            night.office.sandbox.advance(15 * 60)
+            Night(night.office, night.way, harbour.another_nursery()).run()
+            # The guards of the first byte count real seconds, for they guard real bytes.
+            time.sleep(max(0.0, send.FIRST_BYTE + 0.5 - (time.monotonic() - began)))
+            harbour.nursery.go_on(child)
+
+    def spoil(self, night: Night) -> None:
+        """Between two nights, once, Aldgate may pay or contest: its letter goes out no more, if it has not."""
+        act = self.chance.choice(["pays", "contests", ""])
+        if self.spoilt or not act:
+            return
+        self.spoilt = True
+        self.log.append(f"Aldgate {act}")
+        books = night.office.book("quickbooks")
+        truth = night.office.sandbox.truth(books.id)
+        owner = next(one["id"] for one in truth["customers"] if one["name"] == "Aldgate Ltd")
+        (invoice,) = (one for one in truth["invoices"] if one["customer"] == owner)
+        if act == "pays":
+            books.act("pay", invoice=invoice["id"], amount="900.00", date=str(night.office.sandbox.now().date()))
+        else:
+            *_, status = night.say("dispute", str(invoice["number"]), "--reason", "the goods were wet")
+            assert status == 0, night.said
+            self.remarks["invoice", invoice["id"]] += 1
+        if not night.letters()[_VICTIM]:
+            self.spared = _VICTIM
+
+
+def weather(folder: Path, harbour: Harbour, number: int, *, suspends: bool = True) -> Counter[str]:
+    """One storm and the calm after it; the states of its messages."""
+    storm = Storm(number)
+    way: Way = storm.chance.choice([FILE, MAIL, MAIL_WITH_FEED])
+    database = storm.chance.choice(["sqlite", "postgresql"])
+    storm.log.append(f"storm {number}: {way.name}, {database}")
+    office = folder / str(number)
+    try:
+        with harbour.evening(office, way, database) as night:
+            storm.gather(night)
+            for _ in range(storm.chance.randint(1, 3)):
+                storm.strike(night, harbour, suspends=suspends)
+                _consent(night, storm)
+                night.office.sandbox.advance(400)
+                storm.spoil(night)
+            lost = sum(
+                order["hits"]
+                for order in night.office.sandbox.call("GET", "faults")
+                if order["match"].get("provider") == "sendgrid" and order["fault"] in _SILENT
+            )
+            night.office.sandbox.clear_faults()
+            calm(night, storm)
+            states = count(night, storm, unknowns=storm.strikes + lost)
+            storm.log.append(f"{dict(states)}, ended {night.statuses}, {lost} answers lost")
+    except AssertionError as error:
+        raise AssertionError("\n".join([*storm.log, str(error)])) from error
+    if os.environ.get("ARSYNC_STORM_TOLD"):
+        sys.stdout.write("\n".join([*storm.log, ""]))
+    shutil.rmtree(office)
+    return states
+
+
+def _consent(night: Night, storm: Storm) -> None:
+    """A person connects again where a kill between QuickBooks' new token and our commit has ended the consent."""
+    if night.health("quickbooks") is Health.REAUTHORISE:
+        storm.log.append("consents again")
+        night.consent_again("quickbooks")
+
+
+def calm(night: Night, storm: Storm) -> None:
+    """Nights without faults until one has nothing left to do."""
+    for _ in range(5):
+        _consent(night, storm)
+        night.office.sandbox.advance(400)
+        if night.run() == 0:
+            return
+
+
+def count(night: Night, storm: Storm, *, unknowns: int) -> Counter[str]:
+    """The promises, counted where messages and notes arrived."""
+    app = night.look()
+    with app.store.reading() as work:
+        standing = {one.name: (one.health, one.health_reason) for one in connections.connections(work)}
+    assert {health for health, _ in standing.values()} == {Health.OK}, standing
+    every = night.messages()
+    intents = {one.key: (one.chase_id, one.step_id, one.occurrence) for one in every}
+    sent = Counter(intents[letter["key"]] for letter in night.office.sent())
+    assert set(sent.values()) <= {1}, f"twice: {sent}"
+    letters = night.letters()
+    assert set(letters) <= set(LETTERS)
+    assert set(letters.values()) <= {1}
+    states = Counter(one.state.value for one in every if one.state is not MessageState.SUPERSEDED)
+    assert states["unknown"] <= unknowns, f"{states['unknown']} unknown for {unknowns} strikes and lost answers"
+    assert night.notes() == night.owed_notes() + storm.remarks
+    assert "Traceback" not in night.said, night.said[-3000:]
+    if storm.spared:
+        assert not letters[storm.spared], "chased for what is not owed"
+    for address in LETTERS:
+        known = [one for one in every if address in str(one.recipients)]
+        answered = any(one.state in EFFECTIVE or one.state is MessageState.UNKNOWN for one in known)
+        assert answered or address == _VICTIM, f"lost: {address}: {[(one.state, one.reason) for one in known]}"
+        assert not letters[address] or answered, f"sent, and not known: {address}"
+    calls = [one for one in every if one.channel == "call" and one.state in EFFECTIVE]
+    assert len(calls) == CALLS
+    return states
+
+
+@pytest.mark.parametrize("number", [63])
+def test_a_storm_sends_nothing_twice_and_loses_nothing(tmp_path: Path, harbour: Harbour, number: int) -> None:
+    weather(tmp_path, harbour, number, suspends=False)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("share", range(_SHARES))
+def test_thousands_of_storms_send_nothing_twice_and_lose_nothing(tmp_path: Path, harbour: Harbour, share: int) -> None:
+    states: Counter[str] = Counter()
+    for number in range(_FROM + share, _FROM + _STORMS, _SHARES):
+        states += weather(tmp_path, harbour, number)
+    sys.stdout.write(f"storms {_FROM + share}, {_FROM + share + _SHARES} ...: {dict(states)}\n")
+    assert states["accepted"] > 0
