@@ -60,6 +60,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
     op.create_table(
+        "mailboxes",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("uid_validity", sa.BigInteger(), nullable=False),
+        sa.Column("last_uid", sa.BigInteger(), nullable=False),
+        sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_mailboxes")),
+    )
+    op.create_table(
         "playbook_versions",
         sa.Column("version", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -321,12 +329,13 @@ def upgrade() -> None:
         sa.Column("promise_id", sa.Integer(), nullable=True),
         sa.Column("plan_id", sa.Integer(), nullable=True),
         sa.Column("call_id", sa.Integer(), nullable=True),
+        sa.Column("reply_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "code IN ('price', 'quantity', 'quality', 'not_received', 'duplicate', 'wrong_customer', 'paid_already', 'other')",
             name=op.f("ck_holds_code"),
         ),
         sa.CheckConstraint(
-            "kind IN ('dispute', 'promise', 'plan', 'pause', 'autopay', 'legal', 'opt_out', 'exclude')",
+            "kind IN ('dispute', 'promise', 'plan', 'pause', 'autopay', 'legal', 'opt_out', 'exclude', 'reply')",
             name=op.f("ck_holds_kind"),
         ),
         sa.CheckConstraint("state IN ('active', 'lifted', 'expired')", name=op.f("ck_holds_state")),
@@ -867,6 +876,52 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "replies",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("identity", sa.String(length=64), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=True),
+        sa.Column("payer_id", sa.String(length=64), nullable=True),
+        sa.Column("message_id", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("meaning", sa.String(length=24), nullable=True),
+        sa.Column("confidence", sa.Integer(), nullable=True),
+        sa.Column("phrases", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done_by", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("placed", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('person', 'auto_reply', 'bounce', 'complaint', 'unreadable')", name=op.f("ck_replies_kind")
+        ),
+        sa.CheckConstraint(
+            "meaning IN ('promise', 'dispute', 'says_paid', 'copy_request', 'not_received', 'po_missing', 'payment_run', 'wrong_contact', 'question', 'out_of_office', 'unclear')",
+            name=op.f("ck_replies_meaning"),
+        ),
+        sa.CheckConstraint("state IN ('waiting', 'done', 'filed')", name=op.f("ck_replies_state")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_replies_connection_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_replies_message_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_replies")),
+        sa.UniqueConstraint("identity", name=op.f("uq_replies_identity")),
+    )
+    with op.batch_alter_table("replies", schema=None) as batch_op:
+        batch_op.create_index("ix_replies_message", ["message_id"], unique=False)
+        batch_op.create_index("ix_replies_payer", ["connection_id", "payer_id"], unique=False)
+        batch_op.create_index(
+            "ix_replies_waiting",
+            ["connection_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+
+    op.create_table(
         "shared_messages",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("payer_id", sa.String(length=64), nullable=False),
@@ -901,6 +956,16 @@ def _append_only(table: str) -> None:
 
 def downgrade() -> None:
     op.drop_table("shared_messages")
+    with op.batch_alter_table("replies", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_replies_waiting",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.drop_index("ix_replies_payer")
+        batch_op.drop_index("ix_replies_message")
+
+    op.drop_table("replies")
     op.drop_table("promise_invoices")
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.drop_index("ix_notes_target")
@@ -1060,6 +1125,7 @@ def downgrade() -> None:
     op.drop_table("runs")
     op.drop_table("rulebooks")
     op.drop_table("playbook_versions")
+    op.drop_table("mailboxes")
     op.drop_table("leases")
     op.drop_table("kept_versions")
     op.drop_table("installation")

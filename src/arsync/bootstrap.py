@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from email.headerregistry import Address
+from email.utils import parseaddr
 from functools import cached_property
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -29,6 +31,9 @@ from arsync.domain.payday import PayDay
 from arsync.domain.policy import Playbook, StepChannel, StepMode
 from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
+from arsync.inbox.imap import ImapMailbox
+from arsync.inbox.matching import Front
+from arsync.inbox.poll import Polled, poll
 from arsync.outbox.send import Post
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
@@ -40,7 +45,7 @@ from arsync.session import pooled_session
 from arsync.settings import Settings, check_rehearsal, connector_points, is_here, vendor_urls
 from arsync.settings.kinds import payment_day
 from arsync.settings.model import CompanySettings
-from arsync.store import connections, upgrade
+from arsync.store import connections, replies, upgrade
 from arsync.store.budgets import SharedBudget
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
@@ -218,7 +223,7 @@ class App:
             name=company.company_name or connection.company_name,
             timezone=self.timezone(connection),
             locale=company.locale,
-            reply_to=company.reply_to or sender,
+            reply_to=self._inbox_of(connection) or company.reply_to or sender,
             sender=sender,
             legal_footer=company.legal_footer,
             color=company.brand.color,
@@ -237,7 +242,7 @@ class App:
             seller=seller,
             country=company.country or connection.country,
             mode=StepMode(company.mode),
-            replies_read=False,
+            replies_read=self._replies_are_read(company),
             banked_through=company.banked_through,
             reminders_off=company.reminders == "off",
             max_per_run=self.settings.safety.max_messages_per_run,
@@ -313,6 +318,54 @@ class App:
         server = MailServer(section.host, section.port or usual, encryption, section.user, password)
         return SmtpChannel(server, clock=self.clock, sent=sent, observe=self._observe)
 
+    # --- what comes back -----------------------------------------------------------------------------------
+
+    def mailbox(self) -> ImapMailbox | None:
+        """The mailbox that answers are read from; None where none is configured."""
+        section = self.settings.inbox.imap
+        if section.host is None:
+            return None
+        if not section.user or section.password is None:
+            raise ConfigurationError(f"{self.settings.source}: inbox.imap.host goes with inbox.imap.user and .password")
+        return ImapMailbox(
+            section.host, section.port, section.user, section.password.get_secret_value(), folder=section.folder,
+            tls=section.tls,
+        )  # fmt: skip
+
+    def fronts(self) -> list[Front]:
+        """Each company as its customers reach it."""
+        found = []
+        for one in self.linked():
+            company = self.settings.company(one.name)
+            known = (self._inbox_of(one), company.reply_to, self.settings.delivery.sender)
+            addresses = frozenset(parseaddr(mailbox)[1].casefold() for mailbox in known if mailbox)
+            found.append(Front(one.id, one.name, addresses, self.timezone(one), company.writes == "on"))
+        return found
+
+    def poll(self) -> Polled | None:
+        """Reads the mailbox to its end; None where none is configured."""
+        mailbox = self.mailbox()
+        return None if mailbox is None else poll(self.store, mailbox, self.fronts(), self.clock)
+
+    def _inbox_of(self, connection: Connection) -> str | None:
+        """Where the company's answers are read, under the name that its customers know."""
+        company = self.settings.company(connection.name)
+        mailbox = company.inbox_address or self.settings.inbox.address
+        if mailbox is None or parseaddr(mailbox)[0]:
+            return mailbox
+        named = parseaddr(company.reply_to or "")[0] or parseaddr(self.settings.delivery.sender or "")[0]
+        return str(Address(display_name=named, addr_spec=parseaddr(mailbox)[1]))
+
+    def _replies_are_read(self, company: CompanySettings) -> bool:
+        """Whether answers reach a mailbox, and it was read to its end lately."""
+        inbox, mailbox = self.settings.inbox, self.mailbox()
+        if mailbox is None or (company.inbox_address or inbox.address) is None:
+            return False
+        with self.store.reading() as work:
+            place = replies.place(work, mailbox.name)
+        polled_at = place.polled_at if place is not None else None
+        return polled_at is not None and self.clock.now() - polled_at <= inbox.max_silence
+
     def intake(self, connection: Connection) -> Intake:
         """What pulling one connection needs; nobody has to be able to send."""
         return Intake(connection, self.connector(connection), self.policy(connection))
@@ -333,6 +386,7 @@ class App:
             reply_to=policy.seller.reply_to,
             connection=connection.name,
             most_attached=self.settings.delivery.attachments_mb * MEGABYTE,
+            inbox=self._inbox_of(connection),
         )
         company = self.settings.company(connection.name)
         return Desk(

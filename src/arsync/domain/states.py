@@ -99,6 +99,7 @@ class HoldKind(StrEnum):
     LEGAL = "legal"  # lawyers talk
     OPT_OUT = "opt_out"  # the customer wants no messages
     EXCLUDE = "exclude"  # never to be chased, as somebody decided
+    REPLY = "reply"  # the customer answered: until a person has handled the answer
 
 
 class HoldState(StrEnum):

@@ -15,6 +15,7 @@ from typing import Final
 
 from arsync.channel.attached import USUAL_BYTES, file_name, fitting
 from arsync.channel.contract import Attachment, Channel, Envelope
+from arsync.channel.routing import routed
 from arsync.domain.clock import Clock
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
@@ -54,6 +55,7 @@ class Post:
     reply_to: str
     connection: str
     most_attached: int = USUAL_BYTES  # together, of one message
+    inbox: str | None = None  # where answers are read: each message has an address of its own there
 
 
 def send(
@@ -189,7 +191,7 @@ def _envelope(
     return Envelope(
         message_id=message.key,
         sender=post.sender,
-        reply_to=post.reply_to,
+        reply_to=routed(post.inbox, message.key) if post.inbox else post.reply_to,
         to=message.recipients,
         cc=(),
         bcc=(),

@@ -144,6 +144,7 @@ _GRAVITY: Final = (
     HoldKind.EXCLUDE,
     HoldKind.DISPUTE,
     HoldKind.OPT_OUT,
+    HoldKind.REPLY,
     HoldKind.PLAN,
     HoldKind.PROMISE,
     HoldKind.AUTOPAY,

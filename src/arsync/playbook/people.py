@@ -11,7 +11,7 @@ from arsync.domain.chase import ChaseFacts, Happened, Hold, Item
 from arsync.domain.money import total
 from arsync.domain.people import CallMade, Owner
 from arsync.domain.policy import Happening
-from arsync.store import holds, owners, promises, touches
+from arsync.store import holds, owners, promises, replies, touches
 from arsync.store.engine import Work
 
 
@@ -24,6 +24,7 @@ class Said:
     owners: Mapping[str, Owner]
     broken: Mapping[str, datetime]  # by open invoice
     calls: Mapping[int, tuple[CallMade, ...]]  # by chase
+    replied: Mapping[str, tuple[datetime, ...]]  # by payer
 
     def onto(self, facts: ChaseFacts, today: date, local: Callable[[datetime], date]) -> ChaseFacts:
         """The same facts, with what people said; contested parts are off the balances that are asked for."""
@@ -35,6 +36,7 @@ class Said:
             for item in facts.items
             if item.invoice_id in self.broken
         ]
+        answered = [Happened(Happening.REPLIED, local(at)) for at in self.replied.get(facts.payer_id, ())]
         return replace(
             facts,
             items=tuple(
@@ -42,7 +44,7 @@ class Said:
             ),
             holds=tuple(placed),
             owner=self.owners.get(facts.payer_id),
-            happened=(*facts.happened, *missed),
+            happened=(*facts.happened, *missed, *answered),
             calls=self.calls.get(facts.chase_id, ()),
         )
 
@@ -63,7 +65,15 @@ def read(work: Work, connection_id: int, payer_id: str | None = None) -> Said:
         owners=owners.of_customers(work, connection_id, None if payer_id is None else [payer_id]),
         broken=promises.broken(work, connection_id),
         calls=touches.calls_of_chases(work, connection_id, payer_id),
+        replied=_replied(work, connection_id, payer_id),
     )
+
+
+def _replied(work: Work, connection_id: int, payer_id: str | None) -> dict[str, tuple[datetime, ...]]:
+    found: dict[str, tuple[datetime, ...]] = {}
+    for payer, at in replies.from_people(work, connection_id, payer_id):
+        found[payer] = (*found.get(payer, ()), at)
+    return found
 
 
 def without_disputed(item: Item, holds_on_it: Iterable[Hold], today: date) -> Item:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from email.headerregistry import Address
-from email.utils import getaddresses
+from email.utils import getaddresses, parseaddr
 from ipaddress import ip_address
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +26,8 @@ from arsync.domain.payday import PayDay, read
 _LONGEST_STALENESS: Final = 24 * 31
 _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 _DOMAIN: Final = re.compile(r"localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+#: RFC 5321 allows 64 before the @.
+_LONGEST_INBOX: Final = 31
 _FAMILY: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?: [A-Za-z][A-Za-z0-9-]*)*")
 _POSTGRESQL: Final = re.compile(r"(postgres|postgresql)(\+\w+)?://")
 _SQLITE: Final = re.compile(r"sqlite(\+pysqlite)?:///(?P<path>[^?]*)(?P<query>\?.*)?", re.DOTALL)
@@ -67,6 +69,13 @@ def _mailbox(text: str) -> str:
         domain = ""
     if not _LOCAL_PART.fullmatch(local) or not _DOMAIN.fullmatch(domain):
         raise ValueError("not a mail address (write it like 'billing@example.com')")
+    return text.strip()
+
+
+def _inbox_address(text: str) -> str:
+    local = parseaddr(_mailbox(text))[1].rpartition("@")[0]
+    if len(local) > _LONGEST_INBOX:
+        raise ValueError(f"at most {_LONGEST_INBOX} letters before the @: a message's key of 32 goes behind them")
     return text.strip()
 
 
@@ -183,6 +192,7 @@ Timezone = Annotated[str, AfterValidator(_timezone)]
 Country = Annotated[str, AfterValidator(_country)]
 LocaleTag = Annotated[str, AfterValidator(_locale)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
+InboxAddress = Annotated[str, AfterValidator(_inbox_address)]
 Color = Annotated[str, AfterValidator(_color)]
 Font = Annotated[str, AfterValidator(_font)]
 Logo = Annotated[str, AfterValidator(_logo)]

@@ -97,6 +97,7 @@ def load(
         sendgrid=read.sendgrid,
         smtp=read.smtp,
         vault=read.vault,
+        inbox=read.inbox,
         safety=read.safety,
         sandbox=read.sandbox,
         connectors=sections,

@@ -19,6 +19,7 @@ from arsync.settings.kinds import (
     Font,
     HostName,
     Hours,
+    InboxAddress,
     LocaleTag,
     Logo,
     Mailbox,
@@ -67,6 +68,8 @@ class CompanySettings(Section):
     locale: LocaleTag = "en"
     #: whom a customer's answer reaches; None: the sender
     reply_to: Mailbox | None = None
+    #: where this company's answers are read, other than `[inbox] address`
+    inbox_address: InboxAddress | None = None
     brand: Brand = Brand()
     legal_footer: str = ""
     #: the company's own postal address, several lines: it stands on letters and statements
@@ -137,6 +140,30 @@ class Smtp(Section):
     sent_folder: Annotated[str, Field(min_length=1)] | None = None
 
 
+class Imap(Section):
+    """`imap.*` of the inbox."""
+
+    host: Annotated[str, Field(min_length=1)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 993
+    user: str = ""
+    password: SecretStr | None = None
+    folder: Annotated[str, Field(min_length=1)] = "INBOX"
+    #: "off" goes with a server on this machine only
+    tls: Literal["tls", "starttls", "off"] = "tls"
+
+
+class Inbox(Section):
+    """`[inbox]`"""
+
+    #: whom customers answer: each message has an address of its own, `local+key@domain`
+    address: InboxAddress | None = None
+    imap: Imap = Imap()
+    #: in the address that SendGrid's Inbound Parse posts to
+    inbound_parse_secret: SecretStr | None = None
+    #: written in hours: an inbox not read for longer counts as not read
+    max_silence: Hours = timedelta(hours=26)
+
+
 class VaultSection(Section):
     """`[vault]`"""
 
@@ -173,6 +200,7 @@ class Document(Section):
     delivery: Delivery = Delivery()
     sendgrid: SendGrid = SendGrid()
     smtp: Smtp = Smtp()
+    inbox: Inbox = Inbox()
     vault: VaultSection = VaultSection()
     safety: Safety = Safety()
     sandbox: Sandbox = Sandbox()

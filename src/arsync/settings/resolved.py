@@ -16,6 +16,7 @@ from arsync.settings.model import (
     ConnectionSettings,
     Database,
     Delivery,
+    Inbox,
     Place,
     Safety,
     Sandbox,
@@ -42,6 +43,7 @@ class Settings:
     delivery: Delivery
     sendgrid: SendGrid
     smtp: Smtp
+    inbox: Inbox
     vault: VaultSection
     safety: Safety
     sandbox: Sandbox

@@ -45,6 +45,7 @@ class Installation:
     stopped_at: datetime | None
     stopped_by: str | None
     stop_reason: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Quarantined:
 def installation(work: Work) -> Installation:
     """This database's identity; NotFound before `found_installation`."""
     c = t.installation.c
-    row = work.execute(select(c.key, c.stopped_at, c.stopped_by, c.stop_reason)).one_or_none()
+    row = work.execute(select(c.key, c.stopped_at, c.stopped_by, c.stop_reason, c.created_at)).one_or_none()
     if row is None:
         raise NotFound("the database has no identity yet")
     return Installation(*tuple(row))

@@ -28,6 +28,7 @@ class PlacedHold:
     promise_id: int | None = None  # what it stands for, and ends with
     plan_id: int | None = None
     call_id: int | None = None  # the outcome of a call with which it was said
+    reply_id: int | None = None
 
 
 _H = t.holds.c
@@ -35,6 +36,7 @@ _COLUMNS = (
     _H.id, _H.connection_id, _H.kind, _H.reason, _H.author, _H.payer_id, _H.invoice_id,
     _H.begins, _H.until, _H.state, _H.created_at, _H.code, _H.amount, _H.currency, _H.promise_id, _H.plan_id,
     _H.call_id,
+    _H.reply_id,
 )  # fmt: skip
 
 
@@ -47,6 +49,7 @@ def place(
     promise_id: int | None = None,
     plan_id: int | None = None,
     call_id: int | None = None,
+    reply_id: int | None = None,
 ) -> int:
     """Places a hold; whatever is about to leave for its payer is stopped at the last gate."""
     _bump(work, connection_id, hold.payer_id)  # first: under the chases' locks it comes before a gate or after it
@@ -69,6 +72,7 @@ def place(
             promise_id=promise_id,
             plan_id=plan_id,
             call_id=call_id,
+            reply_id=reply_id,
         )
         .returning(_H.id)
     )
@@ -96,11 +100,13 @@ def lift_with(
     promise_id: int | None = None,
     plan_id: int | None = None,
     call_id: int | None = None,
+    reply_id: int | None = None,
     now: datetime,
 ) -> list[PlacedHold]:
-    """Ends the holds that stand for a promise or a plan, or were said with a call, wherever they have gone since; tells
-    which they were."""
-    for column, number in ((_H.call_id, call_id), (_H.plan_id, plan_id), (_H.promise_id, promise_id)):
+    """Ends the holds that stand for a promise, a plan or a reply, or were said with a call, wherever they have gone
+    since; tells which they were."""
+    named = ((_H.reply_id, reply_id), (_H.call_id, call_id), (_H.plan_id, plan_id), (_H.promise_id, promise_id))
+    for column, number in named:
         if number is not None:
             mine = column == number
             break
@@ -177,6 +183,7 @@ def _placed(work: Work, *where: ColumnElement[bool]) -> list[PlacedHold]:
             promise_id=row.promise_id,
             plan_id=row.plan_id,
             call_id=row.call_id,
+            reply_id=row.reply_id,
         )
         for row in work.execute(query.order_by(_H.id))
     ]

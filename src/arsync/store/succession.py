@@ -33,7 +33,7 @@ _PENDING: Final = (MessageState.PLANNED, MessageState.APPROVED, MessageState.CLA
 _TOLD: Final = 50
 #: What goes along, as the event counts it.
 _FOLLOWS: Final = (
-    "holds", "promises", "plans", "touches", "comments", "contacts", "tags", "playbooks",
+    "holds", "promises", "plans", "touches", "comments", "replies", "contacts", "tags", "playbooks",
     "messages", "superseded", "chases",
 )  # fmt: skip
 
@@ -177,7 +177,7 @@ class _Step:
         """The former payer is one no more: all it has is the other's."""
         for table, what in (
             (t.holds, "holds"), (t.promises, "promises"), (t.plans, "plans"), (t.touches, "touches"),
-            (t.comments, "comments"),
+            (t.comments, "comments"), (t.replies, "replies"),
         ):  # fmt: skip
             mine = and_(table.c.connection_id == self._connection_id, table.c.payer_id == self._former)
             self._counts[what] += self._work.execute(update(table).where(mine).values(payer_id=self._payer)).rowcount
@@ -269,6 +269,7 @@ class _Step:
             h.promise_id,
             h.plan_id,
             h.call_id,
+            h.reply_id,
             h.code,
             h.amount,
             h.currency,

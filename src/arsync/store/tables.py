@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 
 from arsync.domain.documents import ContactRole, CreditState, CustomerState, InvoiceState, PaymentKind
 from arsync.domain.people import CallOutcome, DisputeCode, TouchKind
+from arsync.domain.replies import MailKind, Meaning, ReplyState
 from arsync.domain.states import (
     ChaseState,
     Decision,
@@ -376,6 +378,7 @@ holds = Table(
     Column("promise_id", Integer),  # what it stands for, and ends with
     Column("plan_id", Integer),
     Column("call_id", Integer),  # the outcome of a call that it was said with, and is taken back with
+    Column("reply_id", Integer),  # whose answer it waits for
     _partial("ix_holds_active", "connection_id", "payer_id", where="state = 'active'"),
     _only("kind", HoldKind),
     _only("state", HoldState),
@@ -783,6 +786,48 @@ notes = Table(
     Index("ix_notes_target", "connection_id", "target_id"),
     _only("kind", WriteKind),
     _only("state", NoteState),
+)
+
+# --- what comes back ----------------------------------------------------------------------------------------
+
+replies = Table(  # every mail that came in, once
+    "replies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("identity", String(64), nullable=False, unique=True),  # of its Message-ID, sender and words
+    Column("connection_id", Integer, ForeignKey("connections.id")),  # null: nobody knows to whom it belongs
+    Column("payer_id", String(64)),
+    Column("message_id", Integer, ForeignKey("messages.id")),  # what it answers; null: not known
+    _one_of("kind", MailKind),
+    _one_of("state", ReplyState),
+    Column("why", Text, nullable=False),  # how it was told what it is and whose
+    Column("origin", Text, nullable=False),  # where it was read
+    Column("sender", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),  # without what it quotes
+    Column("meaning", String(24)),
+    Column("confidence", Integer),  # percent
+    Column("phrases", Text, nullable=False),  # JSON: what spoke for that meaning
+    Column("received_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Column("done_by", Text),
+    Column("outcome", Text),
+    Column("placed", Text),  # JSON: the holds that stand for the outcome
+    _partial("ix_replies_waiting", "connection_id", where="state = 'waiting'"),
+    Index("ix_replies_payer", "connection_id", "payer_id"),
+    Index("ix_replies_message", "message_id"),
+    _only("kind", MailKind),
+    _only("state", ReplyState),
+    _only("meaning", Meaning),
+)
+
+mailboxes = Table(  # how far each has been read
+    "mailboxes",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("uid_validity", BigInteger, nullable=False),  # the server's: where it changes, the numbers begin anew
+    Column("last_uid", BigInteger, nullable=False),
+    Column("polled_at", Instant),  # when it was last read to its end
 )
 
 #: Its rows are never changed or deleted; the migration adds triggers that refuse it.

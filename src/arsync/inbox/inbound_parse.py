@@ -1,0 +1,114 @@
+"""SendGrid's Inbound Parse: a mail as a form, whole (`email`) or taken apart (`headers`, `text`, `html`).
+
+A pure function over what was posted; whoever serves the address calls it. SendGrid signs inbound mail only where a
+security policy says so, so a secret stands in the address that it posts to.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from arsync.errors import Malformed, Unverified
+from arsync.inbox.mail import MOST, Mail, read
+
+_BOUNDARY: Final = re.compile(
+    r"""multipart/form-data\s*;.*?boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.I | re.S
+)
+_NAME: Final = re.compile(rb'name="([^"\r\n]{1,100})"', re.I)
+_FIELDS: Final = 200
+#: The fields that are read; the others are attachments and SendGrid's own opinion.
+_WANTED: Final = frozenset({"email", "headers", "text", "html", "envelope", "charsets", "from", "to", "subject"})
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A mail as it was posted."""
+
+    mail: Mail
+    size: int
+
+
+def read_post(url: str, headers: Mapping[str, str], body: bytes, *, secret: str) -> Posted:
+    """The mail in a post to `.../<secret>` or `...?secret=<secret>`.
+
+    Unverified where the secret is not there, Malformed where the body is no such form. A mail that is too large is a
+    mail that is refused, with its size: whoever sent it is told by a person.
+    """
+    if not _knows(url, secret):
+        raise Unverified("the address does not hold the secret of [inbox] inbound_parse_secret")
+    if len(body) > MOST:
+        return Posted(read(body[:1_000_000], size=len(body)), len(body))
+    content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    fields = _fields(content_type, body)
+    envelope = _envelope(fields.get("envelope", b""))
+    if "email" in fields:
+        return Posted(read(fields["email"], sent_to=envelope), len(body))
+    if "headers" not in fields:
+        raise Malformed("a post without `email` and without `headers` is no Inbound Parse")
+    return Posted(read(_assembled(fields), sent_to=envelope), len(body))
+
+
+def _knows(url: str, secret: str) -> bool:
+    parts = urlsplit(url)
+    offered = [parts.path.rstrip("/").rpartition("/")[2], *parse_qs(parts.query).get("secret", [])]
+    return bool(secret) and any(hmac.compare_digest(one.encode(), secret.encode()) for one in offered)
+
+
+def _fields(content_type: str, body: bytes) -> dict[str, bytes]:
+    found = _BOUNDARY.search(content_type)
+    if found is None:
+        raise Malformed("a post that is no form")
+    mark = b"--" + (found[1] or found[2]).encode()
+    fields: dict[str, bytes] = {}
+    # A part begins after a line break and the mark; SendGrid's own examples break lines with \n alone.
+    parts = re.split(rb"(?:^|\r?\n)" + re.escape(mark) + rb"(?:--)?[ \t]*(?:\r?\n|$)", body, maxsplit=_FIELDS)
+    for part in parts[1:]:
+        head, _, content = part.replace(b"\r\n\r\n", b"\n\n", 1).partition(b"\n\n")
+        name = _NAME.search(head)
+        if name is not None and (key := name[1].decode("ascii", "replace")) in _WANTED:
+            fields.setdefault(key, content)
+    return fields
+
+
+def _envelope(written: bytes) -> tuple[str, ...]:
+    try:
+        said = json.loads(written)["to"]
+    except (ValueError, KeyError, TypeError):
+        return ()
+    return tuple(one for one in said if isinstance(one, str))[:50] if isinstance(said, list) else ()
+
+
+def _assembled(fields: Mapping[str, bytes]) -> bytes:
+    """A mail from the parts, each in the charset that SendGrid says it is in."""
+    try:
+        charsets = json.loads(fields.get("charsets", b"{}"))
+    except ValueError:
+        charsets = {}
+
+    def text(name: str) -> str:
+        charset = charsets.get(name) if isinstance(charsets, dict) else None
+        try:
+            return fields.get(name, b"").decode(charset if isinstance(charset, str) else "utf-8", "replace")
+        except LookupError:
+            return fields.get(name, b"").decode("utf-8", "replace")
+
+    mail = EmailMessage()
+    written, page = text("text"), text("html")
+    if page and not written.strip():
+        mail.set_content(page, subtype="html")
+    else:
+        mail.set_content(written)
+    body = mail.as_bytes()
+    kept = [
+        line for line in re.split(rb"\r?\n(?![ \t])", fields["headers"].strip())
+        if not re.match(rb"(content-type|content-transfer-encoding|mime-version)\s*:", line, re.I)
+    ]  # fmt: skip
+    # What kind of report it is stands in the type that was taken away.
+    return b"\n".join([*kept, body])
