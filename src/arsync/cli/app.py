@@ -15,6 +15,7 @@ import typer
 
 from arsync import __version__
 from arsync.cli import (
+    answers,
     approving,
     call_list,
     calling,
@@ -24,6 +25,7 @@ from arsync.cli import (
     explain,
     holding,
     importing,
+    inbox,
     keys,
     letters,
     lifting,
@@ -82,8 +84,8 @@ def options(
 
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, call_list,
-    calling, remembering, contacting, importing, today, explain, source, playbooks, preview, scenarios, simulate,
-    statements, letters, tags,
+    calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview, scenarios,
+    simulate, statements, letters, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -62,23 +62,29 @@ def lift(
 ) -> None:
     """Ends a hold, with the promise or the plan that it stands for."""
     with opened(context) as app, app.store.working() as work:
-        now, who = app.clock.now(), author_or_me(author)
-        lifted = holds.lift(work, hold_id, now=now)
-        if lifted is None:
-            raise NotFound(f"active hold {hold_id}")
-        others, told = end_with(app, work, lifted, now)
-        connection = connections.connection_by_id(work, lifted.connection_id)
-        what = f"{lifted.hold.kind} on {scope(work, lifted)} by {lifted.hold.author}: {lifted.hold.reason}"
-        for one in (lifted, *others):
-            kind = one.hold.kind.value.replace("_", "-").capitalize()
-            note(
-                app, work, connection, one.hold.payer_id, one.hold.invoice_id,
-                what=f"{kind} (hold {one.id}) lifted", more=(f"It was: {one.hold.reason}",), by=who, now=now,
-            )  # fmt: skip
-            events.log(work, "hold_lifted", at=now, author=who, connection_id=connection.id, hold=one.id)
+        said = end(app, work, hold_id, who=author_or_me(author))
         work.commit()
+    say(flat(said))
+
+
+def end(app: App, work: Work, hold_id: int, *, who: str) -> str:
+    """Ends a hold in this work, with what it stands for: what was done; NotFound where it is not active."""
+    now = app.clock.now()
+    lifted = holds.lift(work, hold_id, now=now)
+    if lifted is None:
+        raise NotFound(f"active hold {hold_id}")
+    others, told = end_with(app, work, lifted, now)
+    connection = connections.connection_by_id(work, lifted.connection_id)
+    what = f"{lifted.hold.kind} on {scope(work, lifted)} by {lifted.hold.author}: {lifted.hold.reason}"
+    for one in (lifted, *others):
+        kind = one.hold.kind.value.replace("_", "-").capitalize()
+        note(
+            app, work, connection, one.hold.payer_id, one.hold.invoice_id,
+            what=f"{kind} (hold {one.id}) lifted", more=(f"It was: {one.hold.reason}",), by=who, now=now,
+        )  # fmt: skip
+        events.log(work, "hold_lifted", at=now, author=who, connection_id=connection.id, hold=one.id)
     with_it = f", and with it {', '.join(f'hold {one.id}' for one in others)}" if others else ""
-    say(flat(f"hold {hold_id} is lifted ({what}){with_it}{told}"))
+    return f"hold {hold_id} is lifted ({what}){with_it}{told}"
 
 
 def end_with(app: App, work: Work, lifted: PlacedHold, now: datetime) -> tuple[list[PlacedHold], str]:

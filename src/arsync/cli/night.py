@@ -14,6 +14,7 @@ from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.chase import Plan, Verdict
 from arsync.domain.states import Decision, MessageState
+from arsync.errors import ConnectorError
 from arsync.playbook import review
 from arsync.playbook.decide import Decided
 from arsync.store import connections, messages
@@ -149,7 +150,16 @@ def run(context: typer.Context, names: Connections = None, as_json: Json = False
 
 def work_night(app: App, those: Iterable[Connection]) -> Night:
     """One run over these connections."""
-    return jobs.run(app.store, [app.desk(connection) for connection in those], app.clock)
+    those = list(those)
+    try:
+        app.poll()  # before planning: who has answered is not chased
+        unread = None
+    except ConnectorError as error:
+        unread = f"the inbox could not be read: {error}"
+    night = jobs.run(app.store, [app.desk(connection) for connection in those], app.clock)
+    if unread is not None:
+        night.tasks.insert(0, unread)
+    return night
 
 
 def tell_night(app: App, night: Night) -> None:

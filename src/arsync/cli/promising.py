@@ -57,7 +57,7 @@ def promise(
         who, day = author_or_me(author), on.date()
         with app.store.working() as work:
             company = connections.connection_by_id(work, named.connection_id)
-            owed = _owed(work, named, currency)
+            owed = owed_by(work, named, currency)
             promised = promised_part(owed, amount)
             given = give(app, work, company, [named], promised, day, grace, reason=reason, who=who)
             note(
@@ -120,7 +120,7 @@ def give(
     return Given(tuple(numbers), until, told)
 
 
-def _owed(work: Work, named: Whom, currency: str | None) -> Money:
+def owed_by(work: Work, named: Whom, currency: str | None) -> Money:
     """What is open of what is spoken of; UsageError where nothing is, or in several currencies."""
     if named.invoice is not None:
         if not named.invoice.balance:
@@ -208,7 +208,7 @@ def instalments(
         with app.store.working() as work:
             company = connections.connection_by_id(work, named[0].connection_id)
             today = app.today(company)
-            owed = [_owed(work, one, currency) for one in named]
+            owed = [owed_by(work, one, currency) for one in named]
             if len({one.currency for one in owed}) > 1:
                 raise UsageError("the invoices of one plan have one currency")
             in_all = total(owed, owed[0].currency)

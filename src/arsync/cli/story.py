@@ -6,10 +6,11 @@ from datetime import datetime
 
 from arsync.domain.states import HoldState, PromiseState
 from arsync.store import holds as placed_holds
-from arsync.store import ledger, notes, owners, promises, touches
+from arsync.store import ledger, notes, owners, promises, replies, touches
 from arsync.store.engine import Work
 from arsync.store.holds import PlacedHold
 from arsync.store.promises import Promise
+from arsync.store.replies import Reply
 
 Line = tuple[datetime, str]
 
@@ -36,6 +37,8 @@ def said(work: Work, connection_id: int, payer_id: str, invoice_id: str | None =
             again = f", again on {comment.follow_up}" if comment.follow_up else ""
             done = " (done with)" if comment.done_at else ""
             lines.append((comment.created_at, f"comment {comment.id}{done} by {comment.author}{again}: {comment.text}"))
+    for reply in replies.of_payer(work, connection_id, payer_id):
+        lines += _reply(reply)
     for note in notes.said_on(work, connection_id, [one for one in (payer_id, invoice_id) if one]):
         if note.written_at is not None:
             lines.append((note.written_at, f"note on the {note.target.kind}: {note.text.splitlines()[0]}: written"))
@@ -72,6 +75,15 @@ def _promise(work: Work, one: Promise) -> list[Line]:
     lines = [(one.created_at, f"{what}: {one.amount} by {one.promised_on}{number}, by {one.author}: {one.reason}")]
     if one.settled_at is not None and one.state is not PromiseState.OPEN:
         lines.append((one.settled_at, f"{what} of {one.amount} by {one.promised_on}: {one.state}"))
+    return lines
+
+
+def _reply(one: Reply) -> list[Line]:
+    means = "" if one.meaning is None else f", by the rules {one.meaning.replace('_', ' ')}"
+    kind = one.kind.replace("_", " ")
+    lines = [(one.received_at, f"reply {one.id} ({kind}{means}) from {one.sender}: {one.text[:200] or one.subject}")]
+    if one.done_at is not None:
+        lines.append((one.done_at, f"reply {one.id} handled by {one.done_by}: {one.outcome}"))
     return lines
 
 

@@ -31,6 +31,7 @@ from arsync.sync.reconcile import Reconciled
 from arsync.sync.recover import Recovered, is_noted, is_open, recover
 from arsync.worker import enclosures
 from arsync.worker.dispatch import Desk, Dispatched, Intake, dispatch
+from arsync.worker.unread import unread_replies
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
 LOCK: Final = "run"
@@ -322,8 +323,10 @@ def tasks(store: Store) -> list[str]:
             one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(enclosures.WAITS)
         ]
         paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
+        unread = unread_replies(work)
     names = {one.id: one.name for one in every}
     return [
+        *unread,
         *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
         *(f"message {one.id} ({one.subject}): nobody knows whether it went out: {one.reason}" for one in unknown),
         *(f"message {one.id} ({one.subject}) could not be sent: {one.reason}" for one in failed),
