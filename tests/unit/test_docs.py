@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from arsync.cli.app import program
 from arsync.domain import chase, people, states
+from arsync.domain import replies as answers
 from arsync.playbook import limits_section, match_section, scenarios, step_section, windows
 from arsync.playbook import load as playbook
 from arsync.sandbox.faults import FaultKind
@@ -298,14 +299,22 @@ TABLES = {
     "decisions": table(states.Decision),
     "rules": table(chase.Rule),
 }
+ANSWERED = {
+    "mail kinds": table(answers.MailKind),
+    "meanings": table(answers.Meaning),
+    "replies": table(answers.ReplyState),
+}
+#: The page that each table stands on.
+PAGE_OF = {**dict.fromkeys(TABLES, "lifecycle.md"), **dict.fromkeys(ANSWERED, "replies.md")}
 _TABLE = r"(?s)(<!-- from the code: {} -->\n).*?(\n<!-- end -->)"
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", PAGE_OF)
 def test_the_tables_of_the_lifecycle_are_those_of_the_code(name: str) -> None:
-    found = re.search(_TABLE.format(name), read(DOCS / "lifecycle.md"))
+    found = re.search(_TABLE.format(name), read(DOCS / PAGE_OF[name]))
     assert found, f"no table `{name}`"
-    assert found[0] == f"{found[1]}{TABLES[name]}{found[2]}", "write it anew: python tests/unit/test_docs.py"
+    rows = {**TABLES, **ANSWERED}[name]
+    assert found[0] == f"{found[1]}{rows}{found[2]}", "write it anew: python tests/unit/test_docs.py"
 
 
 def drawn(text: str) -> set[tuple[str, str]]:
@@ -389,13 +398,12 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 
 def _write_tables() -> None:
-    path = DOCS / "lifecycle.md"
-    text = read(path)
-    for name, rows in TABLES.items():
+    for name, rows in {**TABLES, **ANSWERED}.items():
+        path = DOCS / PAGE_OF[name]
+        text = read(path)
         found = re.search(_TABLE.format(name), text)
         assert found, f"no table `{name}`"
-        text = text.replace(found[0], f"{found[1]}{rows}{found[2]}")
-    path.write_text(text, encoding="utf-8")
+        path.write_text(text.replace(found[0], f"{found[1]}{rows}{found[2]}"), encoding="utf-8")
 
 
 if __name__ == "__main__":

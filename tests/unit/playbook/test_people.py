@@ -74,7 +74,7 @@ def test_a_whole_hold_beside_a_part_still_stops_it_all() -> None:
 def test_a_promise_that_was_broken_is_told_of_its_own_invoices_only() -> None:
     """INV-1 was promised and did not come; nobody promised INV-2."""
     first, second = an_item("INV-1", "06-05"), an_item("INV-2", "06-06")
-    said = Said({}, {}, {}, {"INV-1": datetime(2026, 6, 20, 3, tzinfo=UTC)}, {})
+    said = Said({}, {}, {}, {"INV-1": datetime(2026, 6, 20, 3, tzinfo=UTC)}, {}, {})
     log = Log(said.onto(some_facts(first, second), day("06-21"), datetime.date), day("06-21"))
     broken = frozenset({Happening.PROMISE_BROKEN})
     assert log.last(first, broken, 0) == date(2026, 6, 20).toordinal()

@@ -1,0 +1,55 @@
+"""Real bounces, complaints and auto-replies: none may be taken for a person's answer."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import pytest
+from tests.conftest import material
+
+from arsync.domain.replies import MailKind
+from arsync.inbox.machines import who_wrote
+from arsync.inbox.mail import read
+
+_PLAIN = b"From: Jo <jo@reed.example>\r\nTo: billing@example.com\r\nSubject: %s\r\n%s\r\nWe pay on Friday.\r\n"
+
+
+def test_of_the_real_bounces_hardly_one_is_taken_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    mails = sorted((material() / "mail" / "bounces").glob("*.eml"))
+    kinds = Counter(who_wrote(read(mail.read_bytes()))[0] for mail in mails)
+    share = (kinds[MailKind.PERSON] + kinds[MailKind.UNREADABLE]) / len(mails)
+    with capsys.disabled():
+        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        sys.stdout.write(
+            f"\n{len(mails)} bounces, complaints and auto-replies: {counted}; {share:.1%} taken for a person\n"
+        )
+    assert len(mails) == 315
+    assert share <= 0.02
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        (b"Auto-Submitted: auto-replied\r\n", MailKind.AUTO_REPLY),
+        (b"Auto-Submitted: no\r\n", MailKind.PERSON),
+        (b"X-Autoreply: yes\r\n", MailKind.AUTO_REPLY),
+        (b"Precedence: auto_reply\r\n", MailKind.AUTO_REPLY),
+        (b"Precedence: list\r\n", MailKind.PERSON),  # a team's mailing list is answered by people
+        (b"Return-Path: <>\r\n", MailKind.AUTO_REPLY),
+        (b"Return-Path: <jo@reed.example>\r\n", MailKind.PERSON),
+        (b"X-Failed-Recipients: ada@example.com\r\n", MailKind.BOUNCE),
+        (b"X-Auto-Response-Suppress: All\r\n", MailKind.PERSON),  # Exchange sets it on people's mail as well
+    ],
+)
+def test_the_headers_tell_a_program_from_a_person(header: bytes, kind: MailKind) -> None:
+    assert who_wrote(read(_PLAIN % (b"Re: your invoice", header)))[0] is kind
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [b"Re: Undeliverable goods", b"Re: delivery problem with your order", b"Re: out of office hours surcharge"],
+)
+def test_a_person_who_writes_about_deliveries_is_a_person(subject: bytes) -> None:
+    answers = b"In-Reply-To: <0123456789abcdef0123456789abcdef@example.com>\r\n"
+    assert who_wrote(read(_PLAIN % (subject, answers)))[0] is MailKind.PERSON

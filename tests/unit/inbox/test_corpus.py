@@ -1,0 +1,91 @@
+"""What the rules make of the replies that we wrote before them; the figures that count are of the held-out part."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import pytest
+from tests.unit.inbox.corpus import LANGUAGES, Example, examples
+
+from arsync.domain.replies import MailKind, Meaning
+from arsync.inbox.classify import classify, folded, table
+from arsync.inbox.machines import who_wrote
+from arsync.inbox.mail import read
+from arsync.inbox.quoting import new_text
+
+PARTS = ("known", "held_out")
+
+
+def told(one: Example) -> Meaning:
+    return classify(new_text(one.text)).meaning
+
+
+def figures(part: str) -> dict[Meaning, tuple[float, float]]:
+    """Precision and recall of each meaning."""
+    found = [(one.meaning, told(one)) for one in examples(part)]
+    right = Counter(meaning for meaning, said in found if meaning is said)
+    said_at_all, there_are = Counter(said for _, said in found), Counter(meaning for meaning, _ in found)
+    return {
+        meaning: (right[meaning] / max(1, said_at_all[meaning]), right[meaning] / there_are[meaning])
+        for meaning in there_are
+    }
+
+
+def test_every_meaning_has_eight_replies_in_each_language() -> None:
+    counted = Counter((one.language, one.meaning) for part in PARTS for one in examples(part))
+    assert all(
+        counted[language, meaning] >= 8 for language in LANGUAGES for meaning in set(Meaning) - {Meaning.UNCLEAR}
+    )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_a_reply_means_is_mostly_told_and_seldom_wrong(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    of_each = figures(part)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{part}: meaning, precision, recall\n")
+        for meaning, (precision, recall) in of_each.items():
+            sys.stdout.write(f"  {meaning:15} {precision:4.0%} {recall:4.0%}\n")
+    assert all(precision >= 0.75 and recall >= 0.65 for precision, recall in of_each.values())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_whatever_a_person_wrote_is_taken_for_a_person_and_pauses(part: str) -> None:
+    by_people = [one for one in examples(part) if one.meaning is not Meaning.OUT_OF_OFFICE]
+    assert by_people
+    assert [one.text for one in by_people if who_wrote(read(one.raw()))[0] is not MailKind.PERSON] == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_who_is_away_is_told_by_the_subject_alone(part: str) -> None:
+    away = [one for one in examples(part) if one.meaning is Meaning.OUT_OF_OFFICE]
+    assert [one.subject for one in away if who_wrote(read(one.raw()))[0] is not MailKind.AUTO_REPLY] == []
+
+
+def test_what_is_quoted_and_signed_says_nothing() -> None:
+    quoting = next(one for one in examples("known") if "On Mon, 4 May" in one.text)
+    assert "dispute it, tell us" in quoting.text
+    assert "dispute" not in new_text(quoting.text)
+    signed = next(one for one in examples("known") if "Reed & Sons Ltd" in one.text)
+    assert "Reed & Sons Ltd" not in new_text(signed.text)
+
+
+def test_a_meaning_shows_the_phrases_that_spoke_for_it_and_is_never_wholly_sure() -> None:
+    said = classify("We will pay on Friday. Apologies for the delay, we will transfer it by tomorrow at the latest.")
+    assert said.meaning is Meaning.PROMISE
+    assert any("will pay" in phrase for phrase in said.phrases)
+    assert said.confidence <= 95
+
+
+@pytest.mark.parametrize("text", ["", "   ", "ok", "👍", "....", "?"])
+def test_what_says_nothing_is_unclear(text: str) -> None:
+    assert classify(text).meaning is Meaning.UNCLEAR
+
+
+def test_every_phrase_of_the_table_finds_itself() -> None:
+    """A phrase that nothing can match would be a slip of the pen: a dash, or a word that folding takes apart."""
+    for phrase in table():
+        plain = phrase.written.replace("..", "").replace("*", "")
+        words = [part.split("|")[0] for part in plain.split()]
+        if not any(word.startswith("{") for word in words):
+            assert phrase.pattern.search(folded(" ".join(words))), phrase.written
