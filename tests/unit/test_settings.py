@@ -159,7 +159,8 @@ class TestEnvironment:
             "postal_address": "1 High Street",
             "smtp.host": "mail.example.com", "port": "2525", "user": "ann", "password": "hunter2", "tls": "implicit",
             "sent_host": "imap.example.com", "sent_port": "1993", "sent_folder": "Gesendet",
-            "undo_minutes": "15",
+            "undo_minutes": "15", "address": "in@example.com", "inbox_address": "own@example.com", "folder": "Answers",
+            "inbound_parse_secret": "s3cret", "max_silence": "4", "inbox.imap.tls": "starttls",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}
@@ -405,7 +406,7 @@ class TestInitialConfiguration:
         (tmp_path / "empty.toml").touch()
         bare = load(tmp_path / "empty.toml", environ={}, connectors=CONNECTORS)
         written = settings(tmp_path, initial_config())
-        for section in ("database", "defaults", "delivery", "sendgrid", "smtp", "vault", "safety", "sandbox"):
+        for section in ("database", "defaults", "delivery", "sendgrid", "smtp", "inbox", "vault", "safety", "sandbox"):
             assert getattr(written, section) == getattr(bare, section)
 
     def test_it_names_every_key_and_each_of_its_examples_is_right(self, tmp_path: Path) -> None:
