@@ -37,7 +37,7 @@ from arsync.inbox.poll import Polled, poll
 from arsync.outbox.send import Post
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
-from arsync.playbook.shelves import Library, Shelf
+from arsync.playbook.shelves import Library, Shelf, Volume
 from arsync.playbook.windows import never_opens
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
@@ -194,8 +194,12 @@ class App:
 
     def playbook(self, name: str) -> tuple[Playbook, Path]:
         """A playbook without problems, and the folder of its templates; ConfigurationError with every problem."""
-        volume = self.shelves.read(self._playbook_file(name))
+        volume = self.volume(name)
         return volume.playbook, volume.templates
+
+    def volume(self, name: str) -> Volume:
+        """The same, ready to be followed."""
+        return self.shelves.read(self._playbook_file(name))
 
     def _playbook_file(self, name: str) -> Path:
         path = self.settings.playbook_file(name, shipped=bundled("playbooks"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,9 +15,10 @@ from arsync.cli.context import ConnectionOption, Json, linked, opened
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.clock import local_date
 from arsync.errors import UsageError
+from arsync.playbook.choosing import Following, chooses, tried
+from arsync.playbook.places import Place
 from arsync.playbook.simulate import simulate as replay
-from arsync.playbook.simulated import Simulation, figures, spans
-from arsync.playbook.templates import locales
+from arsync.playbook.simulated import NOT_KNOWN, Simulation, figures, spans
 from arsync.render.bars import Series, bars
 from arsync.store import past
 from arsync.store.connections import Connection
@@ -66,7 +67,10 @@ def simulate(
     picture: Annotated[Path | None, typer.Option(help="An SVG file to draw the touches into.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Replays the past day by day: what would have gone out, to whom, when. Sends and saves nothing."""
+    """Replays the past day by day, as if the playbook lay in the folder: what would have gone out, to whom, when.
+
+    Sends and saves nothing.
+    """
     if last < first:
         raise UsageError(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}")
     if picture is not None and picture.suffix != ".svg":
@@ -98,19 +102,23 @@ def _replayed(app: App, connection: Connection, names: Sequence[str], first: dat
     if known is None or last > known:
         until = "nothing yet" if known is None else f"nothing after {known}, its last complete sync"
         raise UsageError(f"--to {last}: of {connection.name} the cache knows {until}")
-    chosen = [app.playbook(name) for name in names]
-    habits = any(step.before_payment_run for one, _ in chosen for step in one.steps)
+    policies = [tried(policy, app.volume(name)) for name in names]
+    habits = any(step.before_payment_run for one in policies for step in one.shelf.steps)
     with app.store.reading() as work:
         known_past = past.read(work, connection.id, first=first, last=last, local=policy.today, habits=habits)
-    found = tuple(
-        replay(
-            known_past,
-            replace(policy, playbook=one, templates=templates, locales=locales(one, templates)),
-            connection_id=connection.id,
-            name=connection.name,
+        places = {payer_id: Place(one.country, one.region) for payer_id, one in known_past.payers.items()}
+        found = tuple(
+            replay(
+                known_past,
+                one,
+                connection_id=connection.id,
+                name=connection.name,
+                following=Following(work, connection, one, places, today=last)
+                if chooses(work, connection, one)
+                else None,
+            )
+            for one in policies
         )
-        for one, templates in chosen
-    )
     return _Told(connection.name, known_past, found)
 
 
@@ -191,6 +199,9 @@ def _tell_trouble(told: _Told, names: Sequence[str]) -> None:
             say(f"\n{name}: a person would have had to look into so many chases: {said}")
     if said := ", ".join(f"{count} {what}" for what, count in told.past.left_out.items() if count):
         say(f"\nnot told, for the cache does not remember when it changed: {said}")
+    say("\nnot known to a simulation:")
+    for one_thing in NOT_KNOWN:
+        say(f"- {one_thing}")
 
 
 # --- for programs and eyes --------------------------------------------------------------------------------------------
@@ -201,6 +212,7 @@ def _as_json(told: _Told, begins: Sequence[date]) -> dict[str, object]:
         "from": told.past.first,
         "to": told.past.last,
         "left_out": told.past.left_out,
+        "not_known": NOT_KNOWN,
         "playbooks": [
             {
                 "playbook": one.playbook,

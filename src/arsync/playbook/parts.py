@@ -54,14 +54,15 @@ class Parting:
 
     def __init__(
         self, work: Work, connection: Connection, policy: Policy, gathered: Gathered, today: date,
-        shelves: Mapping[str, Shelf] | None = None,
+        shelves: Mapping[str, Shelf] | None = None, runs: PaymentDays | None = None,
     ) -> None:  # fmt: skip
-        """`shelves` take the place of rulebooks that chases run on: what if they were accepted?"""
+        """`shelves` take the place of rulebooks that chases run on: what if they were accepted? `runs` are the payers'
+        payment days where they are not to be looked up."""
         self._work = work
         self._connection = connection
         self._policy = policy
         self._gathered = gathered
-        self._today = today
+        self._today = self._rated_on = today
         self._instead = shelves or {}
         self._rulebooks = playbooks.rulebooks(work)
         self._tags = tags.of_connection(work, connection.id)
@@ -77,13 +78,17 @@ class Parting:
         self._widened: dict[tuple[str, str], Shelf] = {}
         self._owed: tuple[int, Decimal, date | None] | None = None  # of the chase that was asked about last
         self._ratings: Mapping[str, str] | None = None
-        self._runs: PaymentDays | None = None
+        self._runs = runs
         self._groups: Mapping[str, frozenset[str]] | None = None
 
     @property
     def policy(self) -> Policy:
         """The company's own."""
         return self._policy
+
+    def turn_to(self, day: date) -> None:
+        """Asked about another day from now on; ratings stay those of the first."""
+        self._today, self._owed = day, None
 
     def part(self, chase: Chase, facts: ChaseFacts) -> Parted:
         """The chase by its playbooks."""
@@ -153,9 +158,10 @@ class Parting:
         default = self._policy.playbook.name
         if assigned is not None:
             return Choice(assigned.playbook, str(assigned), by_hand=True)
-        asked = None if item is None else self._gathered.asked_by.get(item.invoice_id)
-        if asked is not None and asked in shelf.volumes:
-            return Choice(asked, "it had asked for what is paid now")
+        if item is not None and item.state is InvoiceState.PAID:
+            asked = self._gathered.asked_by.get(item.invoice_id)
+            if asked is not None and asked in shelf.volumes:
+                return Choice(asked, "it had asked for what is paid now")
         if chase.state is ChaseState.CLEAR and chase.playbook is not None and chase.playbook in shelf.volumes:
             return Choice(chase.playbook, "it was chased by it")
         if not shelf.chooser.asks:
@@ -202,10 +208,10 @@ class Parting:
         if self._ratings is None:
             only = {facts.payer_id for facts in self._gathered.facts}
             if len(only) == 1:
-                found = behaviour.of_payer(self._work, self._connection.id, payer_id, self._today)
+                found = behaviour.of_payer(self._work, self._connection.id, payer_id, self._rated_on)
                 self._ratings = {payer_id: worst(found).value} if found else {}
             else:
-                every = behaviour.ratings(self._work, self._connection.id, self._today)
+                every = behaviour.ratings(self._work, self._connection.id, self._rated_on)
                 self._ratings = {one: rating.value for one, rating in every.items()}
         return self._ratings.get(payer_id, UNRATED)
 

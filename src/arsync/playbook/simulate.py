@@ -10,6 +10,8 @@ history from the next day on. Beyond the past it is taken that
 - a person approved, called or let go on the same day whatever waited for one;
 - no call's outcome and no broken promise is known: they answer messages that would not have been sent.
 
+Chases follow the playbooks that every night would choose for them, where there are several (`choosing`).
+
 A chase is planned on the days on which something of it changes, and on the day that its verdicts name: in between the
 same facts give the same verdicts. Inside the gap nothing can go out, and it is not planned at all.
 """
@@ -32,8 +34,10 @@ from arsync.domain.payday import PayDay, habit
 from arsync.domain.policy import Act, Playbook, StepMode, Tone
 from arsync.domain.states import Decision, Health, MessageState
 from arsync.playbook.admit import admit
+from arsync.playbook.choosing import Following
 from arsync.playbook.facts import Policy, language, recipients
 from arsync.playbook.ladder import thanks_within
+from arsync.playbook.parts import plan_parts
 from arsync.playbook.people import without_disputed
 from arsync.playbook.places import Place
 from arsync.playbook.plan import plan
@@ -51,18 +55,26 @@ _AGEING: Final = frozenset(
     {Rule.BELOW_MINIMUM, Rule.COVERED, Rule.NO_RECIPIENT, Rule.NO_TEMPLATE, Rule.NO_PAY_DETAILS, Rule.UNPLANNABLE}
 )
 #: Stops that nobody need look into.
-_ORDINARY: Final = frozenset({Rule.NOT_OWED, Rule.HOLD, Rule.AUTOPAY, Rule.BELOW_MINIMUM, Rule.COVERED})
+_ORDINARY: Final = frozenset(
+    {Rule.NOT_OWED, Rule.HOLD, Rule.DO_NOTHING, Rule.AUTOPAY, Rule.BELOW_MINIMUM, Rule.COVERED}
+)
 #: What is usual: the mean of so many days that sent something, once there are at least so many.
 _USUAL_OF: Final = 10
 _USUAL_FROM: Final = 5
 
 
 def simulate(
-    past: Past, policy: Policy, *, connection_id: int = 0, name: str = "", every_day: bool = False
+    past: Past,
+    policy: Policy,
+    *,
+    connection_id: int = 0,
+    name: str = "",
+    every_day: bool = False,
+    following: Following | None = None,
 ) -> Simulation:
-    """Replays the past with the policy's playbook. With `every_day` every chase is planned on every day: the same
-    answer, later."""
-    return _Replay(past, policy, connection_id, name, every_day).run()
+    """Replays the past with the policy's playbook, or with those that `following` chooses. With `every_day` every chase
+    is planned on every day: the same answer, later."""
+    return _Replay(past, policy, connection_id, name, every_day, following).run()
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +85,8 @@ class _Account:
     currency: str
     payer: Payer | None
     contacts: tuple[Contact, ...]  # usable ones of its own; else the invoices' addresses are
-    calendar: Calendar
+    place: Place
+    ways: tuple[tuple[Playbook, Calendar], ...]  # what it follows, each with when that lets it be written to
     thanked_within: timedelta
     invoices: dict[str, PastInvoice] = field(default_factory=dict)
     #: what is still to come, the latest first: a day with an invoice and what is then open on it, or with loose money
@@ -90,6 +103,8 @@ class _Account:
     opened_on: date = date.min
     chase_id: int = 0
     free_on: date = date.min  # when the gap after its last message has ended
+    followed: str | None = None  # the playbook of the chase as a whole, where they are chosen
+    until: date | None = None  # on that day another one may be chosen
 
     @property
     def payer_name(self) -> str:
@@ -166,12 +181,20 @@ class _Account:
 
 
 class _Replay:
-    """One playbook's years, day by day."""
+    """A playbook's years, day by day."""
 
-    def __init__(self, past: Past, policy: Policy, connection_id: int, name: str, every_day: bool) -> None:
-        self._past, self._policy, self._playbook = past, policy, policy.playbook
+    def __init__(
+        self, past: Past, policy: Policy, connection_id: int, name: str, every_day: bool, following: Following | None
+    ) -> None:
+        self._past, self._policy, self._following = past, policy, following
+        playbooks = [policy.playbook] if following is None else following.playbooks
+        self._playbooks = [one for one in playbooks if one.nothing is None]
         self._every_day = every_day
-        self._runs = any(step.before_payment_run for step in self._playbook.steps)
+        self._runs = any(one.shape.waits_for_run for one in self._playbooks)
+        self._conditional = any(one.shape.conditional for one in self._playbooks)
+        # Another playbook may come to be followed before the gap of the last has ended: its own may be shorter.
+        self._gap = min((one.gap for one in self._playbooks), default=1)
+        self._thanked_within = timedelta(days=max(map(thanks_within, self._playbooks), default=0))
         self._connection = ConnectionFacts(
             connection_id=connection_id,
             name=name,
@@ -191,6 +214,7 @@ class _Replay:
         self._heard: defaultdict[str, list[tuple[str, date]]] = defaultdict(list)  # by payer: currency and day
         self._siblings: defaultdict[str, list[int]] = defaultdict(list)
         self._chases = 0
+        self._spoken_by: dict[int, str] = {}  # by chase: whose message went out last
         self._touches: list[Touch] = []
         self._held: defaultdict[str, set[int]] = defaultdict(set)
         self._volumes: list[int] = []
@@ -201,22 +225,27 @@ class _Replay:
     def run(self) -> Simulation:
         """All the days."""
         day = self._past.first
-        while day <= self._past.last and self._playbook.nothing is None:
+        while day <= self._past.last and self._playbooks:
             asked = self._agenda.pop(day, set())
             everybody = sorted(asked | self._news.pop(day, set()))
             self._pass(day, range(len(self._accounts)) if self._every_day else everybody, asked)
             day += _ONE_DAY
         return Simulation(
-            playbook=self._playbook.name,
-            version=self._playbook.version,
+            playbook=self._policy.playbook.name,
+            version=self._policy.playbook.version,
             first=self._past.first,
             last=self._past.last,
-            steps=tuple(step.id for step in self._playbook.steps),
+            steps=self._steps(),
             touches=tuple(self._touches),
             held={rule: len(chases) for rule, chases in sorted(self._held.items())},
             unusual=tuple(self._unusual),
             planned=self._planned,
         )
+
+    def _steps(self) -> tuple[str, ...]:
+        """The policy's own playbook's, then those of others that anything went out by."""
+        own = dict.fromkeys(step.id for step in self._policy.playbook.steps)
+        return tuple(own | dict.fromkeys(touch.step_id for touch in self._touches))
 
     # --- what is to happen ------------------------------------------------------------------------------------------
 
@@ -242,8 +271,9 @@ class _Replay:
                 currency=currency,
                 payer=payer,
                 contacts=usable if any(one.email for one in usable) else (),
-                calendar=self._policy.calendar(place),
-                thanked_within=timedelta(days=thanks_within(self._playbook)),
+                place=place,
+                ways=((self._policy.playbook, self._policy.calendar(place)),),
+                thanked_within=self._thanked_within,
                 invoices={one.item.invoice_id: one for one in invoices},
                 ahead=sorted(ahead[payer_id, currency], key=lambda event: event[0], reverse=True),
                 on_payer=placed.of_payer(payer_id),
@@ -276,9 +306,12 @@ class _Replay:
         item = invoice.item
         if on != item.issued_on or on == self._past.first or item.due_on is None or not account.contacts:
             return on
+        if self._following is not None:
+            return on  # what is open may decide which playbook is followed
         days = [item.due_on + _ONE_DAY]
-        for place in self._playbook.shape.early:
-            step = self._playbook.steps[place]
+        playbook = self._policy.playbook
+        for place in playbook.shape.early:
+            step = playbook.steps[place]
             days.append(step.anchor.day(item.issued_on, item.due_on) + timedelta(days=step.offset))
         return max(on, min(day for day in days if day >= on or day == days[0]))
 
@@ -318,14 +351,28 @@ class _Replay:
     def _plan(self, account: _Account, day: date) -> Plan:
         facts = self._facts(account, day)
         try:
-            return plan(facts, self._playbook, account.calendar, day)
+            if self._following is None:
+                ((playbook, calendar),) = account.ways
+                return plan(facts, playbook, calendar, day)
+            return self._plan_as_chosen(self._following, account, facts, day)
         except Exception:  # noqa: BLE001 - one chase never stops the others
             # As in every night: it is held for a person, and never stops the others.
             self._held[Rule.UNPLANNABLE.value].add(self._accounts.index(account))
             return Plan(facts, ())
 
+    def _plan_as_chosen(self, following: Following, account: _Account, facts: ChaseFacts, day: date) -> Plan:
+        chosen = following.follow(facts, account.followed, day)
+        policies = [part.policy for part in chosen.parts]
+        account.ways = tuple((one.playbook, one.calendar(account.place)) for one in policies)
+        turns = [part.choice.until for part in chosen.parts if part.choice.until is not None]
+        account.followed, account.until = chosen.name, min(turns, default=None)
+        answer, part = plan_parts(facts, chosen.parts, account.place, day)
+        if answer.intent is not None:
+            self._spoken_by[account.chase_id] = part.policy.playbook.name
+        return answer
+
     def _facts(self, account: _Account, day: date) -> ChaseFacts:
-        items = account.items(day, parts_matter=self._playbook.shape.conditional)
+        items = account.items(day, parts_matter=self._conditional)
         payer = account.payer
         heard = self._heard.get(account.payer_id, ())
         return ChaseFacts(
@@ -361,10 +408,13 @@ class _Replay:
         """The day on which the chase has another answer, should nothing happen until then."""
         days = [verdict.next_on for verdict in answer.verdicts if verdict.next_on is not None]
         if not answer.verdicts or any(one.next_on is None and one.rule in _AGEING for one in answer.verdicts):
-            days += _ages(account.open.values(), self._playbook, account.calendar, day)
-        if account.paid and self._playbook.shape.thanks is not None:
+            for playbook, calendar in account.ways:
+                days += _ages(account.open.values(), playbook, calendar, day)
+        if account.until is not None:
+            days.append(account.until)
+        if account.paid and any(playbook.shape.thanks is not None for playbook, _ in account.ways):
             days.append(day + _ONE_DAY)  # a thank-you that has to wait says so nowhere
-        if self._playbook.shape.conditional and (on := account.forgets_on(day)) is not None:
+        if self._conditional and (on := account.forgets_on(day)) is not None:
             days.append(on)
         return min((on for on in days if on > day), default=None)
 
@@ -396,7 +446,12 @@ class _Replay:
         names = [item.invoice_id for item in intent.demanded]
         sent = PastMessage(intent.step.id, intent.occurrence, MessageState.ACCEPTED, day, frozenset(names))
         account.history = (*account.history, sent)
-        account.free_on = account.calendar.next_open(day + timedelta(days=self._playbook.gap))
+        if self._following is None:
+            ((playbook, calendar),) = account.ways
+            account.free_on = calendar.next_open(day + timedelta(days=playbook.gap))
+        else:
+            account.free_on = day + timedelta(days=self._gap)
+            self._following.note(intent, self._spoken_by[account.chase_id])
         account.asked_on |= dict.fromkeys(names, day)
         self._heard[account.payer_id].append((account.currency, day))
         thanks = intent.step.act is Act.THANK_YOU

@@ -15,6 +15,15 @@ from arsync.domain.policy import StepChannel, StepMode, Tone
 ANYWAY: Final = timedelta(days=3)
 
 
+#: What no simulation knows, though it would have made a difference to a night.
+NOT_KNOWN: Final = (
+    "what customers had heard before the first day, from arsync or by hand",
+    "how far the bank feed had come",
+    "records that could not be read on a day (quarantine), and pulls that did not come through",
+    "earlier tags, customer groups, ratings and choices of playbooks: today's are taken for all days",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Touched:
     """One invoice of a touch."""

@@ -130,6 +130,7 @@ def _invoices(connection_id: int, first: date, last: date) -> Any:
         select(
             func.coalesce(c.payer_id, i.customer_id).label("payer_id"), c.name, i.remote_id, i.number, i.customer_id,
             i.currency, i.state, i.total, i.balance, i.issued_on, i.due_on, i.reference, i.email, i.copies,
+            i.purchase_order, func.coalesce(i.terms, c.terms).label("terms"),
         )
         .select_from(t.invoices.outerjoin(t.customers, billed))
         .where(
@@ -159,6 +160,8 @@ def _invoice(row: Row[Any], parts: _Parts) -> PastInvoice:
             email=row.email,
             copies=tuple(row.copies.split(", ")) if row.copies else (),
             customer_id=row.customer_id,
+            purchase_order=row.purchase_order,
+            terms=row.terms,
         ),
         levels=levels(row.issued_on, row.total, row.balance, [(on, amount) for on, amount, _ in came]),
         money_on=tuple(sorted(on for on, _, is_money in came if is_money)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,13 +21,14 @@ from arsync.domain.chase import Rendered, Seller
 from arsync.domain.documents import Allocation, Invoice, InvoiceState, Record
 from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
+from arsync.playbook.choosing import Following, chooses, tried
 from arsync.playbook.decide import consider
 from arsync.playbook.facts import Policy
 from arsync.playbook.shelves import Library
 from arsync.playbook.simulate import simulate
 from arsync.playbook.simulated import Simulation
 from arsync.resources import bundled
-from arsync.store import chases, holds, messages, past, records, tags
+from arsync.store import assignments, chases, holds, messages, past, records, tags
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft
 
@@ -186,6 +188,67 @@ def test_a_past_lived_night_by_night_and_simulated_at_once_has_the_same_touches(
     assert sorted(sayings(simulate(known, policy))) == told
 
 
+WINDOW = "window: {weekdays: [mon, tue, wed, thu, fri], opens: '09:00', closes: '17:00'}\n"
+STEP = "  - {{id: {0}, offset: {1}, channel: email, tone: friendly, template: friendly}}\n"
+#: name -> its conditions, its gap and the days of its steps
+SEVERAL: dict[str, tuple[str, int, tuple[int, ...]]] = {
+    "standard": ("", 4, (2, 9, 20)),
+    "large": ('{priority: 30, balance: {EUR: {from: "300"}, USD: {from: "300"}}}', 7, (1, 15)),
+    "aged": ("{priority: 20, age: {from: 18}}", 3, (18, 24, 30)),
+    "single": ('{priority: 10, invoice: {number: ["No I1*"]}}', 5, (4, 8)),
+    "friends": ("{priority: 5, tag: [friend]}", 9, (10,)),
+    "chosen": ("", 2, (3, 6, 12)),
+}
+
+
+def several(folder: Path) -> Policy:
+    """Six playbooks in a folder, five of which choose for themselves or are chosen."""
+    shutil.copytree(SHIPPED / "templates", folder / "templates")
+    for name, (match, gap, days) in SEVERAL.items():
+        told = f"match: {match}\n" if match else ""
+        steps = "".join(STEP.format(f"{name}-{day}", day) for day in days)
+        (folder / f"{name}.yaml").write_text(f"name: {name}\n{told}gap: {gap}\n{WINDOW}steps:\n{steps}")
+    library = Library(
+        own=lambda: sorted(folder.glob("*.yaml")), shipped=lambda name: SHIPPED / f"{name}.yaml",
+        templates=folder / "templates",
+    )  # fmt: skip
+    return tried(
+        replace(a_policy(), shelves=library, shelf=library.present(folder / "standard.yaml")),
+        library.read(folder / "standard.yaml"),
+    )
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_a_simulation_follows_the_playbooks_that_every_night_would(books: Books, tmp_path: Path) -> None:
+    """By balance, age, invoice and tag, and as a person has chosen; else the playbook that is simulated."""
+    policy = several(tmp_path / "several")
+    books.keep(*(customer(f"C{number}", contacts=[contact("Ada")], minutes=-900_000) for number in range(1, 4)))
+    with books.store.working() as work:
+        tags.add(work, books.id, "C3", ["friend"], author="kim", now=noon(FIRST))
+        assignments.assign(
+            work, books.id, payer_id="C2", invoice_id=None, playbook="chosen", reason="so", author="kim",
+            now=noon(FIRST),
+        )  # fmt: skip
+        work.commit()
+    told = lived(books, policy, Life(13))
+    known = a_past(books, policy, last=FIRST + timedelta(days=NIGHTS - 1))
+    with books.store.reading() as work:
+        assert chooses(work, books.connection, policy)
+        found = [
+            simulate(
+                known,
+                policy,
+                every_day=every_day,
+                following=Following(work, books.connection, policy, {}, today=known.last),
+            )
+            for every_day in (False, True)
+        ]
+    assert found[0].touches == found[1].touches
+    assert sorted(sayings(found[0])) == told
+    used = {touch.step_id.partition("-")[0] for touch in found[0].touches}
+    assert used == set(SEVERAL)
+
+
 # --- a small ledger -------------------------------------------------------------------------------------------------
 
 
@@ -296,6 +359,8 @@ def test_the_command_writes_nothing_and_says_the_same_twice(
     assert said[2] == said[3]
     assert len(set(drawn)) == 1
     assert "touches to invoices paid within 3 days anyway" in said[0]
+    assert "not known to a simulation:\n- what customers had heard before the first day" in said[0]
+    assert len(json.loads(said[2])["harbour"]["not_known"]) == 4
     told = json.loads(said[2])["harbour"]["playbooks"]
     assert [one["playbook"] for one in told] == ["standard", "firm"]
     assert told[0]["figures"]["touches"] == len(told[0]["touches"]) == 10
