@@ -8,13 +8,13 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
-from arsync.cli.naming import Whom, one_payer
+from arsync.cli.naming import Whom, by_customer, one_payer
 from arsync.cli.noting import note
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.people import Owner
 from arsync.errors import NotFound
-from arsync.store import connections, events, ledger, own_contacts, owners
+from arsync.store import connections, events, own_contacts, owners
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 
@@ -81,17 +81,10 @@ def change_owner(
 
 def _list_owners(app: App, customer: str | None, connection: str | None, as_json: bool) -> None:
     only = None if customer is None else one_payer(app, customer, connection)
-    with app.store.reading() as work:
-        rows = [
-            (linked.name, customer_id, ledger.customer_name(work, linked.id, customer_id), one)
-            for linked in connections.connections(work)
-            for customer_id, one in owners.of_customers(work, linked.id).items()
-            if only is None or (linked.id, customer_id) == (only.connection_id, only.payer_id)
-        ]
+    rows = by_customer(app, owners.of_customers, (only.connection_id, only.payer_id) if only else None)
     if as_json:
         dump([{"connection": a, "customer_id": b, "customer": c, "owner": d} for a, b, c, d in rows])
         return
-    rows.sort(key=lambda row: (row[0], row[2]))
     table(
         ("connection", "customer", "owner", "e-mail", "phone"),
         [(a, c, one.name, one.email, one.phone) for a, _, c, one in rows],

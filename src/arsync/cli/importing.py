@@ -21,10 +21,9 @@ from arsync.cli.contacting import add_contact, change_owner
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.csv_file import Line, What, read
 from arsync.cli.holding import contested_part, put, told
-from arsync.cli.naming import Whom, one_payer, whom
+from arsync.cli.naming import Whom, one_customer, one_payer, whom
 from arsync.cli.noting import note
 from arsync.cli.output import dump, flat, say
-from arsync.cli.tags import one_customer
 from arsync.domain.chase import Hold
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.people import DisputeCode, Owner

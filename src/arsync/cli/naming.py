@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import typer
 
@@ -11,6 +12,7 @@ from arsync.bootstrap import App
 from arsync.cli.output import flat
 from arsync.errors import Ambiguous, NotFound, UsageError
 from arsync.store import connections, ledger
+from arsync.store.engine import Work
 from arsync.store.ledger import FoundCustomer, FoundInvoice
 
 #: Before an id, where a number of one invoice is the id of another.
@@ -19,6 +21,8 @@ InvoiceArgument = Annotated[str | None, typer.Argument(help="An invoice's number
 CustomerOption = Annotated[
     str | None, typer.Option("--customer", help="A customer's name, id or e-mail instead: all it pays for.")
 ]
+
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,16 @@ def customers(app: App, name: str, connection: str | None) -> list[FoundCustomer
     return [one for one in found if one.customer_id == wanted] if by_id else found
 
 
+def one_customer(app: App, name: str, connection: str | None) -> FoundCustomer:
+    """The customer of that name, id or e-mail; Ambiguous with the list where there are several."""
+    found = customers(app, name, connection)
+    if not found:
+        raise NotFound(f"customer {name!r}")
+    if len(found) > 1:
+        raise Ambiguous(f"customer {name!r}: {listed(found)}")
+    return found[0]
+
+
 def one_payer(app: App, name: str, connection: str | None) -> FoundCustomer:
     """A customer of that name whose payer is the only one; Ambiguous with the list where there are several."""
     found = customers(app, name, connection)
@@ -89,6 +103,21 @@ def one_payer(app: App, name: str, connection: str | None) -> FoundCustomer:
     if len({(one.connection_id, one.payer_id) for one in found}) > 1:
         raise Ambiguous(f"customer {name!r}: {listed(found)}")
     return next((one for one in found if one.customer_id == one.payer_id), found[0])
+
+
+def by_customer(
+    app: App, kept: Callable[[Work, int], Mapping[str, _Kept]], only: tuple[int, str] | None
+) -> list[tuple[str, str, str, _Kept]]:
+    """What is kept by customer, of all connections or of one (connection, customer): each with the connection's name,
+    the customer's id and its name, in the order of the names."""
+    with app.store.reading() as work:
+        rows = [
+            (linked.name, customer_id, ledger.customer_name(work, linked.id, customer_id), one)
+            for linked in connections.connections(work)
+            for customer_id, one in kept(work, linked.id).items()
+            if only is None or (linked.id, customer_id) == only
+        ]
+    return sorted(rows, key=lambda row: (row[0], row[2]))
 
 
 def listed(found: list[FoundCustomer]) -> str:

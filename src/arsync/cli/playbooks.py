@@ -10,9 +10,8 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, State, author_or_me, opened
-from arsync.cli.naming import one_invoice
+from arsync.cli.naming import one_customer, one_invoice
 from arsync.cli.output import dump, flat, say, table
-from arsync.cli.tags import one_customer
 from arsync.domain.policy import Act, Anchor, Group, Playbook, Step, Tone
 from arsync.errors import NotFound, UsageError
 from arsync.playbook import review as reviews

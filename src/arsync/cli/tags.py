@@ -8,9 +8,10 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
+from arsync.cli.naming import by_customer, one_customer
 from arsync.cli.output import dump, flat, say, table
-from arsync.errors import Ambiguous, NotFound, UsageError
-from arsync.store import connections, ledger, tags
+from arsync.errors import UsageError
+from arsync.store import tags
 from arsync.store.ledger import FoundCustomer
 
 
@@ -49,29 +50,8 @@ def tag(
 
 
 def _list(app: App, only: FoundCustomer | None, as_json: bool) -> None:
-    with app.store.reading() as work:
-        rows = [
-            (one.name, customer_id, ledger.customer_name(work, one.id, customer_id), sorted(names))
-            for one in connections.connections(work)
-            for customer_id, names in tags.of_connection(work, one.id).items()
-            if only is None or (one.id, customer_id) == (only.connection_id, only.customer_id)
-        ]
+    rows = by_customer(app, tags.of_connection, (only.connection_id, only.customer_id) if only else None)
     if as_json:
-        dump([{"connection": a, "customer_id": b, "customer": c, "tags": d} for a, b, c, d in rows])
+        dump([{"connection": a, "customer_id": b, "customer": c, "tags": sorted(d)} for a, b, c, d in rows])
         return
-    rows.sort(key=lambda row: (row[0], row[2]))
-    table(("connection", "customer", "tags"), [(a, c, ", ".join(d)) for a, _b, c, d in rows])
-
-
-def one_customer(app: App, name: str, connection: str | None) -> FoundCustomer:
-    """The customer of that name or id; Ambiguous with the list where there are several."""
-    with app.store.reading() as work:
-        if connection is not None:
-            connections.connection(work, connection)  # or NotFound, with the names there are
-        people = ledger.find_customers(work, name, connection)
-    if not people:
-        raise NotFound(f"customer {name!r}")
-    if len(people) > 1:
-        listed = "; ".join(f"{one.customer_id} --connection {one.connection} ({flat(one.name)})" for one in people)
-        raise Ambiguous(f"customer {name!r}: {listed}")
-    return people[0]
+    table(("connection", "customer", "tags"), [(a, c, ", ".join(sorted(d))) for a, _, c, d in rows])
