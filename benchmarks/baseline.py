@@ -6,6 +6,7 @@ apart, resumes nowhere and knows no vendor but the sandbox. Amounts are exact he
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from arsync.domain.postal import postal_address  # how an address is laid out is no part of a load
+
 _PAGE: Final = 1000
 _HOME: Final = "USD"  # the company's own currency
 _CONNECTION: Final = 1  # the one connection in the database
@@ -26,7 +29,7 @@ _ISO2: Final = {"USA": "US", "GBR": "GB", "DEU": "DE", "FRA": "FR", "ESP": "ES",
 
 #: The tables, and their columns: all are filled.
 WIDTHS: Final = {
-    "customers": 15,
+    "customers": 17,
     "contacts": 7,
     "invoices": 20,
     "invoice_lines": 6,
@@ -151,6 +154,13 @@ class Phone(_Pascal):
 
 
 class PostalAddress(_Pascal):
+    line1: str | None = None
+    line2: str | None = None
+    line3: str | None = None
+    line4: str | None = None
+    line5: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
     country: str | None = None
     country_sub_division_code: str | None = None
 
@@ -195,6 +205,7 @@ class QboCustomer(_Pascal):
     bill_addr: PostalAddress | None = None
     primary_email_addr: Email | None = None
     primary_phone: Phone | None = None
+    customer_type_ref: Ref | None = None
 
 
 class QboInvoice(_Pascal):
@@ -263,14 +274,20 @@ def _qbo_customers(found: list[QboCustomer], page: dict[str, Rows]) -> None:
     customers, contacts = page["customers"], page["contacts"]
     for each in found:
         parent = each.parent_ref.value if each.parent_ref else None
-        country = _ISO2.get((each.bill_addr.country if each.bill_addr else None) or "")
+        bill = each.bill_addr or PostalAddress()
+        country = _ISO2.get(bill.country or "")
+        address = postal_address(
+            (bill.line1, bill.line2, bill.line3, bill.line4, bill.line5), city=bill.city,
+            region=bill.country_sub_division_code, code=bill.postal_code, country=country, name=each.display_name,
+        )  # fmt: skip
         customers.append((
             _CONNECTION, each.id, each.display_name, "active" if each.active else "archived", parent, None,
             parent or each.id, each.currency_ref.value, country, None,
             # In another currency than the company's own, nothing but nothing is known for sure.
             _units(each.balance) if each.currency_ref.value == _HOME or each.balance <= 0 else None,
             _instant(each.meta_data.last_updated_time), each.sync_token,
-            each.bill_addr.country_sub_division_code if each.bill_addr else None, None,
+            bill.country_sub_division_code, None, address,
+            json.dumps([each.customer_type_ref.value]) if each.customer_type_ref else None,
         ))  # fmt: skip
         email = each.primary_email_addr.address if each.primary_email_addr else None
         phone = each.primary_phone.free_form_number if each.primary_phone else None
@@ -350,12 +367,10 @@ def load_quickbooks(database: Path, *, api_url: str, company: str, token: str, t
     )
     pages = 0
     for entity, attribute, conditions, fill in passes:
-        anchor: datetime | None = None
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        start = 1
         while True:
-            met: list[str] = [] if anchor is None else [f"MetaData.LastUpdatedTime >= '{anchor.isoformat()}'"]
-            where = " AND ".join([*conditions, *met])
-            query = f"SELECT * FROM {entity}{' WHERE ' + where if where else ''}"
-            query += f" ORDERBY MetaData.LastUpdatedTime STARTPOSITION 1 MAXRESULTS {_PAGE}"
+            query = f"SELECT * FROM {entity}{where} ORDERBY Id STARTPOSITION {start} MAXRESULTS {_PAGE}"
             found = getattr(_QBO.decode(line.ask("POST", target, query.encode())).query_response, attribute)
             page = _empty()
             fill(found, page)
@@ -363,7 +378,7 @@ def load_quickbooks(database: Path, *, api_url: str, company: str, token: str, t
             pages += 1
             if len(found) < _PAGE:
                 break
-            anchor = found[-1].meta_data.last_updated_time
+            start += _PAGE
     tables.close()
     line.close()
     return pages
@@ -476,8 +491,19 @@ class XeroPhone(_Xero):
 
 class XeroAddress(_Xero):
     address_type: str
+    attention_to: str = ""
+    address_line1: str = ""
+    address_line2: str = ""
+    address_line3: str = ""
+    address_line4: str = ""
+    city: str = ""
+    postal_code: str = ""
     country: str = ""
     region: str = ""
+
+
+class XeroGroup(_Xero):
+    contact_group_id: str = msgspec.field(name="ContactGroupID")
 
 
 class XeroBalance(_Xero):
@@ -510,6 +536,7 @@ class XeroContact(_Xero):
     updated_date_utc: str
     default_currency: str | None = None
     payment_terms: XeroTerms | None = None
+    contact_groups: list[XeroGroup] = []
 
 
 class Pagination(msgspec.Struct, rename="camel"):
@@ -555,14 +582,21 @@ def _stamps(stamp: str) -> tuple[str, str]:
 def _xero_contacts(found: list[XeroContact], page: dict[str, Rows]) -> None:
     customers, contacts = page["customers"], page["contacts"]
     for each in found:
-        country = next((one.country for one in each.addresses if one.address_type == "POBOX"), "").lower()
+        bill = next((one for one in each.addresses if one.address_type == "POBOX"), XeroAddress("POBOX"))
+        country = _COUNTRY.get(bill.country.lower())
+        address = postal_address(
+            (bill.attention_to, bill.address_line1, bill.address_line2, bill.address_line3, bill.address_line4),
+            city=bill.city, region=bill.region, code=bill.postal_code, country=country, name=each.name,
+        )  # fmt: skip
         customers.append((
             _CONNECTION, each.contact_id, each.name, "active" if each.contact_status == "ACTIVE" else "archived",
-            None, None, each.contact_id, each.default_currency, _COUNTRY.get(country), None,
+            None, None, each.contact_id, each.default_currency, country, None,
             _units(each.balances.accounts_receivable.outstanding), *_stamps(each.updated_date_utc),
-            next((one.region for one in each.addresses if one.address_type == "POBOX"), "") or None,
+            bill.region or None,
             f"{each.payment_terms.sales.day} days after the invoice date"
             if each.payment_terms and each.payment_terms.sales else None,
+            address,
+            json.dumps(sorted(one.contact_group_id for one in each.contact_groups)) if each.contact_groups else None,
         ))  # fmt: skip
         place = 0
         phone = next((one.phone_number for one in each.phones if one.phone_type == "DEFAULT"), "") or None
@@ -646,31 +680,30 @@ def load_xero(database: Path, *, api_url: str, company: str, token: str, today: 
     path = urlsplit(api_url).path
     since = history_start(today)
     day = f"DateTime({since.year},{since.month:02},{since.day:02})"
-    passes: tuple[tuple[str, str, dict[str, str], Fill], ...] = (
-        ("Contacts", "contacts", {"includeArchived": "true"}, _xero_contacts),
-        ("Invoices", "invoices", {"where": f'Type=="ACCREC" AND AmountDue>0 AND Date<{day}', "Statuses": "AUTHORISED"},
-         _xero_invoices),
-        ("Invoices", "invoices", {"where": f'Type=="ACCREC" AND Date>={day}'}, _xero_invoices),
-        ("Payments", "payments", {"where": f"Date>={day}"}, _xero_payments),
-        ("Overpayments", "overpayments", {}, _xero_credits),
-        ("Prepayments", "prepayments", {}, _xero_credits),
-        ("CreditNotes", "credit_notes", {}, _xero_credits),
+    passes: tuple[tuple[str, str, str, dict[str, str], Fill], ...] = (
+        ("Contacts", "ContactID", "contacts", {"includeArchived": "true"}, _xero_contacts),
+        ("Invoices", "InvoiceID", "invoices",
+         {"where": f'Type=="ACCREC" AND AmountDue>0 AND Date<{day}', "Statuses": "AUTHORISED"}, _xero_invoices),
+        ("Invoices", "InvoiceID", "invoices", {"where": f'Type=="ACCREC" AND Date>={day}'}, _xero_invoices),
+        ("Payments", "PaymentID", "payments", {"where": f"Date>={day}"}, _xero_payments),
+        ("Overpayments", "OverpaymentID", "overpayments", {}, _xero_credits),
+        ("Prepayments", "PrepaymentID", "prepayments", {}, _xero_credits),
+        ("CreditNotes", "CreditNoteID", "credit_notes", {}, _xero_credits),
     )  # fmt: skip
     pages = 0
-    for noun, attribute, filters, fill in passes:
-        target = f"{path}/{noun}?" + urlencode({"page": 1, "pageSize": _PAGE, "order": "UpdatedDateUTC ASC", **filters})
-        modified: dict[str, str] = {}
+    for noun, identity, attribute, filters, fill in passes:
+        number = 1
         while True:
-            answer = _XERO.decode(line.ask("GET", target, None, modified))
+            asked = {"page": number, "pageSize": _PAGE, "order": f"{identity} ASC", **filters}
+            answer = _XERO.decode(line.ask("GET", f"{path}/{noun}?{urlencode(asked)}", None, {}))
             found = getattr(answer, attribute)
             page = _empty()
             fill(found, page)
             tables.save(page)
             pages += 1
-            if answer.pagination.item_count <= _PAGE:
+            if answer.pagination.item_count <= number * _PAGE:
                 break
-            reached = _moment(found[-1].updated_date_utc).replace(microsecond=0) - timedelta(seconds=1)
-            modified = {"If-Modified-Since": f"{reached:%Y-%m-%dT%H:%M:%SZ}"}
+            number += 1
     tables.close()
     line.close()
     return pages
