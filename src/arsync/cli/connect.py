@@ -9,6 +9,7 @@ import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
@@ -25,6 +26,7 @@ from arsync.domain.states import Health
 from arsync.errors import Rejected, UsageError
 from arsync.store import connections, grants
 from arsync.store.connections import Connection
+from arsync.store.grants import Grant
 
 #: seconds that a person has on the consent page
 _WAIT: Final = 300.0
@@ -253,7 +255,16 @@ def list_connections(context: typer.Context, as_json: Json = False) -> None:
         now = app.clock.now()
     if as_json:
         dump([{**asdict(one), "consent": consents.as_json(known[one.grant_id], now)} for one in every])
-        return
+    else:
+        _list(every, known, now)
+    ended = [one for one in every if one.health is Health.REAUTHORISE]
+    for one in ended:
+        complain(f"{one.name}: {one.health_reason}: arsync connect {one.provider}")
+    if ended:
+        raise typer.Exit(1)
+
+
+def _list(every: Sequence[Connection], known: Mapping[int, Grant], now: datetime) -> None:
     columns = ("connection", "company", "provider", "currency", "health", "why", "synced", "consent", "renewed", "ends")
     table(
         columns,
