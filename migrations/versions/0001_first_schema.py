@@ -764,6 +764,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_call_outcomes_message", ["message_id"], unique=False)
 
     op.create_table(
+        "corrections",
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("invoice_id", sa.String(length=64), nullable=False),
+        sa.Column("paid_on", sa.Date(), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_by", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_corrections_message_id")),
+        sa.PrimaryKeyConstraint("message_id", "invoice_id", name=op.f("pk_corrections")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "events",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -989,6 +1001,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_events_chase")
 
     op.drop_table("events")
+    op.drop_table("corrections")
     with op.batch_alter_table("call_outcomes", schema=None) as batch_op:
         batch_op.drop_index("ix_call_outcomes_message")
 

@@ -21,6 +21,7 @@ from arsync.cli import (
     calling,
     connect,
     contacting,
+    corrections,
     demo,
     explain,
     holding,
@@ -85,7 +86,7 @@ def options(
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, call_list,
     calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview, scenarios,
-    simulate, statements, letters, tags,
+    simulate, statements, letters, corrections, tags,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -177,6 +177,9 @@ def tell_night(app: App, night: Night) -> None:
     for shift in night.shifts:
         if (closed := _closed(shift.dispatched)) is not None:
             say(f"{shift.connection}: {closed}")
+        if shift.corrected:
+            what = "messages had asked for what was paid before: arsync corrections"
+            say(f"{shift.connection}: {shift.corrected} {what}")
         for error in shift.errors:
             say(f"{shift.connection}: {error}", style="red")
         for reason, count in _reasons(shift):
@@ -249,6 +252,7 @@ def _night_as_json(app: App, night: Night) -> dict[str, object]:
                 "failed": [[message.key, reason] for message, reason in shift.dispatched.failed],
                 "unknown": [[message.key, reason] for message, reason in shift.dispatched.unknown],
                 "opens_at": shift.dispatched.opens_at,
+                "corrected": shift.corrected,
                 "notes": shift.written,
                 "errors": shift.errors,
             }

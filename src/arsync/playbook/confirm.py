@@ -73,7 +73,7 @@ def confirm(
 
         unseen = None if intent is None else not_as_approved(work, connection, own, answer, intent, message)
         if intent is not None and unseen is None and still_holds(message, answer, intent, own):
-            if message.approved_until is not None and message.approved_until <= now:
+            if printed is None and message.approved_until is not None and message.approved_until <= now:
                 return _ask_again(work, message, approvals.expired(message), "approval_expired", now)
             if message.approved_as is not None and message.approved_as != approvals.seen(message):
                 reason = f"its words are not those that {message.approved_by} approved: look at it again"

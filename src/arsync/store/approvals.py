@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import or_, select, update
 
 from arsync.domain.chase import Rendered
+from arsync.domain.policy import StepChannel
 from arsync.domain.seen import sealed
 from arsync.domain.states import MessageState
 from arsync.store import events, messages
@@ -69,7 +70,10 @@ def take_back(
 def expire(work: Work, connection_id: int, *, now: datetime) -> list[Message]:
     """Puts back what was approved for a send window that is over; what was claimed by then is its worker's."""
     query = select(_M.id).where(
-        _M.connection_id == connection_id, _M.state == MessageState.APPROVED.value, _M.approved_until <= now
+        _M.connection_id == connection_id,
+        _M.state == MessageState.APPROVED.value,
+        _M.approved_until <= now,
+        _M.channel != StepChannel.LETTER.value,  # no send window: it waits on the pile until it is posted
     )
     over = [messages.get(work, message_id) for message_id in work.execute(query.order_by(_M.id)).scalars()]
     return [

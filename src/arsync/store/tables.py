@@ -723,6 +723,19 @@ message_items = Table(
     sqlite_with_rowid=False,
 )
 
+corrections = Table(  # what was asked for though it had been paid, as the books told later
+    "corrections",
+    metadata,
+    Column("message_id", Integer, ForeignKey("messages.id"), nullable=False),
+    Column("invoice_id", String(64), nullable=False),
+    Column("paid_on", Date, nullable=False),  # the day by which it was paid
+    Column("found_at", Instant, nullable=False),
+    Column("settled_at", Instant),  # somebody has answered for it
+    Column("settled_by", Text),
+    PrimaryKeyConstraint("message_id", "invoice_id"),
+    sqlite_with_rowid=False,
+)
+
 letter_batches = Table(  # letters that are printed together
     "letter_batches",
     metadata,

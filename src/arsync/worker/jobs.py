@@ -19,7 +19,19 @@ from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
 from arsync.playbook.decide import Decided, consider, decide
-from arsync.store import chases, connections, leases, ledger, letters, messages, notes, reminders, touches, verdicts
+from arsync.store import (
+    chases,
+    connections,
+    corrections,
+    leases,
+    ledger,
+    letters,
+    messages,
+    notes,
+    reminders,
+    touches,
+    verdicts,
+)
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
@@ -40,6 +52,8 @@ _TERM: Final = timedelta(minutes=3)
 _EARLY: Final = 14
 #: A throttled connection is taken up once more after the others, if that is so many seconds away at most.
 _TONIGHT: Final = 600.0
+#: So far back messages are held against what was entered in the books since.
+_LOOK_BACK: Final = timedelta(days=60)
 _log: Final = logging.getLogger(__name__)
 _UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
 #: Without consent the vendor is not asked at all, run after run, until a person has connected again.
@@ -56,6 +70,7 @@ class Shift:
     dispatched: Dispatched = field(default_factory=Dispatched)
     written: Written = field(default_factory=Written)
     errors: list[str] = field(default_factory=list)
+    corrected: int = 0  # messages of which the books now tell that they asked for what was paid
 
 
 @dataclass(slots=True)
@@ -249,6 +264,7 @@ def _work_one(
         _ask_for_pay_links(store, fresh, clock)
         lock.renew()
     _settle_promises(store, fresh, clock)
+    _look_back(store, fresh, clock, shift)
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
     shift.errors += shift.decided.unwritten
     if now_known.health in _UNASKED:
@@ -294,6 +310,15 @@ def _settle_promises(store: Store, desk: Desk, clock: Clock) -> None:
         work.commit()
 
 
+def _look_back(store: Store, desk: Desk, clock: Clock, shift: Shift) -> None:
+    """What was sent lately for what the books now tell was paid by then."""
+    now = clock.now()
+    with store.working() as work:
+        found = corrections.look(work, desk.connection.id, since=desk.policy.today(now) - _LOOK_BACK, now=now)
+        work.commit()
+    shift.corrected = len({one.message_id for one in found})
+
+
 def _noted(store: Store, desk: Desk, clock: Clock) -> str | None:
     """Why nothing may be written or sent, by the notes that wait since before this run; None where nothing is amiss."""
     with store.reading() as work:
@@ -322,6 +347,7 @@ def tasks(store: Store) -> list[str]:
         lacking = [
             one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(enclosures.WAITS)
         ]
+        wrongly = corrections.unsettled(work)
         paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
         unread = unread_replies(work)
     names = {one.id: one.name for one in every}
@@ -336,6 +362,11 @@ def tasks(store: Store) -> list[str]:
             if one.kind is WriteKind.NOTE or one.state is not NoteState.FAILED
         ),
         *(f"message {one.id} ({one.subject}): {one.reason}" for one in lacking),
+        *(
+            f"message {one.message_id} ({one.subject}) of {one.sent_on} asked for {one.number}, which had been paid on "
+            f"{one.paid_on}: say sorry (then: arsync corrections {one.message_id} --done)"
+            for one in wrongly
+        ),
         *(
             f"letter {one.message.id} of L{one.batch_id} must be taken out of the pile: {one.message.reason} "
             "(arsync letters pull --done)"

@@ -1,0 +1,65 @@
+"""What was asked for though it had been paid: corrections."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from arsync.cli.context import Author, Json, author_or_me, opened
+from arsync.cli.output import dump, say, table
+from arsync.errors import NotFound, UsageError
+from arsync.store import corrections as rows
+from arsync.store import events, ledger
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(corrections)
+
+
+def corrections(
+    context: typer.Context,
+    message_ids: Annotated[list[int] | None, typer.Argument(metavar="MESSAGE", help="With --done: these.")] = None,
+    done: Annotated[bool, typer.Option("--done", help="Somebody has said sorry, or need not.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also those that were answered for.")] = False,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Lists messages that had asked for what was paid before they went, as the books told later."""
+    if message_ids and not done:
+        raise UsageError("name messages with --done")
+    with opened(context) as app:
+        if done:
+            if not message_ids:
+                raise UsageError("--done: which messages?")
+            with app.store.working() as work:
+                open_now = {one.message_id: one for one in rows.unsettled(work)}
+                for message_id in message_ids:
+                    if message_id not in open_now:
+                        raise NotFound(f"message {message_id} that waits for a correction")
+                who, now = author_or_me(author), app.clock.now()
+                rows.settle(work, message_ids, author=who, now=now)
+                for message_id in message_ids:
+                    one = open_now[message_id]
+                    events.log(
+                        work, "correction_settled", at=now, author=who, connection_id=one.connection_id,
+                        chase_id=one.chase_id, message_id=message_id,
+                    )  # fmt: skip
+                work.commit()
+            say(f"{len(message_ids)} messages are answered for")
+            return
+        with app.store.reading() as work:
+            found = rows.every(work) if every else rows.unsettled(work)
+            names = {one.payer_id: ledger.customer_name(work, one.connection_id, one.payer_id) for one in found}
+    if as_json:
+        dump(found)
+        return
+    table(
+        ("message", "sent", "payer", "invoice", "paid", "answered for"),
+        [
+            (one.message_id, one.sent_on, names[one.payer_id], one.number, one.paid_on,
+             f"by {one.settled_by} on {one.settled_at:%Y-%m-%d}" if one.settled_at else "")
+            for one in found
+        ],
+    )  # fmt: skip

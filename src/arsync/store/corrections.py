@@ -1,0 +1,170 @@
+"""Messages that had asked for what was paid already, as the books told later.
+
+A payment may be entered days after it came, with the day on which it came. Then what was sent in between was wrong,
+though nobody could know; it is said, counted, and somebody answers for it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, update
+
+from arsync.connector import Resource
+from arsync.domain.documents import CreditState, InvoiceState
+from arsync.domain.policy import StepChannel
+from arsync.domain.states import EFFECTIVE
+from arsync.store import events
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+_C = t.corrections.c
+#: A call is no message: whoever made it has spoken with the customer.
+_WRITTEN: Final = (StepChannel.EMAIL.value, StepChannel.LETTER.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One invoice of one message, paid before that went out."""
+
+    message_id: int
+    connection_id: int
+    chase_id: int
+    payer_id: str
+    subject: str
+    sent_on: date
+    invoice_id: str
+    number: str
+    paid_on: date
+    settled_at: datetime | None = None
+    settled_by: str | None = None
+
+
+def look(work: Work, connection_id: int, *, since: date, now: datetime) -> list[Correction]:
+    """What the books tell of messages since that day, as far as it is news; kept and logged, the caller commits."""
+    found = _paid_before(work, connection_id, since)
+    for one in found:
+        work.execute(
+            insert(t.corrections).values(
+                message_id=one.message_id, invoice_id=one.invoice_id, paid_on=one.paid_on, found_at=now
+            )
+        )
+        events.log(
+            work, "paid_before_accepted", at=now, connection_id=connection_id, chase_id=one.chase_id,
+            message_id=one.message_id, invoice=one.invoice_id, paid_on=one.paid_on, sent_on=one.sent_on,
+        )  # fmt: skip
+    return found
+
+
+def unsettled(work: Work, connection_id: int | None = None) -> list[Correction]:
+    """Those for which nobody has answered yet, oldest first."""
+    where: list[ColumnElement[bool]] = [_C.settled_at.is_(None)]
+    if connection_id is not None:
+        where.append(t.messages.c.connection_id == connection_id)
+    return _read(work, *where)
+
+
+def every(work: Work) -> list[Correction]:
+    """All there ever were, oldest first."""
+    return _read(work)
+
+
+def settle(work: Work, message_ids: Collection[int], *, author: str, now: datetime) -> int:
+    """Keeps that somebody has answered for these messages; how many invoices that were."""
+    statement = (
+        update(t.corrections)
+        .where(_C.message_id.in_(list(message_ids)), _C.settled_at.is_(None))
+        .values(settled_at=now, settled_by=author)
+    )
+    return work.execute(statement).rowcount
+
+
+def _read(work: Work, *where: ColumnElement[bool]) -> list[Correction]:
+    m, h, k = t.messages.c, t.chases.c, t.message_items.c
+    named = and_(k.message_id == _C.message_id, k.invoice_id == _C.invoice_id)
+    joined = t.corrections.join(t.messages, m.id == _C.message_id).join(t.chases, h.id == m.chase_id)
+    query = (
+        select(
+            _C.message_id, m.connection_id, m.chase_id, h.payer_id, m.subject, m.sent_on, _C.invoice_id, k.number,
+            _C.paid_on, _C.settled_at, _C.settled_by,
+        )
+        .select_from(joined.join(t.message_items, named))
+        .where(*where)
+        .order_by(_C.message_id, k.position)
+    )  # fmt: skip
+    return [Correction(*tuple(row)) for row in work.execute(query)]
+
+
+def _paid_before(work: Work, connection_id: int, since: date) -> list[Correction]:
+    m, h, k, i = t.messages.c, t.chases.c, t.message_items.c, t.invoices.c
+    joined = (
+        t.message_items.join(t.messages, m.id == k.message_id)
+        .join(t.chases, h.id == m.chase_id)
+        .join(t.invoices, and_(i.connection_id == m.connection_id, i.remote_id == k.invoice_id))
+    )
+    query = (
+        select(
+            k.message_id, m.connection_id, m.chase_id, h.payer_id, m.subject, m.sent_on, k.invoice_id, k.number, i.total
+        )
+        .select_from(joined)
+        .where(
+            m.connection_id == connection_id,
+            m.state.in_([state.value for state in EFFECTIVE]),
+            m.channel.in_(_WRITTEN),
+            m.sent_on >= since,
+            k.demanded,
+            k.amount > 0,
+            i.state == InvoiceState.PAID.value,
+            ~exists().where(_C.message_id == k.message_id, _C.invoice_id == k.invoice_id),
+        )
+        .order_by(k.message_id, k.position)
+    )  # fmt: skip
+    rows = work.execute(query).all()
+    put = _put_on(work, connection_id, {row.invoice_id for row in rows})
+    found = []
+    for row in rows:
+        before = [one for one in put.get(row.invoice_id, ()) if one.on < row.sent_on]
+        paid = sum((one.amount for one in before), start=Decimal("0.00"))
+        days = [one.on for one in before if one.is_money]
+        if days and paid >= row.total:
+            found.append(
+                Correction(
+                    row.message_id, row.connection_id, row.chase_id, row.payer_id, row.subject, row.sent_on,
+                    row.invoice_id, row.number, max(days),
+                )
+            )  # fmt: skip
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    on: date
+    amount: Decimal
+    is_money: bool  # and no credit note
+
+
+def _put_on(work: Work, connection_id: int, invoice_ids: Collection[str]) -> dict[str, list[_Put]]:
+    """What stands against each invoice, by the day on which the money came."""
+    a, p = t.allocations.c, t.payments.c
+    money = and_(p.connection_id == a.connection_id, p.remote_id == a.source_id, a.source == Resource.PAYMENTS.value)
+    wanted: list[str] = sorted(invoice_ids)
+    found: dict[str, list[_Put]] = defaultdict(list)
+    for start in range(0, len(wanted), 500):
+        query: Any = (
+            select(a.invoice_id, a.amount, a.allocated_on, p.received_on, p.remote_id)
+            .select_from(t.allocations.outerjoin(t.payments, money))
+            .where(
+                a.connection_id == connection_id,
+                a.invoice_id.in_(wanted[start : start + 500]),
+                or_(p.state.is_(None), p.state == CreditState.ACTIVE.value),
+            )
+        )
+        for row in work.execute(query):
+            came = row.received_on or row.allocated_on
+            found[row.invoice_id].append(_Put(came, row.amount, row.remote_id is not None))
+    return found

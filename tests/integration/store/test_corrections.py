@@ -1,0 +1,73 @@
+"""What was asked for though it had been paid is found out when the books tell of it, once, and never on a guess."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from tests.integration.store.books import NOW, TODAY, Books, at, credit, customer, invoice, payment
+
+from arsync.domain.states import MessageState
+from arsync.store import corrections, events, messages
+
+WAY = (MessageState.APPROVED, MessageState.CLAIMED, MessageState.SENDING, MessageState.ACCEPTED)
+BEFORE, ON_THE_DAY, AFTER = (TODAY + timedelta(days=days) for days in (-3, 0, 2))
+
+
+@pytest.fixture
+def asked(books: Books) -> int:
+    """A message of 09-01 for I1, over 100.00."""
+    books.keep(customer(), invoice("I1"))
+    books.follow()
+    number = books.plan()
+    with books.store.working() as work:
+        for here, there in pairwise(WAY):
+            more: dict[str, Any] = {"sent_on": TODAY, "accepted_at": NOW} if there is MessageState.ACCEPTED else {}
+            assert messages.move(work, number, here, there, reason="sent", now=NOW, **more)
+        work.commit()
+    return number
+
+
+def found(books: Books) -> list[tuple[int, str, date]]:
+    with books.store.working() as work:
+        news = corrections.look(work, books.id, since=TODAY - timedelta(days=60), now=at(60))
+        work.commit()
+    return [(one.message_id, one.invoice_id, one.paid_on) for one in news]
+
+
+def paid(books: Books, *money: object) -> None:
+    books.keep(*money, invoice("I1", "0.00", minutes=30))  # type: ignore[arg-type]
+
+
+def test_a_payment_entered_later_with_an_earlier_day_is_a_correction_once(books: Books, asked: int) -> None:
+    """08-29 the money comes / 09-01 the message / 09-03 the payment is entered."""
+    assert found(books) == []
+    paid(books, payment(on={"I1": "100.00"}, received_on=BEFORE, minutes=30))
+    assert found(books) == [(asked, "I1", BEFORE)]
+    assert found(books) == []
+    with books.store.working() as work:
+        told = [one.kind for one in events.of_chase(work, messages.get(work, asked).chase_id)]
+        assert told.count("paid_before_accepted") == 1
+        assert [one.number for one in corrections.unsettled(work, books.id)] == ["No I1"]
+        assert corrections.settle(work, [asked], author="Ada", now=NOW) == 1
+        assert corrections.unsettled(work, books.id) == []
+        assert [one.settled_by for one in corrections.every(work)] == ["Ada"]
+
+
+@pytest.mark.parametrize("came", [ON_THE_DAY, AFTER])
+def test_money_of_the_same_day_or_later_is_no_correction(books: Books, asked: int, came: date) -> None:
+    paid(books, payment(on={"I1": "100.00"}, received_on=came, minutes=30))
+    assert found(books) == []
+
+
+def test_what_was_paid_in_part_before_and_the_rest_after_was_rightly_asked_for(books: Books, asked: int) -> None:
+    early = payment("P1", "60.00", on={"I1": "60.00"}, received_on=BEFORE, minutes=30)
+    paid(books, early, payment("P2", "40.00", on={"I1": "40.00"}, received_on=AFTER, minutes=30))
+    assert found(books) == []
+
+
+def test_what_only_a_credit_note_cleared_was_not_paid(books: Books, asked: int) -> None:
+    paid(books, credit(total="100.00", on={"I1": "100.00"}, minutes=30))
+    assert found(books) == []
