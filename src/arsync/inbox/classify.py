@@ -20,8 +20,8 @@ _SURE: Final = 8.0
 _MOST: Final = 95
 #: Below this nothing is suggested.
 _LEAST: Final = 2.0
-#: Words that `..` may stand for.
-_GAP: Final = r"(?: [^ ]+){0,6}?"
+#: What stands for other words, and for how many.
+_GAPS: Final = {"..": r"(?: [^ ]+){0,6}?", "...": r"(?: [^ ]+){0,20}?"}
 _LONGEST: Final = 4_000
 
 
@@ -54,6 +54,7 @@ def classify(text: str) -> Classified:
         found = phrase.pattern.search(words)
         if found is not None:
             weights[phrase.meaning] += phrase.weight
+        if found is not None and phrase.weight > 0:
             said[phrase.meaning].append(f"{found[0].strip()} ({phrase.weight:g})")
     ranked = sorted(weights.items(), key=lambda one: -one[1])
     if not ranked or ranked[0][1] < _LEAST:
@@ -87,7 +88,7 @@ def table() -> tuple[Phrase, ...]:
 
 
 def _compiled(phrase: str, words: dict[str, str]) -> re.Pattern[str]:
-    parts = [_GAP if part == ".." else _one_of(part, words) for part in phrase.split()]
+    parts = [_GAPS[part] if part in _GAPS else _one_of(part, words) for part in phrase.split()]
     return re.compile("".join(parts) + r"(?= )")
 
 

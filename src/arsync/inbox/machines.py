@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from arsync.channel.routing import key_in
 from arsync.domain.replies import MailKind
 from arsync.inbox.mail import Mail
 
@@ -27,7 +28,7 @@ _GIVEN_BACK: Final = re.compile(
 _AUTOMATIC: Final = re.compile(
     r"^\W*(automatic(ally)? (re(ply|sponse)|generated)|auto(matic)?[- ]?(re(ply|sponse|sponder)|answer|antwort)\b|auto:"
     r"|automatische (antwort|r[üu]ckantwort)|automatisch erzeugt|r[ée]ponse automatique|message automatique"
-    r"|respuesta autom|risposta automatica|automatisch antwoord|out[- ]of[- ](the[- ])?office|abwesen|absen(t|ce)"
+    r"|respuesta autom|risposta automatica|automatisch antwoord|out[- ]of[- ](the[- ])?office|abwesen|absen(t|ce)|(message|notification|avis) d.absence"
     r"|on (annual |parental )?(leave|vacation|holidays?)\b|away from|urlaub|im urlaub|cong[ée]s?\b|en vacances"
     r"|vacation (reply|notice|message)|eingangsbest[äa]tigung|accus[ée] de r[ée]ception)",
     re.I,
@@ -61,6 +62,8 @@ def who_wrote(mail: Mail) -> tuple[MailKind, str]:
         return MailKind.AUTO_REPLY, f"its header says Precedence: {precedence}"
     if _AUTOMATIC.search(mail.subject):
         return MailKind.AUTO_REPLY, f"its subject is that of a program: {mail.subject[:60]}"
+    if "list-unsubscribe" in head and not mail.answers and not any(map(key_in, mail.sent_to)):
+        return MailKind.AUTO_REPLY, "it is a mailing: one can unsubscribe from it, and it answers nothing"
     if _NOBODY.match(mail.address):
         return MailKind.AUTO_REPLY, f"nobody can be answered at {mail.address[:60]}"
     if head.get("return-path", "").replace(" ", "") == "<>":

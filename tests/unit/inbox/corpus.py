@@ -38,7 +38,7 @@ class Example:
 
 @cache
 def examples(part: str) -> tuple[Example, ...]:
-    """The replies of `known` or `held_out`."""
+    """The replies of `known`, `held_out` or `later`."""
     return tuple(_examples(part))
 
 

@@ -37,6 +37,8 @@ def test_of_the_real_bounces_hardly_one_is_taken_for_a_person(capsys: pytest.Cap
         (b"Precedence: auto_reply\r\n", MailKind.AUTO_REPLY),
         (b"Precedence: list\r\n", MailKind.PERSON),  # a team's mailing list is answered by people
         (b"Return-Path: <>\r\n", MailKind.AUTO_REPLY),
+        (b"List-Unsubscribe: <https://offers.example/u>\r\n", MailKind.AUTO_REPLY),
+        (b"List-Unsubscribe: <mailto:ap+leave@reed.example>\r\nIn-Reply-To: <a@b>\r\n", MailKind.PERSON),
         (b"Return-Path: <jo@reed.example>\r\n", MailKind.PERSON),
         (b"X-Failed-Recipients: ada@example.com\r\n", MailKind.BOUNCE),
         (b"X-Auto-Response-Suppress: All\r\n", MailKind.PERSON),  # Exchange sets it on people's mail as well

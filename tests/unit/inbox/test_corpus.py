@@ -1,4 +1,4 @@
-"""What the rules make of the replies that we wrote before them; the figures that count are of the held-out part."""
+"""What the rules make of replies that we wrote before them, and of those that we wrote after their last change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from arsync.inbox.machines import who_wrote
 from arsync.inbox.mail import read
 from arsync.inbox.quoting import new_text
 
-PARTS = ("known", "held_out")
+PARTS = ("known", "held_out", "later")
+#: Precision and recall of each meaning, at least. The rules were broadened after the first two were written.
+LEAST = {"known": (0.9, 0.9), "held_out": (0.9, 0.7), "later": (0.7, 0.3)}
 
 
 def told(one: Example) -> Meaning:
@@ -46,7 +48,10 @@ def test_what_a_reply_means_is_mostly_told_and_seldom_wrong(part: str, capsys: p
         sys.stdout.write(f"\n{part}: meaning, precision, recall\n")
         for meaning, (precision, recall) in of_each.items():
             sys.stdout.write(f"  {meaning:15} {precision:4.0%} {recall:4.0%}\n")
-    assert all(precision >= 0.75 and recall >= 0.65 for precision, recall in of_each.values())
+    told_by_kind = {Meaning.OUT_OF_OFFICE}  # its subject tells it, whatever the text says
+    figures_of_people = [each for meaning, each in of_each.items() if meaning not in told_by_kind]
+    precisely, recalled = LEAST[part]
+    assert all(precision >= precisely and recall >= recalled for precision, recall in figures_of_people)
 
 
 @pytest.mark.parametrize("part", PARTS)
