@@ -28,7 +28,8 @@ _GIVEN_BACK: Final = re.compile(
 _AUTOMATIC: Final = re.compile(
     r"^\W*(automatic(ally)? (re(ply|sponse)|generated)|auto(matic)?[- ]?(re(ply|sponse|sponder)|answer|antwort)\b|auto:"
     r"|automatische (antwort|r[üu]ckantwort)|automatisch erzeugt|r[ée]ponse automatique|message automatique"
-    r"|respuesta autom|risposta automatica|automatisch antwoord|out[- ]of[- ](the[- ])?office|abwesen|absen(t|ce)|(message|notification|avis) d.absence"
+    r"|respuesta autom|risposta automatica|automatisch antwoord|out[- ]of[- ](the[- ])?office|abwesen|absen(t|ce)"
+    r"|(message|notification|avis) d.absence"
     r"|on (annual |parental )?(leave|vacation|holidays?)\b|away from|urlaub|im urlaub|cong[ée]s?\b|en vacances"
     r"|vacation (reply|notice|message)|eingangsbest[äa]tigung|accus[ée] de r[ée]ception)",
     re.I,

@@ -11,7 +11,7 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings
-from arsync.store import balances, connections, drift, grants, reminders, upgrade
+from arsync.store import balances, connections, drift, grants, reminders, replies, upgrade
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.grants import Grant
@@ -46,6 +46,7 @@ def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield ok("database", f"{file or 'PostgreSQL'}, at this arsync's schema")
         with store.reading() as work:
             yield from _stop(work)
+            yield from _inbox(settings, clock, work)
             yield from _connections(settings, clock, work)
     finally:
         store.close()
@@ -72,6 +73,26 @@ def _stop(work: Work) -> Iterator[Finding]:
     if here.stopped_at is not None:
         said = f"pressed by {here.stopped_by} at {here.stopped_at:%Y-%m-%d %H:%M} UTC: {here.stop_reason}"
         yield warn("stop switch", said, "`arsync start` lets messages go out again")
+
+
+def _inbox(settings: Settings, clock: Clock, work: Work) -> Iterator[Finding]:
+    """Where customers' answers are read: that they reach it, and that it was read lately."""
+    inbox = settings.inbox
+    if inbox.imap.host is None:
+        return
+    addressed = inbox.address is not None or any(
+        settings.company(one.name).inbox_address for one in connections.connections(work)
+    )
+    if not addressed:
+        yield warn("inbox", "a mailbox is read, and no message asks for answers there", "set inbox.address")
+    polled_at = replies.last_polled(work)
+    if polled_at is None:
+        yield warn("inbox", "never read: firm messages wait for approval", "run `arsync inbox poll`")
+    elif clock.now() - polled_at > inbox.max_silence:
+        said = f"last read to its end on {polled_at:%Y-%m-%d %H:%M} UTC: firm messages wait for approval"
+        yield warn("inbox", said, "run `arsync inbox poll`")
+    else:
+        yield ok("inbox", f"read to its end on {polled_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _connections(settings: Settings, clock: Clock, work: Work) -> Iterator[Finding]:

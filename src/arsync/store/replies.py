@@ -213,6 +213,12 @@ def move_place(work: Work, mailbox: str, *, uid_validity: int, last_uid: int) ->
         work.execute(insert(t.mailboxes).values(name=mailbox, **values))
 
 
+def last_polled(work: Work) -> datetime | None:
+    """When any mailbox was last read to its end."""
+    found: datetime | None = work.execute(select(func.max(t.mailboxes.c.polled_at))).scalar_one_or_none()
+    return found
+
+
 def polled(work: Work, mailbox: str, *, now: datetime) -> None:
     """Says that the mailbox has been read to its end."""
     work.execute(update(t.mailboxes).where(t.mailboxes.c.name == mailbox).values(polled_at=now))

@@ -207,7 +207,9 @@ def test_the_pause_follows_the_customer_to_who_pays_from_now_on(books: Books) ->
     assert held(books) == []
 
 
-PEOPLE = [one for part in ("known", "held_out", "later") for one in examples(part) if one.meaning is not Meaning.OUT_OF_OFFICE]
+PEOPLE = [
+    one for part in ("known", "held_out", "later") for one in examples(part) if one.meaning is not Meaning.OUT_OF_OFFICE
+]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from arsync.errors import ConfigurationError
 from arsync.ops.doctor import examine
 from arsync.ops.finding import Finding, Level, exit_status
 from arsync.settings import Settings, load
-from arsync.store import connections, reminders, upgrade
+from arsync.store import connections, reminders, replies, upgrade
 from arsync.store.engine import Store
 from arsync.testing.ports import FixedClock
 from arsync.vault import Vault, load_key
@@ -234,6 +234,26 @@ class TestDatabase:
         assert troubles(doctor(house), "stop switch") == [
             "warn: pressed by Ann at 2026-09-01 12:00 UTC: the bank is down"
         ]
+
+
+class TestInbox:
+    def test_that_nobody_reads_it_or_that_nothing_reaches_it_is_told_of(self, house: Path) -> None:
+        connect(house)
+        box = '[inbox]\nimap.host = "127.0.0.1"\nimap.user = "mia"\n'
+        say(house, FROM + box)
+        unread, silent = "never read", "last read to its end on 2026-08-30 12:00 UTC"
+        assert [line.partition(":")[2].strip() for line in troubles(doctor(house), "inbox")] == [
+            "a mailbox is read, and no message asks for answers there", f"{unread}: firm messages wait for approval",
+        ]  # fmt: skip
+        say(house, FROM + box + 'address = "billing@example.com"\n')
+        store = Store(settings(house).database_url)
+        with store.working() as work:
+            replies.move_place(work, "mia", uid_validity=1, last_uid=0)
+            replies.polled(work, "mia", now=NOW - timedelta(days=2))
+            work.commit()
+        store.close()
+        assert troubles(doctor(house), "inbox") == [f"warn: {silent}: firm messages wait for approval"]
+        assert troubles(doctor(house, now=NOW - timedelta(days=1)), "inbox") == []
 
 
 class TestConnections:
