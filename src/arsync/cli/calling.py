@@ -215,7 +215,7 @@ def _disputed(
         ), one, call_id)  # fmt: skip
     about = f"{part} of {_numbers(spoken.named)}" if part else _numbers(spoken.named)
     kind = f" ({_words_of(code)})" if code else ""
-    return Fact(f"contested {about}{kind}", _only(spoken.named), told="; it is not chased until somebody lifts that")
+    return Fact(f"contested {about}{kind}", _only(spoken.named), told="; that is not asked for until somebody lifts it")
 
 
 def _paid(app: App, work: Work, spoken: Call, call_id: int, day: date | None, grace: int) -> Fact:

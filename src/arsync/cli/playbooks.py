@@ -215,7 +215,8 @@ def assign(
                     author=who, now=now,
                 )  # fmt: skip
             work.commit()
-    say(flat(f"{whom} follows {name or 'what the conditions of the playbooks say'} from the next run on"))
+    back = " (take it back by: arsync playbook assign --clear)" if name else ""
+    say(flat(f"{whom} follows {name or 'what the conditions of the playbooks say'} from the next run on{back}"))
 
 
 def _whom(app: App, whom: str, connection: str | None) -> tuple[int, str, str | None]:

@@ -46,7 +46,8 @@ def tag(
             left = sorted(tags.of_customer(work, found.connection_id, found.customer_id))
             work.commit()
     done = f"{', '.join(changed)} {'taken off' if remove else 'put on'}" if changed else "nothing changed"
-    say(flat(f"{found.name}: {done}; now: {', '.join(left) or 'no tags'}"))
+    back = " (take them off by: --remove)" if changed and not remove else ""
+    say(flat(f"{found.name}: {done}; now: {', '.join(left) or 'no tags'}{back}"))
 
 
 def _list(app: App, only: FoundCustomer | None, as_json: bool) -> None:
