@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -45,13 +46,17 @@ class Line:
 def read(file: Path, what: What) -> tuple[list[Line], list[str]]:
     """The file's records, and what is wrong with it; UsageError where it cannot be read as a table at all."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            text = opened.read()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{file}: not UTF-8 at byte {error.start}; save it as CSV UTF-8") from error
-    head = text.partition("\n")[0]
-    rows = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=head.count))
+    # By the line ends of files alone: a name may hold what Unicode calls the end of a line or of a paragraph.
+    table = StringIO(text, newline="")
+    head = next(table, "")
+    table.seek(0)
+    rows = csv.reader(table, delimiter=max(",;\t", key=head.count))
     needed, optional = COLUMNS[what]
     columns = [name.strip().lower().replace(" ", "_") for name in next(rows, [])]
     if lacking := [name for name in needed if name not in columns]:

@@ -75,6 +75,17 @@ def bump_all(work: Work, connection_id: int) -> None:
     work.execute(update(t.chases).where(writing).values(version=h.version + 1))
 
 
+def lock_payers(work: Work, connection_id: int, payer_ids: Collection[str | None]) -> None:
+    """Locks the chases of these payers (None: of all) that may still write, and changes nothing. Whoever is about to
+    change what stops or promises something locks them first: so did whoever else is at it."""
+    h = t.chases.c
+    writing = and_(h.connection_id == connection_id, h.state.in_(_WRITING))
+    if None not in payer_ids:
+        writing = and_(writing, among(work, h.payer_id, [one for one in payer_ids if one is not None]))
+    if payer_ids:
+        _lock(work, writing)
+
+
 def _lock(work: Work, which: ColumnElement[bool]) -> None:
     """Locks these chases by id; SQLite has one lock for all."""
     if work.dialect != "sqlite":

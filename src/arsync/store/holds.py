@@ -81,6 +81,10 @@ def place(
 
 def lift(work: Work, hold_id: int, *, now: datetime) -> PlacedHold | None:
     """Ends a hold, and tells which it was; None where it was not active."""
+    before = _placed(work, _H.id == hold_id, _H.state == HoldState.ACTIVE.value)
+    if not before:
+        return None
+    _bump(work, before[0].connection_id, before[0].hold.payer_id)  # first, as in `place` and after a merge
     statement = (
         update(t.holds)
         .where(_H.id == hold_id, _H.state == HoldState.ACTIVE.value)
@@ -89,7 +93,8 @@ def lift(work: Work, hold_id: int, *, now: datetime) -> PlacedHold | None:
     if not work.execute(statement).rowcount:
         return None
     (lifted,) = _placed(work, _H.id == hold_id)
-    _bump(work, lifted.connection_id, lifted.hold.payer_id)
+    if lifted.hold.payer_id != before[0].hold.payer_id:  # it has gone along with a merge meanwhile
+        _bump(work, lifted.connection_id, lifted.hold.payer_id)
     return lifted
 
 
@@ -118,11 +123,10 @@ def lift_with(
 
 def expire(work: Work, connection_id: int, *, today: date, now: datetime) -> int:
     """Marks the holds whose last day has passed in the company's timezone."""
-    statement = (
-        update(t.holds)
-        .where(_H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value, _H.until < today)
-        .values(state=HoldState.EXPIRED.value, ended_at=now)
-    )
+    over = (_H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value, _H.until < today)
+    payers = set(work.execute(select(_H.payer_id).where(*over)).scalars())
+    chases.lock_payers(work, connection_id, payers)
+    statement = update(t.holds).where(*over).values(state=HoldState.EXPIRED.value, ended_at=now)
     return work.execute(statement).rowcount
 
 

@@ -192,6 +192,7 @@ def settle(work: Work, connection_id: int, *, today: date, now: datetime) -> lis
     """Says of each open promise whether the ledger has its money, or its grace has passed without; ends its holds and
     its plan with it. Asked again it answers nothing."""
     waiting = _found(work, _P.connection_id == connection_id, _P.state == PromiseState.OPEN.value)
+    chases.lock_payers(work, connection_id, {one.payer_id for one in waiting})
     used: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     answers: list[Settled] = []
     for (plan_id, scope), same in sorted(_alike(work, waiting).items(), key=lambda name: str(name[0])):

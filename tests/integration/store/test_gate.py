@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -23,6 +23,7 @@ from tests.integration.store.books import (
 )
 
 from arsync.domain.chase import Hold
+from arsync.domain.clock import local_date
 from arsync.domain.states import Health, MessageState
 from arsync.store import chases, connections, holds, messages, records
 from arsync.store.engine import Store, Work
@@ -305,3 +306,24 @@ def test_of_two_workers_with_one_claim_one_passes(owed: Books, another_store: Ca
     tasks = [Task(lambda worker=worker: worker.pass_gate(message)) for worker in workers]  # type: ignore[misc]
     answers = sorted(str(task.end()) for task in tasks)
     assert answers == ["None", "the claim was lost to another worker", "the claim was lost to another worker"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize(
+    ("zone", "last_day", "still", "over"),
+    [
+        ("Europe/Berlin", "2026-10-25", "2026-10-25T22:59", "2026-10-25T23:00"),  # 25 hours long
+        ("Europe/Berlin", "2026-03-29", "2026-03-29T21:59", "2026-03-29T22:00"),  # 23 hours long
+        ("America/New_York", "2026-11-01", "2026-11-02T04:59", "2026-11-02T05:00"),
+    ],
+)
+def test_a_hold_ends_with_the_companys_day_also_when_the_clock_is_set(
+    books: Books, zone: str, last_day: str, still: str, over: str
+) -> None:
+    with books.store.working() as work:
+        holds.place(work, books.id, a_hold(begins=date(2026, 1, 1), until=date.fromisoformat(last_day)), now=NOW)
+        ended = [
+            holds.expire(work, books.id, today=local_date(now, zone), now=now)
+            for now in (datetime.fromisoformat(f"{moment}+00:00") for moment in (still, over))
+        ]
+    assert ended == [0, 1]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
+from tests.integration.store.books import NOW, TODAY, Books, a_hold, customer, invoice
 
+from arsync.domain.money import Money
 from arsync.errors import DatabaseUnusable, Locked
-from arsync.store import engine
+from arsync.store import chases, engine, holds, promises
 from arsync.store.engine import Store
 
 Opened = Callable[[], Store]
@@ -35,3 +40,49 @@ def test_who_is_suspended_in_a_transaction_loses_it_and_its_locks(
             other.execute(_TAKE)  # comes when the holder has idled for a second
         with pytest.raises(DatabaseUnusable, match="paused in a transaction"):
             holder.execute(_TAKE)
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+@pytest.mark.parametrize("act", ["lift", "expire", "settle"])
+def test_who_ends_a_hold_waits_for_who_follows_a_merge_and_not_the_other_way_round(
+    books: Books, another_store: Opened, act: str
+) -> None:
+    """The merge has locked the payer's chases, and moves its holds and promises next: neither waits for the other."""
+    books.keep(customer(), invoice())
+    books.follow()
+    stop = a_hold(begins=TODAY - timedelta(days=9), until=None if act == "lift" else TODAY - timedelta(days=1))
+    owed = Money(Decimal("10.00"), "EUR")
+    with books.store.working() as work:
+        number = holds.place(work, books.id, stop, now=NOW)
+        promises.give(
+            work, books.id, payer_id="C1", invoice_id="I1", amount=owed, promised_on=TODAY - timedelta(days=3), grace=1,
+            until=TODAY - timedelta(days=2), reason="so", author="kim", now=NOW,
+        )  # fmt: skip
+        work.commit()
+    other = another_store()
+
+    def end() -> object:
+        with other.working() as theirs:
+            match act:
+                case "lift":
+                    ended: object = holds.lift(theirs, number, now=NOW)
+                case "expire":
+                    ended = holds.expire(theirs, books.id, today=TODAY, now=NOW)
+                case _:
+                    ended = promises.settle(theirs, books.id, today=TODAY, now=NOW)
+            theirs.commit()
+        return ended
+
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with ThreadPoolExecutor(1) as threads, books.store.working() as merge:
+        chases.bump(merge, books.id, ["C1"])
+        ended = threads.submit(end)
+        with another_store().reading() as watch:
+            while not watch.execute(waits).scalar_one():
+                assert not ended.done(), "it does not wait for the chase"
+        merge.execute(text("UPDATE holds SET payer_id = payer_id"))
+        merge.execute(text("UPDATE promises SET payer_id = payer_id"))
+        merge.commit()
+        assert ended.result(timeout=10), "and then it is done"
