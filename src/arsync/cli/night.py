@@ -14,7 +14,7 @@ from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.chase import Plan, Verdict
 from arsync.domain.states import Decision, MessageState
-from arsync.errors import ConnectorError
+from arsync.errors import ArsyncError, ConnectorError
 from arsync.playbook import review
 from arsync.playbook.decide import Decided
 from arsync.store import connections, messages
@@ -156,6 +156,10 @@ def work_night(app: App, those: Iterable[Connection]) -> Night:
         unread = None
     except ConnectorError as error:
         unread = f"the inbox could not be read: {error}"
+    except ArsyncError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a mail server stops no run
+        unread = f"the inbox could not be read: unexpected {type(error).__name__}"
     night = jobs.run(app.store, [app.desk(connection) for connection in those], app.clock)
     if unread is not None:
         night.tasks.insert(0, unread)

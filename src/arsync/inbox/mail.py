@@ -68,23 +68,24 @@ def read(raw: bytes, *, size: int | None = None, sent_to: Sequence[str] = ()) ->
         digest = hashlib.sha256(raw).hexdigest()
         return Mail(message_id=digest, refused=f"its headers cannot be read ({type(error).__name__})")
     if (reason := _too_much(raw, size)) is not None:
-        return _refused(head, raw, reason)
+        return refuse(head, raw, reason)
     try:
         whole = BytesParser().parsebytes(raw[:READ])
         return _filled(head, whole)
     except _TooMuch as error:
-        return _refused(head, raw, str(error))
+        return refuse(head, raw, str(error))
     except (RecursionError, MemoryError):
-        return _refused(head, raw, "its parts are nested too deep")
+        return refuse(head, raw, "its parts are nested too deep")
     except Exception as error:  # noqa: BLE001 - as above
-        return _refused(head, raw, f"it is not written as a mail ({type(error).__name__})")
+        return refuse(head, raw, f"it is not written as a mail ({type(error).__name__})")
 
 
 class _TooMuch(Exception):
     pass
 
 
-def _refused(head: Mail, raw: bytes, reason: str) -> Mail:
+def refuse(head: Mail, raw: bytes, reason: str) -> Mail:
+    """The same mail, of which nothing but its headers is believed."""
     name = head.message_id or hashlib.sha256(raw).hexdigest()
     return Mail(name, head.answers, head.sender, head.address, head.sent_to, head.subject, refused=reason)
 

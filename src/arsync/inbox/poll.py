@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from arsync.domain.clock import Clock
 from arsync.domain.replies import MailKind
-from arsync.inbox.imap import Mailbox
+from arsync.errors import ArsyncError
+from arsync.inbox.imap import Fetched, Mailbox
 from arsync.inbox.intake import Bookmark, Taken, take
-from arsync.inbox.mail import read
+from arsync.inbox.mail import read, refuse
 from arsync.inbox.matching import Front
 from arsync.store import connections, replies
 from arsync.store.engine import Store
@@ -60,11 +61,23 @@ def poll(
         # Servers compare days of their own timezone.
         for fetched in folder.fetch(folder.after(last, since=(founded - timedelta(days=1)).date())):
             beat()
-            mail = read(fetched.raw, size=fetched.size)
             mark = Bookmark(mailbox.name, folder.uid_validity, fetched.uid)
-            done.note(take(store, mail, origin=f"{mailbox.name} {fetched.uid}", fronts=fronts, clock=clock,
-                           bookmark=mark))  # fmt: skip
+            done.note(_take(store, fetched, f"{mailbox.name} {fetched.uid}", fronts, clock, mark))
     with store.working() as work:
         replies.polled(work, mailbox.name, now=clock.now())
         work.commit()
     return done
+
+
+def _take(
+    store: Store, fetched: Fetched, origin: str, fronts: Sequence[Front], clock: Clock, mark: Bookmark
+) -> Taken:  # fmt: skip
+    """Takes one mail; one that we fail on is kept as refused, and never stops those behind it."""
+    mail = read(fetched.raw, size=fetched.size)
+    try:
+        return take(store, mail, origin=origin, fronts=fronts, clock=clock, bookmark=mark)
+    except ArsyncError:
+        raise  # the database, or another process: the mail is not at fault
+    except Exception as error:  # noqa: BLE001 - a mail is anybody's, and a fault of ours
+        refused = refuse(mail, fetched.raw, f"arsync failed on it ({type(error).__name__})")
+        return take(store, refused, origin=origin, fronts=fronts, clock=clock, bookmark=mark)

@@ -10,9 +10,12 @@ from tests.integration.inbox.imap_server import running_mailbox
 from tests.integration.inbox.letters import Box, StillClock, front, letter
 from tests.integration.store.books import NOW, Books
 
+from arsync.domain.replies import MailKind
 from arsync.errors import Barred, ConfigurationError, RetryLater
+from arsync.inbox import intake
 from arsync.inbox.imap import ImapMailbox
 from arsync.inbox.poll import Polled, poll
+from arsync.inbox.quoting import new_text
 from arsync.store import replies
 from arsync.store.engine import Store
 
@@ -46,6 +49,22 @@ def test_a_line_that_breaks_loses_nothing_and_takes_nothing_twice(books: Books) 
     box.dies_at = None
     assert len(read_box(books, box).taken) == 2
     assert numbers(books) == ["1", "2", "3", "4"]
+
+
+def test_a_mail_that_we_fail_on_is_kept_as_refused_and_stops_none_behind_it(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(text: str) -> str:
+        if "poison" in text:
+            raise ZeroDivisionError
+        return new_text(text)
+
+    monkeypatch.setattr(intake, "new_text", fails)
+    box = Box({1: letter("poison", number=1), 2: letter("We will pay.", number=2)})
+    assert [one.kind for one in read_box(books, box).taken] == [MailKind.UNREADABLE, MailKind.PERSON]
+    with books.store.reading() as work:
+        first, _ = replies.waiting(work)
+    assert (first.payer_id, first.text) == ("C1", "arsync failed on it (ZeroDivisionError)")
 
 
 class Killed(BaseException):
