@@ -1,0 +1,256 @@
+"""`make bench-sending`: one worker's dispatch against a bare loop that makes the same requests and the same durable commits.
+
+The worker sends in blocks of a thousand messages; after each block the bare loop does again what was seen of it: each
+request with its headers and body, each commit with a row of its own, in the same order, on a database of its own with
+the same durability. The sandbox stands in a process of its own. Exits with 1 where the worker takes more than its share
+of wall time, or its memory grows from block to block.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import sys
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import requests
+from cryptography.fernet import Fernet
+
+from arsync.bootstrap import App
+from arsync.connector import TokenPair
+from arsync.playbook.decide import decide
+from arsync.sandbox.launch import SandboxControl, running_sandbox
+from arsync.settings import load
+from arsync.store import connections, reminders, upgrade, verdicts
+from arsync.store.engine import Store
+from arsync.store.vault import dump_pair
+from arsync.sync.backfill import backfill
+from arsync.vault import Vault
+from arsync.worker.dispatch import dispatch
+
+#: the most that the worker may take of the bare loop's wall time, and how much more memory the last block may hold
+_TIMES: Final = 1.5
+_GROWTH: Final = 1.1
+_BLOCK: Final = 1_000
+#: a Tuesday, half past ten in New York
+_MORNING: Final = datetime(2026, 6, 9, 14, 30, tzinfo=UTC)
+_NAME: Final = "bench"
+
+
+class _Morning:
+    """It is always the same morning; only the machine's seconds pass."""
+
+    def now(self) -> datetime:
+        return _MORNING
+
+    def elapsed(self) -> float:
+        return time.perf_counter()
+
+    def sleep(self, seconds: float) -> None:
+        raise RuntimeError(f"the worker waits for {seconds} s")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | str | None
+
+
+class _Witness:
+    """Keeps every request and every durable commit in their order."""
+
+    def __init__(self) -> None:
+        self.seen: list[_Request | None] = []  # None: a commit
+
+    def __call__(self, moment: str, what: str) -> None:
+        if moment == "before" and what == "commit":
+            self.seen.append(None)
+
+    def listen(self, session: requests.Session) -> None:
+        """Hears what leaves by that session."""
+        adapter: Any = session.get_adapter("http://")
+        send = adapter.send
+
+        def heard(request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            self.seen.append(_Request(str(request.method), str(request.url), dict(request.headers), request.body))
+            answer: requests.Response = send(request, **options)
+            return answer
+
+        adapter.send = heard
+
+
+def _company(sandbox: SandboxControl, messages: int) -> dict[str, Any]:
+    """A QuickBooks company in which so many customers owe one invoice each, five days late."""
+    sandbox.speed(0)
+    sandbox.set_clock(_MORNING - timedelta(days=1))
+    sandbox.limits("quickbooks", minute=None, second=None, batch_minute=None)
+    sandbox.limits("sendgrid", second=None)
+    card = sandbox.create_company(
+        "quickbooks", name="Harbour Tools", invoices=0, customers=1, timezone="America/New_York"
+    )
+    day = _MORNING.date()
+    for number in range(messages):
+        made = sandbox.act(card["id"], "new_customer", name=f"Customer {number:05}", email=f"c{number}@payer.example")
+        dates = {"date": str(day - timedelta(days=35)), "due_date": str(day - timedelta(days=5))}
+        sandbox.act(card["id"], "new_invoice", customer=made["customer"], amount=f"{100 + number % 900}.00", **dates)
+    sandbox.set_clock(_MORNING)
+    return card
+
+
+def _settings(folder: Path, sandbox: SandboxControl, card: dict[str, Any], key: str) -> Path:
+    sections: dict[str, dict[str, Any]] = {
+        "database": {"url": f"sqlite:///{folder / 'arsync.db'}"},
+        "vault": {"key": key},
+        "defaults": {
+            "company_name": "Harbour Tools", "timezone": "America/New_York", "country": "US", "mode": "auto",
+            "reply_to": "credit@harbour.example",
+        },
+        "delivery": {"channel": "sendgrid", "from": "Harbour Tools <credit@harbour.example>"},
+        "sendgrid": {"api_key": "SG.sandbox", "host": sandbox.sendgrid_host},
+        "safety": {"max_messages_per_run": _BLOCK, "breaker_factor": 1000},
+        "quickbooks": {
+            "client_id": card["client_id"], "client_secret": card["client_secret"],
+            "api_url": sandbox.quickbooks_api, "token_url": sandbox.quickbooks_token,
+            "authorize_url": f"{sandbox.url}/authorize",
+            "per_second": 10_000, "per_minute": 600_000, "app_per_minute": 600_000,
+        },
+        f"connection.{_NAME}": {"provider": "quickbooks", "external_id": card["id"]},
+    }  # fmt: skip
+    path = folder / "arsync.toml"
+    text = "\n".join(
+        f"[{name}]\n" + "\n".join(f"{field} = {json.dumps(value)}" for field, value in section.items())
+        for name, section in sections.items()
+    )
+    path.write_text(text + '\n[defaults.bank_details]\nUSD = "Bank of Harbour, 12345678"\n', encoding="utf-8")
+    return path
+
+
+def _installed(folder: Path, sandbox: SandboxControl, card: dict[str, Any], witness: _Witness) -> App:
+    """The company linked and loaded."""
+    key = Fernet.generate_key().decode()
+    path = _settings(folder, sandbox, card, key)
+    store = Store(f"sqlite:///{folder / 'arsync.db'}")
+    upgrade.upgrade(store)
+    with store.working() as work:
+        connections.found_installation(work, now=_MORNING)
+        pair = TokenPair("", card["refresh_token"], datetime(2000, 1, 1, tzinfo=UTC))
+        sealed = Vault(key.encode()).seal(dump_pair(pair))
+        grant = connections.add_grant(work, provider="quickbooks", sealed=sealed, now=_MORNING)
+        linked = connections.link(
+            work, name=_NAME, provider="quickbooks", external_id=card["id"], grant_id=grant, now=_MORNING
+        )
+        reminders.answer(work, linked.id, reminds=False, author="bench", now=_MORNING)
+        work.commit()
+    store.close()
+    app = App(load(path, environ={}), observe=witness)
+    app.__dict__["clock"] = _Morning()
+    witness.listen(app._session)
+    (connection,) = app.linked([_NAME])
+    backfill(app.store, connection, app.connector(connection), app.clock)
+    return app
+
+
+def _planned(app: App) -> int:
+    (connection,) = app.linked([_NAME])
+    with app.store.working() as work:
+        run_id = verdicts.begin_run(work, "run", now=_MORNING)
+        work.commit()
+    decide(app.store, connection, app.policy(connection), now=_MORNING, run_id=run_id)
+    return run_id
+
+
+class _BareLoop:
+    """The same requests and the same durable commits, and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._database = sqlite3.connect(folder / "bare.db", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, state TEXT, text TEXT)")
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._number = 0
+
+    def again(self, seen: list[_Request | None]) -> float:
+        """Seconds that it took."""
+        began = time.perf_counter()
+        for one in seen:
+            if one is None:
+                self._number += 1
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.execute(
+                    "INSERT OR REPLACE INTO messages VALUES (?, 'sending', ?)", (self._number // 3, "x" * 1_000)
+                )
+                self._database.execute("COMMIT")
+                continue
+            answer = self._session.request(one.method, one.url, headers=one.headers, data=one.body, timeout=60)
+            answer.raise_for_status()
+        return time.perf_counter() - began
+
+
+def _resident() -> float:
+    text = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) / 1024 for line in text.splitlines() if line.startswith("VmRSS:"))
+
+
+def main() -> int:
+    """Prints the figures; 1 where they are not good enough."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=10_000)
+    options = parser.parse_args()
+    ratios: list[float] = []
+    memory: list[float] = []
+    witness = _Witness()
+    walls = [0.0, 0.0]
+    with tempfile.TemporaryDirectory(prefix="arsync-bench-") as name, running_sandbox() as sandbox:
+        folder = Path(name)
+        card = _company(sandbox, options.messages)
+        app = _installed(folder, sandbox, card, witness)
+        bare = _BareLoop(folder)
+        (connection,) = app.linked([_NAME])
+        accepted = 0
+        while accepted < options.messages:
+            run_id = _planned(app)
+            desk = app.desk(connection)
+            witness.seen.clear()
+            began, cpu = time.perf_counter(), time.process_time()
+            done = dispatch(app.store, desk, app.clock, run_id=run_id, beat=lambda: None)
+            wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+            if not done.accepted or done.error:
+                raise RuntimeError(f"after {accepted}: {done.error or 'nothing went out'}")
+            accepted += len(done.accepted)
+            seen = list(witness.seen)
+            loop = bare.again(seen)
+            walls[0] += wall
+            walls[1] += loop
+            ratios.append(wall / loop)
+            memory.append(_resident())
+            commits = seen.count(None)
+            print(
+                f"  {accepted:6,} sent: {wall:5.1f} s ({cpu:.1f} s CPU), bare loop {loop:5.1f} s: {wall / loop:.2f}; "
+                f"{len(seen) - commits:,} requests, {commits:,} commits; {memory[-1]:.0f} MB",
+                flush=True,
+            )
+        went = len(sandbox.messages()) // 2  # the bare loop has sent them once more
+        app.close()
+    with closing(bare._database):
+        pass
+    growth = memory[-1] / memory[min(1, len(memory) - 1)]
+    print(f"{accepted:,} messages: {walls[0]:.1f} s against {walls[1]:.1f} s, {walls[0] / walls[1]:.2f} times "
+          f"(blocks {min(ratios):.2f} to {max(ratios):.2f}, median {median(ratios):.2f}, limit {_TIMES}); "
+          f"memory {growth:.2f} times from the second block to the last (limit {_GROWTH})")  # fmt: skip
+    return int(walls[0] / walls[1] > _TIMES or growth > _GROWTH or went != accepted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
