@@ -45,6 +45,7 @@ class Chase:
 
 #: In the order of `Chase`.
 _COLUMNS: Final = tuple(t.chases.c[name] for name in Chase.__slots__)
+_LOCKED: Final = select(*_COLUMNS).where(t.chases.c.id == bindparam("chase")).with_for_update()
 
 
 def bump(work: Work, connection_id: int, customer_ids: Collection[str], *, whole: Collection[str] = ()) -> None:
@@ -196,8 +197,7 @@ def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
 
 def lock(work: Work, chase_id: int) -> Chase:
     """The chase, its row locked until the work ends."""
-    h = t.chases.c
-    return _chase(work.execute(select(*_COLUMNS).where(h.id == chase_id).with_for_update()).one())
+    return _chase(work.execute(_LOCKED, {"chase": chase_id}).one())
 
 
 def _chase(row: object) -> Chase:

@@ -80,8 +80,7 @@ class Quarantined:
 
 def installation(work: Work) -> Installation:
     """This database's identity; NotFound before `found_installation`."""
-    c = t.installation.c
-    row = work.execute(select(c.key, c.stopped_at, c.stopped_by, c.stop_reason, c.created_at)).one_or_none()
+    row = work.execute(_INSTALLATION).one_or_none()
     if row is None:
         raise NotFound("the database has no identity yet")
     return Installation(*tuple(row))
@@ -143,7 +142,7 @@ def connection(work: Work, name: str) -> Connection:
 
 def connection_by_id(work: Work, connection_id: int) -> Connection:
     """The connection with that id."""
-    return _connection(work.execute(select(*_COLUMNS).where(_C.id == connection_id)).one())
+    return _connection(work.execute(_BY_ID, {"connection": connection_id}).one())
 
 
 def add_grant(
@@ -270,6 +269,9 @@ _MOVE: Final = (
     .where(*_THIS)
     .values({name: bindparam(name) for name in ("position", "done", "seen", "updated_at")})
 )
+_BY_ID: Final = select(*_COLUMNS).where(_C.id == bindparam("connection"))
+_I = t.installation.c
+_INSTALLATION: Final = select(_I.key, _I.stopped_at, _I.stopped_by, _I.stop_reason, _I.created_at)
 
 
 def cursor(work: Work, connection_id: int, pull: str) -> Cursor:

@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import insert, select
 
 from arsync.store import tables as t
 from arsync.store.engine import Work
+
+_LINE: Final = insert(t.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,16 @@ def log(
 ) -> None:
     """Appends a line; `data` holds ids and reasons, never secrets or message bodies."""
     work.execute(
-        insert(t.events).values(
-            at=at,
-            kind=kind,
-            author=author,
-            connection_id=connection_id,
-            chase_id=chase_id,
-            message_id=message_id,
-            data=json.dumps(data, default=str, sort_keys=True),
-        )
+        _LINE,
+        {
+            "at": at,
+            "kind": kind,
+            "author": author,
+            "connection_id": connection_id,
+            "chase_id": chase_id,
+            "message_id": message_id,
+            "data": json.dumps(data, default=str, sort_keys=True),
+        },
     )
 
 

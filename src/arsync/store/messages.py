@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import Attach, Lacking, Step, StepChannel
@@ -276,6 +276,40 @@ def rewrite(work: Work, message_id: int, rendered: Rendered, *, token: str) -> N
     )
 
 
+# --- what is asked for every message, put together once ----------------------------------------------------------------
+
+_K = t.message_items.c
+_ITEMS: Final = (
+    select(_K.invoice_id, _K.number, _K.amount, _K.due_on, _K.demanded, _K.disputed, _K.seen)
+    .where(_K.message_id == bindparam("message"))
+    .order_by(_K.position)
+)
+_AT_THE_GATE: Final = select(_M.chase_id, _M.chase_version, _M.connection_id, _M.amount).where(
+    _M.id == bindparam("message")
+)
+_BUTTON: Final = select(t.installation.c.stopped_at).with_for_update(read=True)
+_FITNESS: Final = (
+    select(t.connections.c.health).where(t.connections.c.id == bindparam("connection")).with_for_update(read=True)
+)
+_H = t.holds.c
+_HOLDING: Final = (
+    select(_H.kind)
+    .where(
+        _H.connection_id == bindparam("connection"),
+        _H.state == HoldState.ACTIVE.value,
+        _H.amount.is_(None),  # what is contested in part is still chased for the rest
+        _H.begins <= bindparam("today"),
+        or_(_H.until.is_(None), _H.until >= bindparam("today")),
+        # A hold on an invoice goes with it, whoever pays for it by now.
+        or_(
+            and_(_H.invoice_id.is_(None), or_(_H.payer_id.is_(None), _H.payer_id == bindparam("payer"))),
+            _H.invoice_id.in_(select(_K.invoice_id).where(_K.message_id == bindparam("message"), _K.demanded)),
+        ),
+    )
+    .limit(1)
+)
+
+
 # --- claiming and the last gate ----------------------------------------------------------------------------------
 
 
@@ -341,12 +375,9 @@ def pass_gate(
     health, all under locks on the installation, the connection and the chase (in this order, everywhere): whatever
     forbids the message changes one of these rows, so it comes wholly before the gate or wholly after it.
     """
-    what = select(_M.chase_id, _M.chase_version, _M.connection_id, _M.amount)
-    row = work.execute(what.where(_M.id == message_id)).one()
-    button = select(t.installation.c.stopped_at).with_for_update(read=True)
-    stopped_at = work.execute(button).scalar_one()
-    fitness = select(t.connections.c.health).where(t.connections.c.id == row.connection_id)
-    health = work.execute(fitness.with_for_update(read=True)).scalar_one()
+    row = work.execute(_AT_THE_GATE, {"message": message_id}).one()
+    stopped_at = work.execute(_BUTTON).scalar_one()
+    health = work.execute(_FITNESS, {"connection": row.connection_id}).scalar_one()
     chase = chases.lock(work, row.chase_id)
     if stopped_at is not None:
         return "stopped"
@@ -368,18 +399,8 @@ def pass_gate(
 
 
 def _holding(work: Work, message_id: int, connection_id: int, payer_id: str, today: date) -> str | None:
-    h, k = t.holds.c, t.message_items.c
-    items = select(k.invoice_id).where(k.message_id == message_id, k.demanded)
-    query = select(h.kind).where(
-        h.connection_id == connection_id,
-        h.state == HoldState.ACTIVE.value,
-        h.amount.is_(None),  # what is contested in part is still chased for the rest
-        h.begins <= today,
-        or_(h.until.is_(None), h.until >= today),
-        # A hold on an invoice goes with it, whoever pays for it by now.
-        or_(and_(h.invoice_id.is_(None), or_(h.payer_id.is_(None), h.payer_id == payer_id)), h.invoice_id.in_(items)),
-    )
-    return work.execute(query.limit(1)).scalar_one_or_none()
+    about = {"message": message_id, "connection": connection_id, "payer": payer_id, "today": today}
+    return work.execute(_HOLDING, about).scalar_one_or_none()
 
 
 # --- what the dead left behind ---------------------------------------------------------------------------------------
@@ -452,10 +473,7 @@ def calls(work: Work) -> list[Message]:
 
 def items(work: Work, message_id: int) -> list[MessageItem]:
     """The message's invoices, in its own order."""
-    k = t.message_items.c
-    columns = (k.invoice_id, k.number, k.amount, k.due_on, k.demanded, k.disputed, k.seen)
-    query = select(*columns).where(k.message_id == message_id)
-    return [MessageItem(*tuple(row)) for row in work.execute(query.order_by(k.position))]
+    return [MessageItem(*tuple(row)) for row in work.execute(_ITEMS, {"message": message_id})]
 
 
 def counts(work: Work) -> dict[str, int]:

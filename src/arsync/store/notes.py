@@ -43,6 +43,7 @@ class Note:
 
 
 _N = t.notes.c
+_NEW: Final = insert(t.notes)
 
 
 def _note(row: Row[*tuple[Any, ...]]) -> Note:
@@ -65,19 +66,20 @@ def plan(
 ) -> None:
     """Plans a note, in the same work that accepts its message, or keeps what a person said (no message)."""
     work.execute(
-        insert(t.notes).values(
-            connection_id=connection_id,
-            message_id=message_id,
-            kind=WriteKind.NOTE.value,
-            target_kind=target.kind.value,
-            target_id=target.remote_id,
-            text=text,
-            marker=marker,
-            key=secrets.token_hex(16),
-            state=NoteState.PENDING.value,
-            reason=f"planned {now:%Y-%m-%d}",
-            attempts=0,
-        )
+        _NEW,
+        {
+            "connection_id": connection_id,
+            "message_id": message_id,
+            "kind": WriteKind.NOTE.value,
+            "target_kind": target.kind.value,
+            "target_id": target.remote_id,
+            "text": text,
+            "marker": marker,
+            "key": secrets.token_hex(16),
+            "state": NoteState.PENDING.value,
+            "reason": f"planned {now:%Y-%m-%d}",
+            "attempts": 0,
+        },
     )
 
 
