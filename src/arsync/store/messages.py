@@ -276,7 +276,7 @@ def rewrite(work: Work, message_id: int, rendered: Rendered, *, token: str) -> N
     )
 
 
-# --- what is asked for every message, put together once ----------------------------------------------------------------
+# --- what is asked for every message, put together once ---------------------------
 
 _K = t.message_items.c
 _ITEMS: Final = (
