@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-long soak lint bench clean
+.PHONY: help demo run test test-long soak lint bench bench-sending clean
 
 help:
 	@echo "make demo       the whole job on the sandbox, no account needed"
@@ -13,6 +13,7 @@ help:
 	@echo "make soak       storms: kills, suspensions and faults by the thousand (STORMS=2000 FROM=1)"
 	@echo "make lint       ruff, mypy, import-linter, alembic check"
 	@echo "make bench      backfill against the baseline, as ratios"
+	@echo "make bench-sending  ten thousand messages against a bare loop"
 	@echo "make clean      removes what make and the tools have made; never a database, a key or a message"
 
 demo: .venv/.stamp-run
@@ -23,6 +24,9 @@ run: .venv/.stamp-run
 
 bench: .venv/.stamp-run
 	@$(BIN)/python benchmarks/backfill.py $(ARGS)
+
+bench-sending: .venv/.stamp-run
+	@$(BIN)/python benchmarks/sending.py $(ARGS)
 
 test: .venv/.stamp-dev
 	@$(BIN)/pytest -n 2 --dist worksteal -m "not long and not soak" $(ARGS)
