@@ -29,6 +29,7 @@ from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.payday import PayDay
 from arsync.domain.policy import Playbook, StepChannel, StepMode
+from arsync.domain.rollout import Rollout
 from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
 from arsync.inbox.imap import ImapMailbox
@@ -45,7 +46,7 @@ from arsync.session import pooled_session
 from arsync.settings import Settings, check_rehearsal, connector_points, is_here, vendor_urls
 from arsync.settings.kinds import payment_day
 from arsync.settings.model import CompanySettings
-from arsync.store import connections, replies, upgrade
+from arsync.store import connections, replies, tags, upgrade
 from arsync.store.budgets import SharedBudget
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
@@ -255,6 +256,7 @@ class App:
             region=company.region,
             closed=self._closed(company, shelf),
             payment_days=_by_customer(company.payment_days),
+            rollout=self._rollout(),
             pay_links=company.pay_links == "on",
         )
         self._check_windows(policy)
@@ -270,6 +272,22 @@ class App:
             except NeverOpens:
                 why = "public holidays, blackouts and closed days leave no day of two years to send on"
                 raise ConfigurationError(f"{self.settings.source}: playbook {playbook.name}: {why}") from None
+
+    def _rollout(self) -> Rollout:
+        """Who is written to so far; ConfigurationError where no such tag can be."""
+        delivery = self.settings.delivery
+        only = delivery.only
+        try:
+            tagged = frozenset(tags.normal(tag) for tag in only.tags)
+        except ValueError as error:
+            raise ConfigurationError(f"{self.settings.source}: delivery.only.tags: {error}") from None
+        return Rollout(
+            first=delivery.first_customers,
+            connections=frozenset(only.connections),
+            playbooks=frozenset(only.playbooks),
+            tags=tagged,
+            customers=frozenset(name.casefold() for name in only.customers),
+        )
 
     def _closed(self, company: CompanySettings, shelf: Shelf) -> tuple[Blackout, ...]:
         """The days on which the company is closed; ConfigurationError where a playbook's window never opens beside

@@ -159,7 +159,9 @@ class TestEnvironment:
             "postal_address": "1 High Street",
             "smtp.host": "mail.example.com", "port": "2525", "user": "ann", "password": "hunter2", "tls": "implicit",
             "sent_host": "imap.example.com", "sent_port": "1993", "sent_folder": "Gesendet",
-            "undo_minutes": "15", "address": "in@example.com", "inbox_address": "own@example.com", "folder": "Answers",
+            "undo_minutes": "15", "first_customers": "5", "connections": "harbor; thames", "playbooks": "standard",
+            "tags": "pilot", "customers": "Acme Ltd; C-17", "digest_to": "us@example.com",
+            "address": "in@example.com", "inbox_address": "own@example.com", "folder": "Answers",
             "inbound_parse_secret": "s3cret", "max_silence": "4", "inbox.imap.tls": "starttls",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}

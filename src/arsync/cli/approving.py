@@ -15,6 +15,7 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.context import Author, Json, author_or_me, opened
 from arsync.cli.output import dump, flat, say, table
+from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import NotFound, UsageError
 from arsync.playbook.approval import lasts_until
@@ -137,7 +138,9 @@ def approve_messages(
         for message_id in message_ids or planned:
             one = _waiting(work, waiting.get(message_id), message_id)
             policy = policies.get(one.connection_id)
-            until = lasts_until(work, policy, one, now=now) if policy is not None else None
+            # A letter is posted by hand, at whatever hour.
+            mailed = policy is not None and one.channel == StepChannel.EMAIL
+            until = lasts_until(work, policy, one, now=now) if policy is not None and mailed else None
             yes = Approval(author, now, until, may_shrink=may_shrink)
             gone = answers.approve(work, one, yes, not_before=now + wait if wait else None, now=now)
             approved.append(messages.get(work, one.id)) if gone else changed.append(one.id)
@@ -232,7 +235,7 @@ def edit(
         who = author_or_me(author)
         with app.store.reading() as work:
             (one,) = _stoppable(work, [message_id])
-        if one.state not in (MessageState.PLANNED, MessageState.APPROVED) or one.channel != "email":
+        if one.state not in (MessageState.PLANNED, MessageState.APPROVED) or one.channel != StepChannel.EMAIL:
             raise UsageError(f"message {one.id} is {one.state}, by {one.channel}: only mail that waits can be edited")
         new_subject, new_text = subject or one.subject, one.text
         if text_file is not None:

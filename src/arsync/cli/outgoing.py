@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
+from arsync.cli import digest, outbox
 from arsync.cli.context import Author, author_or_me, opened
 from arsync.cli.output import complain, say
 from arsync.store import connections, events
 
 
 def register(program: typer.Typer) -> None:
-    """Adds this group's commands."""
+    """Adds what is about messages that go out: the outbox, the morning's page, and these two."""
+    outbox.register(program)
+    digest.register(program)
     program.command()(stop)
     program.command()(start)
 

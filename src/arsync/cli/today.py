@@ -60,9 +60,10 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
         ]
         due = [line for one in companies for line in _promised(app, work, one, days)]
         broken = [line for one in companies for line in _broken(app, work, one)]
+    mornings = [(one, app.today(one)) for one in companies]
     return {
-        "tasks": jobs.tasks(app.store),
-        "follow-ups": jobs.follow_ups(app.store, [(one, app.today(one)) for one in companies]),
+        "tasks": [*jobs.tasks(app.store), *jobs.unanswered(app.store, mornings)],
+        "follow-ups": jobs.follow_ups(app.store, mornings),
         "calls": calls,
         "to approve": waiting,
         "promised": due,

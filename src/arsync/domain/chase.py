@@ -139,6 +139,15 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
+class Resend:
+    """A step that a person wants once more, of these invoices as far as they are still owed: an intent of its own."""
+
+    step_id: str
+    occurrence: int
+    invoice_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionFacts:
     """What holds for every chase of a connection."""
 
@@ -186,6 +195,7 @@ class ChaseFacts:
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
     address: str | None = None  # where a letter reaches the payer, below its name
     country: str | None = None  # of that address
+    resend: Resend | None = None  # goes before what the ladder would say
 
 
 @record(frozen=True, slots=True)

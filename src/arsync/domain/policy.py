@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from arsync.domain.calendar import Blackout
 from arsync.domain.matching import Match
@@ -164,6 +165,10 @@ class End:
     says: str
 
 
+#: What arsync sends, unless a person is to do it.
+_SENT: Final = (StepChannel.EMAIL, StepChannel.LETTER)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One act of a playbook; due when `today >= anchor + offset`."""
@@ -196,9 +201,9 @@ class Step:
 
     @property
     def way(self) -> StepChannel:
-        """How its message leaves today; what arsync cannot deliver yet is a task for a person."""
-        by_person = self.act is Act.HANDOFF and self.channel is StepChannel.EMAIL
-        return StepChannel.TASK if by_person else self.channel
+        """How its message leaves; what a person is to do is on the task list."""
+        by_person = self.act is Act.HANDOFF or self.mode is StepMode.TASK
+        return StepChannel.TASK if by_person and self.channel in _SENT else self.channel
 
     @property
     def is_task(self) -> bool:

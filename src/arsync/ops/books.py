@@ -11,7 +11,7 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings
-from arsync.store import balances, connections, drift, grants, reminders, replies, upgrade
+from arsync.store import approvals, balances, connections, drift, grants, reminders, replies, upgrade
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.grants import Grant
@@ -105,10 +105,19 @@ def _connections(settings: Settings, clock: Clock, work: Work) -> Iterator[Findi
         yield from _reminders(settings, work, connection)
         yield from _quarantine(work, connection)
         yield from _accounts(work, connection)
+        yield from _unanswered(clock, work, connection)
     names = {connection.name for connection in there}
     for name in settings.connections:
         if name not in names:
             yield warn("connections", f"connection.{name} is configured, not connected", "run `arsync connect`")
+
+
+def _unanswered(clock: Clock, work: Work, connection: Connection) -> Iterator[Finding]:
+    """Nobody is chased while nobody answers."""
+    late = approvals.unanswered(work, connection.id, today=clock.now().date())
+    if late:
+        days = f"for more than {approvals.PATIENCE} business days"
+        yield warn("approvals", f"{connection.name}: {len(late)} messages have waited {days}", "`arsync approvals`")
 
 
 def _health(settings: Settings, clock: Clock, connection: Connection) -> Iterator[Finding]:

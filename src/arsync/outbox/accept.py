@@ -41,11 +41,12 @@ def accept(
     how: Acceptance,
     now: datetime,
     token: str | None = None,
+    author: str = "arsync",
 ) -> bool:
     """Moves a message to `accepted` and plans its notes; False where another was faster. The caller commits."""
     moved = messages.move(
         work, message.id, origin, MessageState.ACCEPTED, reason=reason, now=now, token=token,
-        accepted_at=now, sent_on=how.today, reference=reference,
+        author=author, accepted_at=now, sent_on=how.today, reference=reference,
     )  # fmt: skip
     if moved and how.writes:
         _owe_notes(work, message, how, now)

@@ -63,6 +63,26 @@ def settle(
     return settled
 
 
+def say(store: Store, message: Message, *, sent: bool, author: str, reason: str, how: Acceptance, clock: Clock) -> bool:
+    """A person is evidence: what nobody knew went out then, or failed and may be let go again; False where something
+    else settled it meanwhile."""
+    now = clock.now()
+    how = replace(how, diverted_to=message.diverted_to)
+    with store.working() as work:
+        if sent:
+            told = f"{author} says that it went out: {reason}"
+            done = accept(
+                work, message, message.state, reference=message.reference, reason=told, how=how, now=now, author=author
+            )
+        else:
+            told = f"{author} says that it did not go out: {reason}"
+            done = messages.move(
+                work, message.id, message.state, MessageState.FAILED, reason=told, now=now, author=author
+            )
+        work.commit()
+    return done
+
+
 def _ask(store: Store, clock: Clock, message: Message, post: Post, how: Acceptance, settled: Settled) -> None:
     channel = post.channels[StepChannel(message.channel)]
     try:

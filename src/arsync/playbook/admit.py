@@ -20,7 +20,7 @@ def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]
     too: the facts are in doubt.
     """
     plans = _one_payer_at_a_time(plans)
-    ranked = _by_stake(plans)
+    ranked = by_stake(plans)
     volume = sent_before + len(ranked)
     limit = None if budget.usual_per_run is None else budget.usual_per_run * budget.breaker_factor
     if limit is not None and volume > limit and volume > budget.handful:
@@ -29,7 +29,7 @@ def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]
             f"(more than {budget.breaker_factor} times as many); a person must look before any goes out, "
             "and may then raise safety.breaker_factor for a run"
         )
-        return [_held_back(plan, Decision.HOLD, Rule.BREAKER, reason) if plan.intent else plan for plan in plans]
+        return [held_back(plan, Decision.HOLD, Rule.BREAKER, reason) if plan.intent else plan for plan in plans]
     beyond: dict[int, int] = {}
     gone = sent_before
     for plan in ranked:
@@ -46,7 +46,7 @@ def _over(plan: Plan, most: int | None) -> Plan:
     if most is None:
         return plan
     reason = f"{most} messages are enough for one day; larger amounts go first"
-    return _held_back(plan, Decision.WAIT, Rule.CAP, reason)
+    return held_back(plan, Decision.WAIT, Rule.CAP, reason)
 
 
 def _one_payer_at_a_time(plans: Sequence[Plan]) -> Sequence[Plan]:
@@ -66,16 +66,17 @@ def _one_payer_at_a_time(plans: Sequence[Plan]) -> Sequence[Plan]:
     if not beyond:
         return plans
     reason = "another currency's message goes out today, and that is enough for this payer"
-    return [_held_back(plan, Decision.WAIT, Rule.PAYER_CAP, reason) if id(plan) in beyond else plan for plan in plans]
+    return [held_back(plan, Decision.WAIT, Rule.PAYER_CAP, reason) if id(plan) in beyond else plan for plan in plans]
 
 
-def _by_stake(plans: Sequence[Plan]) -> list[Plan]:
-    """Messages by money at stake, the most first; amounts in two currencies cannot be compared, so that the largest of
-    each currency come first (in the order of the codes), then the second largest of each, and so on.
+def by_stake(plans: Sequence[Plan], *, every: bool = False) -> list[Plan]:
+    """Messages by money at stake, the most first, those that leave by themselves or `every` one; amounts in two
+    currencies cannot be compared, so that the largest of each currency come first (in the order of the codes), then the
+    second largest of each, and so on.
     """
     by_currency: defaultdict[str, list[tuple[Decimal, int, Plan]]] = defaultdict(list)
     for plan in plans:
-        if plan.intent is not None and plan.intent.mode is StepMode.AUTO:
+        if plan.intent is not None and (every or plan.intent.mode is StepMode.AUTO):
             by_currency[plan.facts.currency].append((-plan.intent.at_stake.amount, plan.facts.chase_id, plan))
     ranked = [
         (rank, currency, plan)
@@ -85,7 +86,8 @@ def _by_stake(plans: Sequence[Plan]) -> list[Plan]:
     return [plan for _, _, plan in sorted(ranked, key=lambda entry: entry[:2])]
 
 
-def _held_back(plan: Plan, decision: Decision, rule: Rule, reason: str) -> Plan:
+def held_back(plan: Plan, decision: Decision, rule: Rule, reason: str) -> Plan:
+    """The plan without its message; each invoice in it says why."""
     assert plan.intent is not None
     in_message = {item.invoice_id for item in (*plan.intent.demanded, *plan.intent.listed)}
     next_on = plan.again_on if decision is Decision.WAIT else None

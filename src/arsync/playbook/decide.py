@@ -16,7 +16,8 @@ from arsync.playbook.admit import admit
 from arsync.playbook.answers import NOBODYS, PENDING, Answered, answers, unplannable
 from arsync.playbook.drafts import news, not_now, not_rejected, save, still_holds, told, unwritable, why_not, withdraw
 from arsync.playbook.facts import Policy
-from arsync.store import approvals, chases, holds, messages, playbooks, volume
+from arsync.playbook.going_live import Known, narrowed
+from arsync.store import approvals, chases, holds, messages, playbooks, tags, volume
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
@@ -43,8 +44,8 @@ def consider(
 ) -> tuple[Plan, ...]:
     """The two pure passes over a connection's chases as they stand; saves nothing."""
     on = today or policy.today(now)
-    plans = [one.plan for page in _pages(work, connection, policy, now, on) for one in page]
-    return tuple(_admitted(work, connection, policy, plans, on))
+    every = [one for page in _pages(work, connection, policy, now, on) for one in page]
+    return tuple(_admitted(work, connection, policy, every, on))
 
 
 def _pages(work: Work, connection: Connection, policy: Policy, now: datetime, today: date) -> Iterator[list[Answered]]:
@@ -52,7 +53,17 @@ def _pages(work: Work, connection: Connection, policy: Policy, now: datetime, to
         yield not_rejected(work, connection.id, page)
 
 
-def _admitted(work: Work, connection: Connection, policy: Policy, plans: Sequence[Plan], today: date) -> list[Plan]:
+def _admitted(work: Work, connection: Connection, policy: Policy, every: Sequence[Answered], today: date) -> list[Plan]:
+    plans = [one.plan for one in every]
+    if policy.rollout.narrows:
+        known = Known(
+            connection=connection.name,
+            playbooks={one.plan.facts.chase_id: one.policy.playbook.name for one in every},
+            tags=tags.of_connection(work, connection.id),
+            reached=volume.reached(work, connection.id),
+            pending=volume.pending(work, connection.id),
+        )
+        plans = narrowed(plans, policy.rollout, known)
     budget = Budget(policy.max_per_run, volume.usual(work, connection.id, before=today), policy.breaker_factor)
     return admit(plans, budget, sent_before=volume.gone(work, connection.id, on=today))
 
@@ -70,7 +81,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
             _pin(work, policy, page, now)
             desk.settle([one for one in page if one.plan.intent is None])
             speaking += [one for one in page if one.plan.intent is not None]
-        admitted = _admitted(work, connection, policy, [one.plan for one in speaking], today)
+        admitted = _admitted(work, connection, policy, speaking, today)
         desk.settle([replace(one, plan=plan) for plan, one in zip(admitted, speaking, strict=True)])
         desk.close()
         work.commit()

@@ -83,9 +83,10 @@ def news(work: Work, when: str, message: Message, answer: Plan) -> str:
 
 def save(
     work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, *, now: datetime, today: date,
-    before: Message | None = None,
+    before: Message | None = None, resent: tuple[Message, str, str] | None = None,
 ) -> str | None:  # fmt: skip
-    """Puts the message into the outbox in place of the one before, or says why it cannot be written."""
+    """Puts the message into the outbox in place of the one before, or says why it cannot be written. `resent` is
+    the message that it is once more, who wants that, and why."""
     try:
         draft = _draft(work, connection, policy, answer, intent, today)
     except NOBODYS:
@@ -97,6 +98,10 @@ def save(
     else:
         if before is not None:
             draft = _after(draft, before, messages.items(work, before.id))
+        if resent is not None:
+            original, author, why = resent
+            reason = f"message {original.id} once more, as {author} wants: {why}; {draft.reason}"
+            draft = replace(draft, resend_of=original.id, reason=reason, author=author)
         messages.plan(work, draft, now=now, today=today)
         return None
     events.log(

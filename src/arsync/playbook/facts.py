@@ -18,12 +18,13 @@ from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money
 from arsync.domain.payday import PayDay
 from arsync.domain.policy import Playbook, SendWindow, StepMode
+from arsync.domain.rollout import EVERYBODY, Rollout
 from arsync.playbook import people
 from arsync.playbook.calendars import House, calendar_for
 from arsync.playbook.ladder import TOUCHED
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Library, Shelf
-from arsync.store import balances, chases, connections, ledger, reminders, settled
+from arsync.store import balances, chases, connections, ledger, reminders, resends, settled
 from arsync.store.balances import Account
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
@@ -57,6 +58,7 @@ class Policy:
     region: str | None = None  # where the company is
     closed: tuple[Blackout, ...] = ()  # days on which the company itself is closed
     payment_days: Mapping[str, PayDay] = field(default_factory=dict)  # as people said: by a payer's id, or its name
+    rollout: Rollout = EVERYBODY  # who is written to while arsync goes live
     pay_links: bool = False  # messages say where each invoice can be paid online, as far as that is known
 
     def calendar(self, place: Place, window: SendWindow | None = None) -> Calendar:
@@ -106,13 +108,14 @@ def gather(
     live = [chase] if chase is not None else _to_plan(work, connection, now)
     money = settled.read(work, connection.id, payer_id, today=on, since=on - _LATELY)
     heard = _heard(book)
+    again = resends.standing(work, connection.id, payer_id)
     facts: list[ChaseFacts] = []
     puzzling: dict[int, Exception] = {}
     for one in live:
         try:
             told = said.onto(_chase(of_connection, one, book, known.get(one.payer_id), policy), on, policy.today)
             elsewhere = tuple(day for currency, day in heard.get(one.payer_id, ()) if currency != one.currency)
-            facts.append(_with_money(told, money, elsewhere=elsewhere))
+            facts.append(_with_money(told, money, resend=again.get(one.id), elsewhere=elsewhere))
         except Exception as error:  # noqa: BLE001 - one chase never stops the other 999
             puzzling[one.id] = error
             facts.append(_bare(of_connection, one, book, policy, on))

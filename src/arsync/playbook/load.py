@@ -24,10 +24,11 @@ from arsync.playbook.match_section import canonical, read_match
 from arsync.playbook.nodes import Section, compose, entries, line
 from arsync.playbook.problems import Problem, Problems, nearest
 from arsync.playbook.step_checks import check_steps
-from arsync.playbook.step_section import ANCHORS, SLUG, StepDraft, read_steps
+from arsync.playbook.step_section import ANCHORS, MODES, SLUG, StepDraft, read_steps
 
 KEYS: Final = (
-    "name", "match", "do_nothing", "gap", "minimum", "backlog", "reanchor", "group", "anchor", "caps",
+    "name", "match", "do_nothing", "gap", "minimum", "backlog", "reanchor", "group", "anchor", "mode",
+    "caps",
     "window", "steps", "end",
 )  # fmt: skip
 REQUIRED: Final = ("name", "gap", "window", "steps")
@@ -116,7 +117,8 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
     window = windows.read_window(root, problems)
     group = root.choice("group", GROUPS) or Group.PAYER
     caps, end = read_caps(root, problems), read_end(root, problems)
-    drafts = list(read_steps(root, problems, root.choice("anchor", ANCHORS) or Anchor.DUE_DATE))
+    anchor, mode = root.choice("anchor", ANCHORS) or Anchor.DUE_DATE, root.choice("mode", MODES)
+    drafts = list(read_steps(root, problems, anchor, mode))
     check_steps(drafts, group, gap, end, problems)
     files = _check_templates(drafts, folder, problems)
     steps = tuple(step for step in (draft.step() for draft in drafts) if step)

@@ -289,7 +289,10 @@ def plan_parts(facts: ChaseFacts, parts: Sequence[Part], place: Place, today: da
     if not speaking:
         answer, part = answers[0]
         return _merged(facts, answers, answer, None), part
-    intent, first, part = min(speaking, key=lambda one: _urgency(one[0], one[2]))
+    again = facts.resend
+    intent, first, part = min(
+        speaking, key=lambda one: (again is None or one[0].step.id != again.step_id, _urgency(one[0], one[2]))
+    )
     waiting = [
         (answer if answer is first else _gives_way(answer, own, intent, part, place, today), own)
         for answer, own in answers

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
 from arsync.domain.calendar import Calendar
-from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict, by_age
+from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Resend, Rule, Verdict, by_age
 from arsync.domain.documents import InvoiceState
 from arsync.domain.policy import Group, Happening, Playbook, Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision
@@ -31,7 +32,10 @@ def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date)
     if stop := guards.of_the_chase(facts, today):
         stopped = [stop.about(item) for item in facts.items if not _is_thanked_for(item)]
         return Plan(facts, tuple(stopped), None, again_on, room, mailbox)
-    verdicts, intent = _Day(facts, playbook, calendar, today).decide()
+    of_today = _Day(facts, playbook, calendar, today)
+    verdicts, intent = of_today.decide()
+    if facts.resend is not None:
+        verdicts, intent = of_today.once_more(facts.resend, intent)
     return Plan(
         facts,
         tuple([verdicts[item.invoice_id] for item in facts.items if item.invoice_id in verdicts]),
@@ -92,6 +96,40 @@ class _Day:
         if rung is None:
             return self.verdicts, None
         return self.verdicts, self._step(rung, chased if overdue else rung.demanded, upcoming if overdue else ())
+
+    def once_more(self, asked: Resend, usual: Intent | None) -> tuple[Mapping[str, Verdict], Intent | None]:
+        """The same day, where a person wants a step once more: it goes before the usual one, or a guard says why not.
+        Once nothing of it is owed, or its playbook has no such step, nobody wants it any more."""
+        place = self.playbook.shape.places.get(asked.step_id)
+        if place is None:
+            return self.verdicts, usual
+        step = self.playbook.steps[place]
+        owed = self.upcoming if step.tone is Tone.COURTESY and not self.overdue else self.overdue
+        demanded = tuple(
+            item
+            for item in owed
+            if item.invoice_id in asked.invoice_ids
+            and (step.tone is not Tone.FINAL or self.ladder.milder(item) >= MILDER_NEEDED)
+        )
+        if not demanded:
+            return self.verdicts, usual
+        rung = Rung(step, demanded[0], self.today, demanded, ())
+        ground = Ground(self.facts, self.playbook, self.calendar, self.today, self.ladder, rung, demanded, ())
+        if stop := step_guards.of_once_more(ground):
+            concerned = {item.invoice_id: item for item in (*demanded, *(usual.demanded if usual else ()))}
+            for item in concerned.values():
+                self._say(item, stop, step.id)
+            return self.verdicts, None
+        intent = replace(_intent(ground), occurrence=asked.occurrence)
+        if usual is not None:
+            day = self.calendar.next_open(self.today + timedelta(days=self.playbook.gap))
+            reason = f"{step.id} goes first, which a person wants once more"
+            for item in (*usual.demanded, *usual.listed):
+                self._say(item, wait(Rule.GAP, reason, day), usual.step.id)
+        for verdict in _acts(ground, intent):
+            said = replace(verdict, reason=f"{verdict.reason}; once more, as a person wants it")
+            self.verdicts[verdict.invoice_id] = said
+        return self.verdicts, intent
 
     def _say(self, item: Item, answer: Answer, step_id: str | None = None, *days: date | None) -> None:
         """Puts the answer on the invoice; a wait is looked at again when anything of these comes first."""
@@ -263,6 +301,8 @@ def _intent(ground: Ground) -> Intent:
     facts, rung = ground.facts, ground.rung
     recipients = facts.recipients
     step = step_guards.reached(rung.step, facts)
+    if mode_of(step, facts) is StepMode.TASK:
+        step = replace(step, mode=StepMode.TASK)  # whoever says so: a person does it
     if step.way is StepChannel.EMAIL:
         recipients = tuple(contact for contact in recipients if contact.email)
     posted = step.way is StepChannel.LETTER

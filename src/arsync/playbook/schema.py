@@ -44,6 +44,7 @@ def schema() -> dict[str, Any]:
             "reanchor": _choice(load.REANCHORS, "Where the ladder goes on when its oldest invoice is paid.", "fit_age"),
             "group": _choice(load.GROUPS, "What one message is about: all of a payer, or one invoice.", "payer"),
             "anchor": _choice(step_section.ANCHORS, "The day that offsets count from.", "due_date"),
+            "mode": _choice(step_section.MODES, "Who lets out what its steps send. Absent: as the company says."),
             "caps": {
                 "type": "object",
                 "description": "The most messages; what a person did by hand counts.",

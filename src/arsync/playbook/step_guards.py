@@ -370,6 +370,15 @@ def of_the_step(ground: Ground) -> Answer | None:
     return None
 
 
+#: A person wants it now: its day, the gap and payment runs are no matter. What is owed, holds and caps are.
+ONCE_MORE: Final = tuple(guard for guard in STEP if guard not in (not_due, gap, payment_run))
+
+
+def of_once_more(ground: Ground) -> Answer | None:
+    """The first guard that stops a step which a person wants once more."""
+    return next((answer for guard in ONCE_MORE if (answer := guard(ground))), None)
+
+
 #: What may stop a thank-you: nothing is asked for any more.
 THANKS: Final[tuple[StepGuard, ...]] = (
     has_live_message,

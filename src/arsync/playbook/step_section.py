@@ -73,8 +73,8 @@ class StepDraft:
         )  # fmt: skip
 
 
-def read_steps(root: Section, problems: Problems, anchor: Anchor) -> Iterator[StepDraft]:
-    """Each step of the playbook; `anchor` is that of a step that names none."""
+def read_steps(root: Section, problems: Problems, anchor: Anchor, mode: StepMode | None = None) -> Iterator[StepDraft]:
+    """Each step of the playbook; `anchor` is that of a step that names none, and so is `mode`, of what is sent."""
     for number, node in enumerate(root.listing("steps") or (), start=1):
         name = f"step {number}"
         if not isinstance(node, yaml.MappingNode):
@@ -84,16 +84,18 @@ def read_steps(root: Section, problems: Problems, anchor: Anchor) -> Iterator[St
         act = section.choice("act", ACTS) or Act.REMIND
         if act is not Act.THANK_YOU and not section.is_written("offset"):
             problems.add(section.line, f"{name} needs the key 'offset'")
+        channel = section.choice("channel", CHANNELS)
+        sent = channel in (StepChannel.EMAIL, StepChannel.LETTER) and act is not Act.HANDOFF
         yield StepDraft(
             section=section,
             id=section.slug("id", SLUG),
             act=act,
             offset=section.whole("offset", *OFFSET_BOUNDS),
             anchor=section.choice("anchor", ANCHORS) or anchor,
-            channel=section.choice("channel", CHANNELS),
+            channel=channel,
             tone=section.choice("tone", TONES),
             template=section.slug("template", SLUG),
-            mode=section.choice("mode", MODES),
+            mode=section.choice("mode", MODES) or (mode if sent else None),
             repeat=_repeat(section, name, problems),
             when=_several(section, "when", HAPPENINGS),
             unless=_several(section, "unless", HAPPENINGS),

@@ -23,6 +23,7 @@ from arsync.settings.kinds import (
     LocaleTag,
     Logo,
     Mailbox,
+    Names,
     PaymentDays,
     PortNumber,
     Timezone,
@@ -78,7 +79,7 @@ class CompanySettings(Section):
     bank_details: BankDetails = Field(default_factory=dict)
     #: a name in the folder `playbooks`, or the path of a .yaml file
     playbook: Annotated[str, Field(min_length=1)] = "standard"
-    mode: Literal["approve", "auto"] = "approve"
+    mode: Literal["approve", "auto", "task"] = "approve"
     #: whether notes are written into the source
     writes: Literal["on", "off"] = "on"
     #: whether an invoice that a message demands is marked as sent in a source that keeps such a mark
@@ -98,6 +99,17 @@ class ConnectionSettings(CompanySettings):
     external_id: Annotated[str, Field(min_length=1, max_length=64, coerce_numbers_to_str=True)] | None = None
 
 
+class Only(Section):
+    """`only.*` of delivery: a part of the customers; where several are said, all must fit."""
+
+    connections: Names = ()
+    #: names of playbooks
+    playbooks: Names = ()
+    tags: Names = ()
+    #: names in any case, or ids
+    customers: Names = ()
+
+
 class Delivery(Section):
     """`[delivery]`"""
 
@@ -110,6 +122,12 @@ class Delivery(Section):
     bcc: Mailbox | None = None
     #: in megabytes, of one message together; what is larger stays behind, and is named
     attachments_mb: Annotated[int, Field(ge=1, le=18)] = 10
+    #: while going live: nobody but the first so many customers is written to
+    first_customers: Annotated[int, Field(ge=1)] | None = None
+    #: while going live: nobody but these is written to
+    only: Only = Only()
+    #: our own people, to whom `arsync digest --send` goes
+    digest_to: Mailbox | None = None
     #: so long after a person's approval nothing leaves, so that it can be taken back
     undo_minutes: Annotated[int, Field(ge=0, le=1440)] = 0
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, select, update
 
 from arsync.domain.chase import Rendered
 from arsync.domain.policy import StepChannel
@@ -18,6 +18,9 @@ from arsync.store.engine import Work
 from arsync.store.messages import UNAPPROVED, Approval, Message, approved_columns
 
 _M = t.messages.c
+#: So many weekdays a person has to answer before it is said aloud.
+PATIENCE: Final = 3
+_WEEKEND: Final = 5
 #: What a person may still let go, by a yes.
 WAITING: Final = (MessageState.PLANNED, MessageState.FAILED)
 #: What a person may still stop, by a no: nothing of it has left us.
@@ -142,10 +145,15 @@ def rejected(work: Work, connection_id: int, chase_id: int | None = None) -> dic
     }
 
 
-def unanswered(work: Work, connection_id: int, *, before: datetime) -> list[Message]:
-    """What waits for a person since before then, the longest first."""
+def unanswered(work: Work, connection_id: int, *, today: date) -> list[Message]:
+    """What has waited for a person for more than three weekdays, the longest first."""
+    day = today - timedelta(days=max(0, today.weekday() - _WEEKEND + 1))  # on a Sunday nobody is later than on Friday
+    for _ in range(PATIENCE):
+        day -= timedelta(days=1)
+        while day.weekday() >= _WEEKEND:
+            day -= timedelta(days=1)
     query = select(_M.id).where(
         _M.connection_id == connection_id, _M.state == MessageState.PLANNED.value,
-        or_(_M.asked_at < before, _M.asked_at.is_(None) & (_M.planned_at < before)),
+        func.coalesce(_M.asked_at, _M.planned_at) < datetime.combine(day, time(), UTC),
     )  # fmt: skip
     return [messages.get(work, one) for one in work.execute(query.order_by(_M.planned_at, _M.id)).scalars()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -64,3 +64,18 @@ def of_chase(work: Work, chase_id: int) -> list[Event]:
     c = t.events.c
     query = select(c.at, c.kind, c.author, c.data).where(c.chase_id == chase_id).order_by(c.id)
     return [Event(row.at, row.kind, row.author, json.loads(row.data)) for row in work.execute(query)]
+
+
+def of_message(work: Work, message_id: int) -> list[Event]:
+    """The message's own lines, oldest first."""
+    c = t.events.c
+    query = select(c.at, c.kind, c.author, c.data).where(c.message_id == message_id).order_by(c.id)
+    return [Event(row.at, row.kind, row.author, json.loads(row.data)) for row in work.execute(query)]
+
+
+def newest(work: Work, kinds: Collection[str]) -> Event | None:
+    """The last line of any of these kinds."""
+    c = t.events.c
+    query = select(c.at, c.kind, c.author, c.data).where(c.kind.in_(kinds)).order_by(c.id.desc()).limit(1)
+    row = work.execute(query).one_or_none()
+    return None if row is None else Event(row.at, row.kind, row.author, json.loads(row.data))

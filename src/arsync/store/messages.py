@@ -52,6 +52,7 @@ class Draft:
     approval: Approval | None = None  # of an earlier revision, which allowed for this one
     resend_of: int | None = None
     asked_at: datetime | None = None  # since when a person is asked; None: from now on
+    author: str = "arsync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +213,9 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
         ],
     )
     events.log(
-        work, "message_planned", at=now, connection_id=draft.connection_id, chase_id=draft.chase_id,
-        message_id=message_id, step=intent.step.id, occurrence=intent.occurrence, state=draft.state.value,
-        reason=draft.reason,
+        work, "message_planned", at=now, author=draft.author, connection_id=draft.connection_id,
+        chase_id=draft.chase_id, message_id=message_id, step=intent.step.id, occurrence=intent.occurrence,
+        state=draft.state.value, reason=draft.reason,
     )  # fmt: skip
     return message_id
 
@@ -426,6 +427,12 @@ def get(work: Work, message_id: int) -> Message:
     return _message(work.execute(_query().where(_M.id == message_id)).one())
 
 
+def find(work: Work, message_id: int) -> Message | None:
+    """One message; None where there is none of that id."""
+    row = work.execute(_query().where(_M.id == message_id)).one_or_none()
+    return None if row is None else _message(row)
+
+
 def in_states(
     work: Work, states: Collection[MessageState], connection_id: int | None = None, *,
     chase_ids: Collection[int] | None = None, but_chases: Collection[int] | None = None,
@@ -439,6 +446,21 @@ def in_states(
     if but_chases is not None:
         query = query.where(~among_ids(work, _M.chase_id, but_chases))
     return [_message(row) for row in work.execute(query.order_by(_M.id))]
+
+
+def search(
+    work: Work, *, states: Collection[MessageState], connection_id: int | None = None, payer_id: str | None = None,
+    step_id: str | None = None, since: date | None = None, limit: int,
+) -> list[Message]:  # fmt: skip
+    """The newest messages of which all that is given holds, newest first."""
+    query = _query().where(_M.state.in_([state.value for state in states]))
+    given: list[tuple[Any, Any]] = [(_M.connection_id, connection_id), (t.chases.c.payer_id, payer_id)]
+    for column, value in (*given, (_M.step_id, step_id)):
+        if value is not None:
+            query = query.where(column == value)
+    if since is not None:
+        query = query.where(func.coalesce(_M.sent_on, _M.planned_on) >= since)
+    return [_message(row) for row in work.execute(query.order_by(_M.id.desc()).limit(limit))]
 
 
 def of_chase(work: Work, chase_id: int) -> list[Message]:

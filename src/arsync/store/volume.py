@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
@@ -50,3 +50,26 @@ def _by_themselves(connection_id: int) -> tuple[ColumnElement[bool], ...]:
         _M.approved_by.is_(None),
         _M.state.in_([state.value for state in _GONE]),
     )
+
+
+#: By these something reaches a customer.
+_OUTWARD: Final = (StepChannel.EMAIL.value, StepChannel.LETTER.value)
+_ON_ITS_WAY: Final = (MessageState.PLANNED.value, MessageState.APPROVED.value, MessageState.CLAIMED.value)
+
+
+def reached(work: Work, connection_id: int) -> set[tuple[int, str]]:
+    """The payers of all connections that were ever written to, or may have been, and those of the other connections
+    that have a message waiting in the outbox."""
+    waiting = and_(_M.state.in_(_ON_ITS_WAY), _M.connection_id != connection_id)
+    return _payers(work, or_(_M.state.in_([state.value for state in _GONE]), waiting))
+
+
+def pending(work: Work, connection_id: int) -> set[tuple[int, str]]:
+    """The connection's payers that have a message waiting in the outbox."""
+    return _payers(work, and_(_M.state.in_(_ON_ITS_WAY), _M.connection_id == connection_id))
+
+
+def _payers(work: Work, which: ColumnElement[bool]) -> set[tuple[int, str]]:
+    query = select(_M.connection_id, t.chases.c.payer_id).distinct().join(t.chases, t.chases.c.id == _M.chase_id)
+    rows = work.execute(query.where(_M.channel.in_(_OUTWARD), which))
+    return {(row.connection_id, row.payer_id) for row in rows}

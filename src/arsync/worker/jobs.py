@@ -20,6 +20,7 @@ from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
 from arsync.playbook.decide import Decided, consider, decide
 from arsync.store import (
+    approvals,
     chases,
     connections,
     corrections,
@@ -207,7 +208,7 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
                 _pull_one(store, desk, clock, lock, shift)
             _work_one(store, desk, clock, lock, shift, run_id, told)
     mornings = [(desk.connection, desk.policy.today(clock.now())) for desk in desks]
-    night.tasks = tasks(store) + _unasked(store, desks) + follow_ups(store, mornings)
+    night.tasks = tasks(store) + unanswered(store, mornings) + _unasked(store, desks) + follow_ups(store, mornings)
     with store.working() as work:
         summary = {
             "accepted": night.accepted,
@@ -375,6 +376,17 @@ def tasks(store: Store) -> list[str]:
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
         *(f"{names[connection_id]}: {reason}" for connection_id, reason in undelivered),
     ]
+
+
+def unanswered(store: Store, days: Iterable[tuple[Connection, date]]) -> list[str]:
+    """Messages that have waited for a person's answer for too long, a sentence each."""
+    with store.reading() as work:
+        return [
+            f"{company.name}: {one.step_id} to {ledger.customer_name(work, company.id, one.payer_id)} has waited for "
+            f"an answer since {(one.asked_at or one.planned_at):%Y-%m-%d}: arsync approve {one.id}, or reject it"
+            for company, today in days
+            for one in approvals.unanswered(work, company.id, today=today)
+        ]
 
 
 def follow_ups(store: Store, days: Iterable[tuple[Connection, date]]) -> list[str]:

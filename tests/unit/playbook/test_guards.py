@@ -161,6 +161,8 @@ def test_every_guard_of_the_rules_has_a_test_here() -> None:
     elsewhere = {
         *(Rule.MILDER_FIRST, Rule.LADDER_DONE, Rule.LISTED, Rule.TASK, Rule.CALENDAR),  # test_ladder.py
         *(Rule.CAP, Rule.BREAKER),  # test_admit.py
+        Rule.NOT_LIVE,  # test_going_live.py
+        Rule.REJECTED,  # tests/integration/playbook/test_approval.py
         Rule.UNPLANNABLE,  # tests/acceptance/test_second_thoughts.py
         *(Rule.SEND, Rule.APPROVE),  # below
     }

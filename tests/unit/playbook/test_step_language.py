@@ -134,3 +134,16 @@ def test_all_of_it_is_in_the_version(folder: Path) -> None:
     versions = [version(folder, WHOLE.replace(old, new, 1)) for old, new in changes]
     assert versions[0] == version(folder, WHOLE)
     assert len(set(versions)) == len(changes)
+
+
+def test_a_playbook_says_who_lets_out_what_its_steps_send_and_a_step_says_it_better(folder: Path) -> None:
+    text = WHOLE.replace("gap: 5\n", "gap: 5\nmode: approve\n").replace(
+        "tone: courtesy,", "tone: courtesy, mode: auto,", 1
+    )
+    (folder / "whole.yaml").write_text(text)
+    playbook, found = load(folder / "whole.yaml")
+    assert playbook is not None, found
+    modes = {step.id: step.mode for step in playbook.steps}
+    assert (modes["courtesy"], modes["friendly"], modes["letter"]) == ("auto", "approve", "approve")
+    assert (modes["call"], modes["handoff"]) == (None, None), "a call and a task are a person's in any case"
+    assert version(folder, WHOLE) != playbook.version

@@ -288,3 +288,15 @@ def test_thanks_do_not_wait_for_what_is_not_yet_due() -> None:
     assert planned.intent is not None
     assert (planned.intent.step.act, planned.intent.at_stake) == (Act.THANK_YOU, money("0.00"))
     assert verdict_of(planned, "NEXT").rule is Rule.NOT_DUE
+
+
+@pytest.mark.parametrize("says", ["the step", "the company"])
+def test_what_is_to_be_sent_by_a_person_is_on_the_task_list(says: str) -> None:
+    """Mode task: no mail leaves, and nobody has to approve it: it is a task with the words that would have gone out."""
+    of_step, of_company = (StepMode.TASK, StepMode.AUTO) if says == "the step" else (None, StepMode.TASK)
+    step = replace(a_step("friendly", 3), mode=of_step)
+    facts = some_facts(an_item("INV-1", "06-30"), connection=a_connection(mode=of_company))
+    answer = plan(facts, a_playbook(step), EVERY_DAY, day("07-03"))
+    assert answer.intent is not None
+    assert (answer.intent.mode, answer.intent.step.way) == (StepMode.TASK, StepChannel.TASK)
+    assert verdict_of(answer).rule is Rule.TASK

@@ -1,0 +1,157 @@
+"""The morning's page: what will go out, what waits for a person, what is held back; on screen, or by mail to us."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.channel.contract import Envelope
+from arsync.cli.context import Author, Connections, author_or_me, linked, opened
+from arsync.cli.output import complain, say
+from arsync.domain.chase import Intent, Plan, Rendered, Rule
+from arsync.domain.policy import StepMode
+from arsync.domain.states import MessageState
+from arsync.errors import ConfigurationError, ConnectorError, OutcomeUnknown, UsageError
+from arsync.playbook.places import Place
+from arsync.render.digest import Chapter
+from arsync.render.digest import digest as page_of
+from arsync.store import connections, events, messages
+from arsync.store.connections import Connection
+from arsync.store.messages import Message
+from arsync.worker import jobs
+from arsync.worker.dispatch import next_opening
+
+_COLUMNS: Final = ("payer", "step", "demands", "to", "how")
+#: What holds a message back though its step has come.
+_BACK: Final = (Rule.NOT_LIVE, Rule.CAP, Rule.BREAKER, Rule.REJECTED, Rule.CALENDAR)
+_BEGUN, _SENT, _FAILED = "digest_begun", "digest_sent", "digest_failed"
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(digest)
+
+
+def digest(
+    context: typer.Context,
+    names: Connections = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page to this file.")] = None,
+    send: Annotated[bool, typer.Option("--send", help="Mail it to delivery.digest_to, once a day.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="With --send: also where today's has gone.")] = False,
+    author: Author = None,
+) -> None:
+    """Tells what will go out, what waits for a person and what is held back, on the data as they were last pulled."""
+    if again and not send:
+        raise UsageError("--again is for --send")
+    with opened(context) as app:
+        those = linked(app, names)
+        page = _page(app, those)
+        if html is not None:
+            try:
+                html.write_text(page.html, encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"{html} cannot be written: {error.strerror}") from None
+            say(f"wrote {html}")
+        if send:
+            _send(app, page, those, again=again, author=author_or_me(author))
+        elif html is None:
+            say(page.subject, style="bold")
+            say()
+            say(page.text.rstrip())
+
+
+def _page(app: App, those: list[Connection]) -> Rendered:
+    chapters = [chapter for one in those for chapter in _chapters(app, one)]
+    with app.store.reading() as work:
+        own = connections.installation(work)
+    mornings = [(one, app.today(one)) for one in those]
+    todo = [*jobs.tasks(app.store), *jobs.unanswered(app.store, mornings), *jobs.follow_ups(app.store, mornings)]
+    if todo:
+        chapters.append(Chapter(f"To do: {len(todo)}", ("what",), tuple((line,) for line in todo)))
+    if own.stopped_at is not None:
+        said = f"Nothing goes out: stopped by {own.stopped_by}: {own.stop_reason} (arsync start)"
+        chapters.insert(0, Chapter("Stopped", (), (), said))
+    day = max((day for _one, day in mornings), default=app.clock.now().date())
+    return page_of(f"arsync: what goes out, {day:%A, %Y-%m-%d}", chapters)
+
+
+def _chapters(app: App, company: Connection) -> list[Chapter]:
+    desk = app.desk(company)
+    plans = jobs.preview(app.store, desk, app.clock)
+    with app.store.reading() as work:
+        pending = messages.in_states(work, (MessageState.PLANNED, MessageState.APPROVED), company.id)
+    known = {one.chase_id: one for one in pending}
+    going: list[tuple[str, ...]] = []
+    asking: list[tuple[str, ...]] = []
+    for plan in sorted(plans, key=lambda one: -one.intent.at_stake.amount if one.intent else 0):
+        if plan.intent is None:
+            continue
+        message = known.get(plan.facts.chase_id)
+        waits = message.state is MessageState.PLANNED if message else plan.intent.mode is StepMode.APPROVE
+        (asking if waits else going).append(_row(plan, plan.intent, message))
+    opens = next_opening(desk.policy, Place(), app.clock.now())
+    when = "now" if opens is None else f"{opens:%Y-%m-%d %H:%M %Z}"
+    diverted = f"; every one goes to {desk.diverted_to}" if desk.diverted_to else ""
+    found = [
+        Chapter(
+            f"{company.name}: {len(going)} go out", _COLUMNS, tuple(going), f"The send window opens: {when}{diverted}."
+        )
+    ]
+    if asking:
+        note = "arsync approvals shows them, arsync approve lets them go."
+        found.append(Chapter(f"{company.name}: {len(asking)} wait for a person", _COLUMNS, tuple(asking), note))
+    back = Counter(
+        (verdict.rule.value, verdict.reason) for plan in plans for verdict in plan.verdicts if verdict.rule in _BACK
+    )
+    if back:
+        rows = tuple((rule, f"{count} invoices", reason) for (rule, reason), count in back.most_common(20))
+        found.append(Chapter(f"{company.name}: held back", ("rule", "how many", "why"), rows))
+    return found
+
+
+def _row(plan: Plan, intent: Intent, message: Message | None) -> tuple[str, ...]:
+    to = ", ".join(contact.email or contact.name for contact in intent.recipients)
+    how = message.reason if message else "planned at the next run"
+    return plan.facts.payer_name, intent.step.id, str(intent.at_stake), to, f"{intent.mode}: {how}"
+
+
+def _send(app: App, page: Rendered, those: list[Connection], *, again: bool, author: str) -> None:
+    """By the mail channel, once a day: a message to our own people, and no customer's."""
+    settings = app.settings
+    to, sender = settings.delivery.digest_to, settings.delivery.sender
+    lacking = settings.undeliverable()
+    if to is None or sender is None or lacking:
+        raise ConfigurationError(f"{settings.source}: " + "; ".join(lacking or ["delivery.digest_to is missing"]))
+    day = max((app.today(one) for one in those), default=app.clock.now().date()).isoformat()
+    with app.store.working() as work:
+        last = events.newest(work, (_BEGUN, _FAILED))
+        if last is not None and last.kind == _BEGUN and last.data.get("day") == day and not again:
+            say(f"the digest of {day} has gone already (--again sends another)")
+            return
+        own, now = connections.installation(work), app.clock.now()
+        events.log(work, _BEGUN, at=now, author=author, day=day, to=to)
+        work.commit()
+    envelope = Envelope(
+        message_id=f"digest-{own.key}-{now:%Y%m%dT%H%M%S}", sender=sender, reply_to=sender, to=(to,), cc=(), bcc=(),
+        subject=page.subject, text=page.text, html=page.html, at=now, language="en", tags={"step": "digest"},
+    )  # fmt: skip
+    channel = app.channel()
+    try:
+        channel.prepare()
+        channel.send(envelope)
+        kind, told = _SENT, f"sent to {to}"
+    except OutcomeUnknown as error:
+        kind, told = _SENT, f"perhaps sent to {to}: {error}"
+    except ConnectorError as error:
+        kind, told = _FAILED, f"the digest could not be sent: {error}"
+    with app.store.working() as work:
+        events.log(work, kind, at=app.clock.now(), author=author, day=day, to=to)
+        work.commit()
+    if kind == _FAILED:
+        complain(told)
+        raise typer.Exit(1)
+    say(told)

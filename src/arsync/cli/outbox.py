@@ -1,0 +1,198 @@
+"""What is in the outbox, and a person's evidence and second thoughts about it: outbox, resolve, resend."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.approving import show
+from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, locked, opened
+from arsync.cli.days import DAY
+from arsync.cli.naming import one_payer
+from arsync.cli.output import dump, flat, say, table
+from arsync.domain.states import MessageState
+from arsync.errors import NotFound, UsageError
+from arsync.outbox import settle
+from arsync.playbook.resending import resend as plan_once_more
+from arsync.store import connections, events, ledger, messages, notes
+from arsync.store.engine import Work
+from arsync.store.messages import Message
+
+#: In these nobody knows, and a person may.
+_OPEN: Final = (MessageState.UNKNOWN, MessageState.PRESUMED_SENT)
+#: What left us, may have, or was stopped by a person: it can be wanted once more.
+_ONCE_MORE: Final = (
+    MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.BOUNCED, MessageState.PRESUMED_SENT,
+    MessageState.CANCELLED,
+)  # fmt: skip
+
+
+class Evidence(StrEnum):
+    """What a person knows of a message."""
+
+    SENT = "sent"
+    NOT_SENT = "not-sent"
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(outbox)
+    program.command()(resolve)
+    program.command()(resend)
+
+
+def outbox(
+    context: typer.Context,
+    message_id: Annotated[int | None, typer.Argument(metavar="[MESSAGE]", help="Tell this one's whole story.")] = None,
+    states: Annotated[list[MessageState] | None, typer.Option("--state", help="Only these; may be repeated.")] = None,
+    customer: Annotated[str | None, typer.Option(help="Only to this customer: its name, id or e-mail.")] = None,
+    step: Annotated[str | None, typer.Option(help="Only of this step.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=[DAY], help="Only from this day on.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="So many at most, the newest.")] = 50,
+    connection: ConnectionOption = None,
+    as_json: Json = False,
+) -> None:
+    """Lists messages in whatever state, the newest first, or tells one's whole story with its words."""
+    with opened(context) as app:
+        if message_id is not None:
+            _tell(app, message_id, as_json)
+            return
+        payer = one_payer(app, customer, connection) if customer is not None else None
+        with app.store.reading() as work:
+            company = connections.connection(work, connection).id if connection is not None else None
+            found = messages.search(
+                work, states=states or list(MessageState), step_id=step, since=since.date() if since else None,
+                connection_id=payer.connection_id if payer else company, payer_id=payer.payer_id if payer else None,
+                limit=limit,
+            )  # fmt: skip
+            counts = messages.counts(work)
+            if as_json:
+                dump({"counts": counts, "messages": [_summary(work, one) for one in found]})
+                return
+            _list(work, found)
+    every = ", ".join(f"{counts[state]} {state}" for state in MessageState if state in counts)
+    say(f"{len(found)} shown; in all: {every or 'none'}")
+
+
+def _list(work: Work, found: list[Message]) -> None:
+    rows = [
+        (one.id, one.sent_on or one.planned_on, one.state, f"{one.step_id} #{one.occurrence}.{one.revision}",
+         one.channel, ledger.customer_name(work, one.connection_id, one.payer_id),
+         f"{one.amount:,.2f} {one.currency}", flat(one.reason))
+        for one in found
+    ]  # fmt: skip
+    table(("id", "on", "state", "step", "by", "payer", "demands", "why"), rows, right=("demands",))
+
+
+def _summary(work: Work, one: Message) -> dict[str, object]:
+    return {
+        "id": one.id, "key": one.key, "connection": connections.connection_by_id(work, one.connection_id).name,
+        "payer_id": one.payer_id, "payer": ledger.customer_name(work, one.connection_id, one.payer_id),
+        "step": one.step_id, "occurrence": one.occurrence, "revision": one.revision, "state": one.state,
+        "reason": one.reason, "channel": one.channel, "to": one.recipients, "subject": one.subject,
+        "amount": one.amount, "currency": one.currency, "planned_on": one.planned_on, "sent_on": one.sent_on,
+        "approved_by": one.approved_by, "approved_until": one.approved_until, "edited_by": one.edited_by,
+        "attempts": one.attempts, "resend_of": one.resend_of,
+    }  # fmt: skip
+
+
+def _tell(app: App, message_id: int, as_json: bool) -> None:
+    with app.store.reading() as work:
+        one = _one(work, message_id)
+        items, story = messages.items(work, one.id), events.of_message(work, one.id)
+        owed = notes.of_message(work, one.id)
+        if as_json:
+            words = {"text": one.text, "html": one.html}
+            dump({**_summary(work, one), **words, "items": items, "story": story, "notes": owed})
+            return
+        show(work, one)
+    say()
+    table(
+        ("invoice", "due", "amount", ""),
+        [
+            (item.number, item.due_on, f"{item.amount:,.2f} {one.currency}", "" if item.demanded else "listed")
+            for item in items
+        ],
+        right=("amount",),
+    )
+    for event in story:
+        why = f": {event.data['reason']}" if event.data.get("reason") else ""
+        say(flat(f"  {event.at:%Y-%m-%d %H:%M} UTC  {event.kind.replace('_', ' ')} by {event.author}{why}"))
+    for note in owed:
+        say(flat(f"  {note.kind} on {note.target.kind} {note.target.remote_id}: {note.state}, {note.reason}"))
+
+
+def _one(work: Work, message_id: int) -> Message:
+    found = messages.find(work, message_id)
+    if found is None:
+        raise NotFound(f"message {message_id}")
+    return found
+
+
+# --- evidence ------------------------------------------------------------------------------------------------
+
+
+def resolve(
+    context: typer.Context,
+    message_id: Annotated[int, typer.Argument(metavar="MESSAGE")],
+    evidence: Annotated[Evidence, typer.Argument(help="What you know of it.")],
+    reason: Annotated[str, typer.Option(help="How you know.")],
+    author: Author = None,
+) -> None:
+    """Says of a message that nobody knows about whether it went out."""
+    with opened(context) as app:
+        who = author_or_me(author)
+        with app.store.reading() as work:
+            one = _one(work, message_id)
+            company = connections.connection_by_id(work, one.connection_id)
+        if one.state not in _OPEN:
+            raise UsageError(f"message {one.id} is {one.state}: {one.reason}; there is nothing to settle")
+        how = app.desk(company).acceptance(one.sending_at or app.clock.now())
+        sent = evidence is Evidence.SENT
+        if not settle.say(app.store, one, sent=sent, author=who, reason=reason, how=how, clock=app.clock):
+            raise UsageError(f"message {one.id} has just been settled otherwise: arsync outbox {one.id} tells how")
+    if sent:
+        say(f"message {message_id} went out on {how.today}; its notes are written at the next run")
+    else:
+        then = f"arsync approve {message_id} lets it go again, arsync reject {message_id} leaves it"
+        say(f"message {message_id} did not go out: {then}")
+
+
+# --- once more -----------------------------------------------------------------------------------------------
+
+
+def resend(
+    context: typer.Context,
+    message_id: Annotated[int, typer.Argument(metavar="MESSAGE")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    author: Author = None,
+) -> None:
+    """Plans a message's step once more, about what of it is still owed: another message, which says so."""
+    with opened(context) as app:
+        who = author_or_me(author)
+        with app.store.reading() as work:
+            one = _one(work, message_id)
+            company = connections.connection_by_id(work, one.connection_id)
+        if one.state not in _ONCE_MORE:
+            raise UsageError(
+                f"message {one.id} is {one.state}: {one.reason}; it has not gone, so it cannot go once more"
+            )
+        with locked(app):
+            policy, now = app.policy(company), app.clock.now()
+            made, why = plan_once_more(app.store, company, policy, one, author=who, reason=reason, now=now)
+        if made is None:
+            raise UsageError(f"message {one.id} is not sent once more: {why}")
+        with app.store.reading() as work:
+            show(work, made)
+    then = f"arsync approve {made.id}" if made.state is MessageState.PLANNED else "it goes out at the next run"
+    what = f"{made.step_id} for the {_nth(made.occurrence)} time, a message of its own"
+    say(f"\nmessage {made.id} is {what}: {then}", style="bold")
+
+
+def _nth(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if 10 <= number % 100 <= 20 else endings.get(number % 10, 'th')}"

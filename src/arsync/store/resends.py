@@ -1,0 +1,36 @@
+"""Messages that a person wants once more: an intent of their own, with the next occurrence."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from arsync.domain.chase import Resend
+from arsync.domain.states import MessageState
+from arsync.store import tables as t
+from arsync.store.engine import Work
+
+_M = t.messages.c
+#: While it is in one of these it may still be planned anew.
+_ON_ITS_WAY = (MessageState.PLANNED.value, MessageState.APPROVED.value, MessageState.CLAIMED.value)
+
+
+def standing(work: Work, connection_id: int, payer_id: str | None = None) -> dict[int, Resend]:
+    """What people want once more and has not gone yet, by chase."""
+    k = t.message_items.c
+    query = (
+        select(_M.chase_id, _M.step_id, _M.occurrence, k.invoice_id)
+        .join(t.message_items, k.message_id == _M.resend_of)
+        .where(_M.connection_id == connection_id, _M.state.in_(_ON_ITS_WAY), _M.resend_of.is_not(None), k.demanded)
+    )
+    if payer_id is not None:
+        query = query.join(t.chases, t.chases.c.id == _M.chase_id).where(t.chases.c.payer_id == payer_id)
+    named: dict[tuple[int, str, int], set[str]] = {}
+    for chase_id, step_id, occurrence, invoice_id in work.execute(query):
+        named.setdefault((chase_id, step_id, occurrence), set()).add(invoice_id)
+    return {chase: Resend(step, occurrence, frozenset(ids)) for (chase, step, occurrence), ids in named.items()}
+
+
+def next_occurrence(work: Work, chase_id: int, step_id: str) -> int:
+    """One more than any that was ever planned of this step for the chase."""
+    query = select(func.max(_M.occurrence)).where(_M.chase_id == chase_id, _M.step_id == step_id)
+    return 1 + int(work.execute(query).scalar_one() or 0)
