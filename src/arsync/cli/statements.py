@@ -19,7 +19,7 @@ from arsync.render.statement import statement_pdf
 from arsync.store import connections, ledger, statements
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
-from arsync.store.ledger import FoundCustomer
+from arsync.store.ledger import FoundCustomer, Payer
 
 _DAY = "%Y-%m-%d"
 
@@ -47,7 +47,7 @@ def statement(
             doubts = _doubts(work, company, found)
             payer = ledger.read(work, company.id, found.payer_id).payers.get(found.payer_id)
         if pdf is not None:
-            for path, body in _printed(app, company, open_now, payer.language if payer else None, pdf):
+            for path, body in _printed(app, company, open_now, payer, pdf):
                 _write(path, body)
         elif as_json:
             dump([_as_json(one) for one in open_now])
@@ -72,19 +72,21 @@ def _doubts(work: Work, company: Connection, found: FoundCustomer) -> list[str]:
 
 
 def _printed(
-    app: App, company: Connection, those: tuple[Statement, ...], payer_language: str | None, path: Path
+    app: App, company: Connection, those: tuple[Statement, ...], payer: Payer | None, path: Path
 ) -> list[tuple[Path, bytes]]:
     if not those:
         raise UsageError("nothing is open: there is nothing to print")
     policy = app.policy(company)
-    tongue = language(payer_language, policy)
+    tongue = language(payer.language if payer else None, policy)
+    address, country = (payer.address, payer.country) if payer else (None, None)
     locale = policy.seller.locale if policy.seller.locale.lower().startswith(tongue) else tongue
     printed = []
     for one in those:
         own = path if len(those) == 1 else path.with_stem(f"{path.stem}-{one.currency}")
         if own.exists():
             raise UsageError(f"{own} is there already: name another")
-        printed.append((own, statement_pdf(one, policy.seller, locale=locale, country=policy.country)))
+        body = statement_pdf(one, policy.seller, locale=locale, address=address, country=country)
+        printed.append((own, body))
     return printed
 
 
