@@ -118,6 +118,6 @@ def _positive(money: Money) -> Money:
 
 def _short(day: Any, locale: Locale) -> str:
     """The day in figures, with its year in full."""
-    if locale.language == "en" and locale.territory != "US":
+    if locale.language == "en" and locale.territory not in (None, "US"):
         return str(format_date(day, format="d MMM y", locale=locale))
     return str(format_date(day, format="dd.MM.y" if locale.language == "de" else "medium", locale=locale))
