@@ -150,6 +150,9 @@ class Referee:
             case "xero":
                 document = self._document("xero/xero_strict.yaml", "https://api.xero.com/api.xro/2.0")
                 found = self._hold(exchange, document, exchange.path.removeprefix("/api.xro/2.0"))
+            case "sendgrid" if exchange.path.startswith(("/v3/suppression/", "/v3/asm/")):
+                document = self._document("sendgrid/tsg_suppressions_v3.yaml", "https://api.sendgrid.com")
+                found = self._hold(exchange, document, exchange.path)
             case _:
                 document = self._document("sendgrid/sg_strict.yaml", "https://api.sendgrid.com")
                 found = self._hold(exchange, document, exchange.path)
@@ -211,6 +214,9 @@ class Referee:
 
     def _answer(self, exchange: Exchange, document: Document, path: str, operation: tuple[str, str, str]) -> list[str]:
         provider, status = exchange.provider, exchange.status
+        if provider == "sendgrid" and _refused_list(exchange):
+            self.counts[provider, "the document of the lists has no refusals"] += 1
+            return _refusal(exchange)
         for method in (exchange.method, "*"):
             if reason := NO_ANSWER.get((provider, status or 0, method)):
                 self.counts[provider, reason] += 1
@@ -266,6 +272,10 @@ class Referee:
         new = {kind: record for kind, record in kinds.items() if kind not in self._passed}
         fresh |= set(new) | {(*place, line) for line in unlike}
         return list(new.values()) or [msgspec.json.decode(record) for record in list(outlines.values())[:1]]
+
+
+def _refused_list(exchange: Exchange) -> bool:
+    return exchange.path.startswith(("/v3/suppression/", "/v3/asm/")) and (exchange.status or 0) >= 400
 
 
 def _refusal(exchange: Exchange) -> list[str]:

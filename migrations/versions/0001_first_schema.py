@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stopped_by", sa.Text(), nullable=True),
         sa.Column("stop_reason", sa.Text(), nullable=True),
+        sa.Column("lists_read_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_installation_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
@@ -91,6 +92,22 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("summary", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+    )
+    op.create_table(
+        "suppressions",
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lifted_by", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('bounce', 'invalid', 'spam_report', 'unsubscribe', 'group_unsubscribe')",
+            name=op.f("ck_suppressions_kind"),
+        ),
+        sa.PrimaryKeyConstraint("address", "kind", name=op.f("pk_suppressions")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "connections",
@@ -888,6 +905,30 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "provider_events",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("event_id", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('processed', 'delivered', 'deferred', 'bounced', 'blocked', 'dropped', 'spam_report', 'unsubscribed', 'group_unsubscribed', 'group_resubscribed')",
+            name=op.f("ck_provider_events_kind"),
+        ),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_provider_events_message_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_events")),
+        sa.UniqueConstraint("provider", "event_id", name=op.f("uq_provider_events_provider_event_id")),
+    )
+    with op.batch_alter_table("provider_events", schema=None) as batch_op:
+        batch_op.create_index("ix_provider_events_address", ["address"], unique=False)
+        batch_op.create_index("ix_provider_events_message", ["message_id"], unique=False)
+
+    op.create_table(
         "replies",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("identity", sa.String(length=64), nullable=False),
@@ -978,6 +1019,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_replies_message")
 
     op.drop_table("replies")
+    with op.batch_alter_table("provider_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_provider_events_message")
+        batch_op.drop_index("ix_provider_events_address")
+
+    op.drop_table("provider_events")
     op.drop_table("promise_invoices")
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.drop_index("ix_notes_target")
@@ -1135,6 +1181,7 @@ def downgrade() -> None:
 
     op.drop_table("allocations")
     op.drop_table("connections")
+    op.drop_table("suppressions")
     op.drop_table("runs")
     op.drop_table("rulebooks")
     op.drop_table("playbook_versions")

@@ -21,6 +21,8 @@ from arsync.channel.file import FileChannel
 from arsync.channel.letter import LetterChannel
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel
+from arsync.channel.sendgrid_events import Told, read, verify
+from arsync.channel.sendgrid_lists import SendGridLists
 from arsync.channel.sent_folder import SentFolder
 from arsync.channel.smtp import Encryption, MailServer, SmtpChannel
 from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consenting, Limits, Linked
@@ -419,7 +421,25 @@ class App:
             writes=company.writes == "on",
             diverted_to=self.settings.delivery.redirect_to,
             marks_sent=company.mark_sent == "on" and WriteKind.SENT in self.keeps(connection),
+            lists=self.lists if self.settings.sendgrid.suppression_lookup else None,
         )
+
+    @property
+    def lists(self) -> SendGridLists | None:
+        """SendGrid's lists of addresses that it does not write to; None where mail does not go by SendGrid."""
+        section = self.settings.sendgrid
+        if self.settings.delivery.channel != "sendgrid" or section.api_key is None:
+            return None
+        return SendGridLists(section.api_key.get_secret_value(), section.host, self._session)
+
+    def read_events(self, body: bytes, *, signature: str, timestamp: str) -> Told:
+        """What SendGrid's webhook tells; Unverified where it is not SendGrid's, or old, ConfigurationError where nobody
+        has said how to know."""
+        key = self.settings.sendgrid.webhook_public_key
+        if key is None:
+            raise ConfigurationError(f"{self.settings.source}: sendgrid.webhook_public_key is missing")
+        verify(key, signature, timestamp, body, now=self.clock.now())
+        return read(body)
 
     def keeps(self, connection: Connection) -> frozenset[WriteKind]:
         """The facts that may be written onto that company's invoices; none where nothing may be written."""

@@ -158,6 +158,7 @@ class TestEnvironment:
             "payment_days": "Birch: friday; C-17: end of month", "attachments_mb": "5",
             "postal_address": "1 High Street",
             "smtp.host": "mail.example.com", "port": "2525", "user": "ann", "password": "hunter2", "tls": "implicit",
+            "suppression_lookup": "true", "webhook_public_key": "MFkw",
             "sent_host": "imap.example.com", "sent_port": "1993", "sent_folder": "Gesendet",
             "undo_minutes": "15", "first_customers": "5", "connections": "harbor; thames", "playbooks": "standard",
             "tags": "pilot", "customers": "Acme Ltd; C-17", "digest_to": "us@example.com",

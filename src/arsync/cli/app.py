@@ -24,6 +24,7 @@ from arsync.cli import (
     corrections,
     demo,
     explain,
+    feedback,
     holding,
     importing,
     inbox,
@@ -86,7 +87,7 @@ def options(
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, call_list,
     calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview, scenarios,
-    simulate, statements, letters, corrections, tags,
+    simulate, statements, letters, corrections, tags, feedback,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

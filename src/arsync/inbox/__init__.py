@@ -1,1 +1,1 @@
-"""What comes back: customers' answers and bounces become facts and tasks. The inbox neither plans nor sends."""
+"""What comes back: answers, bounces and what providers tell become facts. The inbox neither plans nor sends."""

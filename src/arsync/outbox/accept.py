@@ -13,7 +13,7 @@ from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.outbox import facts
 from arsync.render.note import customer_note, invoice_note, oldest_note
-from arsync.store import connections, messages, notes
+from arsync.store import connections, messages, notes, provider_events
 from arsync.store.engine import Work
 from arsync.store.messages import Message, MessageItem
 
@@ -48,6 +48,8 @@ def accept(
         work, message.id, origin, MessageState.ACCEPTED, reason=reason, now=now, token=token,
         author=author, accepted_at=now, sent_on=how.today, reference=reference,
     )  # fmt: skip
+    if moved:
+        provider_events.fold(work, message.id, now=now)  # what the provider told may have come first
     if moved and how.writes:
         _owe_notes(work, message, how, now)
         if how.marks_sent and message.channel == StepChannel.EMAIL and not how.diverted_to:

@@ -14,7 +14,7 @@ from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Refused
 from arsync.outbox.accept import Acceptance, accept
 from arsync.outbox.send import Post, give_back
-from arsync.store import messages
+from arsync.store import messages, provider_events
 from arsync.store.engine import Store
 from arsync.store.messages import Message
 
@@ -85,8 +85,10 @@ def say(store: Store, message: Message, *, sent: bool, author: str, reason: str,
 
 def _ask(store: Store, clock: Clock, message: Message, post: Post, how: Acceptance, settled: Settled) -> None:
     channel = post.channels[StepChannel(message.channel)]
+    with store.reading() as work:
+        reference = provider_events.evidence(work, message.id)
     try:
-        evidence, reference = channel.look_up(message.key)
+        evidence, reference = (Evidence.SENT, reference) if reference else channel.look_up(message.key)
     except ConnectorError:
         evidence, reference = Evidence.NOTHING, None
     now = clock.now()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -24,13 +24,14 @@ from arsync.playbook.calendars import House, calendar_for
 from arsync.playbook.ladder import TOUCHED
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Library, Shelf
-from arsync.store import balances, chases, connections, ledger, reminders, resends, settled
+from arsync.store import balances, chases, connections, ledger, reminders, resends, settled, suppressions
 from arsync.store.balances import Account
 from arsync.store.chases import Chase
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.ledger import Ledger
 from arsync.store.settled import Settled
+from arsync.store.suppressions import Suppression
 
 #: A thank-you comes within days of the money; part payments are answered for a little longer.
 _LATELY: Final = timedelta(days=30)
@@ -105,6 +106,7 @@ def gather(
     known = balances.accounts(work, connection.id, None if payer_id is None else [payer_id])
     said = people.read(work, connection.id, payer_id)
     on = today or policy.today(now)
+    shunned = suppressions.standing(work)
     live = [chase] if chase is not None else _to_plan(work, connection, now)
     money = settled.read(work, connection.id, payer_id, today=on, since=on - _LATELY)
     heard = _heard(book)
@@ -113,7 +115,9 @@ def gather(
     puzzling: dict[int, Exception] = {}
     for one in live:
         try:
-            told = said.onto(_chase(of_connection, one, book, known.get(one.payer_id), policy), on, policy.today)
+            told = said.onto(
+                _chase(of_connection, one, book, known.get(one.payer_id), policy, shunned), on, policy.today
+            )
             elsewhere = tuple(day for currency, day in heard.get(one.payer_id, ()) if currency != one.currency)
             facts.append(_with_money(told, money, resend=again.get(one.id), elsewhere=elsewhere))
         except Exception as error:  # noqa: BLE001 - one chase never stops the other 999
@@ -177,10 +181,12 @@ def _chase(
     book: Ledger,
     account: Account | None,
     policy: Policy,
+    shunned: Mapping[str, Suppression],
 ) -> ChaseFacts:
     name = (chase.payer_id, chase.currency)
     payer = book.payers.get(chase.payer_id)
     items = tuple(book.items.get(name, ()))
+    contacts = payer.contacts if payer else ()
     quarantined = [*book.quarantined.get(chase.payer_id, ()), *book.quarantined_for_all]
     return ChaseFacts(
         connection=of_connection,
@@ -188,7 +194,8 @@ def _chase(
         payer_id=chase.payer_id,
         payer_name=payer.name if payer else chase.payer_id,
         currency=chase.currency,
-        recipients=recipients(payer.contacts if payer else (), items),
+        recipients=recipients(contacts, items, shunned),
+        unreachable=_unreachable(contacts, items, shunned, policy),
         locales=policy.locales,
         locale=language(payer.language if payer else None, policy),
         items=items,
@@ -241,10 +248,13 @@ def language(language: str | None, policy: Policy) -> str:
     return (language or policy.seller.locale).replace("_", "-").partition("-")[0].lower()
 
 
-def recipients(contacts: Iterable[Contact], items: Iterable[Item]) -> tuple[Contact, ...]:
+def recipients(
+    contacts: Iterable[Contact], items: Iterable[Item], shunned: Collection[str] = ()
+) -> tuple[Contact, ...]:
     """Who is written to: those who are sent the invoices, else the customer's own address, else the addresses that
-    the newest invoice went to. Only addresses that can be one; each once."""
-    people = list(contacts)
+    the newest invoice went to. Only addresses that can be one, and that are not `shunned`; each once."""
+    known = list(contacts)
+    people = [person for person in known if _address(person) not in shunned] if shunned else known
     for role in (ContactRole.BILLING, ContactRole.PRIMARY):
         usable = _usable(person for person in people if person.role is role)
         if usable:
@@ -254,11 +264,29 @@ def recipients(contacts: Iterable[Contact], items: Iterable[Item]) -> tuple[Cont
         Contact(item.customer_name, address, None, ContactRole.BILLING)
         for item in billed[-1:]
         for address in (item.email, *item.copies)
+        if not shunned or (address or "").strip().lower() not in shunned
     ]
     if found := _usable(sent_to):
         return found
     # Nobody to write to, but perhaps somebody to ring.
-    return tuple(person for person in people if person.phone)[:1]
+    return tuple(Contact(one.name, None, one.phone, one.role) for one in known if one.phone)[:1]
+
+
+def _unreachable(
+    contacts: Iterable[Contact], items: Iterable[Item], shunned: Mapping[str, Suppression], policy: Policy
+) -> tuple[str, ...]:
+    """The payer's addresses that nobody writes to any more, and why."""
+    if not shunned:
+        return ()
+    known = {_address(person) for person in contacts} | {(item.email or "").strip().lower() for item in items}
+    return tuple(
+        f"{address} ({shunned[address].kind} of {policy.today(shunned[address].since)})"
+        for address in sorted(known & shunned.keys())
+    )
+
+
+def _address(person: Contact) -> str:
+    return (person.email or "").strip().lower()
 
 
 def _usable(people: Iterable[Contact]) -> tuple[Contact, ...]:

@@ -252,7 +252,11 @@ def no_recipient(ground: Ground) -> Answer | None:
     way = reached(ground.rung.step, ground.facts).way
     if way is not StepChannel.EMAIL or any(contact.email for contact in ground.facts.recipients):
         return None
-    reason = f"{ground.facts.payer_name} has no usable e-mail address; a person must enter one in the accounting system"
+    shunned = "; ".join(ground.facts.unreachable)
+    why = f" (nobody writes to {shunned}: arsync suppressions)" if shunned else ""
+    reason = (
+        f"{ground.facts.payer_name} has no usable e-mail address{why}; a person must enter one in the accounting system"
+    )
     return hold(Rule.NO_RECIPIENT, reason)
 
 

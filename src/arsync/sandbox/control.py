@@ -39,6 +39,8 @@ class Control:
             ("GET", "limits"): lambda _: world.limits.rules,
             ("POST", "limits"): self._limits,
             ("POST", "keys"): self._keys,
+            ("POST", "mailboxes"): self._mailboxes,
+            ("POST", "webhooks/sendgrid"): lambda _: self._sendgrid().behind.webhook(),
             ("GET", "redirects"): lambda _: sorted(world.redirects),
             ("POST", "redirects"): lambda request: world.redirects.add(str(_object(request)["add"])),
         }
@@ -142,8 +144,14 @@ class Control:
         return {provider: dict(rules) for provider, rules in self.world.limits.rules.items()}
 
     def _keys(self, request: Request) -> None:
-        provider: Any = self.world.providers["sendgrid"]
-        provider.add_key(str(_object(request)["sendgrid"]))
+        self._sendgrid().add_key(str(_object(request)["sendgrid"]))
+
+    def _mailboxes(self, request: Request) -> None:
+        for address, does in _object(request).items():
+            self._sendgrid().behind.set(address, str(does))
+
+    def _sendgrid(self) -> Any:
+        return self.world.providers["sendgrid"]
 
 
 def _object(request: Request) -> dict[str, Any]:

@@ -134,6 +134,15 @@ class SandboxControl:
         accepted: list[dict[str, Any]] = self.call("GET", "messages")
         return accepted
 
+    def mailbox(self, address: str, does: str) -> None:
+        """What that mailbox does from here on: deliver, bounce, block, spam_report, invalid, unsubscribe."""
+        self.call("POST", "mailboxes", {address: does})
+
+    def sendgrid_webhook(self) -> dict[str, str]:
+        """What SendGrid would post now: body, signature, timestamp and public_key."""
+        post: dict[str, str] = self.call("POST", "webhooks/sendgrid", {})
+        return post
+
     def notes(self) -> list[dict[str, Any]]:
         """Every note in every company."""
         written: list[dict[str, Any]] = self.call("GET", "notes")

@@ -1,4 +1,4 @@
-"""SendGrid's `POST /v3/mail/send`, and the look-up of its (paid) e-mail activity."""
+"""SendGrid's `POST /v3/mail/send`, its lists of suppressed addresses, and its (paid) e-mail activity."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from arsync.sandbox.company import Company, CompanyOrder, ControlError
 from arsync.sandbox.http import Answer, Request
 from arsync.sandbox.sendgrid_body import problems
+from arsync.sandbox.sendgrid_lists import MailBehind
 from arsync.sandbox.world import World
 
 DEFAULT_KEY = "SG.sandbox"
@@ -30,6 +31,7 @@ class SendGridProvider:
         self._world = world
         self._keys = {DEFAULT_KEY}
         self._number = 0
+        self.behind = MailBehind(world)
 
     def add_key(self, key: str) -> None:
         """From here on this API key opens the door too."""
@@ -78,6 +80,8 @@ class SendGridProvider:
                 return self._look_up(request)
             case "GET", path if path.startswith("/v3/messages/"):
                 return self._details(unquote(path.removeprefix("/v3/messages/")))
+            case _, path if path.startswith(("/v3/suppression/", "/v3/asm/suppressions/")):
+                return self.behind.answer(request)
         return _refusal("not found", 404)
 
     def _send(self, request: Request) -> Answer:
@@ -97,7 +101,10 @@ class SendGridProvider:
         self._number += 1
         message_id = f"sandbox{self._number:015d}"
         for block in body["personalizations"]:
-            self._world.messages.append(self._message(message_id, body, block))
+            message = self._message(message_id, body, block)
+            self._world.messages.append(message)
+            for address in (*message["to"], *message["cc"], *message["bcc"]):
+                self.behind.receive(message_id, address, message["custom_args"])
         return Answer(202, headers={"X-Message-Id": message_id}, effect=True)
 
     def _message(self, message_id: str, body: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:

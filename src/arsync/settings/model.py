@@ -139,6 +139,10 @@ class SendGrid(Section):
     host: Url = "https://api.sendgrid.com"
     #: the account may read the Email Activity Feed
     activity_lookup: bool = False
+    #: once a day the lists of addresses are read that SendGrid does not write to; the key has to be allowed to
+    suppression_lookup: bool = True
+    #: as SendGrid shows it for the signed event webhook
+    webhook_public_key: Annotated[str, Field(min_length=1)] | None = None
 
 
 class Smtp(Section):

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from arsync.domain.documents import ContactRole, CreditState, CustomerState, InvoiceState, PaymentKind
+from arsync.domain.feedback import EventKind, SuppressionKind
 from arsync.domain.people import CallOutcome, DisputeCode, TouchKind
 from arsync.domain.replies import MailKind, Meaning, ReplyState
 from arsync.domain.states import (
@@ -81,6 +82,7 @@ installation = Table(
     Column("stopped_at", Instant),  # the red button: while set, nothing passes the last gate
     Column("stopped_by", Text),
     Column("stop_reason", Text),
+    Column("lists_read_at", Instant),  # the mail provider's lists of addresses not to be written to
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -841,6 +843,41 @@ mailboxes = Table(  # how far each has been read
     Column("uid_validity", BigInteger, nullable=False),  # the server's: where it changes, the numbers begin anew
     Column("last_uid", BigInteger, nullable=False),
     Column("polled_at", Instant),  # when it was last read to its end
+)
+
+#: What mail providers told of messages and addresses; its rows are never changed or deleted.
+provider_events = Table(
+    "provider_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("provider", String(32), nullable=False),
+    Column("event_id", String(200), nullable=False),  # the provider's: what is told twice is one fact
+    _one_of("kind", EventKind),
+    Column("address", String(320), nullable=False),  # bare, in lower case
+    Column("at", Instant, nullable=False),  # by the provider's clock
+    Column("received_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("message_id", Integer, ForeignKey("messages.id")),  # null: of an address only
+    Column("reference", Text),  # the provider's
+    UniqueConstraint("provider", "event_id"),
+    Index("ix_provider_events_message", "message_id"),
+    Index("ix_provider_events_address", "address"),
+    _only("kind", EventKind),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address", String(320), nullable=False),  # bare, in lower case
+    _one_of("kind", SuppressionKind),
+    Column("since", Instant, nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("lifted_at", Instant),  # null: nobody writes to it
+    Column("lifted_by", Text),
+    PrimaryKeyConstraint("address", "kind"),
+    _only("kind", SuppressionKind),
+    sqlite_with_rowid=False,
 )
 
 #: Its rows are never changed or deleted; the migration adds triggers that refuse it.

@@ -26,6 +26,7 @@ from arsync.store.messages import Message
 from arsync.sync.recover import is_behind
 from arsync.sync.refresh import refresh
 from arsync.worker import enclosures
+from arsync.worker.hearing import AddressLists
 
 _TERM: Final = timedelta(minutes=10)
 #: So many payers are read afresh in one go: few calls, and little time between the reading and the sending.
@@ -53,6 +54,7 @@ class Desk(Intake):
     writes: bool
     diverted_to: str | None = None
     marks_sent: bool = False
+    lists: AddressLists | None = None  # the mail provider's, of addresses that it does not write to
 
     def acceptance(self, now: datetime) -> Acceptance:
         """How a message is accepted today."""

@@ -44,6 +44,7 @@ from arsync.sync.reconcile import Reconciled
 from arsync.sync.recover import Recovered, is_noted, is_open, recover
 from arsync.worker import enclosures
 from arsync.worker.dispatch import Desk, Dispatched, Intake, dispatch
+from arsync.worker.hearing import hear_lists
 from arsync.worker.unread import unread_replies
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
@@ -186,11 +187,14 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
         # If it went out, then on that day.
         return desk.post, desk.acceptance(message.sending_at or clock.now())
 
+    deaf = _hear(store, desks, clock)
     night = Night(run_id, settle(store, clock, way_out, list(by_connection)))
     later: list[tuple[Desk, Shift, datetime]] = []
     for desk in desks:
         told(f"{desk.connection.name}: sync")
         shift = Shift(desk.connection.name)
+        shift.errors += deaf
+        deaf = []
         night.shifts.append(shift)
         with _apart(shift):
             until = _pull_one(store, desk, clock, lock, shift)
@@ -204,7 +208,7 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
             if wait <= _TONIGHT:
                 told(f"{shift.connection}: sync, once more")
                 clock.sleep(wait)
-                shift.errors.clear()
+                shift.errors[:] = [error for error in shift.errors if not error.startswith("sync: ")]
                 _pull_one(store, desk, clock, lock, shift)
             _work_one(store, desk, clock, lock, shift, run_id, told)
     mornings = [(desk.connection, desk.policy.today(clock.now())) for desk in desks]
@@ -231,6 +235,17 @@ def _apart(shift: Shift) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - also a fault of ours
         _log.exception("shift_failed", extra={"connection": shift.connection})
         shift.errors.append(f"unexpected: {type(error).__name__}")
+
+
+def _hear(store: Store, desks: Sequence[Desk], clock: Clock) -> list[str]:
+    """What the mail provider's lists tell of addresses; all desks have the same one. Why they could not be read."""
+    lists = next((desk.lists for desk in desks if desk.lists is not None), None)
+    try:
+        if lists is not None:
+            hear_lists(store, lists, clock)
+    except ConnectorError as error:
+        return [f"suppressions: {error}"]
+    return []
 
 
 def _pull_one(store: Store, desk: Desk, clock: Clock, lock: leases.Lease, shift: Shift) -> datetime | None:
