@@ -192,6 +192,7 @@ class ChaseFacts:
     no_playbook: str | None = None  # why no playbook can be followed
     nothing: str | None = None  # why the playbook says never to chase
     autopay: frozenset[str] = frozenset()  # invoices that are collected by themselves
+    people: tuple[Contact, ...] = ()  # everybody who may be written to by e-mail, whatever their role
     unreachable: tuple[str, ...] = ()  # addresses that nobody writes to any more, and why
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
     address: str | None = None  # where a letter reaches the payer, below its name

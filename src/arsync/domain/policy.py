@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import Final
 
 from arsync.domain.calendar import Blackout
+from arsync.domain.documents import ContactRole
 from arsync.domain.matching import Match
 
 
@@ -190,6 +191,10 @@ class Step:
     before_payment_run: int | None = None
     attach: frozenset[Attach] = frozenset()
     lacking: Lacking = Lacking.WAIT
+    #: whose e-mail addresses, the first kind that has any; none said, or none of them has: those who get the invoices
+    to: tuple[ContactRole, ...] = ()
+    #: what it is where an e-mail would reach nobody; None: it waits until a person enters an address
+    instead: StepChannel | None = None
 
     @property
     def attached(self) -> tuple[Attach, ...]:

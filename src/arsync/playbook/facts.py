@@ -195,6 +195,7 @@ def _chase(
         payer_name=payer.name if payer else chase.payer_id,
         currency=chase.currency,
         recipients=recipients(contacts, items, shunned),
+        people=_usable(one for one in contacts if _address(one) not in shunned),
         unreachable=_unreachable(contacts, items, shunned, policy),
         locales=policy.locales,
         locale=language(payer.language if payer else None, policy),

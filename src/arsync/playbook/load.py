@@ -239,4 +239,8 @@ def _special(step: Step) -> list[dict[str, object]]:
         written["attach"] = sorted(step.attach)
     if step.lacking is not Lacking.WAIT:
         written["attach_missing"] = step.lacking
+    if step.to:
+        written["to"] = list(step.to)
+    if step.instead is not None:
+        written["instead"] = step.instead
     return [written] if written else []

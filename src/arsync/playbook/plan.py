@@ -304,7 +304,7 @@ def _intent(ground: Ground) -> Intent:
     if mode_of(step, facts) is StepMode.TASK:
         step = replace(step, mode=StepMode.TASK)  # whoever says so: a person does it
     if step.way is StepChannel.EMAIL:
-        recipients = tuple(contact for contact in recipients if contact.email)
+        recipients = step_guards.written_to(step, facts)
     posted = step.way is StepChannel.LETTER
     return Intent(
         step=step,

@@ -239,18 +239,29 @@ def _caps(facts: ChaseFacts, playbook: Playbook) -> list[tuple[int, int, list[da
 
 
 def reached(step: Step, facts: ChaseFacts) -> Step:
-    """The step by the way that is open to this payer: a letter that has no postal address goes by e-mail, and where
-    there is none either, it is a person's task."""
+    """The step by the way that is open to this payer: a letter that has no postal address goes by e-mail, an e-mail
+    that would reach nobody is what the step says `instead`; what can go neither way is a person's task."""
+    by_mail = bool(written_to(step, facts))
+    if step.way is StepChannel.EMAIL and not by_mail and step.instead is not None:
+        on_paper = step.instead is not StepChannel.LETTER or facts.address
+        return replace(step, channel=step.instead if on_paper else StepChannel.TASK)
     if step.way is not StepChannel.LETTER or facts.address:
         return step
-    by_mail = any(contact.email for contact in facts.recipients)
     return replace(step, channel=StepChannel.EMAIL if by_mail else StepChannel.TASK)
+
+
+def written_to(step: Step, facts: ChaseFacts) -> tuple[Contact, ...]:
+    """Whom the step's e-mail goes to: the first kind of people it names that has an address, else the usual ones."""
+    for role in step.to:
+        if found := tuple(one for one in facts.people if one.role is role):
+            return found
+    return tuple(one for one in facts.recipients if one.email)
 
 
 def no_recipient(ground: Ground) -> Answer | None:
     """An e-mail needs an address; a call is a person's, who finds the number."""
     way = reached(ground.rung.step, ground.facts).way
-    if way is not StepChannel.EMAIL or any(contact.email for contact in ground.facts.recipients):
+    if way is not StepChannel.EMAIL or written_to(ground.rung.step, ground.facts):
         return None
     shunned = "; ".join(ground.facts.unreachable)
     why = f" (nobody writes to {shunned}: arsync suppressions)" if shunned else ""
@@ -269,7 +280,7 @@ def undelivered(ground: Ground) -> Answer | None:
     step = ground.rung.step
     if step.is_task:
         return None
-    to = addresses(ground.facts.recipients)
+    to = addresses(written_to(step, ground.facts))
     back = [
         past
         for past in ground.facts.history

@@ -9,13 +9,14 @@ from typing import Final, TypeVar
 
 import yaml
 
+from arsync.domain.documents import ContactRole
 from arsync.domain.policy import Act, Anchor, Attach, Happening, Lacking, Repeat, Step, StepChannel, StepMode, Tone
 from arsync.playbook.nodes import Section, line
 from arsync.playbook.problems import Problems
 
 STEP_KEYS: Final = (
     "id", "act", "offset", "anchor", "channel", "tone", "template", "mode", "repeat", "when", "unless",
-    "before_payment_run", "attach", "attach_missing",
+    "before_payment_run", "attach", "attach_missing", "to", "instead",
 )  # fmt: skip
 #: `offset` as well, but of a thank-you.
 STEP_REQUIRED: Final = ("id", "channel", "tone", "template")
@@ -28,6 +29,8 @@ CHANNELS: Final = {channel.value: channel for channel in StepChannel}
 TONES: Final = {tone.name.lower(): tone for tone in Tone}
 ATTACHED: Final = {one.value: one for one in Attach}
 MISSING: Final = {one.value: one for one in Lacking}
+ROLES: Final = {role.value: role for role in ContactRole}
+INSTEAD: Final = {name: channel for name, channel in CHANNELS.items() if channel is not StepChannel.EMAIL}
 MODES: Final = {mode.value: mode for mode in StepMode}
 HAPPENINGS: Final = {happening.value: happening for happening in Happening}
 OFFSET_BOUNDS: Final = (-365, 3650)
@@ -55,6 +58,8 @@ class StepDraft:
     before_payment_run: int | None
     attach: frozenset[Attach]
     lacking: Lacking | None
+    to: tuple[ContactRole, ...]
+    instead: StepChannel | None
 
     @property
     def is_on_ladder(self) -> bool:
@@ -70,6 +75,7 @@ class StepDraft:
             id=self.id, offset=offset, channel=self.channel, tone=self.tone, template=self.template, mode=self.mode,
             anchor=self.anchor, act=self.act, repeat=self.repeat, when=self.when, unless=self.unless,
             before_payment_run=self.before_payment_run, attach=self.attach, lacking=self.lacking or Lacking.WAIT,
+            to=self.to, instead=self.instead,
         )  # fmt: skip
 
 
@@ -102,7 +108,19 @@ def read_steps(root: Section, problems: Problems, anchor: Anchor, mode: StepMode
             before_payment_run=section.whole("before_payment_run", *RUN_BOUNDS),
             attach=_several(section, "attach", ATTACHED),
             lacking=section.choice("attach_missing", MISSING),
+            to=_roles(section),
+            instead=section.choice("instead", INSTEAD),
         )
+
+
+def _roles(step: Section) -> tuple[ContactRole, ...]:
+    """One kind of person, or a list of them, the best first."""
+    node = step.node("to")
+    if node is None:
+        return ()
+    nodes = step.listing("to") or () if isinstance(node, yaml.SequenceNode) else (node,)
+    found = [step.one_of("to", one, ROLES) for one in nodes]
+    return tuple(dict.fromkeys(role for role in found if role is not None))
 
 
 def _repeat(step: Section, name: str, problems: Problems) -> Repeat | None:

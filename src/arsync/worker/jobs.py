@@ -350,6 +350,10 @@ def _ask_for_pay_links(store: Store, desk: Desk, clock: Clock) -> None:
     fetch_pay_links(store, desk.connection.id, desk.connector, named, clock)
 
 
+#: Nobody can be written to: without a person nothing more would be said.
+_NOBODY: Final = (Rule.NO_RECIPIENT, Rule.UNDELIVERED)
+
+
 def tasks(store: Store) -> list[str]:
     """What a person must look at today, a sentence each."""
     with store.reading() as work:
@@ -359,7 +363,7 @@ def tasks(store: Store) -> list[str]:
         open_notes = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
         open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
         jailed = connections.quarantined(work)
-        undelivered = verdicts.standing(work, Rule.UNDELIVERED)
+        undelivered = [one for rule in _NOBODY for one in verdicts.standing(work, rule)]
         lacking = [
             one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(enclosures.WAITS)
         ]

@@ -14,6 +14,7 @@ from arsync.domain.chase import ChaseFacts, PastMessage, Plan, Rule
 from arsync.domain.documents import Contact, ContactRole, InvoiceState
 from arsync.domain.policy import Caps, Playbook, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision, Health, HoldKind, MessageState
+from arsync.playbook import step_guards
 from arsync.playbook.plan import plan
 from arsync.testing.builders import (
     EVERY_DAY,
@@ -320,3 +321,37 @@ def test_a_closed_day_says_when_it_goes_on() -> None:
     assert "on 2026-07-15, the next business day" in verdict.reason
     late = verdict_of(plan(firm_day(items=(an_item(due="06-29"),)), a_playbook(), calendar, TODAY))
     assert (late.rule, late.next_on) == (Rule.CALENDAR, day("07-15"))
+
+
+# --- whom a step reaches --------------------------------------------------------------------------------------
+
+
+JANE = Contact("Jane", "jane@harbour.example", None, ContactRole.BILLING)
+CHIEF = Contact("Olu", "olu@harbour.example", None, ContactRole.OTHER)
+
+
+def test_a_step_goes_to_the_first_kind_of_people_that_has_an_address() -> None:
+    facts = replace(firm_day(), recipients=(JANE,), people=(JANE, CHIEF))
+    step = replace(a_step("friendly", 3), to=(ContactRole.PRIMARY, ContactRole.OTHER))
+    assert step_guards.written_to(step, facts) == (CHIEF,)
+    assert step_guards.written_to(replace(step, to=(ContactRole.PRIMARY,)), facts) == (JANE,)
+    assert step_guards.written_to(step, replace(facts, recipients=())) == (CHIEF,)
+
+
+@pytest.mark.parametrize(
+    ("instead", "address", "way"),
+    [
+        (StepChannel.CALL, None, StepChannel.CALL),
+        (StepChannel.LETTER, "1 High Street", StepChannel.LETTER),
+        (StepChannel.LETTER, None, StepChannel.TASK),
+        (None, None, StepChannel.EMAIL),
+    ],
+)
+def test_an_e_mail_that_would_reach_nobody_takes_the_steps_next_way(
+    instead: StepChannel | None, address: Any, way: StepChannel
+) -> None:
+    """Where it has none it is held, and listed for a person."""
+    facts = replace(firm_day(), recipients=(), address=address)
+    step = replace(a_step("friendly", 3), instead=instead)
+    assert step_guards.reached(step, facts).way is way
+    assert step_guards.reached(step, replace(facts, recipients=(JANE,))).way is StepChannel.EMAIL
