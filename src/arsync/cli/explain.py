@@ -86,17 +86,17 @@ def explain(
     owed = f"{found.state}, {found.balance} of {found.total}, {due}"
     say(flat(f"{found.number} of {found.customer} ({found.connection}): {owed}"), style="bold")
     if told := _told(found):
-        say(flat(f"     {told}"))
+        say("     " + flat(f"{told}"))
     for one_currency in pays:
-        say(flat(f"     rated {one_currency}"))
+        say("     " + flat(f"rated {one_currency}"))
     if owner:
-        say(flat(f"     {owner}"))
+        say("     " + flat(f"{owner}"))
     if unasked:
-        say(flat(f"     whether {found.connection} sends reminders itself is {unasked}"))
+        say("     " + flat(f"whether {found.connection} sends reminders itself is {unasked}"))
     if since is not None:
         say(flat(f"now: {since}"))
         if standing is not None and found.state == "open":
-            say(flat(f"     the last run had said: {standing.decision} ({standing.rule}): {standing.reason}"))
+            say("     " + flat(f"the last run had said: {standing.decision} ({standing.rule}): {standing.reason}"))
     elif standing is None:
         say("now: nothing is decided yet; run `arsync run`")
     else:
@@ -104,7 +104,7 @@ def explain(
         say(flat(f"now: {standing.decision} ({standing.rule}) since {standing.first_on}: {standing.reason}"))
         say(f"     {following}")
     for one in drifts:
-        say(flat(f"     {one}"))
+        say("     " + flat(f"{one}"))
     for on, line in lines:
         say(f"  {on}  {flat(line)}")
 
@@ -143,17 +143,17 @@ def _explain_payer(app: App, named: Whom, as_json: bool) -> None:
         return
     say(flat(f"{name} ({company.name}): {' and '.join(map(str, owed.values())) or 'nothing'} open"), style="bold")
     for line in (*(f"rated {one}" for one in pays), *((owner,) if owner else ())):
-        say(flat(f"     {line}"))
+        say("     " + flat(f"{line}"))
     for one, standing, since in answers:
         due = f"due {one.due_on}" if one.due_on else "no due date"
         say(flat(f"{one.number}: {one.balance} of {one.total}, {due}"))
         if since is not None:
-            say(flat(f"     now: {since}"))
+            say("     " + flat(f"now: {since}"))
         elif standing is None:
             say("     now: nothing is decided yet; run `arsync run`")
         else:
             then = f"; next on {standing.next_on}" if standing.next_on else ""
-            say(flat(f"     now: {standing.decision} ({standing.rule}): {standing.reason}{then}"))
+            say("     " + flat(f"now: {standing.decision} ({standing.rule}): {standing.reason}{then}"))
     for on, line in told:
         say(f"  {on}  {flat(line)}")
 
