@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, cast
-
-import typst
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from arsync.errors import TemplateError
+
+if TYPE_CHECKING:
+    import typst
 
 _SHEETS: Final = Path(__file__).parent / "sheets"
 _SHARED: Final = "house.typ"
@@ -41,6 +42,8 @@ class Window(StrEnum):
 
 def typeset(sheet: str, values: Mapping[str, Any], fonts: tuple[str, ...] = ()) -> bytes:
     """The PDF of that sheet with these values; `fonts` are families to be preferred where the machine has them."""
+    import typst  # noqa: PLC0415 - megabytes, for those who print
+
     files = _files(sheet) | {"data.json": json.dumps({**values, "fonts": list(fonts)}).encode()}
     alien = bool(fonts) or any(_is_alien(text) for text in _texts(values))
     try:
@@ -53,6 +56,8 @@ def typeset(sheet: str, values: Mapping[str, Any], fonts: tuple[str, ...] = ()) 
 
 def pictures(sheet: str, values: Mapping[str, Any], *, ppi: int = 110) -> list[bytes]:
     """The same sheet as PNG, a picture for each page: to be looked at."""
+    import typst  # noqa: PLC0415
+
     files = _files(sheet) | {"data.json": json.dumps({**values, "fonts": []}).encode()}
     found = typst.compile(cast(bytes, files), font_paths=_fonts(True), format="png", ppi=ppi)
     return [found] if isinstance(found, bytes) else list(found)
@@ -67,6 +72,8 @@ def _files(sheet: str) -> dict[str, bytes]:
 @cache
 def _fonts(alien: bool) -> typst.Fonts:
     """Read once for a process: it takes longer than a page."""
+    import typst  # noqa: PLC0415
+
     return typst.Fonts(include_system_fonts=alien)
 
 
