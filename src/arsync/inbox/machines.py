@@ -28,7 +28,8 @@ _GIVEN_BACK: Final = re.compile(
 _AUTOMATIC: Final = re.compile(
     r"^\W*(automatic(ally)? (re(ply|sponse)|generated)|auto(matic)?[- ]?(re(ply|sponse|sponder)|answer|antwort)\b|auto:"
     r"|automatische (antwort|r[üu]ckantwort)|automatisch erzeugt|r[ée]ponse automatique|message automatique"
-    r"|respuesta autom|risposta automatica|automatisch antwoord|out[- ]of[- ](the[- ])?office|abwesen|absen(t|ce)"
+    r"|respuesta autom|risposta automatica|automatisch antwoord|out[- ]of[- ](the[- ])?office|abwesen"
+    r"|absen(t|ce)(?!\w* (of|de)\b| d['’])"
     r"|(message|notification|avis) d.absence"
     r"|on (annual |parental )?(leave|vacation|holidays?)\b|away from|urlaub|im urlaub|cong[ée]s?\b|en vacances"
     r"|vacation (reply|notice|message)|eingangsbest[äa]tigung|accus[ée] de r[ée]ception)",
@@ -81,9 +82,9 @@ def _gives_back(mail: Mail, content: str) -> str | None:
     server = _SERVERS.match(mail.address)
     if server:
         return f"it is from {server[0]}, a mail server"
-    # Where nobody can be answered, nobody wrote.
+    # Where nobody can be answered, nobody wrote. A subject alone tells nothing: goods are not delivered either.
     nobody = head.get("return-path", "").replace(" ", "") == "<>"
-    if _GIVEN_BACK.search(mail.subject) and (nobody or not mail.answers or "multipart/report" in mail.kinds):
+    if _GIVEN_BACK.search(mail.subject) and (nobody or not mail.address or "multipart/report" in mail.kinds):
         return f"its subject is that of a mail server: {mail.subject[:60]}"
     if nobody and {"multipart/report", "message/rfc822"} & {*mail.kinds}:
         return "it gives a mail back and is from nobody"

@@ -56,6 +56,9 @@ def settle(
                 reason="its worker was gone after the gate",
             )  # fmt: skip
         unknown = messages.in_states(work, (MessageState.UNKNOWN,))
+        # Evidence that comes after the 72 hours is evidence too.
+        told = provider_events.evident(work, MessageState.PRESUMED_SENT)
+        unknown += [messages.get(work, message_id) for message_id in told]
         open_questions = [message for message in unknown if message.connection_id in connection_ids]
         work.commit()
     for message in open_questions:
@@ -98,7 +101,7 @@ def _ask(store: Store, clock: Clock, message: Message, post: Post, how: Acceptan
             settled.accepted += accept(
                 work,
                 message,
-                MessageState.UNKNOWN,
+                message.state,
                 reference=reference,
                 reason=f"found at {channel.name}",
                 how=how,

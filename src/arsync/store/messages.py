@@ -318,13 +318,14 @@ def claim(
     work: Work, connection_id: int, *, limit: int, term: timedelta, now: datetime, but: Collection[int] = ()
 ) -> tuple[str, list[Message]]:
     """Claims approved messages for one worker, the most money first, `but` those it has just put back: the claim's
-    token and the messages."""
+    token and the messages. Letters are left out: a person posts them."""
     token = secrets.token_hex(16)
     due = (
         select(_M.id)
         .where(
             _M.connection_id == connection_id,
             _M.state == MessageState.APPROVED.value,
+            _M.channel != StepChannel.LETTER.value,  # also one that has just taken a mail's place
             _M.id.not_in(list(but)),
             or_(_M.not_before.is_(None), _M.not_before <= now),
             or_(_M.approved_until.is_(None), _M.approved_until > now),

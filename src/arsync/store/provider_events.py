@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Final
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from arsync.domain.feedback import HANDED_OVER, LOST, EventKind, ProviderEvent
@@ -70,20 +70,21 @@ def message_of(work: Work, event: ProviderEvent) -> int | None:
 
 
 def likely_cause(work: Work, address: str, at: datetime) -> int | None:
-    """The message that an address which a list names came on that list for: the last one to it before that moment, of
-    which nothing was heard yet."""
-    recent = select(_M.id, _M.recipients).where(
+    """The message that an address which a list names came on that list for: the last one to it before that moment;
+    None where something was heard of that one."""
+    recent = select(_M.id, _M.recipients, _M.state).where(
         _M.channel == StepChannel.EMAIL.value,
-        _M.state == MessageState.ACCEPTED.value,
+        _M.state.in_([state.value for state in (*_TAKEN, MessageState.BOUNCED)]),
         _M.diverted_to.is_(None),
         _M.accepted_at <= at + timedelta(minutes=1),  # two machines' clocks
         _M.accepted_at >= at - _CAUSED_WITHIN,
-        _M.recipients.contains(address, autoescape=True),
+        func.lower(_M.recipients).contains(address, autoescape=True),
     )
-    for row in work.execute(recent.order_by(_M.accepted_at.desc())):
+    for row in work.execute(recent.order_by(_M.accepted_at.desc(), _M.id.desc())):
         if address in addresses(row.recipients):
             heard = select(_E.id).where(_E.message_id == row.id, _E.address == address)
-            return None if work.execute(heard.limit(1)).first() else int(row.id)
+            known = row.state != MessageState.ACCEPTED.value or work.execute(heard.limit(1)).first() is not None
+            return None if known else int(row.id)
     return None
 
 
@@ -101,6 +102,13 @@ def evidence(work: Work, message_id: int) -> str | None:
     query = select(_E.reference, _E.provider).where(_E.message_id == message_id, _E.kind.in_(had)).limit(1)
     row = work.execute(query).first()
     return None if row is None else str(row.reference or row.provider)
+
+
+def evident(work: Work, state: MessageState) -> list[int]:
+    """The messages in that state of which a provider told that it had them."""
+    had = select(_E.message_id).where(_E.kind.in_([kind.value for kind in HANDED_OVER]), _E.message_id.is_not(None))
+    query = select(_M.id).where(_M.state == state.value, _M.id.in_(had))
+    return list(work.execute(query.order_by(_M.id)).scalars())
 
 
 def fold(work: Work, message_id: int, *, now: datetime) -> MessageState | None:
@@ -140,7 +148,9 @@ def bump(work: Work, event: ProviderEvent, message_id: int | None) -> None:
     query = (
         select(_M.id, _M.connection_id, t.chases.c.payer_id, _M.recipients)
         .join(t.chases, t.chases.c.id == _M.chase_id)
-        .where(or_(_M.id == message_id, and_(writing, _M.recipients.contains(event.address, autoescape=True))))
+        .where(
+            or_(_M.id == message_id, and_(writing, func.lower(_M.recipients).contains(event.address, autoescape=True)))
+        )
     )
     payers: dict[int, set[str]] = {}
     for row in work.execute(query):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 
+from arsync.domain.policy import StepChannel
 from arsync.domain.replies import MailKind, Meaning, ReplyState
 from arsync.store import ledger
 from arsync.store import tables as t
@@ -188,11 +190,14 @@ def messages_named(work: Work, names: Sequence[str]) -> dict[str, int]:
     if not names:
         return {}
     m = t.messages.c
-    query = select(m.id, m.key, m.reference).where(or_(m.key.in_(names), m.reference.in_(names)))
-    found: dict[str, int] = {}
+    mailed = and_(m.reference.in_(names), m.channel == StepChannel.EMAIL.value)  # a batch of letters has one together
+    query = select(m.id, m.key, m.reference).where(or_(m.key.in_(names), mailed))
+    found: dict[str, set[int]] = defaultdict(set)
     for row in work.execute(query):
-        found |= {name: row.id for name in (row.key, row.reference) if name in names}
-    return found
+        for name in (row.key, row.reference):
+            if name in names:
+                found[name].add(row.id)
+    return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
 
 
 # --- mailboxes --------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -209,6 +209,9 @@ def _dispatch_one(
         if answer is Confirmation.NOT_NOW:
             done.waiting.add(message.id)
         return None
+    with store.reading() as work:
+        as_of_today = messages.get(work, message.id)  # the claim stays the one of before: the gate asks for it
+    message = replace(message, subject=as_of_today.subject, text=as_of_today.text, html=as_of_today.html)
     try:
         files = enclosures.fetch(store, desk.connector, desk.policy, message, clock)
     except (RetryLater, Reauthorise, enclosures.Missing) as error:

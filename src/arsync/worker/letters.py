@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from arsync.connector import Clock
@@ -19,7 +19,7 @@ from arsync.outbox.accept import accept
 from arsync.playbook.confirm import Confirmation, confirm, written_again
 from arsync.render.letter import letter_values
 from arsync.store import connections, events, letters, messages, touches, verdicts
-from arsync.store.engine import Store
+from arsync.store.engine import Store, Work
 from arsync.store.letters import Letter
 from arsync.store.messages import Message
 from arsync.worker.dispatch import Desk, Dispatched, read_again
@@ -133,9 +133,10 @@ def keep_gone(store: Store, desk: Desk, clock: Clock, those: Collection[Letter],
                 )  # fmt: skip
                 letters.take_out(work, [letter.message.id], author=author, now=now)
             else:
+                _wait_no_more(work, letter.message.id, author=author, now=now)
                 (message,) = letters.claim(work, [letter.message.id], term=_TERM, now=now) or (None,)
                 if message is None:
-                    continue
+                    continue  # it was posted meanwhile
                 messages.move(
                     work, message.id, MessageState.CLAIMED, MessageState.SENDING, now=now, author=author,
                     reason=f"it has left the house, says {author}", token=message.claim_token, sending_at=now,
@@ -148,6 +149,16 @@ def keep_gone(store: Store, desk: Desk, clock: Clock, those: Collection[Letter],
                 )  # fmt: skip
             _log_posted(work, letter, on, author, now)
             work.commit()
+
+
+def _wait_no_more(work: Work, message_id: int, *, author: str, now: datetime) -> None:
+    """A letter whose approval was taken back, or that another worker has not let go, left the house all the same."""
+    state = messages.get(work, message_id).state
+    if state in (MessageState.PLANNED, MessageState.CLAIMED):
+        messages.move(
+            work, message_id, state, MessageState.APPROVED, reason=f"it has left the house, says {author}", now=now,
+            author=author, claim_token=None, claimed_until=None,
+        )  # fmt: skip
 
 
 def to_pull(store: Store) -> list[Letter]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
+from sqlalchemy import text
 from tests.integration.inbox.letters import BILLING, StillClock, front, letter, receive, sent
 from tests.integration.store.books import NOW, TODAY, Books, contact, customer, invoice, open_books
 from tests.unit.inbox.corpus import Example, examples
@@ -227,3 +228,14 @@ def test_every_human_reply_of_the_corpus_pauses_the_chase(books: Books, people: 
         raw = one.raw().replace(b"To: billing@example.com", f"To: {routed(BILLING, message.key)}".encode())
         assert receive(raw, books=books).paused, one.text
     assert len(held(books)) == len(people)
+
+
+def test_what_several_messages_have_in_common_names_none_of_them(books: Books) -> None:
+    """Letters of a batch share its number as their reference."""
+    first, second = sent(books), sent(books, "C2", invoices=("I3",))
+    with books.store.working() as work:
+        for message in (first, second):
+            work.execute(text(f"UPDATE messages SET reference = 'L3', channel = 'letter' WHERE id = {message.id}"))
+        work.commit()
+    taken = receive(letter(answers="L3@else.example", sender="zoe@else.example"), books=books)
+    assert (taken.match.message_id, taken.paused) == (None, False)

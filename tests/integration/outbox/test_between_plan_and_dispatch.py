@@ -18,6 +18,7 @@ from arsync.store import connections, holds
 from arsync.store.engine import Work
 from arsync.sync.refresh import refresh
 from arsync.worker import dispatch as dispatching
+from arsync.worker import jobs
 
 Opened = Callable[..., Office]
 
@@ -242,3 +243,18 @@ def test_a_change_that_another_process_stores_after_the_confirmation_closes_the_
         "something about the payer changed since the message was confirmed"
     ]
     assert office.sent() == []
+
+
+def test_what_goes_out_the_day_after_says_that_days_count_and_so_do_we(open_office: Callable[..., Office]) -> None:
+    office = open_office("quickbooks")
+    books = office.books[0]
+    books.invoice(books.customer("Aldgate Ltd"), "900.00", days_late=5)
+    app = office.load()
+    office.plan(app)
+    office.pass_time(days=1)
+    for linked in app.linked():
+        jobs.update(app.store, app.desk(linked), app.clock)
+    office.dispatch(app)
+    (message,), (sent,) = office.messages(app), office.sent()
+    assert "6 days late" in " ".join(message.text.split())
+    assert sent["text"].split() == message.text.split()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from tests.integration.outbox.office import Books, Office
 
 from arsync.cli.app import run
@@ -93,3 +94,37 @@ def test_a_letter_without_an_address_goes_by_mail_and_never_to_silence(open_offi
     office.plan(app)
     (message,) = office.messages(app)
     assert (message.channel, message.step_id) == ("email", "letter")
+
+
+def test_a_letter_that_takes_a_mails_place_right_before_it_waits_for_a_person(
+    open_office: Opened, tmp_path: Path
+) -> None:
+    """The source names postal addresses between the plan and the dispatch: nothing is handed to a channel."""
+    office, books = paper(open_office, "xero", tmp_path)
+    for name in ("Aldgate", "Borough"):
+        books.invoice(books.customer(f"{name} Ltd"), "900.00", days_late=5)
+    app = office.load()
+    office.plan(app)
+    with app.store.working() as work:
+        work.execute(text("UPDATE customers SET address = '1 Market Street' || char(10) || '12207 Albany'"))
+        work.commit()
+    assert not office.dispatch(app).failed
+    kept = [(one.channel, one.state.value, one.attempts) for one in office.messages(app)]
+    assert sorted(kept) == [("email", "superseded", 0)] * 2 + [("letter", "approved", 0)] * 2
+
+
+def test_a_letter_that_left_the_house_is_kept_whoever_has_it_by_now(open_office: Opened, tmp_path: Path) -> None:
+    """Its approval was taken back after it was printed, or a worker that reads it again was killed."""
+    office, books = paper(open_office, "quickbooks", tmp_path)
+    for name in ("Aldgate", "Borough"):
+        books.invoice(books.customer(f"{name} Ltd"), "900.00", days_late=5)
+    app = office.load()
+    office.night(app)
+    assert command(office, "print", "--to", str(tmp_path / "letters")) == 0
+    one, other = office.messages(app)
+    with app.store.working() as work:
+        work.execute(text(f"UPDATE messages SET state = 'planned' WHERE id = {one.id}"))
+        work.execute(text(f"UPDATE messages SET state = 'claimed', claim_token = 'x' WHERE id = {other.id}"))
+        work.commit()
+    assert command(office, "posted", "L1", "--gone") == 0
+    assert office.states(app) == ["accepted", "accepted"]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from tests.integration.store.books import NOW, TODAY, Books, a_draft, contact, customer, invoice
 
+from arsync.channel.file import FileChannel
 from arsync.domain.feedback import EventKind, ProviderEvent, SuppressionKind
+from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.inbox.feedback import hear, read_list
 from arsync.outbox.accept import Acceptance, accept
+from arsync.outbox.send import Post
+from arsync.outbox.settle import settle
 from arsync.store import messages, provider_events, suppressions
 from arsync.store.messages import Message
 
@@ -194,3 +199,38 @@ def test_what_is_delivered_is_not_taken_back_by_a_list(owed: Books) -> None:
     hear(owed.store, [told(message, EventKind.DELIVERED)], CLOCK)
     read_list(owed.store, [told(None, EventKind.BOUNCED, hours=2)], CLOCK)
     assert state(owed, message) == "delivered"
+
+
+def test_a_list_repeats_what_the_webhook_told_and_blames_no_older_message(owed: Books) -> None:
+    older = sent(owed, f"Ada <{ADA}>")
+    with owed.store.working() as work:
+        work.execute(text("UPDATE messages SET step_id = 'older'"))
+        work.commit()
+    newer = sent(owed, f"Ada <{ADA}>")
+    hear(owed.store, [told(newer, EventKind.BOUNCED)], CLOCK)
+    read_list(owed.store, [told(None, EventKind.BOUNCED, hours=0.51)], CLOCK)
+    assert (state(owed, older), state(owed, newer)) == ("accepted", "bounced")
+
+
+def test_an_address_is_known_however_it_is_written(owed: Books) -> None:
+    message_id = owed.plan()
+    with owed.store.working() as work:
+        work.execute(text("UPDATE messages SET recipients = :to").bindparams(to='["Ada <Ada@Example.COM>"]'))
+        work.commit()
+    (message,) = owed.claim()
+    owed.confirm(message)
+    read_list(owed.store, [told(None, EventKind.BOUNCED)], CLOCK)
+    assert "changed since the message was confirmed" in (owed.pass_gate(owed.message(message_id)) or "")
+
+
+def test_what_is_told_after_72_hours_is_evidence_too(owed: Books) -> None:
+    message = sent(owed, until=MessageState.UNKNOWN)
+    with owed.store.working() as work:
+        messages.move(
+            work, message.id, MessageState.UNKNOWN, MessageState.PRESUMED_SENT, reason="silence", now=NOW, sent_on=TODAY
+        )
+        work.commit()
+    hear(owed.store, [told(message, EventKind.BOUNCED)], CLOCK)
+    post = Post({StepChannel.EMAIL: FileChannel(Path("nowhere"))}, "a@x.example", "a@x.example", "harbour")
+    settle(owed.store, CLOCK, lambda _message: (post, Acceptance(TODAY, writes=False)), [owed.id])
+    assert state(owed, message) == "bounced"

@@ -55,3 +55,17 @@ def test_the_headers_tell_a_program_from_a_person(header: bytes, kind: MailKind)
 def test_a_person_who_writes_about_deliveries_is_a_person(subject: bytes) -> None:
     answers = b"In-Reply-To: <0123456789abcdef0123456789abcdef@example.com>\r\n"
     assert who_wrote(read(_PLAIN % (subject, answers)))[0] is MailKind.PERSON
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Delivery problem with invoice 1042", "Ware nicht zugestellt", "Colis non remis, facture 1042",
+        "Absence of a purchase order for invoice 1042", "Absence de bon de commande",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("to", ["billing@example.com", "billing+0123456789abcdef0123456789abcdef@example.com"])
+def test_a_dispute_that_is_no_answer_is_a_persons_too(subject: str, to: str) -> None:
+    """Not every mail program says which mail one answers, and whoever contests an invoice may write a mail anew."""
+    raw = f"From: Jo <jo@reed.example>\nTo: {to}\nSubject: {subject}\n\nThe goods never came, we do not pay.\n"
+    assert who_wrote(read(raw.encode()))[0] is MailKind.PERSON
