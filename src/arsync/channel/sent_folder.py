@@ -41,7 +41,7 @@ class SentFolder:
                         if status != "OK":
                             raise imaplib.IMAP4.error(_words(said))
                     kept += 1
-        except (imaplib.IMAP4.error, OSError) as error:
+        except (imaplib.IMAP4.error, OSError, UnicodeError) as error:
             lost = len(copies) - kept
             return [f"no copy of {lost} sent message{'s'[: lost > 1]} in the Sent folder: {_reason(error)}"]
         return []
@@ -52,7 +52,7 @@ class SentFolder:
         try:
             with self._opened() as (mailbox, _folder):
                 return f"<{key}>" if _numbers(mailbox, "X-Arsync-Message", key) else None
-        except (imaplib.IMAP4.error, OSError) as error:
+        except (imaplib.IMAP4.error, OSError, UnicodeError) as error:
             raise RetryLater(f"the Sent folder cannot be read: {_reason(error)}") from error
 
     @contextmanager
@@ -104,5 +104,5 @@ def _words(said: object) -> str:
 
 
 def _reason(error: Exception) -> str:
-    # A refused sign-in may repeat what was said.
-    return _words(str(error)) if not isinstance(error, OSError) else type(error).__name__
+    # A refused sign-in may repeat what was said. A password that is not ASCII is none to IMAP.
+    return type(error).__name__ if isinstance(error, OSError | UnicodeError) else _words(str(error))

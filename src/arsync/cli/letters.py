@@ -101,8 +101,12 @@ def posted(
         for company, those in _by_company(app, _chosen(app, which, all_states=gone)):
             day = _past(app, company, on)
             if gone:
-                post_room.keep_gone(app.store, app.desk(company), app.clock, those, on=day, author=who)
-                say(f"{company.name}: {len(those)} letters are kept as posted on {day}")
+                printed = [letter for letter in those if letter.prints]
+                for letter in those:
+                    if not letter.prints:
+                        complain(f"letter {letter.message.id} was never printed: it cannot have left the house")
+                post_room.keep_gone(app.store, app.desk(company), app.clock, printed, on=day, author=who)
+                say(f"{company.name}: {len(printed)} letters are kept as posted on {day}")
                 continue
             found = post_room.post(app.store, app.desk(company), app.clock, those, on=day, author=who)
             say(

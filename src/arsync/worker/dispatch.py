@@ -127,7 +127,7 @@ def dispatch(
                 # Attachments took their time: what was read is no longer right before what is sent.
                 _put_back(store, fresh[place:], "to be read again: the last reading is too old", clock)
                 break
-            sent = _dispatch_one(store, desk, message, clock, done, run_id)
+            sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at)
             silent = silent + 1 if sent is Sent.UNKNOWN else 0
             if sent is Sent.LATER or silent == _SILENT:
                 # What holds for one message holds for all: the channel is closed, full, asks to slow down or is down.
@@ -197,7 +197,7 @@ def _known(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: D
 
 
 def _dispatch_one(
-    store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched, run_id: int
+    store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched, run_id: int, read_at: float
 ) -> Sent | None:
     now = clock.now()
     with store.reading() as work:
@@ -212,17 +212,30 @@ def _dispatch_one(
     with store.reading() as work:
         as_of_today = messages.get(work, message.id)  # the claim stays the one of before: the gate asks for it
     message = replace(message, subject=as_of_today.subject, text=as_of_today.text, html=as_of_today.html)
-    try:
-        files = enclosures.fetch(store, desk.connector, desk.policy, message, clock)
-    except (RetryLater, Reauthorise, enclosures.Missing) as error:
-        # It waits as it was: nothing has left, and nothing of it is kept.
-        _put_back(store, [message], f"{enclosures.WAITS}: {error}", clock)
-        done.postponed.append((message, f"{enclosures.WAITS}: {error}"))
-        done.waiting.add(message.id)
+    files = _enclosed(store, desk, message, clock, done, read_at)
+    if files is None:
         return None
     sent, reason = send(store, message, desk.post, clock, desk.acceptance(now), files.attachments, files.without)
     done.note(message, sent, reason)
     return sent
+
+
+def _enclosed(
+    store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched, read_at: float
+) -> enclosures.Enclosures | None:
+    """What goes with it; None where it has to wait, as it was: nothing has left, and nothing of it is kept."""
+    try:
+        files = enclosures.fetch(store, desk.connector, desk.policy, message, clock)
+    except (RetryLater, Reauthorise, enclosures.Missing) as error:
+        reason = f"{enclosures.WAITS}: {error}"
+    else:
+        # Where that took long the payer is read again: what changed raises the chase's version, and the gate says no.
+        late = clock.elapsed() - read_at > _FRESH
+        return files if not late or _refreshed(store, desk, [message], clock, done) else None
+    _put_back(store, [message], reason, clock)
+    done.postponed.append((message, reason))
+    done.waiting.add(message.id)
+    return None
 
 
 def _put_back(store: Store, batch: list[Message], reason: str, clock: Clock) -> None:

@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from tests.integration.outbox.office import Office
+from tests.integration.outbox.office import Office, clock_of
 
 from arsync.errors import Malformed, RetryLater
 from arsync.resources import bundled
@@ -104,3 +104,27 @@ def test_what_cannot_be_had_makes_it_wait_and_is_told_unless_the_step_lets_it_go
     office.pass_time(days=1)
     assert office.night(office.app()).accepted == 1
     assert len(enclosed(office)) == 2
+
+
+def test_what_is_paid_while_attachments_are_fetched_is_not_chased(
+    open_office: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fetching takes five minutes, and in the meantime the money comes."""
+    office = enclosing(open_office, "quickbooks", tmp_path)
+    books = office.books[0]
+    invoice = books.invoice(books.customer("Aldgate Ltd"), "900.00", days_late=5)
+    app = office.load()
+    office.plan(app)
+
+    def slowly(*_: object) -> enclosures.Enclosures:
+        books.act("pay", invoice=invoice)
+        office.pass_time(minutes=5)
+        clock_of(app).machine += 300.0
+        return enclosures.Enclosures()
+
+    monkeypatch.setattr(enclosures, "fetch", slowly)
+    office.dispatch(app)
+    assert (office.sent(), office.states(app)) == ([], ["approved"])
+    office.pass_time(minutes=5)
+    office.dispatch(app)
+    assert (office.sent(), office.states(app)) == ([], ["superseded"])

@@ -128,3 +128,24 @@ def test_a_letter_that_left_the_house_is_kept_whoever_has_it_by_now(open_office:
         work.commit()
     assert command(office, "posted", "L1", "--gone") == 0
     assert office.states(app) == ["accepted", "accepted"]
+
+
+def test_what_was_never_printed_cannot_have_left_the_house(
+    open_office: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a batch one letter is printed, one was not, and one was withdrawn before it could be."""
+    office, books = paper(open_office, "quickbooks", tmp_path)
+    for name in ("Aldgate", "Borough", "Camden"):
+        books.invoice(books.customer(f"{name} Ltd"), "900.00", days_late=5)
+    app = office.load()
+    office.night(app)
+    printed, waiting, withdrawn = office.messages(app)
+    with app.store.working() as work:
+        work.execute(text(f"UPDATE messages SET state = 'superseded' WHERE id = {withdrawn.id}"))
+        work.commit()
+    assert command(office, "print", str(printed.id), "--to", str(tmp_path / "letters")) == 0
+    assert command(office, "posted", "L1", "--gone") == 0
+    assert f"letter {waiting.id} was never printed" in capsys.readouterr().err
+    assert office.states(app) == ["accepted", "approved", "superseded"]
+    with app.store.reading() as work:
+        assert touches.standing(work, printed.connection_id) == []
