@@ -148,14 +148,36 @@ _LATE: Final = re.compile(
 )
 
 
+#: What became of a recipient in a report of RFC 3464: failed, delayed, delivered, relayed or expanded.
+_ACTION: Final = re.compile(r"^action:\s*(\w+)", re.M)
+_REPORTED: Final = re.compile(r"^(action|(?:final|original)-recipient):\s*(.*)$", re.M)
+#: Whom the mail that is given back was for: not only those who did not get it.
+_ADDRESSED: Final = re.compile(r"^(to|cc):.*$", re.M)
+
+
+def _missed(said: str, named: str, addresses: set[str]) -> set[str]:
+    """Those of the addresses that did not get the mail, by a report in lower case."""
+    if len(addresses) == 1:
+        return addresses
+    failed, about, told = named, "", False
+    for field, value in _REPORTED.findall(said):
+        if field == "action":
+            failed, told = f"{failed} {about}" if value.startswith("failed") else failed, True
+        else:
+            about, told = (value if told or not about else f"{about} {value}"), False
+    return {address for address in addresses if address in (failed or _ADDRESSED.sub("", said))}
+
+
 def _bounced(work: Work, found: Match, mail: Mail, now: datetime) -> str | None:
     """Marks the message that nobody got; what a person must know of it, or None where it is merely late."""
     said = f"{mail.subject}\n{mail.report}\n{mail.text}".lower()
-    if found.message_id is None or (_LATE.search(said) and "action: failed" not in said):
+    actions = _ACTION.findall(said)
+    late = "failed" not in actions if actions else _LATE.search(said) is not None
+    if found.message_id is None or late:
         return None
     message = messages.get(work, found.message_id)
     addresses = {parseaddr(one)[1].lower() for one in message.recipients}
-    missed = {address for address in addresses if address in said} if len(addresses) > 1 else addresses
+    missed = _missed(said, mail.headers.get("x-failed-recipients", "").lower(), addresses)
     if missed != addresses:
         return f"{len(missed) or 'one'} of {len(addresses)} recipients did not get message {message.id}"
     if message.state in (MessageState.ACCEPTED, MessageState.DELIVERED):

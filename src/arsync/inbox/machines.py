@@ -53,6 +53,8 @@ def who_wrote(mail: Mail) -> tuple[MailKind, str]:
         return MailKind.COMPLAINT, "it is a complaint report (RFC 5965)"
     if _ABUSE.search(mail.subject) and "message/rfc822" in mail.kinds:
         return MailKind.COMPLAINT, f"its subject is that of a complaint: {mail.subject[:60]}"
+    if "message/disposition-notification" in mail.kinds:
+        return MailKind.AUTO_REPLY, "it is a receipt of who has read the mail, or thrown it away (RFC 8098)"
     automatic = head.get("auto-submitted", "").partition(";")[0].strip().lower()
     if told := _gives_back(mail, content):
         return MailKind.BOUNCE, told

@@ -239,3 +239,36 @@ def test_what_several_messages_have_in_common_names_none_of_them(books: Books) -
         work.commit()
     taken = receive(letter(answers="L3@else.example", sender="zoe@else.example"), books=books)
     assert (taken.match.message_id, taken.paused) == (None, False)
+
+
+def given_back(key: str, action: str, who: str, to: str) -> bytes:
+    """A delivery report about one recipient, with the headers of the mail that it is about."""
+    return letter(
+        f"--b\nContent-Type: text/plain\n\nYour mail of today\n--b\nContent-Type: message/delivery-status\n\n"
+        f"Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; {who}\nAction: {action}\n--b\n"
+        f"Content-Type: message/rfc822\n\nTo: {to}\nMessage-ID: <{key}@example.com>\n\nDear Ada\n--b--",
+        sender="MAILER-DAEMON@mx.example",
+        more="Content-Type: multipart/report; report-type=delivery-status; boundary=b\n",
+    )
+
+
+def test_of_two_recipients_the_one_who_got_it_is_not_written_to_again(books: Books) -> None:
+    """The mail given back names both in its own header; its report names one."""
+    message = sent(books)
+    to = "Ada <ada@example.com>, Bo <bo@example.com>"
+    with books.store.working() as work:
+        both = '["Ada <ada@example.com>", "Bo <bo@example.com>"]'
+        work.execute(text("UPDATE messages SET recipients = :both").bindparams(both=both))
+        work.commit()
+    receive(given_back(message.key, "failed", "bo@example.com", to), books=books)
+    assert books.message(message.id).state is MessageState.ACCEPTED
+    with books.store.reading() as work:
+        assert [one.why.rpartition("; ")[2] for one in replies.waiting(work)] == [
+            f"1 of 2 recipients did not get message {message.id}"
+        ]
+
+
+def test_a_report_that_it_was_delivered_is_no_bounce(books: Books) -> None:
+    message = sent(books)
+    receive(given_back(message.key, "delivered", "ada@example.com", "ada@example.com"), books=books)
+    assert books.message(message.id).state is MessageState.ACCEPTED

@@ -69,3 +69,12 @@ def test_a_dispute_that_is_no_answer_is_a_persons_too(subject: str, to: str) -> 
     """Not every mail program says which mail one answers, and whoever contests an invoice may write a mail anew."""
     raw = f"From: Jo <jo@reed.example>\nTo: {to}\nSubject: {subject}\n\nThe goods never came, we do not pay.\n"
     assert who_wrote(read(raw.encode()))[0] is MailKind.PERSON
+
+
+def test_a_receipt_that_it_was_read_gives_nothing_back() -> None:
+    raw = (
+        b"From: Jo <jo@reed.example>\nReturn-Path: <>\nSubject: Read: your invoice\nContent-Type: multipart/report; "
+        b"report-type=disposition-notification; boundary=b\n\n--b\n\nIt was read.\n--b\n"
+        b"Content-Type: message/disposition-notification\n\nDisposition: manual-action; displayed\n--b--"
+    )
+    assert who_wrote(read(raw))[0] is MailKind.AUTO_REPLY
