@@ -10,13 +10,11 @@ import importlib
 import json
 import platform
 import re
-import resource
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +22,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
+
+from figures import Figures, Meter
 
 #: the most that arsync may take of the plain loader's time, and the most memory beyond what its import takes
 _TIMES: Final = 1.5
@@ -59,61 +59,7 @@ class Order:
     pages: int = 2  # in flight, as the connectors have it by default
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What one side took: seconds, and megabytes of resident memory."""
-
-    wall: float
-    cpu: float
-    imported: float
-    peak: float
-    #: what was fetched from the database and how many statements ran, where that was counted
-    rows: int = 0
-    statements: int = 0
-
-    @property
-    def memory(self) -> float:
-        """What the load itself took at its highest."""
-        return self.peak - self.imported
-
-
 # --- one side, in its own process ---------------------------------------------------------------------------
-
-
-def _status(key: str) -> float | None:
-    """A field of Linux's own account of this process, in megabytes."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(key)), None)
-
-
-def _peak() -> float:
-    # `ru_maxrss` would include what the parent held when it forked, so Linux is asked for this program's own.
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return _status("VmHWM:") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def _resident() -> float:
-    return _status("VmRSS:") or _peak()
-
-
-class Meter:
-    """Takes the figures of this process: create it after the imports, `start` it after the preparations."""
-
-    def __init__(self) -> None:
-        self._imported = _resident()
-        self.start()
-
-    def start(self) -> None:
-        """Time counts from here."""
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-
-    def read(self) -> Figures:
-        """Time since `start`, memory since the beginning."""
-        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        return Figures(wall=wall, cpu=cpu, imported=self._imported, peak=_peak())
 
 
 def _arsync(order: Order) -> Figures:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from arsync.domain.behaviour import Behaviour
 from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
@@ -62,7 +63,7 @@ class Rule(StrEnum):
     LISTED = "listed"  # younger than the step demands: named in the message, not demanded
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Item:
     """One invoice of the chase; its balance is what the source says, less what is disputed."""
 
@@ -112,7 +113,7 @@ class Hold:
         return self.part is None and self.is_on(on) and self.invoice_id in (None, invoice_id)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PastMessage:
     """A message of this chase: `on` is the payer's local day it was sent (or planned, while it is live)."""
 
@@ -165,7 +166,7 @@ class ConnectionFacts:
     reminds_by: str = ""  # who says that it reminds itself, where the source does not
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChaseFacts:
     """One payer in one currency."""
 
@@ -212,7 +213,7 @@ class Verdict:
     step_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Intent:
     """What we mean to do once: identified by chase, step and occurrence."""
 
@@ -326,7 +327,15 @@ class Letterhead:
 
 def by_age(items: Iterable[Item]) -> list[Item]:
     """Oldest due date first; among equals the largest balance; then the number."""
-    return sorted(items, key=_age)
+    found = sorted(items, key=_due)
+    # Most days are another one's only: amounts and numbers are seldom asked for.
+    if any(one.due_on == other.due_on for one, other in pairwise(found)):
+        found.sort(key=_age)
+    return found
+
+
+def _due(item: Item) -> date:
+    return item.due_on or date.max
 
 
 def _age(item: Item) -> tuple[date, Decimal, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
+
+from arsync.domain.record import record
 
 #: Amounts are stored as integers of one ten-thousandth: enough for every ISO 4217 currency (CLF and UYW have 4 places).
 SCALE: Final = 4
@@ -52,11 +53,12 @@ def to_units(exact: Decimal) -> int:
 
 def from_units(units: int) -> Decimal:
     """The amount that `to_units` made; at least two decimal places, as people write money."""
-    exact = Decimal(units).scaleb(-SCALE)
-    return exact.quantize(Decimal("0.01")) if units % 100 == 0 else exact
+    if units % 100 == 0:
+        return Decimal(units // 100).scaleb(-2)
+    return Decimal(units).scaleb(-SCALE)
 
 
-@dataclass(frozen=True, slots=True, order=False)
+@record(frozen=True, slots=True)
 class Money:
     """An exact amount in one currency (ISO 4217 code)."""
 

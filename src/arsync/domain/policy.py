@@ -226,6 +226,8 @@ class Shape:
     asides: tuple[int, ...]  # answers to what has happened, beside the ladder
     thanks: int | None
     conditional: bool  # something depends on what has happened
+    #: of each step that is reckoned from the due date: so many days after it; None of the others
+    after_due: tuple[int | None, ...]
     waits_for_run: bool  # some step is moved to before the payer's payment run
 
 
@@ -240,6 +242,7 @@ def _shape(steps: tuple[Step, ...]) -> Shape:
         asides=tuple(place for place in places if steps[place].when and place not in thanks),
         thanks=thanks[0] if thanks else None,
         conditional=any(step.when or step.unless for step in steps),
+        after_due=tuple(step.offset if step.anchor is Anchor.DUE_DATE else None for step in steps),
         waits_for_run=any(step.before_payment_run is not None for step in steps),
     )
 

@@ -14,7 +14,7 @@ from arsync.domain.calendar import NeverOpens
 from arsync.domain.chase import ChaseFacts, Plan, Rule, Verdict
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import DatabaseUnusable, Locked
-from arsync.playbook.facts import Gathered, Policy, gather
+from arsync.playbook.facts import Gathered, Policy, pages
 from arsync.playbook.parts import Parted, Parting, plan_parts
 from arsync.playbook.places import Place
 from arsync.store.chases import Chase
@@ -41,14 +41,19 @@ def answers(
     work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date
 ) -> Iterator[list[Answered]]:
     """The first pass over every chase, some payers at a time; the second, `admit`, needs them all."""
-    gathered = gather(work, connection, policy, now=now, today=today)
-    parting = Parting(work, connection, policy, gathered, today)
-    page = []
-    for chase, facts in zip(gathered.chases, gathered.facts, strict=True):
-        # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
-        history = tuple(past for past in facts.history if past.state not in PENDING)
-        page.append(answer(gathered, parting, chase, replace(facts, history=history), today))
-    yield page
+    parting: Parting | None = None
+    for gathered in pages(work, connection, policy, now=now, today=today):
+        if parting is None:
+            parting = Parting(work, connection, policy, gathered, today)
+        parting.go_on_with(gathered)
+        page = []
+        for chase, facts in zip(gathered.chases, gathered.facts, strict=True):
+            # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
+            if any(past.state in PENDING for past in facts.history):
+                history = tuple(past for past in facts.history if past.state not in PENDING)
+                facts = replace(facts, history=history)  # noqa: PLW2901 - the same chase
+            page.append(answer(gathered, parting, chase, facts, today))
+        yield page
 
 
 def answer(gathered: Gathered, parting: Parting, chase: Chase, facts: ChaseFacts, today: date) -> Answered:

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Final
 
 from arsync.domain.chase import Budget, Plan
+from arsync.domain.garbage import undisturbed
 from arsync.domain.states import Decision, MessageState
 from arsync.playbook.admit import admit
 from arsync.playbook.answers import NOBODYS, PENDING, Answered, answers, unplannable
@@ -22,6 +24,9 @@ from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
 from arsync.store.verdicts import Recording
+
+#: The objects of two pages: what one page leaves behind is gone before the collector looks at it.
+_YOUNG: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,9 @@ def consider(
 
 
 def _pages(work: Work, connection: Connection, policy: Policy, now: datetime, today: date) -> Iterator[list[Answered]]:
-    for page in answers(work, connection, policy, now=now, today=today):
-        yield not_rejected(work, connection.id, page)
+    with undisturbed(_YOUNG):
+        for page in answers(work, connection, policy, now=now, today=today):
+            yield not_rejected(work, connection.id, page)
 
 
 def _admitted(work: Work, connection: Connection, policy: Policy, every: Sequence[Answered], today: date) -> list[Plan]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from arsync.domain.calendar import Blackout, Calendar
-from arsync.domain.chase import ChaseFacts, ConnectionFacts, Item, Seller
+from arsync.domain.chase import ChaseFacts, ConnectionFacts, Item, Resend, Seller
 from arsync.domain.clock import local_date
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money
@@ -35,6 +35,9 @@ from arsync.store.suppressions import Suppression
 
 #: A thank-you comes within days of the money; part payments are answered for a little longer.
 _LATELY: Final = timedelta(days=30)
+_NOTHING: Final = Decimal("0.00")
+#: So many payers' facts are in memory at a time.
+PAYERS_A_PAGE: Final = 500
 _ADDRESS: Final = re.compile(r"[^@\s,;<>()\"]+@[^@\s,;<>()\"]+\.[^@\s,;<>()\"]{2,}")
 
 
@@ -61,11 +64,20 @@ class Policy:
     payment_days: Mapping[str, PayDay] = field(default_factory=dict)  # as people said: by a payer's id, or its name
     rollout: Rollout = EVERYBODY  # who is written to while arsync goes live
     pay_links: bool = False  # messages say where each invoice can be paid online, as far as that is known
+    _calendars: dict[Place, Calendar] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def calendar(self, place: Place, window: SendWindow | None = None) -> Calendar:
         """When a payer at that place may be written to; the window is the playbook's unless another is given."""
+        if window is not None:
+            return self._calendar(place, window)
+        known = self._calendars.get(place)
+        if known is None:
+            known = self._calendars[place] = self._calendar(place, self.playbook.window)
+        return known
+
+    def _calendar(self, place: Place, window: SendWindow) -> Calendar:
         house = House(Place(self.country, self.region), self.seller.timezone, self.closed)
-        return calendar_for(place, window or self.playbook.window, house)
+        return calendar_for(place, window, house)
 
     def today(self, now: datetime) -> date:
         """The company's calendar day."""
@@ -100,31 +112,65 @@ def gather(
 ) -> Gathered:
     """The facts of a connection's chases, or of one; `without_message` is left out of the history. `today` is the day
     of the clock, unless another one is asked about."""
-    of_connection = _connection(work, connection, policy, now)
-    payer_id = chase.payer_id if chase is not None else None
-    book = ledger.read(work, connection.id, payer_id, without_message=without_message)
-    known = balances.accounts(work, connection.id, None if payer_id is None else [payer_id])
-    said = people.read(work, connection.id, payer_id)
-    on = today or policy.today(now)
-    shunned = suppressions.standing(work)
+    payer_id = None if chase is None else chase.payer_id
+    gathering = _Gathering(work, connection, policy, now, today or policy.today(now), payer_id, without_message)
     live = [chase] if chase is not None else _to_plan(work, connection, now)
-    money = settled.read(work, connection.id, payer_id, today=on, since=on - _LATELY)
-    heard = _heard(book)
-    again = resends.standing(work, connection.id, payer_id)
-    facts: list[ChaseFacts] = []
-    puzzling: dict[int, Exception] = {}
-    for one in live:
-        try:
-            told = said.onto(
-                _chase(of_connection, one, book, known.get(one.payer_id), policy, shunned), on, policy.today
-            )
-            elsewhere = tuple(day for currency, day in heard.get(one.payer_id, ()) if currency != one.currency)
-            facts.append(_with_money(told, money, resend=again.get(one.id), elsewhere=elsewhere))
-        except Exception as error:  # noqa: BLE001 - one chase never stops the other 999
-            puzzling[one.id] = error
-            facts.append(_bare(of_connection, one, book, policy, on))
-    places = {payer_id: Place(payer.country, payer.region) for payer_id, payer in book.payers.items()}
-    return Gathered(tuple(facts), places, tuple(live), asked_by=money.asked_by, puzzling=puzzling)
+    return gathering.of(live, None if payer_id is None else [payer_id])
+
+
+def pages(
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
+) -> Iterator[Gathered]:
+    """As `gather`, all chases of some payers at a time: no more of the connection is in memory at once."""
+    gathering = _Gathering(work, connection, policy, now, today or policy.today(now))
+    of: dict[str, list[Chase]] = {}
+    for chase in _to_plan(work, connection, now):
+        of.setdefault(chase.payer_id, []).append(chase)
+    for payers in _batches(list(of), PAYERS_A_PAGE):
+        yield gathering.of([chase for payer_id in payers for chase in of[payer_id]], payers)
+
+
+class _Gathering:
+    """What is asked once of a connection, however many pages there are."""
+
+    def __init__(
+        self, work: Work, connection: Connection, policy: Policy, now: datetime, today: date,
+        payer_id: str | None = None, without_message: int | None = None,
+    ) -> None:  # fmt: skip
+        self._work, self._connection_id, self._policy, self._today = work, connection.id, policy, today
+        self._without_message = without_message
+        self._of_connection = _connection(work, connection, policy, now)
+        self._apart = ledger.apart(work, connection.id, payer_id)
+        self._said = people.read(work, connection.id, payer_id)
+        self._again = resends.standing(work, connection.id, payer_id)
+        self._shunned = suppressions.standing(work)
+
+    def of(self, live: Sequence[Chase], payers: Sequence[str] | None) -> Gathered:
+        """These chases, all of these payers."""
+        work, today = self._work, self._today
+        book = ledger.read(work, self._connection_id, payers, without_message=self._without_message, known=self._apart)
+        owed = {name: sum([item.balance.amount for item in items], _NOTHING) for name, items in book.items.items()}
+        known = balances.held_against(work, self._connection_id, payers, owed, book.unapplied)
+        money = settled.read(work, self._connection_id, payers, today=today, since=today - _LATELY)
+        heard = _heard(book)
+        facts: list[ChaseFacts] = []
+        puzzling: dict[int, Exception] = {}
+        for one in live:
+            try:
+                told = _chase(self._of_connection, one, book, known.get(one.payer_id), self._policy, self._shunned)
+                told = self._said.onto(told, today, self._policy.today)
+                elsewhere = tuple([day for currency, day in heard.get(one.payer_id, ()) if currency != one.currency])
+                facts.append(_with_money(told, money, elsewhere, self._again.get(one.id)))
+            except Exception as error:  # noqa: BLE001 - one chase never stops the other 999
+                puzzling[one.id] = error
+                facts.append(_bare(self._of_connection, one, book, self._policy, today))
+        places = {payer_id: Place(payer.country, payer.region) for payer_id, payer in book.payers.items()}
+        return Gathered(tuple(facts), places, tuple(live), asked_by=money.asked_by, puzzling=puzzling)
+
+
+def _batches(every: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(every), size):
+        yield every[start : start + size]
 
 
 def _to_plan(work: Work, connection: Connection, now: datetime) -> list[Chase]:
@@ -142,8 +188,9 @@ def _heard(book: Ledger) -> Mapping[str, list[tuple[str, date]]]:
     return heard
 
 
-def _with_money(facts: ChaseFacts, money: Settled, **changes: Any) -> ChaseFacts:
-    """The same facts, with what came in lately for invoices that were chased, and what else is told."""
+def _with_money(facts: ChaseFacts, money: Settled, elsewhere: tuple[date, ...], resend: Resend | None) -> ChaseFacts:
+    """The same facts, with what came in lately for invoices that were chased, when the payer heard from us in other
+    currencies, and what is to go once more."""
     items = facts.items
     if money.in_part:
         items = tuple(
@@ -151,7 +198,9 @@ def _with_money(facts: ChaseFacts, money: Settled, **changes: Any) -> ChaseFacts
             for item in items
         )
     paid = money.paid.get((facts.payer_id, facts.currency), ())
-    return replace(facts, items=(*items, *paid), **changes)
+    if not paid and not elsewhere and resend is None and items is facts.items:
+        return facts
+    return replace(facts, items=(*items, *paid), elsewhere=elsewhere, resend=resend)
 
 
 def _connection(work: Work, connection: Connection, policy: Policy, now: datetime) -> ConnectionFacts:

@@ -226,7 +226,16 @@ SINGLE: Final[tuple[ItemGuard, ...]] = (held, not_owed, do_nothing, no_due_date,
 
 def of_the_invoice(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
     """The first guard that stops this invoice; the rest of the payer is still chased."""
-    free = not facts.holds and facts.nothing is None and not facts.autopay
-    if free and item.due_on is not None and item.state is InvoiceState.OPEN and item.balance.amount > 0:
-        return None  # nearly every invoice on nearly every night: none of the guards has anything to say
+    if nothing_is_said_of(facts) and is_plainly_owed(item):
+        return None
     return next((answer for guard in SINGLE if (answer := guard(facts, item, today))), None)
+
+
+def nothing_is_said_of(facts: ChaseFacts) -> bool:
+    """No hold, tag or playbook says of any invoice of the chase that it is not asked for."""
+    return not facts.holds and facts.nothing is None and not facts.autopay
+
+
+def is_plainly_owed(item: Item) -> bool:
+    """Open, with something due on a day."""
+    return item.due_on is not None and item.state is InvoiceState.OPEN and item.balance.amount > 0

@@ -12,7 +12,7 @@ from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage
-from arsync.domain.policy import Act, Anchor, Backlog, Group, Happening, Playbook, Reanchor, Step, Tone
+from arsync.domain.policy import Act, Backlog, Group, Happening, Playbook, Reanchor, Step, Tone
 from arsync.domain.states import EFFECTIVE, MessageState
 from arsync.playbook.happenings import Log
 
@@ -43,8 +43,8 @@ class Ladder:
     """One chase's history laid over its playbook, on one day."""
 
     __slots__ = (
-        "_contacted", "_history", "_holds", "_last_on", "_log", "_milder", "_next", "_opened", "_playbook", "_reached",
-        "_shape", "_steps", "_taken", "_today", "calendar",
+        "_after_due", "_contacted", "_entry", "_history", "_holds", "_last_on", "_log", "_milder", "_next", "_opened",
+        "_playbook", "_reached", "_shape", "_steps", "_taken", "_today", "calendar",
     )  # fmt: skip
 
     def __init__(self, facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> None:
@@ -52,6 +52,8 @@ class Ladder:
         self._playbook = playbook
         self._steps = playbook.steps
         self._shape = playbook.shape
+        self._after_due = playbook.shape.after_due
+        self._entry: int | None = None  # the latest place at which an invoice enters
         self._today = today.toordinal()
         self._opened = facts.opened_on.toordinal()
         self._history = facts.history
@@ -133,10 +135,11 @@ class Ladder:
 
     def _raw(self, item: Item, place: int) -> int:
         """The anchor plus the offset; what is past the due date is never on or before it."""
-        step = self._steps[place]
         assert item.due_on is not None
-        if step.anchor is Anchor.DUE_DATE:
-            return item.due_on.toordinal() + step.offset
+        offset = self._after_due[place]
+        if offset is not None:
+            return item.due_on.toordinal() + offset
+        step = self._steps[place]
         day = step.anchor.day(item.issued_on, item.due_on).toordinal() + step.offset
         return day if step.tone is Tone.COURTESY else max(day, item.due_on.toordinal() + 1)
 
@@ -178,7 +181,7 @@ class Ladder:
 
     def _from(self, item: Item, start: int) -> int | None:
         for place in self._shape.late:
-            if place >= start and not self._is_left_out(item, place):
+            if place >= start and not (self._log is not None and self._is_left_out(item, place)):
                 return place
         return None
 
@@ -234,8 +237,14 @@ class Ladder:
     def _fit(self, item: Item) -> int:
         """The step that fits the invoice's age, yet early enough that two milder ones come before a final notice."""
         late = self._shape.late
-        fitting = next((place for place in reversed(late) if self._raw(item, place) <= self._today), late[0])
-        return min(fitting, self._latest_entry())
+        fitting = late[0]
+        for place in reversed(late):
+            if self._raw(item, place) <= self._today:
+                fitting = place
+                break
+        if self._entry is None:
+            self._entry = self._latest_entry()
+        return min(fitting, self._entry)
 
     def _latest_entry(self) -> int:
         late = self._shape.late

@@ -81,6 +81,12 @@ class Parting:
         self._runs = runs
         self._groups: Mapping[str, frozenset[str]] | None = None
 
+    def go_on_with(self, gathered: Gathered) -> None:
+        """Goes on with other chases of the same connection."""
+        if len({facts.payer_id for facts in self._gathered.facts}) == 1:
+            self._ratings = self._runs = None  # they are that payer's only
+        self._gathered = gathered
+
     @property
     def policy(self) -> Policy:
         """The company's own."""

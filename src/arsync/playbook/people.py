@@ -28,6 +28,8 @@ class Said:
 
     def onto(self, facts: ChaseFacts, today: date, local: Callable[[datetime], date]) -> ChaseFacts:
         """The same facts, with what people said; contested parts are off the balances that are asked for."""
+        if self._is_silent_about(facts):
+            return facts
         own = [hold for item in facts.items for hold in self.on_invoice.get(item.invoice_id, ())]
         placed = [*self.on_payer.get(None, ()), *self.on_payer.get(facts.payer_id, ()), *own]
         # Of the invoices that the promise was about: nobody is told to have promised for the others.
@@ -47,6 +49,16 @@ class Said:
             happened=(*facts.happened, *missed, *answered),
             calls=self.calls.get(facts.chase_id, ()),
         )
+
+    def _is_silent_about(self, facts: ChaseFacts) -> bool:
+        """Nearly always, on nearly every night."""
+        if None in self.on_payer or facts.payer_id in self.on_payer or facts.payer_id in self.owners:
+            return False
+        if facts.chase_id in self.calls:
+            return False
+        if not self.on_invoice and not self.broken:
+            return True
+        return not any(item.invoice_id in self.on_invoice or item.invoice_id in self.broken for item in facts.items)
 
 
 def read(work: Work, connection_id: int, payer_id: str | None = None) -> Said:

@@ -60,8 +60,12 @@ class _Day:
         self.ladder = Ladder(facts, playbook, calendar, today)
         overdue: list[Item] = []
         upcoming: list[Item] = []
+        free = guards.nothing_is_said_of(facts)
         for item in facts.items:
-            if _is_thanked_for(item):
+            if free and guards.is_plainly_owed(item):
+                # Nearly every invoice on nearly every night: none of the guards has anything to say.
+                (overdue if item.due_on < today else upcoming).append(item)  # type: ignore[operator]
+            elif _is_thanked_for(item):
                 self.paid.append(item)  # here to be thanked for: else there is nothing to say of it any more
             elif stop := guards.of_the_invoice(facts, item, today):
                 self.verdicts[item.invoice_id] = stop.about(item)
@@ -147,6 +151,8 @@ class _Day:
     def _ended(self, item: Item) -> Answer | None:
         """Why an overdue invoice cannot go on by itself."""
         step = self.ladder.next_step(item)
+        if step is not None and step.tone is not Tone.FINAL:
+            return None
         if step is None:
             last = self.ladder.last_step(item)
             done = (
@@ -158,7 +164,7 @@ class _Day:
             todo = f"a person decides: {end.says}" if end else "a person decides"
             reason = f"{item.number} over {item.balance}, due {item.due_on}: {done}; {todo}"
             return hold(Rule.LADDER_DONE, reason)
-        if step.tone is not Tone.FINAL or (had := self.ladder.milder(item)) >= MILDER_NEEDED:
+        if (had := self.ladder.milder(item)) >= MILDER_NEEDED:
             return None
         day = self.ladder.next_day(item)
         if day is None or day > self.today:

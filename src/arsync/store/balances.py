@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -65,6 +65,30 @@ def accounts(work: Work, connection_id: int, payer_ids: Collection[str] | None =
             if payer in net:
                 net[payer] -= amount
                 currencies[payer].add(currency)
+    told = _told(work, connection_id, payer_ids)
+    return {
+        payer: Account(payer, told.get(payer), amount, tuple(sorted(currencies[payer])))
+        for payer, amount in net.items()
+    }
+
+
+def held_against(
+    work: Work,
+    connection_id: int,
+    payer_ids: Collection[str] | None,
+    owed: Mapping[tuple[str, str], Decimal],
+    unapplied: Mapping[tuple[str, str], Decimal],
+) -> dict[str, Account]:
+    """As `accounts`, of whom the open items have been read already: by payer and currency."""
+    net: dict[str, Decimal] = defaultdict(Decimal)
+    currencies: dict[str, set[str]] = defaultdict(set)
+    for (payer, currency), amount in owed.items():
+        net[payer] += amount
+        currencies[payer].add(currency)
+    for (payer, currency), amount in unapplied.items():
+        if payer in net:
+            net[payer] -= amount
+            currencies[payer].add(currency)
     told = _told(work, connection_id, payer_ids)
     return {
         payer: Account(payer, told.get(payer), amount, tuple(sorted(currencies[payer])))

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from email.utils import parseaddr
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, func, or_, select, type_coerce
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item, PastMessage
 from arsync.domain.documents import Contact, ContactRole, CreditState, CustomerState, InvoiceLine, InvoiceState
-from arsync.domain.money import Money
+from arsync.domain.money import Money, from_units
 from arsync.domain.money import totals as totals_of
+from arsync.domain.record import record
 from arsync.domain.states import MessageState
 from arsync.store import own_contacts, touches
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
 from arsync.store.messages import LEFT_US
+from arsync.store.touches import Touch
 
 _CHUNK = 500
 _NOWHERE: Final[frozenset[str]] = frozenset()
+_ROLES: Final = {role.value: role for role in ContactRole}
+_STATES: Final = {state.value: state for state in MessageState}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Payer:
     """Who pays: the customer itself, its parent, or the survivor of a merge."""
 
@@ -55,15 +59,37 @@ class Ledger:
     history: dict[tuple[str, str], list[PastMessage]] = field(default_factory=lambda: defaultdict(list))
 
 
-def read(work: Work, connection_id: int, payer_id: str | None = None, *, without_message: int | None = None) -> Ledger:
-    """The open side of a connection, or of one payer; `without_message` leaves one message out of the history."""
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What is read once for a connection, into however many pages of payers its ledger is divided."""
+
+    quarantined: Mapping[str, Sequence[str]]  # by payer
+    quarantined_for_all: Sequence[str]
+    touches: Sequence[Touch]
+
+
+def apart(work: Work, connection_id: int, payer_id: str | None = None) -> Apart:
+    """Of a connection; with a payer only its touches."""
+    jailed, for_all = _quarantine(work, connection_id)
+    return Apart(jailed, for_all, touches.standing(work, connection_id, payer_id))
+
+
+def read(
+    work: Work, connection_id: int, payer_id: str | Collection[str] | None = None, *,
+    without_message: int | None = None, known: Apart | None = None,
+) -> Ledger:  # fmt: skip
+    """The open side of a connection, or of one payer or some; `without_message` leaves one message out of the
+    history."""
+    who = [payer_id] if isinstance(payer_id, str) else payer_id
+    told = known or apart(work, connection_id, payer_id if isinstance(payer_id, str) else None)
     ledger = Ledger()
-    _payers(work, ledger, connection_id, payer_id)
-    _items(work, ledger, connection_id, payer_id)
-    _unapplied(work, ledger, connection_id, payer_id)
-    _quarantine(work, ledger, connection_id)
-    _history(work, ledger, connection_id, payer_id, without_message)
-    _by_hand(work, ledger, connection_id, payer_id)
+    ledger.quarantined.update({payer: list(said) for payer, said in told.quarantined.items()})
+    ledger.quarantined_for_all += told.quarantined_for_all
+    _payers(work, ledger, connection_id, who)
+    _items(work, ledger, connection_id, who)
+    _unapplied(work, ledger, connection_id, who)
+    _history(work, ledger, connection_id, who, without_message)
+    _by_hand(ledger, told.touches, who)
     return ledger
 
 
@@ -78,40 +104,38 @@ def _billed(table: Any) -> ColumnElement[bool]:
     return and_(t.customers.c.connection_id == table.c.connection_id, t.customers.c.remote_id == table.c.customer_id)
 
 
-def _items(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
+def _items(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
     i, c = t.invoices.c, t.customers.c
-    query = (
-        select(
-            c.payer_id, c.name, i.remote_id, i.number, i.customer_id, i.currency, i.total, i.balance,
-            i.issued_on, i.due_on, i.reference, i.email, i.purchase_order, i.copies,
-            func.coalesce(i.terms, c.terms).label("terms"),
-        )
-        .select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices)))
-        .where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
+    columns = (
+        c.payer_id, c.name, i.remote_id, i.number, i.customer_id, i.currency, type_coerce(i.total, BigInteger),
+        type_coerce(i.balance, BigInteger), i.issued_on, i.due_on, i.reference, i.email, i.purchase_order, i.copies,
+        func.coalesce(i.terms, c.terms),
     )  # fmt: skip
-    if payer_id is not None:
-        query = query.where(or_(c.payer_id == payer_id, i.customer_id == payer_id))
-    for row in work.execute(query):
+    is_open = (i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
+    every = select(*columns).select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices))).where(*is_open)
+    if who is None:
+        queries = [every]
+    else:
         # An invoice whose customer never arrived stands alone; the planner finds nobody to write to.
-        payer = row.payer_id or row.customer_id
-        ledger.items[payer, row.currency].append(
-            Item(
-                invoice_id=row.remote_id,
-                number=row.number,
-                customer_name=row.name or row.customer_id,
-                customer_id=row.customer_id,
-                state=InvoiceState.OPEN,
-                total=Money(row.total, row.currency),
-                balance=Money(row.balance, row.currency),
-                issued_on=row.issued_on,
-                due_on=row.due_on,
-                reference=row.reference,
-                email=row.email,
-                purchase_order=row.purchase_order,
-                terms=row.terms,
-                copies=tuple(row.copies.split(", ")) if row.copies else (),
-            )
-        )
+        unknown = [one for one in who if one not in ledger.payers]
+        strangers = every.where(among(work, i.customer_id, unknown), c.remote_id.is_(None))
+        billed = select(*columns).select_from(t.invoices.join(t.customers, _billed(t.invoices)))
+        mine = billed.where(c.connection_id == connection_id, among(work, c.payer_id, who), *is_open)
+        queries = [mine, strangers] if unknown else [mine]
+    found = ledger.items
+    for query in queries:
+        for (
+            payer, name, invoice_id, number, customer_id, currency, total, left, issued_on, due_on, reference, email,
+            order, copies, terms,
+        ) in work.execute(query).all():  # fmt: skip
+            owed = Money(from_units(left), currency)
+            found[payer or customer_id, currency].append(
+                Item(
+                    invoice_id, number, name or customer_id, InvoiceState.OPEN,
+                    owed if total == left else Money(from_units(total), currency), owed, issued_on, due_on, reference,
+                    email, (), order, terms, tuple(copies.split(", ")) if copies else (), None, None, customer_id,
+                )
+            )  # fmt: skip
 
 
 def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mapping[str, tuple[InvoiceLine, ...]]:
@@ -131,36 +155,29 @@ def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mappi
     return {invoice_id: tuple(those) for invoice_id, those in found.items()}
 
 
-def _payers(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
+def _payers(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
     c, k = t.customers.c, t.contacts.c
     mine = [k.connection_id == connection_id]
     query = select(c.remote_id, c.name, c.country, c.language, c.region, c.address).where(
         c.connection_id == connection_id, c.state.in_((CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value))
     )
-    if payer_id is not None:
-        query = query.where(c.remote_id == payer_id)
-        mine.append(k.customer_id == payer_id)
+    if who is not None:
+        query = query.where(among(work, c.remote_id, who))
+        mine.append(among(work, k.customer_id, who))
     people: dict[str, list[Contact]] = defaultdict(list)
     contacts = select(k.customer_id, k.name, k.email, k.phone, k.role).where(*mine)
-    for row in work.execute(contacts.order_by(k.customer_id, k.position)):
-        people[row.customer_id].append(Contact(row.name, row.email, row.phone, ContactRole(row.role)))
-    for customer_id, known in own_contacts.of_customers(work, connection_id, payer_id).items():
+    for customer_id, name, email, phone, role in work.execute(contacts.order_by(k.customer_id, k.position)).all():
+        people[customer_id].append(Contact(name, email, phone, _ROLES[role]))
+    for customer_id, known in own_contacts.of_customers(work, connection_id, who).items():
         ours = {contact.email.lower() for contact in known if contact.email}
         theirs = [one for one in people[customer_id] if not one.email or one.email.strip().lower() not in ours]
         people[customer_id] = [*known, *theirs]  # of the same address ours counts: what the source says may be older
-    for row in work.execute(query):
-        ledger.payers[row.remote_id] = Payer(
-            row.remote_id,
-            row.name,
-            row.country,
-            row.language,
-            tuple(people.get(row.remote_id, ())),
-            row.region,
-            row.address,
-        )
+    for customer_id, name, country, language, region, address in work.execute(query).all():
+        contacts_of = tuple(people.get(customer_id, ()))
+        ledger.payers[customer_id] = Payer(customer_id, name, country, language, contacts_of, region, address)
 
 
-def _unapplied(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
+def _unapplied(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
     for table in (t.payments, t.credit_notes):
         x, c = table.c, t.customers.c
         query: Select[*tuple[Any, ...]] = (
@@ -168,18 +185,21 @@ def _unapplied(work: Work, ledger: Ledger, connection_id: int, payer_id: str | N
             .select_from(table.join(t.customers, _billed(table)))
             .where(x.connection_id == connection_id, x.state == CreditState.ACTIVE.value, x.unapplied != 0)
         )
-        if payer_id is not None:
-            query = query.where(c.payer_id == payer_id)
+        if who is not None:
+            query = query.where(c.connection_id == connection_id, among(work, c.payer_id, who))
         for payer, currency, left in work.execute(query):
             ledger.unapplied[payer, currency] += left  # summed here: a database's own sum may overflow
 
 
-def _quarantine(work: Work, ledger: Ledger, connection_id: int) -> None:
+def _quarantine(work: Work, connection_id: int) -> tuple[Mapping[str, list[str]], list[str]]:
+    """What cannot be read, by payer; and that of which not even the customer can be told."""
+    jailed: defaultdict[str, list[str]] = defaultdict(list)
+    for_all: list[str] = []
     q, c, i = t.quarantine.c, t.customers.c, t.invoices.c
     query = select(q.resource, q.remote_id, q.customer_id, q.reason).where(q.connection_id == connection_id)
     rows = work.execute(query).all()
     if not rows:
-        return
+        return jailed, for_all
     payer_of = {
         row.remote_id: row.payer_id
         for row in work.execute(select(c.remote_id, c.payer_id).where(c.connection_id == connection_id))
@@ -195,31 +215,33 @@ def _quarantine(work: Work, ledger: Ledger, connection_id: int) -> None:
             if customer_id is None:
                 continue  # an invoice never read is not in the cache: nobody is chased for it
         if customer_id is None:
-            ledger.quarantined_for_all.append(said)
+            for_all.append(said)
         else:
-            ledger.quarantined[payer_of.get(customer_id, customer_id)].append(said)
+            jailed[payer_of.get(customer_id, customer_id)].append(said)
+    return jailed, for_all
 
 
-def _history(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None, without_message: int | None) -> None:
+def _history(
+    work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None, without_message: int | None
+) -> None:
     m, h, k = t.messages.c, t.chases.c, t.message_items.c
     where = [
         m.connection_id == connection_id,
         m.state.not_in((MessageState.SUPERSEDED.value, MessageState.CANCELLED.value)),
     ]
-    if payer_id is not None:
-        where.append(h.payer_id == payer_id)
+    if who is not None:
+        where += [h.connection_id == connection_id, among(work, h.payer_id, who)]
     if without_message is not None:
         where.append(m.id != without_message)
     demanded: dict[int, set[str]] = defaultdict(set)
     joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
-    for message_id, invoice_id in work.execute(
-        select(k.message_id, k.invoice_id).select_from(joined).where(*where, k.demanded)
-    ):
+    named_in = select(k.message_id, k.invoice_id).select_from(joined).where(*where, k.demanded)
+    for message_id, invoice_id in work.execute(named_in).all():
         demanded[message_id].add(invoice_id)
     columns = (h.currency, m.step_id, m.occurrence, m.state, m.sent_on, m.planned_on)
     query = select(m.id, h.payer_id, *columns).join(t.chases, h.id == m.chase_id).where(*where)
     rows = {(row.id, row.payer_id): row for row in work.execute(query)}
-    for row in work.execute(_shared(connection_id, payer_id, columns)):
+    for row in work.execute(_shared(work, connection_id, who, columns)):
         if row.id != without_message and (row.id, row.payer_id) not in rows:
             rows[row.id, row.payer_id] = row
             named = select(k.invoice_id).where(k.message_id == row.id, k.demanded)
@@ -234,7 +256,7 @@ def _history(work: Work, ledger: Ledger, connection_id: int, payer_id: str | Non
             PastMessage(
                 step_id=row.step_id,
                 occurrence=row.occurrence,
-                state=MessageState(row.state),
+                state=_STATES[row.state],
                 on=row.sent_on or row.planned_on,
                 invoice_ids=frozenset(demanded[row.id]),
                 to=to.get(row.id, _NOWHERE),
@@ -247,13 +269,19 @@ def _addresses(recipients: str) -> frozenset[str]:
     return frozenset(parseaddr(mailbox)[1].lower() for mailbox in json.loads(recipients))
 
 
-def _by_hand(work: Work, ledger: Ledger, connection_id: int, payer_id: str | None) -> None:
+def _by_hand(ledger: Ledger, made_by_hand: Iterable[Touch], who: Collection[str] | None) -> None:
     """What people did without arsync counts as if it had gone out that day, in every currency of the payer."""
+    if not made_by_hand:
+        return
     payer_of = {item.invoice_id: payer for (payer, _), items in ledger.items.items() for item in items}
-    for touch in touches.standing(work, connection_id, payer_id):
+    of_payer: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    only = None if who is None else set(who)
+    for name in {**ledger.items, **ledger.history}:  # what is paid may still be thanked for
+        if only is None or name[0] in only:
+            of_payer[name[0]].append(name)
+    for touch in made_by_hand:
         concerned = {touch.payer_id, *(payer_of[one] for one in touch.invoice_ids if one in payer_of)}
-        chased = {**ledger.items, **ledger.history}  # what is paid may still be thanked for
-        for name in [name for name in chased if name[0] in concerned and payer_id in (None, name[0])]:
+        for name in [name for payer in concerned for name in of_payer.get(payer, ())]:
             step_id = touch.step_id or f"{touch.kind} by hand"
             before = sum(past.step_id == step_id for past in ledger.history[name])
             about = frozenset(touch.invoice_ids)
@@ -261,13 +289,15 @@ def _by_hand(work: Work, ledger: Ledger, connection_id: int, payer_id: str | Non
             ledger.history[name] = sorted([*ledger.history[name], made], key=lambda past: past.on)
 
 
-def _shared(connection_id: int, payer_id: str | None, columns: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+def _shared(
+    work: Work, connection_id: int, who: Collection[str] | None, columns: Sequence[Any]
+) -> Select[*tuple[Any, ...]]:
     """Messages to other payers that count for this one, as a customer has moved; only what left us, or may have."""
     m, h, s = t.messages.c, t.chases.c, t.shared_messages.c
     joined = t.shared_messages.join(t.messages, m.id == s.message_id).join(t.chases, h.id == m.chase_id)
     query = select(m.id, s.payer_id, *columns).select_from(joined)
     query = query.where(s.connection_id == connection_id, m.state.in_([state.value for state in LEFT_US]))
-    return query if payer_id is None else query.where(s.payer_id == payer_id)
+    return query if who is None else query.where(among(work, s.payer_id, who))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -12,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, select, update
 from arsync.domain.documents import Contact, ContactRole
 from arsync.store import chases
 from arsync.store import tables as t
-from arsync.store.bulk import Upsert, adapted
+from arsync.store.bulk import Upsert, adapted, among
 from arsync.store.engine import Work
 
 _O: Final = t.own_contacts.c
@@ -38,11 +39,13 @@ def take_away(work: Work, connection_id: int, customer_id: str, email: str) -> b
     return bool(work.execute(delete(t.own_contacts).where(mine)).rowcount)
 
 
-def of_customers(work: Work, connection_id: int, customer_id: str | None = None) -> dict[str, tuple[Contact, ...]]:
-    """The people of each customer, or of one."""
+def of_customers(
+    work: Work, connection_id: int, who: str | Collection[str] | None = None
+) -> dict[str, tuple[Contact, ...]]:
+    """The people of each customer, or of one or some."""
     query = select(_O.customer_id, _O.name, _O.email, _O.phone, _O.role).where(_O.connection_id == connection_id)
-    if customer_id is not None:
-        query = query.where(_O.customer_id == customer_id)
+    if who is not None:
+        query = query.where(among(work, _O.customer_id, [who] if isinstance(who, str) else who))
     found: dict[str, list[Contact]] = defaultdict(list)
     for row in work.execute(query.order_by(_O.customer_id, _O.added_at, _O.email)):
         found[row.customer_id].append(Contact(row.name, row.email, row.phone, ContactRole(row.role)))

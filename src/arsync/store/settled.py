@@ -16,6 +16,7 @@ from arsync.domain.documents import InvoiceState
 from arsync.domain.money import Money
 from arsync.domain.states import EFFECTIVE
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 #: Whoever was last written to longer ago is not thanked.
@@ -35,23 +36,23 @@ class Settled:
     asked_by: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(work: Work, connection_id: int, payer_id: str | None, *, today: date, since: date) -> Settled:
-    """Of a connection or of one payer. What a credit note cleared last was not paid, and is left out."""
+def read(work: Work, connection_id: int, who: Collection[str] | None, *, today: date, since: date) -> Settled:
+    """Of a connection or of some payers. What a credit note cleared last was not paid, and is left out."""
     i, c = t.invoices.c, t.customers.c
     joined = t.invoices.outerjoin(t.customers, and_(c.connection_id == i.connection_id, c.remote_id == i.customer_id))
-    chased = _chased(work, connection_id, payer_id, today)
+    chased = _chased(work, connection_id, who, today)
     came = _last(work, connection_id, chased, Resource.PAYMENTS)
     fresh = [invoice_id for invoice_id, on in came.items() if on >= since]
     credited = _last(work, connection_id, fresh, Resource.CREDIT_NOTES)
     paid: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
     in_part: dict[str, date] = {}
-    for chunk in _chunks(fresh):
+    if fresh:
         query = (
             select(i.remote_id, i.number, i.currency, i.state, i.total, i.balance, i.issued_on, i.due_on, i.reference,
                    i.email, i.customer_id, i.purchase_order, i.copies, func.coalesce(i.terms, c.terms).label("terms"),
                    c.name, func.coalesce(c.payer_id, i.customer_id).label("payer_id"))
             .select_from(joined)
-            .where(i.connection_id == connection_id, i.remote_id.in_(chunk))
+            .where(i.connection_id == connection_id, among(work, i.remote_id, fresh))
             .order_by(i.remote_id)
         )  # fmt: skip
         for row in work.execute(query):
@@ -75,7 +76,7 @@ def read(work: Work, connection_id: int, payer_id: str | None, *, today: date, s
     return Settled(dict(paid), in_part, _playbooks(work, settled))
 
 
-def _chased(work: Work, connection_id: int, payer_id: str | None, today: date) -> dict[str, int]:
+def _chased(work: Work, connection_id: int, who: Collection[str] | None, today: date) -> dict[str, int]:
     """Every invoice that was asked for lately, with the last message that did."""
     m, k, h = t.messages.c, t.message_items.c, t.chases.c
     joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
@@ -83,8 +84,10 @@ def _chased(work: Work, connection_id: int, payer_id: str | None, today: date) -
         m.connection_id == connection_id, m.state.in_([state.value for state in EFFECTIVE]), k.demanded,
         or_(m.sent_on.is_(None), m.sent_on >= today - _LATELY),
     ]  # fmt: skip
-    if payer_id is not None:
-        where.append(h.payer_id == payer_id)
+    if who is not None:
+        where += [h.connection_id == connection_id, among(work, h.payer_id, who)]
+        # By way of the payers' chases: SQLite would go through all messages in these states instead.
+        where[1] = func.coalesce(m.state, "").in_([state.value for state in EFFECTIVE])
     query = select(k.invoice_id, func.max(k.message_id)).select_from(joined).where(*where).group_by(k.invoice_id)
     return {row[0]: row[1] for row in work.execute(query.order_by(k.invoice_id))}
 
@@ -102,17 +105,12 @@ def _playbooks(work: Work, asked: Mapping[str, int]) -> dict[str, str]:
 
 def _last(work: Work, connection_id: int, invoice_ids: Collection[str], source: Resource) -> dict[str, date]:
     """The last day on which anything of that kind was put on each invoice."""
+    if not invoice_ids:
+        return {}
     a = t.allocations.c
-    found: dict[str, date] = {}
-    for chunk in _chunks(list(invoice_ids)):
-        query = (
-            select(a.invoice_id, func.max(a.allocated_on).label("on"))
-            .where(a.connection_id == connection_id, a.invoice_id.in_(chunk), a.source == source.value)
-            .group_by(a.invoice_id)
-        )
-        found |= {row.invoice_id: row.on for row in work.execute(query)}
-    return found
-
-
-def _chunks(every: list[str]) -> list[list[str]]:
-    return [every[start : start + _CHUNK] for start in range(0, len(every), _CHUNK)]
+    query = (
+        select(a.invoice_id, func.max(a.allocated_on))
+        .where(a.connection_id == connection_id, among(work, a.invoice_id, invoice_ids), a.source == source.value)
+        .group_by(a.invoice_id)
+    )
+    return {row[0]: row[1] for row in work.execute(query)}

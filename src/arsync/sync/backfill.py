@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Final, TypeVar
 
 from arsync.connector import Clock, Connector, Page, Resource, in_bulk
+from arsync.domain.garbage import undisturbed
 from arsync.domain.states import Health
 from arsync.errors import Stale
 from arsync.store import balances, connections, events, ledger, met, pulse, quarantine, records, reductions, suspicion
@@ -93,7 +92,7 @@ def backfill(
     The connection is `recovering` until it is complete. Raises what the connector raises; what was stored stays.
     Where an earlier try was given up so long ago that the source has forgotten what changed since, all is read anew.
     """
-    with in_bulk(), _undisturbed():
+    with in_bulk(), undisturbed():
         return _backfill(store, connection, connector, clock, since, progress or Progress())
 
 
@@ -124,24 +123,6 @@ def _backfill(
         loaded.seen[resource.value] += closing.arrived[resource]  # made while the others were read
     _finish(store, connection, clock, loaded)
     return loaded
-
-
-#: New objects, less those that are gone, before they are searched for circles: pages of records have none.
-_YOUNG: Final = 100_000
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Without the program itself, and every page that comes, being searched for garbage time and again: a sixth of a
-    load's work."""
-    young, *older = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(max(young, _YOUNG) if young else young, *older)  # 0: it is switched off
-    try:
-        yield
-    finally:
-        gc.set_threshold(young, *older)
-        gc.unfreeze()
 
 
 def count(connector: Connector, since: date) -> dict[Resource, int | None]:

@@ -1,0 +1,25 @@
+"""The collector of garbage, kept from searching what holds no circles."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+#: New objects, less those that are gone, before they are searched for circles: pages of records have none.
+_YOUNG: Final = 100_000
+
+
+@contextmanager
+def undisturbed(young: int = _YOUNG) -> Iterator[None]:
+    """Without the program itself, and every page that comes, being searched for garbage time and again: a sixth of a
+    load's work, and a quarter of planning's."""
+    before, *older = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(max(before, young) if before else before, *older)  # 0: it is switched off
+    try:
+        yield
+    finally:
+        gc.set_threshold(before, *older)
+        gc.unfreeze()
