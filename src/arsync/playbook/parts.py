@@ -84,7 +84,7 @@ class Parting:
     def go_on_with(self, gathered: Gathered) -> None:
         """Goes on with other chases of the same connection."""
         if len({facts.payer_id for facts in self._gathered.facts}) == 1:
-            self._ratings = self._runs = None  # they are that payer's only
+            self._ratings = self._runs = self._groups = None  # they are that payer's only
         self._gathered = gathered
 
     @property
