@@ -49,7 +49,8 @@ class Recording:
         """Keeps all that these chases were told."""
         self._chases.update(chase_ids)
         named = [verdict.invoice_id for _, verdict in answers]
-        standing = self._standing(among_ids(self._work, _V.chase_id, chase_ids))
+        # Not by the connection, which the chases tell: SQLite would go through all that stands for every page.
+        standing = _standing(self._work, among_ids(self._work, _V.chase_id, chase_ids))
         # An invoice may have come from another chase meanwhile.
         came = [name for name in named if name not in standing]
         if came:
@@ -71,7 +72,7 @@ class Recording:
         _end(self._work, ended, self._run_id, self._today)
 
     def _standing(self, which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
-        return _standing(self._work, self._connection_id, which)
+        return _standing(self._work, _V.connection_id == self._connection_id, which)
 
 
 def record(work: Work, connection_id: int, answers: Sequence[tuple[int, Verdict]], *, run_id: int, today: date) -> int:
@@ -89,7 +90,7 @@ def amend(
     given = [(chase_id, verdict) for verdict in answers]
     # An invoice may have come from another chase meanwhile.
     moved = _V.invoice_id.in_([verdict.invoice_id for _, verdict in given])
-    standing = _standing(work, connection_id, (_V.chase_id == chase_id) | moved)
+    standing = _standing(work, _V.connection_id == connection_id, (_V.chase_id == chase_id) | moved)
     told = _differences(connection_id, given, standing, run_id, today)
     unsaid = [row.id for name, row in standing.items() if name not in told.seen]
     told.ended += unsaid
@@ -107,9 +108,9 @@ class _Told:
     elsewhere: set[str]  # ... and those of them whose standing row is another chase's
 
 
-def _standing(work: Work, connection_id: int, which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
+def _standing(work: Work, *which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
     query = select(_V.id, _V.invoice_id, _V.inputs, _V.chase_id)
-    rows = work.execute(query.where(_V.connection_id == connection_id, _V.last_run.is_(None), which))
+    rows = work.execute(query.where(_V.last_run.is_(None), *which))
     return {row.invoice_id: row for row in rows}
 
 
