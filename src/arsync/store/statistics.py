@@ -19,6 +19,7 @@ TYPICAL: Final[Mapping[str, Mapping[str, str]]] = {
         "customers": "10000 10000 1",
         "ix_customers_payer": "10000 10000 2",
         "ix_customers_parent": "1000 1000 5",
+        "ix_customers_grouped": "5000 5000 1",
         "ix_customers_survivor": "100 100 2",
     },
     "contacts": {"contacts": "20000 20000 2 1"},

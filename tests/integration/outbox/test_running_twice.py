@@ -157,7 +157,7 @@ def test_a_refused_message_is_not_approved_beside_another_of_its_chase(open_offi
     customer = books.customer("One Ltd")
     books.invoice(customer, "900.00", days_late=5)
     app = office.load()
-    office.sandbox.fault("error", {"provider": "sendgrid"}, status=400)
+    office.sandbox.fault("error", {"provider": "sendgrid", "path_contains": "mail/send"}, status=400)
     office.night(app)
     (failed,) = office.messages(app)
     assert failed.state is MessageState.FAILED
