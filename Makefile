@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-long soak lint bench bench-sending clean
+.PHONY: help demo run test test-long soak lint bench bench-planning bench-sending clean
 
 help:
 	@echo "make demo       the whole job on the sandbox, no account needed"
@@ -13,7 +13,8 @@ help:
 	@echo "make soak       storms: kills, suspensions and faults by the thousand (STORMS=2000 FROM=1)"
 	@echo "make lint       ruff, mypy, import-linter, alembic check"
 	@echo "make bench      backfill against the baseline, as ratios"
-	@echo "make bench-sending  ten thousand messages against a bare loop"
+	@echo "make bench-planning  planning 200,000 invoices against a plain loop, and a year simulated"
+	@echo "make bench-sending   ten thousand messages against a bare loop"
 	@echo "make clean      removes what make and the tools have made; never a database, a key or a message"
 
 demo: .venv/.stamp-run
@@ -24,6 +25,9 @@ run: .venv/.stamp-run
 
 bench: .venv/.stamp-run
 	@$(BIN)/python benchmarks/backfill.py $(ARGS)
+
+bench-planning: .venv/.stamp-run
+	@$(BIN)/python benchmarks/planning.py $(ARGS)
 
 bench-sending: .venv/.stamp-run
 	@$(BIN)/python benchmarks/sending.py $(ARGS)

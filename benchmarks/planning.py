@@ -1,5 +1,6 @@
-"""`make bench`: a night's planning against a plain loop over the same rows, in pairs, each side in a process of its
-own; what it takes of memory; and a year simulated.
+"""`make bench-planning`: a night's planning against a plain loop over the same rows, in pairs.
+
+Each side has a process of its own. Also what planning takes of memory, and a year simulated.
 
 Exits with 1 where planning takes more than its share of time or memory.
 """

@@ -35,7 +35,7 @@ def test_the_queue_is_read_answered_and_sent(waiting: Installation, monkeypatch:
     monkeypatch.setenv("EDITOR", f'{sys.executable} -c "{script}"')
     monkeypatch.delenv("VISUAL", raising=False)
     assert "As we spoke" in waiting.arsync("edit", birch, "--author", "Kim").out
-    assert "1 messages rejected" in waiting.arsync("reject", cedar, "--reason", "they called", "--author", "Ann").out
+    assert "1 message rejected" in waiting.arsync("reject", cedar, "--reason", "they called", "--author", "Ann").out
     waiting.arsync("approve", acme, birch, "--author", "Ann")
     waiting.arsync("unapprove", acme, "--author", "Kim")
     waiting.arsync("approve", "--step", "friendly", "--author", "Ann")

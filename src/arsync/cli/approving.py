@@ -14,7 +14,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, Json, author_or_me, opened
-from arsync.cli.output import dump, flat, say, table
+from arsync.cli.output import dump, flat, say, so_many, table
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import NotFound, UsageError
@@ -153,7 +153,8 @@ def approve_messages(
             if wait
             else ""
         )
-        say(f"{len(approved)} messages approved; they go out at the next run{undo}{ends}")
+        go = so_many(len(approved), "approved; it goes out", "approved; they go out")
+        say(f"{go} at the next run{undo}{ends}")
     for message_id in changed:
         say(f"message {message_id} was changed meanwhile and is not approved: look at it again", style="yellow")
     return len(approved)
@@ -186,7 +187,7 @@ def unapprove(
             if not answers.take_back(work, one, reason=reason, author=who, told="approval_taken_back", now=now):
                 raise UsageError(f"message {one.id} has just gone on: arsync outbox {one.id} tells how")
         work.commit()
-    say(f"{len(message_ids)} messages wait for approval again")
+    say(so_many(len(message_ids), "waits for approval again", "wait for approval again"))
 
 
 def reject(
@@ -209,7 +210,8 @@ def reject(
             if not answers.reject(work, one, reason=reason, author=who, now=now):
                 raise UsageError(f"message {one.id} has just gone on: arsync outbox {one.id} tells how")
         work.commit()
-    say(f"{len(chosen)} messages rejected; the same is not planned again (arsync resend lets one go after all)")
+    rejected = so_many(len(chosen), "rejected", "rejected")
+    say(f"{rejected}; the same is not planned again (arsync resend lets one go after all)")
 
 
 def _stoppable(work: Work, message_ids: list[int]) -> list[Message]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from arsync.cli.context import Author, Json, author_or_me, opened
-from arsync.cli.output import dump, say, table
+from arsync.cli.output import dump, say, so_many, table
 from arsync.errors import NotFound, UsageError
 from arsync.store import corrections as rows
 from arsync.store import events, ledger
@@ -47,7 +47,7 @@ def corrections(
                         chase_id=one.chase_id, message_id=message_id,
                     )  # fmt: skip
                 work.commit()
-            say(f"{len(message_ids)} messages are answered for")
+            say(so_many(len(message_ids), "is answered for", "are answered for"))
             return
         with app.store.reading() as work:
             found = rows.every(work) if every else rows.unsettled(work)

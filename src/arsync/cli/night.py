@@ -11,7 +11,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Connections, Json, linked, opened
-from arsync.cli.output import dump, flat, say, table
+from arsync.cli.output import dump, flat, say, so_many, table
 from arsync.domain.chase import Plan, Verdict
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ArsyncError, ConnectorError
@@ -203,7 +203,8 @@ def tell_night(app: App, night: Night) -> None:
     for change in changed:
         say(f"{change}: arsync playbook review", style="yellow")
     if waiting_for:
-        say(f"{waiting_for} messages wait for approval: arsync approve")
+        said = so_many(waiting_for, "waits for approval", "wait for approval")
+        say(f"{said}: arsync approve")
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
 

@@ -57,6 +57,11 @@ def clean(text: str) -> str:
     )
 
 
+def so_many(count: int, one: str, several: str) -> str:
+    """So many messages, with the words that follow: for one and for several."""
+    return f"1 message {one}" if count == 1 else f"{count} messages {several}"
+
+
 def flat(text: str) -> str:
     """The text as one line: a name from outside must not forge another line of ours."""
     return " ".join(text.split())
