@@ -203,8 +203,8 @@ def tell_night(app: App, night: Night) -> None:
     for change in changed:
         say(f"{change}: arsync playbook review", style="yellow")
     if waiting_for:
-        said = so_many(waiting_for, "waits for approval", "wait for approval")
-        say(f"{said}: arsync approve")
+        queue = so_many(waiting_for, "waits for approval", "wait for approval")
+        say(f"{queue}: arsync approve")
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
 
