@@ -88,6 +88,7 @@ def test_the_doctor_runs_from_the_root_folder_and_finds_what_the_wheel_carries(b
     assert said["there is no arsync.toml in /"]["mend"].startswith("run `arsync init`")
 
 
+@pytest.mark.long
 def test_a_new_installation_is_set_up_from_the_wheel_alone(bare: Path, tmp_path: Path) -> None:
     run(bare / "bin" / "arsync", "init", cwd=tmp_path)
     run(bare / "bin" / "arsync", "db", "upgrade", cwd=tmp_path)

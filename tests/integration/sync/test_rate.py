@@ -64,7 +64,9 @@ def limited(quiet: SandboxControl, provider: str, store: Store) -> Mirror:
 
 
 @pytest.mark.parametrize(
-    ("provider", "database"), [("xero", "sqlite"), ("quickbooks", "postgresql")], indirect=["database"]
+    ("provider", "database"),
+    [pytest.param("xero", "sqlite", marks=pytest.mark.long), ("quickbooks", "postgresql")],
+    indirect=["database"],
 )
 def test_four_processes_use_a_minute_to_its_end_and_not_beyond(limited: Mirror, store_url: str) -> None:
     sandbox = limited.sandbox
