@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -15,6 +16,7 @@ from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post, Sent, send
+from arsync.playbook.answers import NOBODYS
 from arsync.playbook.confirm import Confirmation, confirm
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
@@ -28,6 +30,7 @@ from arsync.sync.refresh import refresh
 from arsync.worker import enclosures
 from arsync.worker.hearing import AddressLists
 
+_log: Final = logging.getLogger(__name__)
 _TERM: Final = timedelta(minutes=10)
 #: So many payers are read afresh in one go: few calls, and little time between the reading and the sending.
 _BATCH: Final = 25
@@ -228,6 +231,11 @@ def _enclosed(
         files = enclosures.fetch(store, desk.connector, desk.policy, message, clock)
     except (RetryLater, Reauthorise, enclosures.Missing) as error:
         reason = f"{enclosures.WAITS}: {error}"
+    except NOBODYS:
+        raise
+    except Exception as error:  # noqa: BLE001 - one message never stops the others
+        _log.exception("enclosing_failed", extra={"message_id": message.id})
+        reason = f"{enclosures.WAITS}: arsync failed on it ({type(error).__name__})"
     else:
         # Where that took long the payer is read again: what changed raises the chase's version, and the gate says no.
         late = clock.elapsed() - read_at > _FRESH

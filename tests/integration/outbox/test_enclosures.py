@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from decimal import Decimal
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -104,6 +105,35 @@ def test_what_cannot_be_had_makes_it_wait_and_is_told_unless_the_step_lets_it_go
     office.pass_time(days=1)
     assert office.night(office.app()).accepted == 1
     assert len(enclosed(office)) == 2
+
+
+def test_a_fault_of_ours_with_one_attachment_makes_that_message_wait_and_stops_no_other(
+    open_office: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = enclosing(open_office, "quickbooks", tmp_path)
+    books = office.books[0]
+    poison = books.invoice(books.customer("Aldgate Ltd"), "900.00", days_late=5)  # the most money goes first
+    books.invoice(books.customer("Bigelow Inc"), "100.00", days_late=5)
+    app = office.load()
+    kind = type(app.connector(app.linked()[0]))
+    whole = kind.invoice_pdf  # type: ignore[attr-defined]
+
+    def fails(connector: object, invoice_id: str) -> bytes:
+        if invoice_id == poison:
+            raise RuntimeError("a fault of ours")
+        body: bytes = whole(connector, invoice_id)
+        return body
+
+    monkeypatch.setattr(kind, "invoice_pdf", fails)
+    night = office.night(app)
+    assert night.accepted == 1
+    assert not night.shifts[0].errors
+    assert {one.amount: (one.state.value, one.attempts) for one in office.messages(app)} == {
+        Decimal("900.00"): ("approved", 0), Decimal("100.00"): ("accepted", 1),
+    }  # fmt: skip
+    (task,) = tasks(app.store)
+    assert enclosures.WAITS in task
+    assert "RuntimeError" in task
 
 
 def test_what_is_paid_while_attachments_are_fetched_is_not_chased(
