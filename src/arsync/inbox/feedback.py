@@ -34,6 +34,7 @@ def hear(store: Store, told: Iterable[ProviderEvent], clock: Clock) -> Heard:
     heard = Heard()
     for event in told:
         with store.working() as work:
+            suppressions.one_at_a_time(work)
             _hear_one(work, event, clock.now(), heard)
             work.commit()
     return heard
@@ -44,6 +45,14 @@ def _hear_one(work: Work, event: ProviderEvent, now: datetime, heard: Heard) -> 
     if message_id is None and event.suppresses is None and event.kind is not _WANTED_AGAIN:
         heard.foreign += 1  # the account sends other mail, too
         return
+    hear_one(work, event, message_id, now=now, heard=heard)
+
+
+def hear_one(
+    work: Work, event: ProviderEvent, message_id: int | None, *, now: datetime, heard: Heard | None = None
+) -> None:
+    """Keeps one thing that was told of that message, or of an address only, and folds it; told twice it is known."""
+    heard = heard or Heard()
     if not provider_events.add(work, event, message_id, now=now):
         heard.known += 1
         return
@@ -60,6 +69,7 @@ def read_list(store: Store, listed: Iterable[ProviderEvent], clock: Clock) -> He
     entries = list(listed)
     for start in range(0, len(entries), _LISTED_AT_ONCE):
         with store.working() as work:
+            suppressions.one_at_a_time(work)
             for event in entries[start : start + _LISTED_AT_ONCE]:
                 _read_one(work, event, clock.now(), heard)
             work.commit()

@@ -16,6 +16,8 @@ from arsync.errors import Barred, ConfigurationError, RetryLater
 from arsync.inbox.mail import READ
 
 _TIMEOUT: Final = 30.0
+_WHOLE: Final = f"BODY.PEEK[]<0.{READ}>"
+_HEADERS: Final = f"BODY.PEEK[HEADER]<0.{READ}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Fetched:
     uid: int
     raw: bytes
     size: int
+    headers_only: bool = False  # the server did not hand over the rest, though it was asked again
 
 
 class Mailbox(Protocol):
@@ -106,12 +109,16 @@ class _Folder:
         return sorted(number for number in found if number > uid)  # `n:*` always names the last one
 
     def fetch(self, uids: list[int]) -> Iterator[Fetched]:
-        part = f"BODY.PEEK[]<0.{READ}>"
         for uid in uids:  # one by one: of many large ones only one is held
-            answer = self._client.fetch([uid], ["RFC822.SIZE", part]).get(uid)
-            raw = answer and next((value for key, value in answer.items() if key.startswith(b"BODY[")), None)
-            if isinstance(raw, bytes):
-                yield Fetched(uid, raw, int(answer.get(b"RFC822.SIZE", len(raw))))
+            for part in (_WHOLE, _WHOLE, _HEADERS):  # a server's store may be busy: NIL once is no answer
+                answer = self._client.fetch([uid], ["RFC822.SIZE", part]).get(uid)
+                if answer is None:
+                    break  # it is gone
+                raw = next((value for key, value in answer.items() if key.startswith(b"BODY[")), None)
+                if isinstance(raw, bytes) or part is _HEADERS:
+                    raw = raw if isinstance(raw, bytes) else b""
+                    yield Fetched(uid, raw, int(answer.get(b"RFC822.SIZE", len(raw))), part is _HEADERS)
+                    break
 
 
 def _is_here(host: str) -> bool:

@@ -5,25 +5,25 @@ Killed before that commit, nothing was taken, and the mail is read again; after 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parseaddr
 from typing import Final
 
 from arsync.connector import NoteTarget, TargetKind
 from arsync.domain.chase import Hold
 from arsync.domain.clock import Clock, local_date
 from arsync.domain.replies import FOR_A_PERSON, MailKind
-from arsync.domain.states import HoldKind, MessageState
+from arsync.domain.states import HoldKind
 from arsync.inbox.classify import Classified, classify
+from arsync.inbox.feedback import hear_one
 from arsync.inbox.machines import who_wrote
 from arsync.inbox.mail import Mail
 from arsync.inbox.matching import Front, Match, match, match_given_back
 from arsync.inbox.quoting import new_text
+from arsync.inbox.returned import losses
 from arsync.render.note import said_note
-from arsync.store import chases, connections, events, holds, messages, notes, replies
+from arsync.store import connections, events, holds, messages, notes, provider_events, replies
 from arsync.store.engine import Store, Work
 from arsync.store.replies import Incoming, Reply
 
@@ -142,48 +142,21 @@ def _note(work: Work, reply: Reply, front: Front, now: datetime) -> None:
     )
 
 
-#: A server that goes on trying.
-_LATE: Final = re.compile(
-    r"delayed|warning: (message|could not)|still (being )?tr(y|ied)|will (be retried|retry)", re.I
-)
-
-
-#: What became of a recipient in a report of RFC 3464: failed, delayed, delivered, relayed or expanded.
-_ACTION: Final = re.compile(r"^action:\s*(\w+)", re.M)
-_REPORTED: Final = re.compile(r"^(action|(?:final|original)-recipient):\s*(.*)$", re.M)
-#: Whom the mail that is given back was for: not only those who did not get it.
-_ADDRESSED: Final = re.compile(r"^(to|cc):.*$", re.M)
-
-
-def _missed(said: str, named: str, addresses: set[str]) -> set[str]:
-    """Those of the addresses that did not get the mail, by a report in lower case."""
-    if len(addresses) == 1:
-        return addresses
-    failed, about, told = named, "", False
-    for field, value in _REPORTED.findall(said):
-        if field == "action":
-            failed, told = f"{failed} {about}" if value.startswith("failed") else failed, True
-        else:
-            about, told = (value if told or not about else f"{about} {value}"), False
-    return {address for address in addresses if address in (failed or _ADDRESSED.sub("", said))}
-
-
 def _bounced(work: Work, found: Match, mail: Mail, now: datetime) -> str | None:
-    """Marks the message that nobody got; what a person must know of it, or None where it is merely late."""
-    said = f"{mail.subject}\n{mail.report}\n{mail.text}".lower()
-    actions = _ACTION.findall(said)
-    late = "failed" not in actions if actions else _LATE.search(said) is not None
-    if found.message_id is None or late:
+    """Keeps who did not get the message; what a person must know of it, or None where it is merely late.
+
+    Of a message of which nobody knew whether it went out, this is the evidence; it is settled by the next run.
+    """
+    if found.message_id is None:
         return None
     message = messages.get(work, found.message_id)
-    addresses = {parseaddr(one)[1].lower() for one in message.recipients}
-    missed = _missed(said, mail.headers.get("x-failed-recipients", "").lower(), addresses)
-    if missed != addresses:
-        return f"{len(missed) or 'one'} of {len(addresses)} recipients did not get message {message.id}"
-    if message.state in (MessageState.ACCEPTED, MessageState.DELIVERED):
-        chases.bump(work, message.connection_id, [message.payer_id])
-        messages.move(
-            work, message.id, message.state, MessageState.BOUNCED, now=now,
-            reason=f"a mail server gave it back: {mail.subject[:120]}",
-        )  # fmt: skip
+    addresses = provider_events.addresses([message.diverted_to] if message.diverted_to else message.recipients)
+    missed = losses(mail, addresses, message.key, now=now)
+    if missed is None:
+        return None
+    for event in missed:
+        hear_one(work, event, message.id, now=now)
+    lost = provider_events.lost(work, message.id) & addresses
+    if lost != addresses:
+        return f"{len(lost) or 'one'} of {len(addresses)} recipients did not get message {message.id}"
     return f"message {message.id} did not reach anybody: mend the address (arsync contact)"

@@ -50,11 +50,14 @@ class Mail:
     kinds: tuple[str, ...] = ()  # the content types of its parts
     report: str = ""  # what a mail server reports, and the headers of the mail that it gives back
     refused: str | None = None  # why it was not read
+    dated: str = ""  # when it was written or, where it does not say, taken by the first server; as it says
 
     @property
     def identity(self) -> str:
-        """The same for the same mail, however it came and whatever was added on the way."""
-        said = "\0".join((self.message_id, self.address, " ".join(self.subject.split()), " ".join(self.text.split())))
+        """The same for the same mail, however it came and whatever was added on the way. Without an id of its own it is
+        known by its day: the same words weeks later are said anew."""
+        name = self.message_id or f"at {self.dated}"
+        said = "\0".join((name, self.address, " ".join(self.subject.split()), " ".join(self.text.split())))
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -132,7 +135,16 @@ def _head(raw: bytes, sent_to: Sequence[str]) -> Mail:
         sent_to=tuple(dict.fromkeys(everybody))[:_ADDRESSES],
         subject=shown(str(parsed.get("Subject", ""))[:_FIELD])[:300],
         headers=headers,
+        dated=_dated(parsed),
     )
+
+
+def _dated(parsed: Message) -> str:
+    """Its Date; else what stands behind the last point of the first server's Received, which comes last."""
+    if said := _one_line(str(parsed.get("Date", ""))[:_FIELD]):
+        return said
+    oldest = parsed.get_all("Received", [""])[-1]
+    return _one_line(str(oldest)[-_FIELD:]).rpartition(";")[2].strip()
 
 
 def shown(written: str) -> str:
@@ -186,6 +198,7 @@ def _filled(head: Mail, whole: Message) -> Mail:
     return Mail(
         head.message_id, head.answers, head.sender, head.address, head.sent_to, head.subject,
         text=cleaned(text)[:_TEXT], headers=head.headers, kinds=tuple(kinds), report="\n".join(reports)[:_REPORT],
+        dated=head.dated,
     )  # fmt: skip
 
 

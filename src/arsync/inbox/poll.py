@@ -74,6 +74,8 @@ def _take(
 ) -> Taken:  # fmt: skip
     """Takes one mail; one that we fail on is kept as refused, and never stops those behind it."""
     mail = read(fetched.raw, size=fetched.size)
+    if fetched.headers_only:
+        mail = refuse(mail, fetched.raw or origin.encode(), "the mail server did not hand over its text")
     try:
         return take(store, mail, origin=origin, fronts=fronts, clock=clock, bookmark=mark)
     except ArsyncError:

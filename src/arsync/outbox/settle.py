@@ -89,9 +89,10 @@ def say(store: Store, message: Message, *, sent: bool, author: str, reason: str,
 def _ask(store: Store, clock: Clock, message: Message, post: Post, how: Acceptance, settled: Settled) -> None:
     channel = post.channels[StepChannel(message.channel)]
     with store.reading() as work:
-        reference = provider_events.evidence(work, message.id)
+        told = provider_events.evidence(work, message.id)
+    source, reference = told or (channel.name, None)
     try:
-        evidence, reference = (Evidence.SENT, reference) if reference else channel.look_up(message.key)
+        evidence, reference = (Evidence.SENT, reference) if told else channel.look_up(message.key)
     except ConnectorError:
         evidence, reference = Evidence.NOTHING, None
     now = clock.now()
@@ -103,7 +104,7 @@ def _ask(store: Store, clock: Clock, message: Message, post: Post, how: Acceptan
                 message,
                 message.state,
                 reference=reference,
-                reason=f"found at {channel.name}",
+                reason=f"told by {source}" if told else f"found at {source}",
                 how=how,
                 now=now,
             )

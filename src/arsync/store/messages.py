@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from email.utils import parseaddr
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
@@ -285,12 +286,18 @@ _ITEMS: Final = (
     .where(_K.message_id == bindparam("message"))
     .order_by(_K.position)
 )
-_AT_THE_GATE: Final = select(_M.chase_id, _M.chase_version, _M.connection_id, _M.amount).where(
-    _M.id == bindparam("message")
-)
+_AT_THE_GATE: Final = select(
+    _M.chase_id, _M.chase_version, _M.connection_id, _M.amount, _M.channel, _M.recipients
+).where(_M.id == bindparam("message"))
 _BUTTON: Final = select(t.installation.c.stopped_at).with_for_update(read=True)
+_S = t.suppressions.c
+_LET_GO: Final = select(func.min(_S.address)).where(
+    _S.lifted_at.is_(None), _S.address.in_(bindparam("addresses", expanding=True))
+)
 _FITNESS: Final = (
-    select(t.connections.c.health).where(t.connections.c.id == bindparam("connection")).with_for_update(read=True)
+    select(t.connections.c.health, _LET_GO.scalar_subquery().label("let_go"))
+    .where(t.connections.c.id == bindparam("connection"))
+    .with_for_update(read=True, of=t.connections)
 )
 _H = t.holds.c
 _HOLDING: Final = (
@@ -373,18 +380,23 @@ def pass_gate(
     """The last gate: moves a claimed message to `sending` by this way out, or says why not. Commit, and send within
     seconds.
 
-    It compares the claim's token, the chase's version as confirmed, the holds, the stop switch and the connection's
-    health, all under locks on the installation, the connection and the chase (in this order, everywhere): whatever
-    forbids the message changes one of these rows, so it comes wholly before the gate or wholly after it.
+    It compares the claim's token, the chase's version as confirmed, the holds, the stop switch, the addresses that
+    nobody writes to and the connection's health, all under locks on the installation, the connection and the chase (in
+    this order, everywhere): whatever forbids the message changes or locks one of these rows, so it comes wholly before
+    the gate or wholly after it.
     """
     row = work.execute(_AT_THE_GATE, {"message": message_id}).one()
     stopped_at = work.execute(_BUTTON).scalar_one()
-    health = work.execute(_FITNESS, {"connection": row.connection_id}).scalar_one()
+    mailed = json.loads(row.recipients) if row.channel == StepChannel.EMAIL.value else []
+    about = {"connection": row.connection_id, "addresses": [parseaddr(one)[1].lower() for one in mailed]}
+    health, let_go = work.execute(_FITNESS, about).one()
     chase = chases.lock(work, row.chase_id)
     if stopped_at is not None:
         return "stopped"
     if health != Health.OK.value:
         return f"the connection is {health}"
+    if let_go is not None:
+        return f"nobody writes to {let_go} any more"
     held = _holding(work, message_id, row.connection_id, chase.payer_id, today)
     if held is not None:
         return f"a hold: {held}"

@@ -96,12 +96,17 @@ def of_message(work: Work, message_id: int) -> list[Told]:
     ]
 
 
-def evidence(work: Work, message_id: int) -> str | None:
-    """The provider's reference, or its name, where it told that it had the message."""
+def lost(work: Work, message_id: int) -> frozenset[str]:
+    """The addresses that did not get the message."""
+    return frozenset(one.address for one in of_message(work, message_id) if one.kind in LOST)
+
+
+def evidence(work: Work, message_id: int) -> tuple[str, str] | None:
+    """The provider that told that it had the message, and its reference, or its name."""
     had = [kind.value for kind in HANDED_OVER]
-    query = select(_E.reference, _E.provider).where(_E.message_id == message_id, _E.kind.in_(had)).limit(1)
-    row = work.execute(query).first()
-    return None if row is None else str(row.reference or row.provider)
+    query = select(_E.reference, _E.provider).where(_E.message_id == message_id, _E.kind.in_(had))
+    row = work.execute(query.order_by(_E.id).limit(1)).first()
+    return None if row is None else (str(row.provider), str(row.reference or row.provider))
 
 
 def evident(work: Work, state: MessageState) -> list[int]:

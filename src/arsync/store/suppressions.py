@@ -31,6 +31,12 @@ class Suppression:
     lifted_by: str | None = None
 
 
+def one_at_a_time(work: Work) -> None:
+    """Before anything else of a work that may put an address on the list: what is at the last gate passes it wholly
+    before, or sees the list with that address."""
+    work.execute(select(t.installation.c.id).with_for_update())
+
+
 def suppress(work: Work, event: ProviderEvent, *, now: datetime) -> bool:
     """Puts the event's address on the list; False where it stands there, or was lifted after the event. What is told
     twice, late or out of order changes nothing."""

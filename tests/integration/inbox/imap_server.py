@@ -19,8 +19,11 @@ class Running:
 
 
 @contextmanager
-def running_mailbox(mails: Mapping[int, bytes], *, uid_validity: int = 7) -> Iterator[Running]:
-    """A server on this machine; user `mia`, password `pass word`."""
+def running_mailbox(
+    mails: Mapping[int, bytes], *, uid_validity: int = 7, withheld: Mapping[int, int] | None = None
+) -> Iterator[Running]:
+    """A server on this machine; user `mia`, password `pass word`. What is `withheld` is answered with NIL so often."""
+    left = dict(withheld or {})
     running = Running(0)
 
     class Handler(socketserver.StreamRequestHandler):
@@ -49,10 +52,18 @@ def running_mailbox(mails: Mapping[int, bytes], *, uid_validity: int = 7) -> Ite
                 # As real servers do: `n:*` names the last mail whatever n is.
                 found = [uid for uid in mails if uid >= first] or [max(mails)]
                 self.say(f"* SEARCH {' '.join(map(str, found))}")
-            elif wanted := re.match(r"UID FETCH (\d+) .*BODY\.PEEK\[\]<0\.(\d+)>", said, re.I):
-                uid, most = int(wanted[1]), int(wanted[2])
-                part = mails[uid][:most]
-                head = f"* 1 FETCH (UID {uid} RFC822.SIZE {len(mails[uid])} BODY[]<0> {{{len(part)}}}\r\n"
+            elif wanted := re.match(r"UID FETCH (\d+) .*BODY\.PEEK\[(|HEADER)\]<0\.(\d+)>", said, re.I):
+                uid, what, most = int(wanted[1]), wanted[2], int(wanted[3])
+                if uid not in mails:
+                    self.say(f"{tag} OK done")
+                    return False
+                known = f"* 1 FETCH (UID {uid} RFC822.SIZE {len(mails[uid])} BODY[{what}]<0>"
+                if not what and left.get(uid, 0) > 0:
+                    left[uid] -= 1
+                    self.say(f"{known} NIL)\r\n{tag} OK done")
+                    return False
+                part = (mails[uid].partition(b"\n\n")[0] + b"\n\n" if what else mails[uid])[:most]
+                head = f"{known} {{{len(part)}}}\r\n"
                 self.wfile.write(head.encode() + part + b")\r\n")
             elif verb == "LOGOUT":
                 self.say("* BYE")

@@ -52,18 +52,25 @@ def receive(raw: bytes, *fronts: Front, books: Books) -> Taken:
     return take(books.store, read(raw), origin="test", fronts=fronts or (front(books),), clock=StillClock())
 
 
-def sent(books: Books, payer: str = "C1", *, invoices: tuple[str, ...] = ("I1",)) -> Message:
-    """A message that the channel took."""
+def sent(
+    books: Books, payer: str = "C1", *, invoices: tuple[str, ...] = ("I1",), until: MessageState = MessageState.ACCEPTED
+) -> Message:
+    """A message that the channel took, or of which nobody knows whether it did."""
     message_id = books.plan(payer, invoices=invoices)
     (message,) = books.claim()
     assert message.id == message_id
     assert books.confirm(message)
     assert books.pass_gate(message) is None
     with books.store.working() as work:
-        messages.move(
-            work, message_id, MessageState.SENDING, MessageState.ACCEPTED, reason="taken", now=NOW, accepted_at=NOW,
-            sent_on=TODAY,
-        )  # fmt: skip
+        if until is MessageState.ACCEPTED:
+            messages.move(
+                work, message_id, MessageState.SENDING, MessageState.ACCEPTED, reason="taken", now=NOW, accepted_at=NOW,
+                sent_on=TODAY,
+            )  # fmt: skip
+        else:
+            messages.move(work, message_id, MessageState.SENDING, MessageState.UNKNOWN, reason="silence", now=NOW)
+        if until is MessageState.PRESUMED_SENT:
+            messages.move(work, message_id, MessageState.UNKNOWN, until, reason="72 hours", now=NOW)
         work.commit()
     return books.message(message_id)
 

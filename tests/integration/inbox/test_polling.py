@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 from tests.integration.inbox.imap_server import running_mailbox
-from tests.integration.inbox.letters import Box, StillClock, front, letter
+from tests.integration.inbox.letters import BILLING, Box, StillClock, front, letter, sent
 from tests.integration.store.books import NOW, Books
 
+from arsync.channel.routing import routed
 from arsync.domain.replies import MailKind
 from arsync.errors import Barred, ConfigurationError, RetryLater
 from arsync.inbox import intake
@@ -131,6 +132,21 @@ def test_a_real_mail_server_is_read_and_not_changed(books: Books) -> None:
             poll(books.store, wrong, [], StillClock())
     with pytest.raises(RetryLater, match="cannot be reached"):
         poll(books.store, mailbox, [], StillClock())
+
+
+def test_a_mail_that_the_server_does_not_hand_over_is_asked_for_again_and_never_passed_over(books: Books) -> None:
+    """Of mail 3 the text comes at the second try, of mail 5 never; mail 6 is gone."""
+    message = sent(books)
+    mails = {3: letter("one", number=1), 5: letter("two", number=2, to=routed(BILLING, message.key))}
+    with running_mailbox(mails, withheld={3: 1, 5: 9}) as server:
+        mailbox = ImapMailbox("127.0.0.1", server.port, "mia", "pass word", folder="INBOX", tls="off")
+        with mailbox.opened() as folder:
+            assert list(folder.fetch([6])) == []
+        taken = poll(books.store, mailbox, [front(books)], StillClock()).taken
+    assert [(one.kind, one.paused) for one in taken] == [(MailKind.PERSON, True), (MailKind.UNREADABLE, True)]
+    with books.store.reading() as work:
+        _, refused = replies.waiting(work)
+    assert refused.text == "the mail server did not hand over its text"
 
 
 def test_a_password_crosses_no_network_in_the_clear() -> None:

@@ -24,8 +24,9 @@ from tests.integration.store.books import (
 
 from arsync.domain.chase import Hold
 from arsync.domain.clock import local_date
+from arsync.domain.feedback import EventKind, ProviderEvent, SuppressionKind
 from arsync.domain.states import Health, MessageState
-from arsync.store import chases, connections, holds, messages, records
+from arsync.store import chases, connections, holds, messages, records, suppressions
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
 
@@ -68,6 +69,13 @@ def receive(books: Books, work: Work) -> None:
     chases.bump(work, books.id, stored.customers)
 
 
+def lose(books: Books, work: Work) -> None:
+    """What a provider tells of an address, before anybody saw that it is about to be written to."""
+    suppressions.one_at_a_time(work)
+    event = ProviderEvent("sendgrid", "1", EventKind.BOUNCED, "ada@example.com", NOW, suppresses=SuppressionKind.BOUNCE)
+    suppressions.suppress(work, event, now=NOW)
+
+
 FORBIDDING: dict[str, Forbid] = {
     "a hold on the payer": place(a_hold()),
     "a hold on the invoice": place(a_hold(payer="C1", invoice="I1")),
@@ -75,6 +83,7 @@ FORBIDDING: dict[str, Forbid] = {
     "the red button": press,
     "a sync that failed": sicken,
     "a payment": receive,
+    "an address that was lost": lose,
 }
 
 
@@ -116,6 +125,7 @@ def test_whatever_forbids_it_stops_a_confirmed_message(owed: Books, forbid: Forb
         (place(a_hold(begins=TODAY - timedelta(days=9), until=TODAY)), "a hold: dispute"),
         (press, "stopped"),
         (sicken, "the connection is partial"),
+        (lose, "nobody writes to ada@example.com any more"),
     ],
 )
 def test_it_stops_also_a_message_confirmed_after_it(owed: Books, forbid: Forbid, reason: str) -> None:

@@ -112,6 +112,22 @@ def test_the_same_mail_by_another_way_is_the_same() -> None:
     assert one.identity == again.identity != other.identity
 
 
+def test_the_same_words_weeks_later_are_said_anew_where_a_mail_has_no_id_of_its_own() -> None:
+    head = b"From: jo@reed.example\nSubject: Invoice 1042\n"
+    for dates in (
+        (b"Date: Mon, 1 Jun 2026 09:00:00 +0000\n", b"Date: Mon, 22 Jun 2026 09:00:00 +0000\n"),
+        (
+            b"Received: by mx; Mon, 1 Jun 2026 09:05:00 +0000\nReceived: from ap; Mon, 1 Jun 2026 09:00:00 +0000\n",
+            b"Received: by mx; Mon, 1 Jun 2026 09:05:00 +0000\nReceived: from ap; Mon, 22 Jun 2026 09:00:00 +0000\n",
+        ),
+    ):
+        first, later = (read(date + head + b"\nPlease send a statement.\n") for date in dates)
+        assert first.identity != later.identity
+        again = read(b"Received: by another; Tue, 2 Jun 2026 10:00:00 +0000\n" + dates[0] + head
+                     + b"\nPlease send a statement.\n")  # fmt: skip
+        assert again.identity == first.identity
+
+
 def test_encoded_words_and_charsets_are_read() -> None:
     mail = read(
         b"From: =?utf-8?q?J=C3=B6rg?= <JOERG@Ried.example>\nSubject: =?iso-8859-1?q?Zahlung_n=E4chste?= Woche\n"
