@@ -212,7 +212,9 @@ def upgrade() -> None:
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("phone", sa.Text(), nullable=True),
         sa.Column("role", sa.String(length=24), nullable=False),
-        sa.CheckConstraint("role IN ('primary', 'billing', 'other')", name=op.f("ck_contacts_role")),
+        sa.CheckConstraint(
+            "role IN ('primary', 'billing', 'escalation', 'cc', 'other')", name=op.f("ck_contacts_role")
+        ),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_contacts_connection_id")),
         sa.PrimaryKeyConstraint("connection_id", "customer_id", "position", name=op.f("pk_contacts")),
         sqlite_with_rowid=False,
@@ -438,9 +440,22 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=24), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("role IN ('primary', 'billing', 'other')", name=op.f("ck_own_contacts_role")),
+        sa.CheckConstraint(
+            "role IN ('primary', 'billing', 'escalation', 'cc', 'other')", name=op.f("ck_own_contacts_role")
+        ),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_own_contacts_connection_id")),
         sa.PrimaryKeyConstraint("connection_id", "customer_id", "email", name=op.f("pk_own_contacts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "own_languages",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=False),
+        sa.Column("language", sa.String(length=16), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_own_languages_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", "customer_id", name=op.f("pk_own_languages")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -615,6 +630,7 @@ def upgrade() -> None:
         sa.Column("locale", sa.String(length=16), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("recipients", sa.Text(), nullable=False),
+        sa.Column("copies", sa.Text(), nullable=True),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("html", sa.Text(), nullable=False),
@@ -1110,6 +1126,7 @@ def downgrade() -> None:
     op.drop_table("payments")
     op.drop_table("pay_links")
     op.drop_table("owners")
+    op.drop_table("own_languages")
     op.drop_table("own_contacts")
     op.drop_table("letter_batches")
     with op.batch_alter_table("invoices", schema=None) as batch_op:

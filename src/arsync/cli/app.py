@@ -29,6 +29,7 @@ from arsync.cli import (
     importing,
     inbox,
     keys,
+    languages,
     letters,
     lifting,
     night,
@@ -87,7 +88,7 @@ def options(
 _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, call_list,
     calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview, scenarios,
-    simulate, statements, letters, corrections, tags, feedback,
+    simulate, statements, letters, corrections, tags, feedback, languages,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

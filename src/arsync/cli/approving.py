@@ -82,6 +82,8 @@ def show(work: Work, message: Message) -> None:
     )
     say(flat(f"     {message.reason}"))
     say(flat(f"To: {', '.join(message.recipients)}"))
+    if message.copies:
+        say(flat(f"Cc: {', '.join(message.copies)}"))
     say(flat(f"{_SUBJECT}{message.subject}"))
     say()
     say(message.text.rstrip())

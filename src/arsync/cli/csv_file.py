@@ -21,6 +21,7 @@ class What(StrEnum):
     CONTACTS = "contacts"
     TAGS = "tags"
     OWNERS = "owners"
+    LANGUAGES = "languages"
 
 
 #: The columns of each kind; those before the bar are needed.
@@ -29,6 +30,7 @@ COLUMNS: Final[Mapping[What, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     What.CONTACTS: (("customer", "email"), ("name", "phone", "role", "author", "connection")),
     What.TAGS: (("customer", "tag"), ("author", "connection")),
     What.OWNERS: (("customer", "name"), ("email", "phone", "signature", "author", "connection")),
+    What.LANGUAGES: (("customer", "language"), ("author", "connection")),
 }
 
 

@@ -115,6 +115,7 @@ def _chapters(app: App, company: Connection) -> list[Chapter]:
 
 def _row(plan: Plan, intent: Intent, message: Message | None) -> tuple[str, ...]:
     to = ", ".join(contact.email or contact.name for contact in intent.recipients)
+    to += "".join(f", cc {contact.email}" for contact in intent.copies)
     how = message.reason if message else "planned at the next run"
     return plan.facts.payer_name, intent.step.id, str(intent.at_stake), to, f"{intent.mode}: {how}"
 

@@ -223,6 +223,7 @@ def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Inter
             to = ", ".join(message.recipients) or (
                 "the call list" if message.channel != "email" else "whom its note names"
             )
+            to += f", copy to {', '.join(message.copies)}" if message.copies else ""
             happened = message.accepted_at or message.sending_at or message.planned_at
             lines.append((happened, f"{what} to {to}: {message.state}, {message.reason}"))
             for note in notes.of_message(work, message.id):

@@ -1,4 +1,4 @@
-"""import: holds, contacts, tags and owners from a file of another tool.
+"""import: holds, contacts, tags, owners and languages from a file of another tool.
 
 Every line that is right is kept, every other is listed; run again it changes nothing. What a file says of one payer is
 one note in the accounting system, however many lines it has.
@@ -21,6 +21,7 @@ from arsync.cli.contacting import add_contact, change_owner
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.csv_file import Line, What, read
 from arsync.cli.holding import contested_part, put, told
+from arsync.cli.languages import change_language, tag
 from arsync.cli.naming import Whom, one_customer, one_payer, whom
 from arsync.cli.noting import note
 from arsync.cli.output import dump, flat, say
@@ -29,7 +30,7 @@ from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.people import DisputeCode, Owner
 from arsync.domain.states import HoldKind
 from arsync.errors import Ambiguous, NotFound, UsageError
-from arsync.store import connections, holds, own_contacts, owners, tags
+from arsync.store import connections, holds, languages, own_contacts, owners, tags
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 
@@ -81,7 +82,7 @@ def import_file(
     author: Author = None,
     as_json: Json = False,
 ) -> None:
-    """Imports holds, contacts, tags or owners; what is wrong is listed with its line and stops nothing else."""
+    """Imports holds, contacts, tags, owners or languages; what is wrong is listed with its line."""
     lines, problems = read(file, what)
     with opened(context) as app:
         result = keep(
@@ -226,7 +227,19 @@ def _owner(app: App, work: Work, line: Line, connection: str | None, author: str
     return Kept(done, Said(company, named.payer_id, None, author, f"Owner: {done}"))
 
 
-_WAYS: Final = {What.HOLDS: _hold, What.CONTACTS: _contact, What.TAGS: _tag, What.OWNERS: _owner}
+def _language(app: App, work: Work, line: Line, connection: str | None, author: str) -> Kept | None:
+    named = _customer(app, line, connection)
+    fresh = tag(line.values["language"])
+    if languages.of_customer(work, named.connection_id, named.payer_id) == fresh:
+        return None
+    company = connections.connection_by_id(work, named.connection_id)
+    done = change_language(app, work, company, named, fresh, author, noted=False)
+    return Kept(done, Said(company, named.payer_id, None, author, f"Language: {done}"))
+
+
+_WAYS: Final = {
+    What.HOLDS: _hold, What.CONTACTS: _contact, What.TAGS: _tag, What.OWNERS: _owner, What.LANGUAGES: _language,
+}  # fmt: skip
 
 
 def _customer(app: App, line: Line, connection: str | None) -> Whom:

@@ -79,6 +79,7 @@ def tell_plans(name: str, answers: Iterable[Plan], *, every: bool = False, most:
         intent = answer.intent
         assert intent is not None
         to = ", ".join(contact.email or contact.phone or contact.name for contact in intent.recipients)
+        to += "".join(f", cc {contact.email}" for contact in intent.copies)
         rows.append((intent.step.id, intent.mode, answer.facts.payer_name, to, intent.at_stake, len(intent.demanded)))
     if rows:
         table(("step", "mode", "payer", "to", "demands", "invoices"), rows, right=("demands", "invoices"))
@@ -129,6 +130,7 @@ def _as_json(answer: Plan) -> dict[str, object]:
             "occurrence": intent.occurrence,
             "mode": intent.mode,
             "to": [contact.email for contact in intent.recipients],
+            "cc": [contact.email for contact in intent.copies],
             "amount": intent.at_stake.amount,
             "invoices": [item.number for item in intent.demanded],
         },

@@ -93,7 +93,7 @@ def _summary(work: Work, one: Message) -> dict[str, object]:
         "id": one.id, "key": one.key, "connection": connections.connection_by_id(work, one.connection_id).name,
         "payer_id": one.payer_id, "payer": ledger.customer_name(work, one.connection_id, one.payer_id),
         "step": one.step_id, "occurrence": one.occurrence, "revision": one.revision, "state": one.state,
-        "reason": one.reason, "channel": one.channel, "to": one.recipients, "subject": one.subject,
+        "reason": one.reason, "channel": one.channel, "to": one.recipients, "cc": one.copies, "subject": one.subject,
         "amount": one.amount, "currency": one.currency, "planned_on": one.planned_on, "sent_on": one.sent_on,
         "approved_by": one.approved_by, "approved_until": one.approved_until, "edited_by": one.edited_by,
         "attempts": one.attempts, "resend_of": one.resend_of,

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from arsync.domain.behaviour import Behaviour
-from arsync.domain.documents import Contact, InvoiceLine, InvoiceState
+from arsync.domain.documents import Contact, ContactRole, InvoiceLine, InvoiceState
 from arsync.domain.money import Money, total
 from arsync.domain.payday import PayDay
 from arsync.domain.people import CallMade, DisputeCode, Owner
@@ -195,6 +195,7 @@ class ChaseFacts:
     autopay: frozenset[str] = frozenset()  # invoices that are collected by themselves
     people: tuple[Contact, ...] = ()  # everybody who may be written to by e-mail, whatever their role
     unreachable: tuple[str, ...] = ()  # addresses that nobody writes to any more, and why
+    shunned: tuple[tuple[ContactRole, str], ...] = ()  # the same of the people there, each with its role
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
     address: str | None = None  # where a letter reaches the payer, below its name
     country: str | None = None  # of that address
@@ -227,6 +228,7 @@ class Intent:
     owner: Owner | None = None  # who of our people signs
     address: str | None = None  # of a letter: where it goes, below the name
     country: str | None = None  # of that address
+    copies: tuple[Contact, ...] = ()  # of an e-mail: who gets a copy, none of them a recipient
 
     @property
     def at_stake(self) -> Money:
@@ -247,6 +249,8 @@ class Intent:
             "listed": [seen_of(item) for item in self.listed],
             "unapplied": str(self.unapplied),
         }
+        if self.copies:
+            seen["cc"] = [[contact.name, contact.email] for contact in self.copies]
         if self.step.way is StepChannel.LETTER:
             seen["posted to"] = [self.address, self.country]
         if self.owner is not None:

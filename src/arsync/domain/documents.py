@@ -58,6 +58,8 @@ class ContactRole(StrEnum):
 
     PRIMARY = "primary"  # the customer's own address
     BILLING = "billing"  # is sent the invoices
+    ESCALATION = "escalation"  # who is written to where the others did not pay; only by steps that say so
+    CC = "cc"  # gets a copy of every e-mail
     OTHER = "other"  # known, not written to by default
 
 

@@ -193,6 +193,8 @@ class Step:
     lacking: Lacking = Lacking.WAIT
     #: whose e-mail addresses, the first kind that has any; none said, or none of them has: those who get the invoices
     to: tuple[ContactRole, ...] = ()
+    #: who gets a copy of its e-mail beside those whose role is `cc`
+    cc: tuple[ContactRole, ...] = ()
     #: what it is where an e-mail would reach nobody; None: it waits until a person enters an address
     instead: StepChannel | None = None
 

@@ -15,11 +15,13 @@ def item_seen(item: Item) -> str:
 
 
 def written(intent: Intent, recipients: Sequence[str], rendered: Rendered) -> str:
-    """A hash of invoices, amounts, recipients and words; words as of one day, so that a later day compares with words
-    generated anew as of that same day."""
+    """A hash of invoices, amounts, recipients, copies and words; words as of one day, so that a later day compares with
+    words generated anew as of that same day."""
+    copies = [[contact.name, contact.email] for contact in intent.copies]
     return _hash([
         [[item_seen(item), demanded] for item, demanded in named(intent)],
-        str(intent.unapplied), list(recipients), rendered.subject, rendered.text, rendered.html,
+        str(intent.unapplied), list(recipients), *([copies] if copies else []), rendered.subject, rendered.text,
+        rendered.html,
     ])  # fmt: skip
 
 

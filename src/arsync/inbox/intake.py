@@ -151,12 +151,13 @@ def _bounced(work: Work, found: Match, mail: Mail, now: datetime) -> str | None:
         return None
     message = messages.get(work, found.message_id)
     addresses = provider_events.addresses([message.diverted_to] if message.diverted_to else message.recipients)
-    missed = losses(mail, addresses, message.key, now=now)
+    every = addresses if message.diverted_to else addresses | provider_events.addresses(message.copies)
+    missed = losses(mail, every, message.key, now=now)
     if missed is None:
         return None
     for event in missed:
         hear_one(work, event, message.id, now=now)
-    lost = provider_events.lost(work, message.id) & addresses
-    if lost != addresses:
-        return f"{len(lost) or 'one'} of {len(addresses)} recipients did not get message {message.id}"
+    lost = provider_events.lost(work, message.id) & every
+    if not addresses <= lost:  # who gets a copy only is not whom it was written to
+        return f"{len(lost) or 'one'} of {len(every)} recipients did not get message {message.id}"
     return f"message {message.id} did not reach anybody: mend the address (arsync contact)"

@@ -59,7 +59,7 @@ def accept(
 
 def _owe_notes(work: Work, message: Message, how: Acceptance, now: datetime) -> None:
     today = how.today
-    recipients = message.recipients
+    recipients = (*message.recipients, *(f"{one} (copy)" for one in message.copies))
     if how.diverted_to and message.channel == StepChannel.EMAIL:
         recipients = (f"{how.diverted_to} (diverted: the customer got nothing)",)
     own = connections.installation(work)

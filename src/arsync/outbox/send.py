@@ -193,7 +193,7 @@ def _envelope(
         sender=post.sender,
         reply_to=routed(post.inbox, message.key) if post.inbox else post.reply_to,
         to=message.recipients,
-        cc=(),
+        cc=message.copies,
         bcc=(),
         subject=message.subject,
         text=message.text,

@@ -42,7 +42,13 @@ def carried(message: Message, items: Sequence[MessageItem], intent: Intent, fram
     return Approval(message.approved_by, message.approved_at, message.approved_until, may_shrink=True)
 
 
-def changes(message: Message, items: Sequence[MessageItem], intent: Intent, recipients: Sequence[str]) -> str:
+def changes(
+    message: Message,
+    items: Sequence[MessageItem],
+    intent: Intent,
+    recipients: Sequence[str],
+    copies: Sequence[str] = (),
+) -> str:
     """What a reader would see differ, in words: who looked at the old one wants to know what to look at."""
     currency = intent.unapplied.currency
     before = {item.invoice_id: item for item in items}
@@ -60,6 +66,9 @@ def changes(message: Message, items: Sequence[MessageItem], intent: Intent, reci
             told.append(f"{item.number} is described in other words")
     if tuple(recipients) != message.recipients:
         told.append(f"it would go to {', '.join(recipients)}, not to {', '.join(message.recipients)}")
+    if tuple(copies) != message.copies:
+        now_to, was_to = (", ".join(those) or "nobody" for those in (copies, message.copies))
+        told.append(f"a copy would go to {now_to}, not to {was_to}")
     return "; ".join(told) or "its words would be others"
 
 

@@ -77,7 +77,8 @@ def news(work: Work, when: str, message: Message, answer: Plan) -> str:
     if answer.intent is None:
         return why_not(answer)
     to = _addressed(answer.facts, answer.intent)
-    what = approval.changes(message, messages.items(work, message.id), answer.intent, to)
+    copies = copied(answer.intent)
+    what = approval.changes(message, messages.items(work, message.id), answer.intent, to, copies)
     return f"the facts changed {when}: {what}"
 
 
@@ -118,6 +119,7 @@ def _draft(work: Work, connection: Connection, policy: Policy, answer: Plan, int
         intent=intent,
         rendered=rendered(work, connection, policy, answer, intent, today),
         recipients=_addressed(answer.facts, intent),
+        copies=copied(intent),
         playbook=policy.playbook.name,
         playbook_version=policy.playbook.version,
         locale=answer.facts.locale,
@@ -134,7 +136,7 @@ def _draft(work: Work, connection: Connection, policy: Policy, answer: Plan, int
 def _after(draft: Draft, before: Message, items: Sequence[MessageItem]) -> Draft:
     """The draft with what becomes of a person's doings with the revision before it."""
     intent = draft.intent
-    what = approval.changes(before, items, intent, draft.recipients)
+    what = approval.changes(before, items, intent, draft.recipients, draft.copies)
     if before.state is MessageState.PLANNED:
         draft = replace(draft, asked_at=before.asked_at)
     if (before.step_id, before.occurrence) == (intent.step.id, intent.occurrence):
@@ -154,6 +156,11 @@ def _addressed(facts: ChaseFacts, intent: Intent) -> tuple[str, ...]:
     if intent.step.way is StepChannel.LETTER:
         return (", ".join([facts.payer_name, *(intent.address or "").splitlines()]),)
     return tuple(_mailbox(contact.name, contact.email) for contact in intent.recipients if contact.email)
+
+
+def copied(intent: Intent) -> tuple[str, ...]:
+    """The mailboxes that get a copy of it."""
+    return tuple(_mailbox(contact.name, contact.email) for contact in intent.copies if contact.email)
 
 
 def _mailbox(name: str, email: str) -> str:

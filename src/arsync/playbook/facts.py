@@ -246,6 +246,9 @@ def _chase(
         recipients=recipients(contacts, items, shunned),
         people=_usable(one for one in contacts if _address(one) not in shunned),
         unreachable=_unreachable(contacts, items, shunned, policy),
+        shunned=tuple(
+            (one.role, _shunned(_address(one), shunned, policy)) for one in contacts if _address(one) in shunned
+        ),
         locales=policy.locales,
         locale=language(payer.language if payer else None, policy),
         items=items,
@@ -329,10 +332,11 @@ def _unreachable(
     if not shunned:
         return ()
     known = {_address(person) for person in contacts} | {(item.email or "").strip().lower() for item in items}
-    return tuple(
-        f"{address} ({shunned[address].kind} of {policy.today(shunned[address].since)})"
-        for address in sorted(known & shunned.keys())
-    )
+    return tuple(_shunned(address, shunned, policy) for address in sorted(known & shunned.keys()))
+
+
+def _shunned(address: str, shunned: Mapping[str, Suppression], policy: Policy) -> str:
+    return f"{address} ({shunned[address].kind} of {policy.today(shunned[address].since)})"
 
 
 def _address(person: Contact) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Resend, Rule, Verdict, by_age
-from arsync.domain.documents import InvoiceState
+from arsync.domain.documents import Contact, ContactRole, InvoiceState
 from arsync.domain.policy import Group, Happening, Playbook, Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision
 from arsync.playbook import guards, step_guards
@@ -309,8 +309,10 @@ def _intent(ground: Ground) -> Intent:
     step = step_guards.reached(rung.step, facts)
     if mode_of(step, facts) is StepMode.TASK:
         step = replace(step, mode=StepMode.TASK)  # whoever says so: a person does it
+    copies: tuple[Contact, ...] = ()
     if step.way is StepChannel.EMAIL:
         recipients = step_guards.written_to(step, facts)
+        copies = step_guards.copied_to(step, facts, recipients)
     posted = step.way is StepChannel.LETTER
     return Intent(
         step=step,
@@ -322,6 +324,7 @@ def _intent(ground: Ground) -> Intent:
         recipients=recipients,
         address=facts.address if posted else None,
         country=facts.country if posted else None,
+        copies=copies,
     )
 
 
@@ -376,14 +379,23 @@ def _what_happens(ground: Ground, intent: Intent) -> str:
             return f"{together}{credit}; a letter to be printed and posted"
         case StepMode.AUTO:
             to = ", ".join([contact.email or contact.name for contact in intent.recipients])
-            return f"{together}{credit}; goes out to {to}"
+            return f"{together}{credit}; goes out to {to}{_copies(ground.facts, intent)}"
         case StepMode.TASK:
             return f"{together}{credit}; a task for a person"
         case StepMode.APPROVE:
             facts = ground.facts
             unread = (intent.step.mode or facts.connection.mode) is StepMode.AUTO and not facts.connection.replies_read
             nobody = ", for nobody reads the replies yet" if unread else ""
-            return f"{together}{credit}; goes out when a person approves it{nobody}"
+            return f"{together}{credit}; goes out when a person approves it{nobody}{_copies(facts, intent)}"
+
+
+def _copies(facts: ChaseFacts, intent: Intent) -> str:
+    """Who gets a copy of an e-mail, and who would and cannot; empty where nobody is to."""
+    if intent.step.way is not StepChannel.EMAIL:
+        return ""
+    to = ", ".join([contact.email or "" for contact in intent.copies])
+    gone = "; ".join(told for role, told in facts.shunned if role is ContactRole.CC or role in intent.step.cc)
+    return (f", with a copy to {to}" if to else "") + (f"; no copy to {gone}" if gone else "")
 
 
 def _listed(ground: Ground, item: Item, follow_up: date) -> Answer:

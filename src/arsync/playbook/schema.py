@@ -153,6 +153,7 @@ def _step() -> dict[str, Any]:
             "attach": _words("What goes with its e-mail.", step_section.ATTACHED),
             "attach_missing": _choice(step_section.MISSING, "What happens where one of them cannot be had.", "wait"),
             "to": _words("Whose e-mail addresses, the first kind that has any.", step_section.ROLES),
+            "cc": _words("Whose addresses get a copy, beside those of the role cc.", step_section.ROLES),
             "instead": _choice(step_section.INSTEAD, "What it is where an e-mail would reach nobody."),
         },
     }

@@ -30,7 +30,7 @@ def check_steps(
     _statements([draft for draft in drafts if draft.act is Act.STATEMENT], group, problems)
     _repeats(drafts, gap, problems)
     _conditions(drafts, problems)
-    _attachments(drafts, problems)
+    _of_emails_only(drafts, problems)
 
 
 def reads_replies(playbook: Playbook) -> list[str]:
@@ -188,9 +188,11 @@ def _conditions(drafts: Sequence[StepDraft], problems: Problems) -> None:
         called |= draft.channel is StepChannel.CALL
 
 
-def _attachments(drafts: Sequence[StepDraft], problems: Problems) -> None:
+def _of_emails_only(drafts: Sequence[StepDraft], problems: Problems) -> None:
     for draft in drafts:
         if draft.section.is_written("attach") and draft.channel not in (None, StepChannel.EMAIL):
             problems.add(draft.section.line_of("attach"), "only an email has attachments")
+        if draft.section.is_written("cc") and draft.channel not in (None, StepChannel.EMAIL):
+            problems.add(draft.section.line_of("cc"), "only an email has copies")
         if draft.section.is_written("attach_missing") and not (draft.attach or draft.act is Act.STATEMENT):
             problems.add(draft.section.line_of("attach_missing"), "it attaches nothing that could be missing")

@@ -10,7 +10,7 @@ from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage, Rule
-from arsync.domain.documents import Contact
+from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money, total
 from arsync.domain.policy import Anchor, Group, Playbook, Step, StepChannel, Tone
 from arsync.domain.states import LIVE, MessageState
@@ -256,6 +256,14 @@ def written_to(step: Step, facts: ChaseFacts) -> tuple[Contact, ...]:
         if found := tuple(one for one in facts.people if one.role is role):
             return found
     return tuple(one for one in facts.recipients if one.email)
+
+
+def copied_to(step: Step, facts: ChaseFacts, recipients: Iterable[Contact]) -> tuple[Contact, ...]:
+    """Who gets a copy of the step's e-mail: those whose role is `cc`, and those of the roles that it names; nobody
+    whom it is written to anyway."""
+    taken = addresses(recipients)
+    roles = {ContactRole.CC, *step.cc}
+    return tuple(one for one in facts.people if one.role in roles and not addresses([one]) & taken)
 
 
 def no_recipient(ground: Ground) -> Answer | None:

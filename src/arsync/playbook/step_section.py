@@ -16,7 +16,7 @@ from arsync.playbook.problems import Problems
 
 STEP_KEYS: Final = (
     "id", "act", "offset", "anchor", "channel", "tone", "template", "mode", "repeat", "when", "unless",
-    "before_payment_run", "attach", "attach_missing", "to", "instead",
+    "before_payment_run", "attach", "attach_missing", "to", "cc", "instead",
 )  # fmt: skip
 #: `offset` as well, but of a thank-you.
 STEP_REQUIRED: Final = ("id", "channel", "tone", "template")
@@ -59,6 +59,7 @@ class StepDraft:
     attach: frozenset[Attach]
     lacking: Lacking | None
     to: tuple[ContactRole, ...]
+    cc: tuple[ContactRole, ...]
     instead: StepChannel | None
 
     @property
@@ -75,7 +76,7 @@ class StepDraft:
             id=self.id, offset=offset, channel=self.channel, tone=self.tone, template=self.template, mode=self.mode,
             anchor=self.anchor, act=self.act, repeat=self.repeat, when=self.when, unless=self.unless,
             before_payment_run=self.before_payment_run, attach=self.attach, lacking=self.lacking or Lacking.WAIT,
-            to=self.to, instead=self.instead,
+            to=self.to, cc=self.cc, instead=self.instead,
         )  # fmt: skip
 
 
@@ -108,18 +109,19 @@ def read_steps(root: Section, problems: Problems, anchor: Anchor, mode: StepMode
             before_payment_run=section.whole("before_payment_run", *RUN_BOUNDS),
             attach=_several(section, "attach", ATTACHED),
             lacking=section.choice("attach_missing", MISSING),
-            to=_roles(section),
+            to=_roles(section, "to"),
+            cc=_roles(section, "cc"),
             instead=section.choice("instead", INSTEAD),
         )
 
 
-def _roles(step: Section) -> tuple[ContactRole, ...]:
+def _roles(step: Section, key: str) -> tuple[ContactRole, ...]:
     """One kind of person, or a list of them, the best first."""
-    node = step.node("to")
+    node = step.node(key)
     if node is None:
         return ()
-    nodes = step.listing("to") or () if isinstance(node, yaml.SequenceNode) else (node,)
-    found = [step.one_of("to", one, ROLES) for one in nodes]
+    nodes = step.listing(key) or () if isinstance(node, yaml.SequenceNode) else (node,)
+    found = [step.one_of(key, one, ROLES) for one in nodes]
     return tuple(dict.fromkeys(role for role in found if role is not None))
 
 

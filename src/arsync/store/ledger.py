@@ -20,7 +20,7 @@ from arsync.domain.money import Money, from_units
 from arsync.domain.money import totals as totals_of
 from arsync.domain.record import record
 from arsync.domain.states import MessageState
-from arsync.store import own_contacts, touches
+from arsync.store import languages, own_contacts, touches
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -172,9 +172,11 @@ def _payers(work: Work, ledger: Ledger, connection_id: int, who: Collection[str]
         ours = {contact.email.lower() for contact in known if contact.email}
         theirs = [one for one in people[customer_id] if not one.email or one.email.strip().lower() not in ours]
         people[customer_id] = [*known, *theirs]  # of the same address ours counts: what the source says may be older
+    spoken = languages.of_customers(work, connection_id, who)
     for customer_id, name, country, language, region, address in work.execute(query).all():
         contacts_of = tuple(people.get(customer_id, ()))
-        ledger.payers[customer_id] = Payer(customer_id, name, country, language, contacts_of, region, address)
+        own = spoken.get(customer_id, language)
+        ledger.payers[customer_id] = Payer(customer_id, name, country, own, contacts_of, region, address)
 
 
 def _unapplied(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:

@@ -54,6 +54,7 @@ class Draft:
     resend_of: int | None = None
     asked_at: datetime | None = None  # since when a person is asked; None: from now on
     author: str = "arsync"
+    copies: tuple[str, ...] = ()  # RFC 5322 mailboxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Message:
     attempts: int
     not_before: datetime | None
     attached: str | None = None  # what goes with it; see `enclosed`
+    copies: tuple[str, ...] = ()
 
     @property
     def enclosed(self) -> tuple[tuple[Attach, ...], Lacking]:
@@ -141,8 +143,11 @@ def _query() -> Select[*tuple[Any, ...]]:
 
 
 def _message(row: Row[*tuple[Any, ...]]) -> Message:
-    known = {name: getattr(row, name) for name in Message.__slots__ if name not in ("state", "recipients")}
-    return Message(**known, state=MessageState(row.state), recipients=tuple(json.loads(row.recipients)))
+    known = {name: getattr(row, name) for name in Message.__slots__ if name not in ("state", "recipients", "copies")}
+    return Message(
+        **known, state=MessageState(row.state), recipients=tuple(json.loads(row.recipients)),
+        copies=tuple(json.loads(row.copies)) if row.copies else (),
+    )  # fmt: skip
 
 
 # --- planning --------------------------------------------------------------------------------------------------
@@ -177,6 +182,7 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
             locale=draft.locale,
             fingerprint=draft.fingerprint,
             recipients=json.dumps(draft.recipients),
+            copies=json.dumps(draft.copies) if draft.copies else None,
             subject=draft.rendered.subject,
             text=draft.rendered.text,
             html=draft.rendered.html,
@@ -287,7 +293,7 @@ _ITEMS: Final = (
     .order_by(_K.position)
 )
 _AT_THE_GATE: Final = select(
-    _M.chase_id, _M.chase_version, _M.connection_id, _M.amount, _M.channel, _M.recipients
+    _M.chase_id, _M.chase_version, _M.connection_id, _M.amount, _M.channel, _M.recipients, _M.copies
 ).where(_M.id == bindparam("message"))
 _BUTTON: Final = select(t.installation.c.stopped_at).with_for_update(read=True)
 _S = t.suppressions.c
@@ -387,7 +393,7 @@ def pass_gate(
     """
     row = work.execute(_AT_THE_GATE, {"message": message_id}).one()
     stopped_at = work.execute(_BUTTON).scalar_one()
-    mailed = json.loads(row.recipients) if row.channel == StepChannel.EMAIL.value else []
+    mailed = json.loads(row.recipients) + json.loads(row.copies or "[]") if row.channel == StepChannel.EMAIL else []
     about = {"connection": row.connection_id, "addresses": [parseaddr(one)[1].lower() for one in mailed]}
     health, let_go = work.execute(_FITNESS, about).one()
     chase = chases.lock(work, row.chase_id)

@@ -151,10 +151,14 @@ def bump(work: Work, event: ProviderEvent, message_id: int | None) -> None:
     the chase of its message, are looked at again first."""
     writing = _M.state == MessageState.CLAIMED.value
     query = (
-        select(_M.id, _M.connection_id, t.chases.c.payer_id, _M.recipients)
+        select(_M.id, _M.connection_id, t.chases.c.payer_id)
         .join(t.chases, t.chases.c.id == _M.chase_id)
         .where(
-            or_(_M.id == message_id, and_(writing, func.lower(_M.recipients).contains(event.address, autoescape=True)))
+            or_(
+                _M.id == message_id,
+                and_(writing, func.lower(_M.recipients).contains(event.address, autoescape=True)),
+                and_(writing, func.lower(_M.copies).contains(event.address, autoescape=True)),
+            )
         )
     )
     payers: dict[int, set[str]] = {}

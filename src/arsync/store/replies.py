@@ -171,16 +171,20 @@ def payers_at(work: Work, connection_id: int, connection: str, address: str) -> 
     found = {one.payer_id for one in ledger.find_customers(work, address, connection)}
     m, h = t.messages.c, t.chases.c
     query = (
-        select(h.payer_id, m.recipients)
+        select(h.payer_id, m.recipients, m.copies)
         .join(t.chases, h.id == m.chase_id)
         .where(
             m.connection_id == connection_id,
             m.accepted_at.is_not(None),
-            func.lower(m.recipients).contains(address.lower(), autoescape=True),
+            or_(
+                func.lower(m.recipients).contains(address.lower(), autoescape=True),
+                func.lower(m.copies).contains(address.lower(), autoescape=True),
+            ),
         )
     )
     for row in work.execute(query):
-        if any(parseaddr(one)[1].casefold() == address.casefold() for one in json.loads(row.recipients)):
+        written_to = [*json.loads(row.recipients), *json.loads(row.copies or "[]")]
+        if any(parseaddr(one)[1].casefold() == address.casefold() for one in written_to):
             found.add(row.payer_id)
     return found
 

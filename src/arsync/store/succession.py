@@ -17,7 +17,7 @@ from sqlalchemy import and_, delete, exists, insert, literal, or_, select, updat
 
 from arsync.domain.documents import CustomerState, InvoiceState
 from arsync.domain.states import ChaseState, HoldState, MessageState
-from arsync.store import assignments, chases, events, messages, own_contacts, owners, tags
+from arsync.store import assignments, chases, events, languages, messages, own_contacts, owners, tags
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -184,6 +184,7 @@ class _Step:
         self._counts["playbooks"] += assignments.absorb(self._work, self._connection_id, self._former, self._payer)
         self._counts["tags"] += tags.absorb(self._work, self._connection_id, self._former, self._payer)
         owners.follow(self._work, self._connection_id, self._former, self._payer)
+        languages.follow(self._work, self._connection_id, self._former, self._payer)
         if self._has_gone():  # the people of a branch that goes on are not those of its head
             self._counts["contacts"] += own_contacts.follow(self._work, self._connection_id, self._former, self._payer)
         self._supersede(None)

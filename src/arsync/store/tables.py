@@ -515,6 +515,18 @@ owners = Table(  # who of our people looks after a customer
     sqlite_with_rowid=False,
 )
 
+own_languages = Table(  # what a customer is written to in, as a person said; before what the source says
+    "own_languages",
+    metadata,
+    _connection(),
+    Column("customer_id", String(64), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("said_at", Instant, nullable=False),
+    PrimaryKeyConstraint("connection_id", "customer_id"),
+    sqlite_with_rowid=False,
+)
+
 own_contacts = Table(  # people whom we know and the source does not; no sync takes them away
     "own_contacts",
     metadata,
@@ -672,6 +684,7 @@ messages = Table(
     Column("locale", String(16), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("recipients", Text, nullable=False),  # JSON: RFC 5322 mailboxes
+    Column("copies", Text),  # JSON: the mailboxes that get a copy; null: none does
     Column("subject", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("html", Text, nullable=False),

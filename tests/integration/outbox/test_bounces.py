@@ -141,3 +141,28 @@ def test_every_list_is_read_as_sendgrids_document_has_it(open_office: Opened) ->
         url = f"{office.sandbox.sendgrid_host}/v3/suppression/bounces"
         refused = requests.get(url, params=wrong, headers={"Authorization": "Bearer SG.sandbox"}, timeout=5)
         assert refused.status_code == 400
+
+
+def test_a_copy_goes_along_and_one_that_comes_back_undoes_nothing(open_office: Opened) -> None:
+    """
+    06-09 friendly to jane, a copy to books        one message, whose note names both
+    06-10 books stands on the list of bounces      the message stands
+    06-22 firm                                     to jane only
+    """
+    books, jane = "books@copied.example", "jane@copied.example"
+    office, app, customer = debtor(open_office, jane)
+    with app.store.working() as work:
+        (connection,) = app.linked()
+        copied = Contact("Books", books, None, ContactRole.CC)
+        own_contacts.put(work, connection.id, customer, copied, author="Ann", now=app.clock.now())
+        work.commit()
+    office.sandbox.mailbox(books, "bounce")
+    office.night(app)
+    mails = [mail for mail in office.sandbox.messages() if jane in mail["to"]]
+    assert [(mail["to"], mail["cc"]) for mail in mails] == [([jane], [books])]
+    assert f"Books <{books}> (copy)" in office.books[0].notes()[0]["text"]
+    office.pass_time(days=13)
+    office.night(app)
+    first, second = office.messages(app)
+    assert (first.state.value, first.copies) == ("accepted", (f"Books <{books}>",))
+    assert (second.step_id, second.copies) == ("firm", ())

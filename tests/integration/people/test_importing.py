@@ -51,6 +51,7 @@ def test_a_file_that_is_brought_twice_changes_nothing_the_second_time(desk: Desk
         "contacts": "customer\temail\tname\nAcme Stores\ttom@acme.example\tTom\n",
         "tags": "customer,tag\nA,\"vip, key account\"\n",
         "owners": "Customer,Name,Signature\nA,Mia Wong,Mia\\nAccounts\n",
+        "languages": "customer,language\nA,fr-CA\n",
     }  # fmt: skip
     for what, text in files.items():
         assert " 0 with a problem" in bring(desk, what, text, encoding="utf-8-sig")
@@ -117,3 +118,25 @@ def test_a_contact_by_hand_outlives_the_next_sync_and_is_written_to_first(desk: 
     assert (first.name, first.email, first.role) == ("Tom", "tom@acme.example", ContactRole.BILLING)
     assert [one.name for one in others] == ["Ada"]
     assert "0 kept, 1 known" in bring(desk, "contacts", "customer,email,name,role\nA,Tom@Acme.example,Tom,billing\n")
+
+
+def test_a_language_by_hand_goes_before_that_of_the_source_until_it_is_taken_back(desk: Desk) -> None:
+    def spoken() -> str | None:
+        with desk.books.store.reading() as work:
+            return ledger.read(work, desk.books.id).payers["A"].language
+
+    desk.books.keep(customer("A", name="Acme Stores", minutes=5, language="en"))
+    before = desk.books.chase("A").version
+    assert "Acme Stores is written to in fr" in desk.arsync("language", "Acme Stores", "fr-CA", "--author", "mia").said
+    assert spoken() == "fr"
+    assert desk.books.chase("A").version > before, "a message in the other language is planned anew"
+    desk.books.keep(customer("A", name="Acme Stores", minutes=6, language="en"))
+    assert spoken() == "fr"
+    assert [one["language"] for one in desk.json("language")] == ["fr"]
+    assert "(it was fr)" in desk.arsync("language", "Acme Stores", "--source").said
+    assert spoken() == "en"
+    assert [text.split(" on ")[0] for _kind, _target, text in desk.notes()] == [
+        "Language: Acme Stores is written to in fr, said",
+        "Language: Acme Stores is written to in the language that the accounting system says (it was fr), said",
+    ]
+    assert "'Klingon!' is none" in bring(desk, "languages", "customer,language\nA,Klingon!\n", status=1)

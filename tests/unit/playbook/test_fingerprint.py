@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from arsync.domain.chase import Intent, Item
-from arsync.domain.documents import InvoiceLine
+from arsync.domain.chase import Intent, Item, Rendered
+from arsync.domain.documents import Contact, ContactRole, InvoiceLine
 from arsync.domain.money import Money
 from arsync.domain.people import Owner
+from arsync.domain.seen import written
 from arsync.playbook.plan import plan
 from arsync.testing.builders import WORKDAYS, a_playbook, an_item, day, some_facts
 
@@ -65,3 +66,11 @@ def test_another_telephone_number_of_a_reader_is_another_message() -> None:
     (ada,) = intent.recipients
     moved = replace(intent, recipients=(replace(ada, phone="+44 20 7946 0001"),))
     assert intent.fingerprint("1", "en") != moved.fingerprint("1", "en")
+
+
+def test_another_copy_is_another_message_and_asks_for_another_approval() -> None:
+    books = Contact("Books", "books@harbour.example", None, ContactRole.CC)
+    plain, copied = an_intent(), replace(an_intent(), copies=(books,))
+    words = Rendered("Subject", "text", "html")
+    assert plain.fingerprint("1", "en") != copied.fingerprint("1", "en")
+    assert written(plain, ["a@b.example"], words) != written(copied, ["a@b.example"], words)

@@ -338,6 +338,29 @@ def test_a_step_goes_to_the_first_kind_of_people_that_has_an_address() -> None:
     assert step_guards.written_to(step, replace(facts, recipients=())) == (CHIEF,)
 
 
+BOSS = Contact("Ida", "ida@harbour.example", None, ContactRole.ESCALATION)
+BOOKS = Contact("Books", "books@harbour.example", None, ContactRole.CC)
+
+
+def test_a_copy_goes_to_those_of_the_role_cc_and_those_the_step_names_and_to_nobody_twice() -> None:
+    facts = replace(firm_day(), recipients=(JANE,), people=(JANE, BOSS, BOOKS, CHIEF))
+    step = replace(a_step("firm", 14), to=(ContactRole.ESCALATION,), cc=(ContactRole.BILLING,))
+    assert step_guards.written_to(step, facts) == (BOSS,)
+    assert step_guards.copied_to(step, facts, (BOSS,)) == (JANE, BOOKS)
+    same = replace(BOOKS, email="IDA@harbour.example")
+    assert step_guards.copied_to(step, replace(facts, people=(BOSS, same)), (BOSS,)) == ()
+
+
+def test_an_address_that_nobody_writes_to_gets_no_copy_and_the_verdict_says_so() -> None:
+    gone = ((ContactRole.CC, "old@harbour.example (bounce of 2026-07-01)"), (ContactRole.OTHER, "x@y.example (..)"))
+    answer = planned(replace(firm_day(), people=(BOOKS,), shunned=gone))
+    assert answer.intent is not None
+    assert answer.intent.copies == (BOOKS,)
+    said = verdict_of(answer).reason
+    assert "a copy to books@harbour.example; no copy to old@harbour.example (bounce of 2026-07-01)" in said
+    assert "x@y.example" not in said
+
+
 @pytest.mark.parametrize(
     ("instead", "address", "way"),
     [
