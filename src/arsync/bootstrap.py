@@ -255,6 +255,7 @@ class App:
             max_per_run=self.settings.safety.max_messages_per_run,
             max_staleness=self.settings.safety.max_staleness,
             breaker_factor=self.settings.safety.breaker_factor,
+            breaker_share=self.settings.safety.breaker_share,
             region=company.region,
             closed=self._closed(company, shelf),
             payment_days=_by_customer(company.payment_days),

@@ -297,6 +297,8 @@ class Budget:
     usual_per_run: Decimal | None  # mean of the last days that sent anything; None with too little history
     breaker_factor: Decimal
     handful: int = 20  # so few are never far above the usual, whatever the usual is
+    open_customers: int | None = None  # how many payers owe the company anything; None: not counted
+    breaker_share: Decimal = Decimal(1)  # of them; so many beyond the usual number are far above it
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,8 @@ def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]
     plans = _one_payer_at_a_time(plans)
     ranked = by_stake(plans)
     volume = sent_before + len(ranked)
-    limit = None if budget.usual_per_run is None else budget.usual_per_run * budget.breaker_factor
-    if limit is not None and volume > limit and volume > budget.handful:
-        reason = (
-            f"{volume} messages in one day where {budget.usual_per_run} are usual "
-            f"(more than {budget.breaker_factor} times as many); a person must look before any goes out, "
-            "and may then raise safety.breaker_factor for a run"
-        )
+    reason = _far_above_usual(ranked, budget, sent_before) if volume > budget.handful else None
+    if reason is not None:
         return [held_back(plan, Decision.HOLD, Rule.BREAKER, reason) if plan.intent else plan for plan in plans]
     beyond: dict[int, int] = {}
     gone = sent_before
@@ -40,6 +35,29 @@ def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]
         else:
             beyond[id(plan)] = most
     return [_over(plan, beyond.get(id(plan))) for plan in plans]
+
+
+def _far_above_usual(ranked: Sequence[Plan], budget: Budget, sent_before: int) -> str | None:
+    """Why a person must look before anything goes out; None where the day is as others, or too few are known."""
+    usual, volume = budget.usual_per_run, sent_before + len(ranked)
+    if usual is None:
+        return None
+    look = "a person must look before any goes out, and may then raise"
+    if volume > usual * budget.breaker_factor:
+        return (
+            f"{volume} messages in one day where {usual} are usual (more than {budget.breaker_factor} times as many); "
+            f"{look} safety.breaker_factor for a run"
+        )
+    if budget.open_customers is None:
+        return None
+    payers = sent_before + len({(one.facts.connection.connection_id, one.facts.payer_id) for one in ranked})
+    if payers - usual > budget.open_customers * budget.breaker_share:
+        return (
+            f"{payers} of {budget.open_customers} customers who owe anything would hear from us in one day where "
+            f"{usual} are usual (beyond that more than {budget.breaker_share * 100:f} % of them); {look} safety.breaker_share "
+            "for a run"
+        )
+    return None
 
 
 def _over(plan: Plan, most: int | None) -> Plan:

@@ -70,7 +70,11 @@ def _admitted(work: Work, connection: Connection, policy: Policy, every: Sequenc
             pending=volume.pending(work, connection.id),
         )
         plans = narrowed(plans, policy.rollout, known)
-    budget = Budget(policy.max_per_run, volume.usual(work, connection.id, before=today), policy.breaker_factor)
+    owing = {plan.facts.payer_id for plan in plans if any(item.balance.amount > 0 for item in plan.facts.items)}
+    budget = Budget(
+        policy.max_per_run, volume.usual(work, connection.id, before=today), policy.breaker_factor,
+        open_customers=len(owing), breaker_share=policy.breaker_share,
+    )  # fmt: skip
     return admit(plans, budget, sent_before=volume.gone(work, connection.id, on=today))
 
 

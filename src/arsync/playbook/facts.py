@@ -63,6 +63,7 @@ class Policy:
     closed: tuple[Blackout, ...] = ()  # days on which the company itself is closed
     payment_days: Mapping[str, PayDay] = field(default_factory=dict)  # as people said: by a payer's id, or its name
     rollout: Rollout = EVERYBODY  # who is written to while arsync goes live
+    breaker_share: Decimal = Decimal(1)  # of all who owe anything; so many more than usual stop a run
     pay_links: bool = False  # messages say where each invoice can be paid online, as far as that is known
     _calendars: dict[Place, Calendar] = field(default_factory=dict, init=False, compare=False, repr=False)
 

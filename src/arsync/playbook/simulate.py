@@ -61,6 +61,8 @@ _ORDINARY: Final = frozenset(
 #: What is usual: the mean of so many days that sent something, once there are at least so many.
 _USUAL_OF: Final = 10
 _USUAL_FROM: Final = 5
+#: No breaker looks at so few.
+_FEW: Final = 20
 
 
 def simulate(
@@ -425,7 +427,13 @@ class _Replay:
         recent = self._volumes[-_USUAL_OF:]
         usual = Decimal(sum(recent)) / len(recent) if len(recent) >= _USUAL_FROM else None
         policy = self._policy
-        admitted = admit(answers, Budget(policy.max_per_run, usual, policy.breaker_factor), 0)
+        owing = None
+        if usual is not None and len(answers) > _FEW:
+            owing = len({account.payer_id for account in self._accounts if account.open})
+        budget = Budget(
+            policy.max_per_run, usual, policy.breaker_factor, open_customers=owing, breaker_share=policy.breaker_share
+        )
+        admitted = admit(answers, budget, 0)
         if any(verdict.rule is Rule.BREAKER for answer in admitted for verdict in answer.verdicts):
             self._unusual.append(day)  # a person looks, and lets them go
             admitted = admit(answers, Budget(policy.max_per_run, None, policy.breaker_factor), 0)

@@ -201,6 +201,8 @@ class Safety(Section):
     #: written in hours: data older than this lead to no message
     max_staleness: Hours = timedelta(hours=26)
     breaker_factor: Annotated[Decimal, Field(gt=1, allow_inf_nan=False)] = Decimal("3.0")
+    #: of the customers who owe anything; 1 switches it off
+    breaker_share: Annotated[Decimal, Field(gt=0, le=1, allow_inf_nan=False)] = Decimal("0.5")
 
 
 class Sandbox(Section):

@@ -33,6 +33,12 @@ def a_plan(chase_id: int, balance: str, currency: str = "EUR", *, due: str = "06
     return plan(facts, a_playbook(), WORKDAYS, FRIDAY)
 
 
+def owing(chase_id: int) -> Plan:
+    """Each a customer of its own."""
+    one = a_plan(chase_id, "10.00")
+    return replace(one, facts=replace(one.facts, payer_id=f"payer {chase_id}"))
+
+
 def a_budget(most: int = 100, *, usual: str | None = None, factor: str = "3", handful: int = 0) -> Budget:
     mean = Decimal(usual) if usual else None
     return Budget(max_per_run=most, usual_per_run=mean, breaker_factor=Decimal(factor), handful=handful)
@@ -152,3 +158,26 @@ def test_two_currencies_share_what_a_payer_may_get() -> None:
         assert going(admitted) == [1]
         waits = next(verdict for plan in admitted if not plan.intent for verdict in plan.verdicts)
         assert (waits.rule, waits.next_on) == (Rule.PAYER_CAP, day("07-06"))
+
+
+@pytest.mark.parametrize(
+    ("sent_before", "share", "going_out"), [(0, "0.5", 6), (1, "0.5", 0), (1, "0.6", 6), (4, "1", 6)]
+)
+def test_more_than_that_share_of_all_who_owe_beyond_the_usual_stops_the_run(
+    sent_before: int, share: str, going_out: int
+) -> None:
+    """10 customers owe, 1 hears from us on a usual day: 6 of them are half of all beyond that, 7 are more."""
+    budget = replace(a_budget(usual="1", factor="100"), open_customers=10, breaker_share=Decimal(share))
+    admitted = admit([owing(number) for number in range(6)], budget, sent_before)
+    assert len(going(admitted)) == going_out
+    if not going_out:
+        verdict = verdict_of(admitted[0])
+        assert (verdict.decision, verdict.rule) == (Decision.HOLD, Rule.BREAKER)
+        assert "7 of 10 customers who owe anything would hear from us in one day where 1 are usual" in verdict.reason
+        assert "raise safety.breaker_share for a run" in verdict.reason
+
+
+def test_currencies_of_one_customer_are_one_customer_to_the_share() -> None:
+    plans = [a_plan(number, "10.00") for number in range(6)]
+    budget = replace(a_budget(usual="1", factor="100"), open_customers=1, breaker_share=Decimal("0.5"))
+    assert len(going(admit(plans, budget, 0))) == 6
