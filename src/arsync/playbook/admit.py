@@ -52,10 +52,10 @@ def _far_above_usual(ranked: Sequence[Plan], budget: Budget, sent_before: int) -
         return None
     payers = sent_before + len({(one.facts.connection.connection_id, one.facts.payer_id) for one in ranked})
     if payers - usual > budget.open_customers * budget.breaker_share:
+        share = f"more than {budget.breaker_share * 100:f} % of them beyond that"
         return (
             f"{payers} of {budget.open_customers} customers who owe anything would hear from us in one day where "
-            f"{usual} are usual (beyond that more than {budget.breaker_share * 100:f} % of them); {look} safety.breaker_share "
-            "for a run"
+            f"{usual} are usual ({share}); {look} safety.breaker_share for a run"
         )
     return None
 
