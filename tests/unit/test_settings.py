@@ -153,7 +153,7 @@ class TestEnvironment:
             "from": "Env <env@example.com>", "outbox_dir": "out", "redirect_to": "me@example.com",
             "bcc": "copy@example.com", "api_key": "SG.env", "host": "https://mail.example.com",
             "activity_lookup": "true", "key": "k", "key_file": "other.key", "max_messages_per_run": "7",
-            "max_staleness": "5", "breaker_factor": "2.5", "clock_url": "http://127.0.0.1:8700", "mark_sent": "on",
+            "max_staleness": "5", "breaker_factor": "2.5", "breaker_share": "0.4", "clock_url": "http://127.0.0.1:8700", "mark_sent": "on",
             "pay_links": "on", "region": "Kanto", "closed": "12-24..01-02 year end; 2027-05-14",
             "payment_days": "Birch: friday; C-17: end of month", "attachments_mb": "5",
             "postal_address": "1 High Street",
