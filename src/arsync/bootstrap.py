@@ -35,6 +35,7 @@ from arsync.domain.rollout import Rollout
 from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
 from arsync.inbox.imap import ImapMailbox
+from arsync.inbox.inbound_parse import Door, Posted, read_post
 from arsync.inbox.matching import Front
 from arsync.inbox.poll import Polled, poll
 from arsync.outbox.send import Post
@@ -441,6 +442,14 @@ class App:
             raise ConfigurationError(f"{self.settings.source}: sendgrid.webhook_public_key is missing")
         verify(key, signature, timestamp, body, now=self.clock.now())
         return read(body)
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
+        """The mail that SendGrid's Inbound Parse posted to that address; Unverified where it is not SendGrid's, or old,
+        Malformed where it is no such post."""
+        section = self.settings.inbox
+        secret = section.inbound_parse_secret
+        door = Door(secret.get_secret_value() if secret else "", section.inbound_parse_public_key or "")
+        return read_post(url, headers, body, door=door, now=self.clock.now())
 
     def keeps(self, connection: Connection) -> frozenset[WriteKind]:
         """The facts that may be written onto that company's invoices; none where nothing may be written."""

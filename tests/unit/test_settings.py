@@ -164,7 +164,8 @@ class TestEnvironment:
             "undo_minutes": "15", "first_customers": "5", "connections": "harbor; thames", "playbooks": "standard",
             "tags": "pilot", "customers": "Acme Ltd; C-17", "digest_to": "us@example.com",
             "address": "in@example.com", "inbox_address": "own@example.com", "folder": "Answers",
-            "inbound_parse_secret": "s3cret", "max_silence": "4", "inbox.imap.tls": "starttls",
+            "inbound_parse_secret": "s3cret", "inbound_parse_public_key": "MFkw", "max_silence": "4",
+            "inbox.imap.tls": "starttls",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}

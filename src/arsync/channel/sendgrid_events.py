@@ -64,11 +64,14 @@ class Told:
     problems: tuple[str, ...] = ()
 
 
-def verify(public_key: str, signature: str, timestamp: str, body: bytes, *, now: datetime) -> None:
-    """Unverified, with the reason, unless SendGrid signed this very body within the last day."""
+def verify(
+    public_key: str, signature: str, timestamp: str, body: bytes, *, now: datetime, oldest: timedelta = OLDEST,
+    setting: str = "sendgrid.webhook_public_key",
+) -> None:  # fmt: skip
+    """Unverified, with the reason, unless SendGrid signed this very body and not longer ago than `oldest`."""
     if not signature or not timestamp:
         raise Unverified("it is not signed")
-    key = _key(public_key)
+    key = _key(public_key, setting)
     try:
         key.verify(base64.b64decode(signature, validate=True), timestamp.encode() + body, ec.ECDSA(SHA256()))
     except (InvalidSignature, binascii.Error, ValueError):
@@ -77,13 +80,13 @@ def verify(public_key: str, signature: str, timestamp: str, body: bytes, *, now:
         signed_at = datetime.fromtimestamp(int(timestamp), UTC)
     except (ValueError, OverflowError, OSError):
         raise Unverified("its timestamp is none") from None
-    if now - signed_at > OLDEST:
+    if now - signed_at > oldest:
         raise Unverified(f"it was signed at {signed_at:%Y-%m-%d %H:%M} UTC: too long ago")
     if signed_at - now > _AHEAD:
         raise Unverified(f"it was signed at {signed_at:%Y-%m-%d %H:%M} UTC: that is still to come")
 
 
-def _key(text: str) -> ec.EllipticCurvePublicKey:
+def _key(text: str, setting: str) -> ec.EllipticCurvePublicKey:
     try:
         if "BEGIN" in text:
             key = load_pem_public_key(text.encode())
@@ -93,7 +96,7 @@ def _key(text: str) -> ec.EllipticCurvePublicKey:
             return key
     except (ValueError, binascii.Error):
         pass
-    raise ConfigurationError("sendgrid.webhook_public_key is not the verification key that SendGrid shows")
+    raise ConfigurationError(f"{setting} is not the verification key that SendGrid shows")
 
 
 def read(body: bytes) -> Told:

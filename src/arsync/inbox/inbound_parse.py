@@ -1,20 +1,26 @@
 """SendGrid's Inbound Parse: a mail as a form, whole (`email`) or taken apart (`headers`, `text`, `html`).
 
-A pure function over what was posted; whoever serves the address calls it. SendGrid signs inbound mail only where a
-security policy says so, so a secret stands in the address that it posts to.
+A pure function over what was posted; whoever serves the address calls it. SendGrid signs inbound mail where a security
+policy says so (as it signs its events: over the time stamp and the raw body); without one a secret stands in the
+address that it posts to. Where both are set, both must fit.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from arsync.channel.sendgrid_events import SIGNATURE, TIMESTAMP, verify
 from arsync.errors import Malformed, Unverified
 from arsync.inbox.mail import MOST, Mail, read
 
@@ -27,6 +33,18 @@ _FIELDS: Final = 200
 _WANTED: Final = frozenset({"email", "headers", "text", "html", "envelope", "charsets", "from", "to", "subject"})
 
 
+#: SendGrid posts again for three days what was not taken.
+_OLDEST: Final = timedelta(days=3, hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """By what a post is known for SendGrid's; one of the two at least."""
+
+    secret: str = ""  # in the address, or the password of its basic authentication
+    public_key: str = ""  # of the security policy, as SendGrid shows it
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     """A mail as it was posted."""
@@ -35,18 +53,19 @@ class Posted:
     size: int
 
 
-def read_post(url: str, headers: Mapping[str, str], body: bytes, *, secret: str) -> Posted:
-    """The mail in a post to `.../<secret>` or `...?secret=<secret>`.
+def read_post(url: str, headers: Mapping[str, str], body: bytes, *, door: Door, now: datetime) -> Posted:
+    """The mail in a post to `.../<secret>`, `...?secret=<secret>` or with the secret as its password, signed where the
+    door has a key.
 
-    Unverified where the secret is not there, Malformed where the body is no such form. A mail that is too large is a
-    mail that is refused, with its size: whoever sent it is told by a person.
+    Unverified where it is not SendGrid's, or older than SendGrid tries; Malformed where the body is no such form. A
+    mail that is too large is a mail that is refused, with its size: whoever sent it is told by a person. A mail that is
+    posted again is the same mail, and `take` knows it.
     """
-    if not _knows(url, secret):
-        raise Unverified("the address does not hold the secret of [inbox] inbound_parse_secret")
+    named = {name.lower(): value for name, value in headers.items()}
+    _verify(url, named, body, door, now)
     if len(body) > MOST:
         return Posted(read(body[:1_000_000], size=len(body)), len(body))
-    content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    fields = _fields(content_type, body)
+    fields = _fields(named.get("content-type", ""), body)
     envelope = _envelope(fields.get("envelope", b""))
     if "email" in fields:
         return Posted(read(fields["email"], sent_to=envelope), len(body))
@@ -55,10 +74,27 @@ def read_post(url: str, headers: Mapping[str, str], body: bytes, *, secret: str)
     return Posted(read(_assembled(fields), sent_to=envelope), len(body))
 
 
-def _knows(url: str, secret: str) -> bool:
+def _verify(url: str, headers: Mapping[str, str], body: bytes, door: Door, now: datetime) -> None:
+    if not door.secret and not door.public_key:
+        raise Unverified("neither [inbox] inbound_parse_secret nor inbound_parse_public_key is set: nobody is let in")
+    if door.secret and not _knows(url, headers.get("authorization", ""), door.secret):
+        raise Unverified("the address does not hold the secret of [inbox] inbound_parse_secret")
+    if door.public_key:
+        signature, timestamp = headers.get(SIGNATURE.lower(), ""), headers.get(TIMESTAMP.lower(), "")
+        verify(
+            door.public_key, signature, timestamp, body, now=now, oldest=_OLDEST,
+            setting="inbox.inbound_parse_public_key",
+        )  # fmt: skip
+
+
+def _knows(url: str, authorization: str, secret: str) -> bool:
     parts = urlsplit(url)
     offered = [parts.path.rstrip("/").rpartition("/")[2], *parse_qs(parts.query).get("secret", [])]
-    return bool(secret) and any(hmac.compare_digest(one.encode(), secret.encode()) for one in offered)
+    kind, _, credentials = authorization.partition(" ")
+    if kind.lower() == "basic":
+        with suppress(binascii.Error, ValueError):
+            offered.append(base64.b64decode(credentials, validate=True).decode().partition(":")[2])
+    return any(hmac.compare_digest(one.encode(), secret.encode()) for one in offered)
 
 
 def _fields(content_type: str, body: bytes) -> dict[str, bytes]:

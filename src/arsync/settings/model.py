@@ -182,6 +182,8 @@ class Inbox(Section):
     imap: Imap = Imap()
     #: in the address that SendGrid's Inbound Parse posts to
     inbound_parse_secret: SecretStr | None = None
+    #: of the security policy of that address
+    inbound_parse_public_key: Annotated[str, Field(min_length=1)] | None = None
     #: written in hours: an inbox not read for longer counts as not read
     max_silence: Hours = timedelta(hours=26)
 
