@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from arsync.store import append_only
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -822,7 +824,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_events_connection_id")),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_events_message_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        info={"append_only": True},
     )
+    append_only.protect(op.get_bind(), "events")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index("ix_events_chase", ["chase_id"], unique=False)
         batch_op.create_index(
@@ -939,7 +943,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_provider_events_message_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_events")),
         sa.UniqueConstraint("provider", "event_id", name=op.f("uq_provider_events_provider_event_id")),
+        info={"append_only": True},
     )
+    append_only.protect(op.get_bind(), "provider_events")
     with op.batch_alter_table("provider_events", schema=None) as batch_op:
         batch_op.create_index("ix_provider_events_address", ["address"], unique=False)
         batch_op.create_index("ix_provider_events_message", ["message_id"], unique=False)
@@ -1001,27 +1007,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
 
-    _append_only("events")
-
-
-def _append_only(table: str) -> None:
-    """The log is never rewritten, not even by a slip of our own."""
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("update", "delete"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-    else:
-        op.execute(
-            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
-        )
-        op.execute(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-        )
-
 
 def downgrade() -> None:
     op.drop_table("shared_messages")
@@ -1040,6 +1025,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_provider_events_address")
 
     op.drop_table("provider_events")
+    append_only.release(op.get_bind(), "provider_events")
     op.drop_table("promise_invoices")
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.drop_index("ix_notes_target")
@@ -1063,6 +1049,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_events_chase")
 
     op.drop_table("events")
+    append_only.release(op.get_bind(), "events")
     op.drop_table("corrections")
     with op.batch_alter_table("call_outcomes", schema=None) as batch_op:
         batch_op.drop_index("ix_call_outcomes_message")
@@ -1207,6 +1194,4 @@ def downgrade() -> None:
     op.drop_table("kept_versions")
     op.drop_table("installation")
     op.drop_table("grants")
-    if op.get_bind().dialect.name != "sqlite":
-        op.execute("DROP FUNCTION refuse_change()")
     op.drop_table("budgets")

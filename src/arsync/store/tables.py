@@ -39,6 +39,7 @@ from arsync.domain.states import (
     PromiseState,
     WriteKind,
 )
+from arsync.store.append_only import MARK
 from arsync.store.types import Amount, Instant
 
 metadata = MetaData(
@@ -876,6 +877,7 @@ provider_events = Table(
     Index("ix_provider_events_message", "message_id"),
     Index("ix_provider_events_address", "address"),
     _only("kind", EventKind),
+    info={MARK: True},
 )
 
 suppressions = Table(
@@ -893,7 +895,7 @@ suppressions = Table(
     sqlite_with_rowid=False,
 )
 
-#: Its rows are never changed or deleted; the migration adds triggers that refuse it.
+#: Its rows are never changed or deleted.
 events = Table(
     "events",
     metadata,
@@ -907,4 +909,5 @@ events = Table(
     Column("data", Text, nullable=False),  # JSON; no secrets, no message bodies
     Index("ix_events_chase", "chase_id"),
     _partial("ix_events_payer_changed", "connection_id", where="kind = 'payer_changed'"),
+    info={MARK: True},
 )
