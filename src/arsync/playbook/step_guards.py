@@ -259,11 +259,18 @@ def written_to(step: Step, facts: ChaseFacts) -> tuple[Contact, ...]:
 
 
 def copied_to(step: Step, facts: ChaseFacts, recipients: Iterable[Contact]) -> tuple[Contact, ...]:
-    """Who gets a copy of the step's e-mail: those whose role is `cc`, and those of the roles that it names; nobody
-    whom it is written to anyway."""
-    taken = addresses(recipients)
+    """Who gets a copy of the step's e-mail: those whose role is `cc`, and those of the roles that it names (`billing`:
+    whoever is sent the invoices); nobody twice, and nobody whom it is written to anyway."""
     roles = {ContactRole.CC, *step.cc}
-    return tuple(one for one in facts.people if one.role in roles and not addresses([one]) & taken)
+    named = [one for one in facts.people if one.role in roles]
+    if ContactRole.BILLING in step.cc:
+        named += [one for one in facts.recipients if one.email]
+    taken, found = set(addresses(recipients)), []
+    for one in named:
+        if not addresses([one]) <= taken:
+            taken |= addresses([one])
+            found.append(one)
+    return tuple(found)
 
 
 def no_recipient(ground: Ground) -> Answer | None:

@@ -347,6 +347,8 @@ def test_a_copy_goes_to_those_of_the_role_cc_and_those_the_step_names_and_to_nob
     step = replace(a_step("firm", 14), to=(ContactRole.ESCALATION,), cc=(ContactRole.BILLING,))
     assert step_guards.written_to(step, facts) == (BOSS,)
     assert step_guards.copied_to(step, facts, (BOSS,)) == (JANE, BOOKS)
+    only = replace(JANE, role=ContactRole.PRIMARY)
+    assert step_guards.copied_to(step, replace(facts, recipients=(only,), people=(BOSS, only)), (BOSS,)) == (only,)
     same = replace(BOOKS, email="IDA@harbour.example")
     assert step_guards.copied_to(step, replace(facts, people=(BOSS, same)), (BOSS,)) == ()
 
