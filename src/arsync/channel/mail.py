@@ -10,6 +10,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Final
 
 from arsync.channel.contract import Envelope
@@ -96,6 +97,7 @@ def _distinct(place: str, mailboxes: Iterable[str], seen: set[str]) -> tuple[Add
     return tuple(kept)
 
 
+@lru_cache(maxsize=256)  # nearly every message has the same sender and the same place for answers
 def _parse(place: str, text: str) -> Address:
     name, address = parseaddr(_one_line(place, text))
     try:

@@ -66,15 +66,18 @@ def send(
     how: Acceptance,
     attachments: Sequence[Attachment] = (),
     without: Sequence[str] = (),
+    thread: tuple[str, ...] | None = None,
 ) -> tuple[Sent, str]:
     """Sends a claimed and confirmed message, at most once; what became of it and why. What is too large to go with it
-    stays behind, and the reason says so; as it says what it goes `without` because it could not be had."""
+    stays behind, and the reason says so; as it says what it goes `without` because it could not be had. `thread` is
+    what the conversation had before it, where that has been looked up already."""
     token = message.claim_token
     assert token is not None, "only a claimed message is sent"
     channel = post.channels[StepChannel(message.channel)]
     attached, left_out = fitting(attachments, post.most_attached)
-    with store.reading() as work:
-        thread = threads.before(work, message)
+    if thread is None:
+        with store.reading() as work:
+            thread = threads.before(work, message)
     deadline = clock.elapsed() + FIRST_BYTE  # counted from before the gate's commit: never too late
     with store.working() as work:
         refusal = messages.pass_gate(

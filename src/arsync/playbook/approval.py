@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -87,11 +87,11 @@ def discarded(message: Message, what: str) -> str:
 
 def without_rejected(
     work: Work, connection_id: int, plans: Iterable[Plan], fingerprint: Callable[[Plan], str],
-    chase_id: int | None = None,
+    chase_ids: Collection[int] | None = None,
 ) -> tuple[Plan, ...]:  # fmt: skip
     """The same plans; what a person rejected is not planned again as long as it would say the same."""
     answers = tuple(plans)
-    no = approvals.rejected(work, connection_id, chase_id)
+    no = approvals.rejected(work, connection_id, chase_ids)
     if not no:
         return answers
 

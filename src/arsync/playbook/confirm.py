@@ -1,12 +1,17 @@
-"""The second planning of a claimed message, right before it leaves."""
+"""The second planning of claimed messages, right before they leave: a look at all that were read afresh together, and
+one at any of which that cannot say that it holds, or of which something has changed since."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from arsync.domain.calendar import Calendar, NeverOpens
 from arsync.domain.chase import Intent, Letterhead, Plan
 from arsync.domain.states import MessageState
 from arsync.playbook.answers import NOBODYS
@@ -24,12 +29,14 @@ from arsync.playbook.drafts import (
     unwritable,
     why_not,
 )
-from arsync.playbook.facts import Policy, gather
+from arsync.playbook.facts import Policy, gather, gather_these
 from arsync.playbook.parts import Parting
 from arsync.store import approvals, chases, messages, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Confirmation(StrEnum):
@@ -39,6 +46,90 @@ class Confirmation(StrEnum):
     WITHDRAWN = "withdrawn"  # superseded, by a new revision where there is still something to say
     NOT_NOW = "not_now"  # stopped, stale, not a business day: it goes back and waits
     LOST = "lost"  # another worker has it
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A message that held when its batch was looked at, as it is to be said."""
+
+    message: Message
+    chase_version: int
+    today: date
+    calendar: Calendar
+
+    def is_of(self, now: datetime, today: date) -> bool:
+        """Whether it may go at that moment as far as the clock has to do with it."""
+        until = self.message.approved_until
+        if self.today != today or (until is not None and until <= now):
+            return False
+        try:
+            return self.calendar.next_moment(now) is None
+        except NeverOpens:
+            return False
+
+
+def confirm_all(
+    store: Store, connection: Connection, policy: Policy, batch: Sequence[Message], *, now: datetime
+) -> dict[int, Standing]:
+    """Plans the chases of claimed messages once more on what the source has just said, with one look and one commit:
+    those of which the planner says the very same thing. All others are to be confirmed each alone, and so is any of
+    these whose chase has another version by then.
+    """
+    try:
+        with store.working() as work:
+            standing = _standing(work, connection, policy, batch, now)
+            if standing:
+                messages.confirm_all(work, [(one.message, one.chase_version) for one in standing])
+                work.commit()
+    except NOBODYS:
+        raise
+    except Exception:  # noqa: BLE001 - which one it is, looking at each alone tells
+        _log.exception("batch_not_confirmed", extra={"connection_id": connection.id})
+        return {}
+    return {one.message.id: one for one in standing}
+
+
+def _standing(
+    work: Work, connection: Connection, policy: Policy, batch: Sequence[Message], now: datetime
+) -> list[Standing]:
+    today = policy.today(now)
+    locked = chases.lock_each(work, [message.chase_id for message in batch])
+    # What goes out to a payer in one currency counts in the others: each of those is looked at right before it goes.
+    several = chases.of_several(work, connection.id, {chase.payer_id for chase in locked.values()})
+    those = [one for one in batch if one.chase_id in locked and locked[one.chase_id].payer_id not in several]
+    if not those:
+        return []
+    live = [locked[message.chase_id] for message in those]
+    gathered = gather_these(work, connection, policy, live, now=now, without=[message.id for message in those])
+    parting = Parting(work, connection, policy, gathered, today)
+    looked = zip(live, gathered.facts, strict=True)
+    page = [answer_of(gathered, parting, chase, facts, today) for chase, facts in looked]
+    page = not_rejected(work, connection.id, page, [chase.id for chase in live])
+    answers = told(work, connection.id, policy, [planned.plan for planned in page])
+    found: list[Standing] = []
+    for message, chase, planned, answer in zip(those, live, page, answers, strict=True):
+        own, intent = planned.policy, answer.intent
+        if intent is None or not still_holds(message, answer, intent, own):
+            continue
+        if message.approved_as is not None and message.approved_as != approvals.seen(message):
+            continue
+        if not_as_approved(work, connection, own, answer, intent, message) is not None:
+            continue
+        held = Standing(message, chase.version, today, own.calendar(gathered.place(chase.payer_id)))
+        if not held.is_of(now, today):
+            continue
+        if message.planned_on != today and message.edited_by is None:
+            try:
+                words = rendered(work, connection, own, answer, intent, today)
+            except NOBODYS:
+                raise
+            except Exception:  # noqa: BLE001, S112 - looking at it alone says so
+                continue
+            assert message.claim_token is not None, "only a claimed message is confirmed"
+            messages.rewrite(work, message.id, words, token=message.claim_token)
+            held = replace(held, message=replace(message, subject=words.subject, text=words.text, html=words.html))
+        found.append(held)
+    return found
 
 
 def confirm(
@@ -63,7 +154,7 @@ def confirm(
         gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
         (facts,) = gathered.facts
         planned = answer_of(gathered, Parting(work, connection, policy, gathered, today), chase, facts, today)
-        (planned,) = not_rejected(work, connection.id, [planned], chase.id)
+        (planned,) = not_rejected(work, connection.id, [planned], [chase.id])
         own = planned.policy
         (answer,) = told(work, connection.id, policy, [planned.plan])
         intent = answer.intent

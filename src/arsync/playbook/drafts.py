@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -253,7 +253,7 @@ def unwritable(answer: Plan, reason: str) -> Plan:
 
 
 def not_rejected(
-    work: Work, connection_id: int, page: Sequence[Answered], chase_id: int | None = None
+    work: Work, connection_id: int, page: Sequence[Answered], chase_ids: Collection[int] | None = None
 ) -> list[Answered]:
     """The same answers; what a person rejected is not planned again as long as it would say the same."""
     own = {one.plan.facts.chase_id: one.policy for one in page}
@@ -270,5 +270,5 @@ def not_rejected(
         except Exception:  # noqa: BLE001 - nor can it be written, which is told where that is tried
             return ""
 
-    plans = approval.without_rejected(work, connection_id, [one.plan for one in page], said, chase_id)
+    plans = approval.without_rejected(work, connection_id, [one.plan for one in page], said, chase_ids)
     return [replace(one, plan=plan) for one, plan in zip(page, plans, strict=True)]

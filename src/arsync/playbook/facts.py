@@ -95,6 +95,7 @@ class Gathered:
     asked_by: Mapping[str, str] = field(default_factory=dict)  # paid invoice -> the playbook that had asked for it
     #: chases of whose records no facts could be made, by id: what went wrong; their facts are the bare items
     puzzling: Mapping[int, Exception] = field(default_factory=dict)
+    few: frozenset[str] | None = None  # the payers that all this is about; None: the whole connection, if by pages
 
     def place(self, payer_id: str) -> Place:
         """Where the payer is, as far as that is known."""
@@ -113,10 +114,25 @@ def gather(
 ) -> Gathered:
     """The facts of a connection's chases, or of one; `without_message` is left out of the history. `today` is the day
     of the clock, unless another one is asked about."""
-    payer_id = None if chase is None else chase.payer_id
-    gathering = _Gathering(work, connection, policy, now, today or policy.today(now), payer_id, without_message)
-    live = [chase] if chase is not None else _to_plan(work, connection, now)
-    return gathering.of(live, None if payer_id is None else [payer_id])
+    if chase is not None:
+        without = () if without_message is None else (without_message,)
+        return gather_these(work, connection, policy, [chase], now=now, without=without, today=today)
+    return _Gathering(work, connection, policy, now, today or policy.today(now)).of(_to_plan(work, connection, now))
+
+
+def gather_these(
+    work: Work,
+    connection: Connection,
+    policy: Policy,
+    live: Sequence[Chase],
+    *,
+    now: datetime,
+    without: Collection[int] = (),
+    today: date | None = None,
+) -> Gathered:
+    """As `gather`, of these few chases; the messages of `without` are left out of their histories."""
+    payers = frozenset(one.payer_id for one in live)
+    return _Gathering(work, connection, policy, now, today or policy.today(now), payers, without).of(live)
 
 
 def pages(
@@ -136,20 +152,21 @@ class _Gathering:
 
     def __init__(
         self, work: Work, connection: Connection, policy: Policy, now: datetime, today: date,
-        payer_id: str | None = None, without_message: int | None = None,
+        payers: frozenset[str] | None = None, without: Collection[int] = (),
     ) -> None:  # fmt: skip
         self._work, self._connection_id, self._policy, self._today = work, connection.id, policy, today
-        self._without_message = without_message
+        self._payers, self._without = payers, without
         self._of_connection = _connection(work, connection, policy, now)
-        self._apart = ledger.apart(work, connection.id, payer_id)
-        self._said = people.read(work, connection.id, payer_id)
-        self._again = resends.standing(work, connection.id, payer_id)
+        self._apart = ledger.apart(work, connection.id, payers)
+        self._said = people.read(work, connection.id, payers)
+        self._again = resends.standing(work, connection.id, payers)
         self._shunned = suppressions.standing(work)
 
-    def of(self, live: Sequence[Chase], payers: Sequence[str] | None) -> Gathered:
-        """These chases, all of these payers."""
+    def of(self, live: Sequence[Chase], page: Collection[str] | None = None) -> Gathered:
+        """These chases, all of these payers; else of those that all this is about."""
         work, today = self._work, self._today
-        book = ledger.read(work, self._connection_id, payers, without_message=self._without_message, known=self._apart)
+        payers = self._payers if page is None else page
+        book = ledger.read(work, self._connection_id, payers, without=self._without, known=self._apart)
         owed = {name: sum([item.balance.amount for item in items], _NOTHING) for name, items in book.items.items()}
         known = balances.held_against(work, self._connection_id, payers, owed, book.unapplied)
         money = settled.read(work, self._connection_id, payers, today=today, since=today - _LATELY)
@@ -166,7 +183,7 @@ class _Gathering:
                 puzzling[one.id] = error
                 facts.append(_bare(self._of_connection, one, book, self._policy, today))
         places = {payer_id: Place(payer.country, payer.region) for payer_id, payer in book.payers.items()}
-        return Gathered(tuple(facts), places, tuple(live), asked_by=money.asked_by, puzzling=puzzling)
+        return Gathered(tuple(facts), places, tuple(live), money.asked_by, puzzling, self._payers)
 
 
 def _batches(every: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -83,8 +83,8 @@ class Parting:
 
     def go_on_with(self, gathered: Gathered) -> None:
         """Goes on with other chases of the same connection."""
-        if len({facts.payer_id for facts in self._gathered.facts}) == 1:
-            self._ratings = self._runs = self._groups = None  # they are that payer's only
+        if self._gathered.few != gathered.few:
+            self._ratings = self._runs = self._groups = None  # they are those payers' only
         self._gathered = gathered
 
     @property
@@ -202,23 +202,18 @@ class Parting:
         if not shelf.chooser.grouped:
             return {}
         if self._groups is None:
-            self._groups = customer_groups.of_customers(self._work, self._connection.id, self._only())
+            self._groups = customer_groups.of_customers(self._work, self._connection.id, self._gathered.few)
         return self._groups
-
-    def _only(self) -> str | None:
-        """The one payer that this is about; None where they are several."""
-        payers = {one.payer_id for one in self._gathered.facts}
-        return payers.pop() if len(payers) == 1 else None
 
     def _rating(self, payer_id: str) -> str:
         if self._ratings is None:
-            only = {facts.payer_id for facts in self._gathered.facts}
-            if len(only) == 1:
-                found = behaviour.of_payer(self._work, self._connection.id, payer_id, self._rated_on)
-                self._ratings = {payer_id: worst(found).value} if found else {}
-            else:
+            few = self._gathered.few
+            if few is None:
                 every = behaviour.ratings(self._work, self._connection.id, self._rated_on)
-                self._ratings = {one: rating.value for one, rating in every.items()}
+            else:
+                known = {one: behaviour.of_payer(self._work, self._connection.id, one, self._rated_on) for one in few}
+                every = {one: worst(found) for one, found in known.items() if found}
+            self._ratings = {one: rating.value for one, rating in every.items()}
         return self._ratings.get(payer_id, UNRATED)
 
     # --- the part -------------------------------------------------------------------------------------------
@@ -258,9 +253,8 @@ class Parting:
 
     def _with_payment_day(self, facts: ChaseFacts) -> ChaseFacts:
         if self._runs is None:
-            only = self._only()
-            said = self._policy.payment_days
-            self._runs = payment_days(self._work, self._connection.id, said, today=self._today, payer_id=only)
+            few, said = self._gathered.few, self._policy.payment_days
+            self._runs = payment_days(self._work, self._connection.id, said, today=self._today, payers=few)
         runs = self._runs.of(facts.payer_id, facts.payer_name, facts.currency)
         return facts if runs is None else replace(facts, payment_day=runs)
 

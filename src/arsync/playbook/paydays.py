@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -25,13 +25,13 @@ class PaymentDays:
 
 
 def payment_days(
-    work: Work, connection_id: int, by_hand: Mapping[str, PayDay], *, today: date, payer_id: str | None = None
+    work: Work, connection_id: int, by_hand: Mapping[str, PayDay], *, today: date, payers: Collection[str] | None = None
 ) -> PaymentDays:
-    """The payment days of a connection's payers, or of one; it reads their history."""
-    if payer_id is None:
+    """The payment days of a connection's payers, or of these few; it reads their history."""
+    if payers is None:
         every = behaviour.every(work, connection_id, today)
     else:
-        every = iter([(payer_id, behaviour.of_payer(work, connection_id, payer_id, today))])
+        every = ((payer_id, behaviour.of_payer(work, connection_id, payer_id, today)) for payer_id in payers)
     habits = {
         (payer, one.currency): one.payment_day for payer, found in every for one in found if one.payment_day is not None
     }

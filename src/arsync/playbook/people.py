@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -61,8 +61,8 @@ class Said:
         return not any(item.invoice_id in self.on_invoice or item.invoice_id in self.broken for item in facts.items)
 
 
-def read(work: Work, connection_id: int, payer_id: str | None = None) -> Said:
-    """What people said of every payer, or of one."""
+def read(work: Work, connection_id: int, payers: Collection[str] | None = None) -> Said:
+    """What people said of every payer, or of these."""
     on_invoice: dict[str, list[Hold]] = defaultdict(list)
     on_payer: dict[str | None, list[Hold]] = defaultdict(list)
     for placed in holds.active(work, connection_id):
@@ -74,16 +74,16 @@ def read(work: Work, connection_id: int, payer_id: str | None = None) -> Said:
     return Said(
         on_invoice=on_invoice,
         on_payer=on_payer,
-        owners=owners.of_customers(work, connection_id, None if payer_id is None else [payer_id]),
+        owners=owners.of_customers(work, connection_id, payers),
         broken=promises.broken(work, connection_id),
-        calls=touches.calls_of_chases(work, connection_id, payer_id),
-        replied=_replied(work, connection_id, payer_id),
+        calls=touches.calls_of_chases(work, connection_id, payers),
+        replied=_replied(work, connection_id, payers),
     )
 
 
-def _replied(work: Work, connection_id: int, payer_id: str | None) -> dict[str, tuple[datetime, ...]]:
+def _replied(work: Work, connection_id: int, payers: Collection[str] | None) -> dict[str, tuple[datetime, ...]]:
     found: dict[str, tuple[datetime, ...]] = {}
-    for payer, at in replies.from_people(work, connection_id, payer_id):
+    for payer, at in replies.from_people(work, connection_id, payers):
         found[payer] = (*found.get(payer, ()), at)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -123,8 +124,10 @@ def edit(work: Work, message: Message, words: Rendered, *, author: str, now: dat
     return True
 
 
-def rejected(work: Work, connection_id: int, chase_id: int | None = None) -> dict[tuple[int, str, int], Rejected]:
-    """The intents whose newest revision a person rejected, by chase, step and occurrence; of one chase or of all."""
+def rejected(
+    work: Work, connection_id: int, chase_ids: Collection[int] | None = None
+) -> dict[tuple[int, str, int], Rejected]:
+    """The intents whose newest revision a person rejected, by chase, step and occurrence; of these chases or of all."""
     other = t.messages.alias("other")
     newer = (
         select(other.c.id)
@@ -137,8 +140,8 @@ def rejected(work: Work, connection_id: int, chase_id: int | None = None) -> dic
     query = select(_M.id, _M.chase_id, _M.step_id, _M.occurrence, _M.fingerprint, _M.reason).where(
         _M.connection_id == connection_id, _M.state == MessageState.CANCELLED.value, ~newer
     )
-    if chase_id is not None:
-        query = query.where(_M.chase_id == chase_id)
+    if chase_ids is not None:
+        query = query.where(_M.chase_id.in_(chase_ids))
     return {
         (row.chase_id, row.step_id, row.occurrence): Rejected(row.id, row.fingerprint, row.reason)
         for row in work.execute(query)

@@ -48,9 +48,12 @@ _COLUMNS: Final = tuple(t.chases.c[name] for name in Chase.__slots__)
 _LOCKED: Final = select(*_COLUMNS).where(t.chases.c.id == bindparam("chase")).with_for_update()
 
 
-def bump(work: Work, connection_id: int, customer_ids: Collection[str], *, whole: Collection[str] = ()) -> None:
-    """Raises the version of every chase whose payer pays for one of these customers, and that may still write: also a
-    clear one, which may say thank you.
+def bump(
+    work: Work, connection_id: int, customer_ids: Collection[str], *, whole: Collection[str] = (),
+    everybody: bool = False,
+) -> None:  # fmt: skip
+    """Raises the version of every chase whose payer pays for one of these customers (`everybody`: of every chase), and
+    that may still write: also a clear one, which may say thank you.
 
     Whoever locks chases locks all it needs at once and by id, so that no two wait for each other; of the payers in
     `whole` the closed ones are locked, too.
@@ -60,7 +63,9 @@ def bump(work: Work, connection_id: int, customer_ids: Collection[str], *, whole
         return  # the first load brings customers by the thousand, and nobody is chased yet
     payers = select(c.payer_id).where(c.connection_id == connection_id, among(work, c.remote_id, customer_ids))
     concerned = {*customer_ids, *work.execute(payers).scalars()}
-    writing = and_(h.connection_id == connection_id, h.state.in_(_WRITING), among(work, h.payer_id, concerned))
+    writing = and_(h.connection_id == connection_id, h.state.in_(_WRITING))
+    if not everybody:
+        writing = and_(writing, among(work, h.payer_id, concerned))
     every = writing
     if whole:
         every = or_(writing, and_(h.connection_id == connection_id, among(work, h.payer_id, whole)))
@@ -198,6 +203,20 @@ def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
 def lock(work: Work, chase_id: int) -> Chase:
     """The chase, its row locked until the work ends."""
     return _chase(work.execute(_LOCKED, {"chase": chase_id}).one())
+
+
+def lock_each(work: Work, chase_ids: Collection[int]) -> dict[int, Chase]:
+    """As `lock`, of several at once and by id, so that no two who lock some wait for each other."""
+    h = t.chases.c
+    query = select(*_COLUMNS).where(h.id.in_(chase_ids)).order_by(h.id).with_for_update()
+    return {found.id: found for found in map(_chase, work.execute(query))}
+
+
+def of_several(work: Work, connection_id: int, payer_ids: Collection[str]) -> set[str]:
+    """Those of the payers who have more than one chase that may still write: what one says counts for the others."""
+    h = t.chases.c
+    writing = and_(h.connection_id == connection_id, h.state.in_(_WRITING), among(work, h.payer_id, payer_ids))
+    return set(work.execute(select(h.payer_id).where(writing).group_by(h.payer_id).having(func.count() > 1)).scalars())
 
 
 def _chase(row: object) -> Chase:

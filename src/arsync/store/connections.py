@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from arsync.connector import Company
 from arsync.domain.states import Health
 from arsync.errors import NotFound
-from arsync.store import customer_groups, reminders
+from arsync.store import chases, customer_groups, reminders
 from arsync.store import tables as t
 from arsync.store.engine import Work
 
@@ -236,6 +236,8 @@ def describe(work: Work, connection_id: int, company: Company, *, now: datetime)
         )
     )
     customer_groups.remember(work, connection_id, company.groups)
+    if company.reminders_on != known.reminders_on:
+        chases.bump_all(work, connection_id)  # what was confirmed is looked at again
 
 
 def set_health(

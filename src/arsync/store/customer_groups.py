@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from sqlalchemy import select
 
 from arsync.domain.documents import CustomerGroup
 from arsync.store import tables as t
-from arsync.store.bulk import Upsert
+from arsync.store.bulk import Upsert, among
 from arsync.store.engine import Work
 
 _UPSERT: Final = Upsert(t.customer_groups)
@@ -38,13 +38,15 @@ def _names(work: Work, connection_id: int) -> dict[str, str]:
     return {row.remote_id: row.name for row in work.execute(query)}
 
 
-def of_customers(work: Work, connection_id: int, payer_id: str | None = None) -> Mapping[str, frozenset[str]]:
+def of_customers(
+    work: Work, connection_id: int, payer_id: str | Collection[str] | None = None
+) -> Mapping[str, frozenset[str]]:
     """The names, in lower case, of the groups of each customer that is in one: of all customers, or of those for whom
-    one payer pays. A group whose name was never told has none."""
+    one payer pays, or some. A group whose name was never told has none."""
     names = {one: name.strip().casefold() for one, name in _names(work, connection_id).items()}
     query = select(_C.remote_id, _C.group_ids).where(_C.connection_id == connection_id, _C.group_ids.is_not(None))
     if payer_id is not None:
-        query = query.where(_C.payer_id == payer_id)
+        query = query.where(among(work, _C.payer_id, [payer_id] if isinstance(payer_id, str) else payer_id))
     found = {
         row.remote_id: frozenset(names[one] for one in json.loads(row.group_ids) if one in names)
         for row in work.execute(query)

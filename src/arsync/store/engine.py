@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -180,13 +181,25 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begun(connection: Connection) -> None:
         kind = connection.get_execution_options().get("arsync_write")
         if kind is None:
-            connection.exec_driver_sql("BEGIN")
+            _begin(connection, "BEGIN")
             return
-        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if kind == 'durable' else 'NORMAL'}")
+        if connection.info.get(_KIND) != kind:
+            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if kind == 'durable' else 'NORMAL'}")
+            connection.info[_KIND] = kind
         # Taking the write lock at once: two workers that both read first could never both go on.
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            if "locked" not in str(error.orig):
-                raise
+        _begin(connection, "BEGIN IMMEDIATE")
+
+
+#: With which durability a connection to SQLite commits, as it was told last.
+_KIND: Final = "arsync_write"
+
+
+def _begin(connection: Connection, how: str) -> None:
+    """Straight to the driver: every message begins three times."""
+    raw: Any = connection.connection.dbapi_connection
+    try:
+        raw.execute(how)
+    except sqlite3.Error as error:
+        if "locked" in str(error):
             raise Locked(f"another process has been writing to the database for {_BUSY_SECONDS} s") from None
+        connection.exec_driver_sql(how)  # once more, for what is wrong to be told as of any statement

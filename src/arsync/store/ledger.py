@@ -68,17 +68,17 @@ class Apart:
     touches: Sequence[Touch]
 
 
-def apart(work: Work, connection_id: int, payer_id: str | None = None) -> Apart:
-    """Of a connection; with a payer only its touches."""
+def apart(work: Work, connection_id: int, payer_id: str | Collection[str] | None = None) -> Apart:
+    """Of a connection; with a payer, or some, only their touches."""
     jailed, for_all = _quarantine(work, connection_id)
     return Apart(jailed, for_all, touches.standing(work, connection_id, payer_id))
 
 
 def read(
     work: Work, connection_id: int, payer_id: str | Collection[str] | None = None, *,
-    without_message: int | None = None, known: Apart | None = None,
+    without: Collection[int] = (), known: Apart | None = None,
 ) -> Ledger:  # fmt: skip
-    """The open side of a connection, or of one payer or some; `without_message` leaves one message out of the
+    """The open side of a connection, or of one payer or some; the messages of `without` are left out of the
     history."""
     who = [payer_id] if isinstance(payer_id, str) else payer_id
     told = known or apart(work, connection_id, payer_id if isinstance(payer_id, str) else None)
@@ -88,7 +88,7 @@ def read(
     _payers(work, ledger, connection_id, who)
     _items(work, ledger, connection_id, who)
     _unapplied(work, ledger, connection_id, who)
-    _history(work, ledger, connection_id, who, without_message)
+    _history(work, ledger, connection_id, who, without)
     _by_hand(ledger, told.touches, who)
     return ledger
 
@@ -224,7 +224,7 @@ def _quarantine(work: Work, connection_id: int) -> tuple[Mapping[str, list[str]]
 
 
 def _history(
-    work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None, without_message: int | None
+    work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None, without: Collection[int]
 ) -> None:
     m, h, k = t.messages.c, t.chases.c, t.message_items.c
     where = [
@@ -233,8 +233,8 @@ def _history(
     ]
     if who is not None:
         where += [h.connection_id == connection_id, among(work, h.payer_id, who)]
-    if without_message is not None:
-        where.append(m.id != without_message)
+    if without:
+        where.append(m.id.not_in(without))
     demanded: dict[int, set[str]] = defaultdict(set)
     joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
     named_in = select(k.message_id, k.invoice_id).select_from(joined).where(*where, k.demanded)
@@ -244,7 +244,7 @@ def _history(
     query = select(m.id, h.payer_id, *columns).join(t.chases, h.id == m.chase_id).where(*where)
     rows = {(row.id, row.payer_id): row for row in work.execute(query)}
     for row in work.execute(_shared(work, connection_id, who, columns)):
-        if row.id != without_message and (row.id, row.payer_id) not in rows:
+        if row.id not in without and (row.id, row.payer_id) not in rows:
             rows[row.id, row.payer_id] = row
             named = select(k.invoice_id).where(k.message_id == row.id, k.demanded)
             demanded[row.id] = set(work.execute(named).scalars())

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from email.utils import parseaddr
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import Attach, Lacking, Step, StepChannel
@@ -138,16 +140,24 @@ LEFT_US: Final = EFFECTIVE | {MessageState.SENDING, MessageState.UNKNOWN, Messag
 _M = t.messages.c
 
 
+#: In the order of `Message`.
+_NAMES: Final = tuple(Message.__slots__)
+_COLUMNS: Final = tuple(t.chases.c.payer_id if name == "payer_id" else _M[name] for name in _NAMES)
+_STATE: Final = _NAMES.index("state")
+_RECIPIENTS: Final = _NAMES.index("recipients")
+_COPIES: Final = _NAMES.index("copies")
+
+
 def _query() -> Select[*tuple[Any, ...]]:
-    return select(t.messages, t.chases.c.payer_id).join(t.chases, t.chases.c.id == _M.chase_id)
+    return select(*_COLUMNS).select_from(t.messages.join(t.chases, t.chases.c.id == _M.chase_id))
 
 
 def _message(row: Row[*tuple[Any, ...]]) -> Message:
-    known = {name: getattr(row, name) for name in Message.__slots__ if name not in ("state", "recipients", "copies")}
-    return Message(
-        **known, state=MessageState(row.state), recipients=tuple(json.loads(row.recipients)),
-        copies=tuple(json.loads(row.copies)) if row.copies else (),
-    )  # fmt: skip
+    values = list(row)
+    values[_STATE] = MessageState(values[_STATE])
+    values[_RECIPIENTS] = tuple(json.loads(values[_RECIPIENTS]))
+    values[_COPIES] = tuple(json.loads(values[_COPIES])) if values[_COPIES] else ()
+    return Message(*values)
 
 
 # --- planning --------------------------------------------------------------------------------------------------
@@ -240,9 +250,21 @@ def approved_columns(yes: Approval, seen: str) -> dict[str, Any]:
 
 
 #: A message that nobody has approved, or not any more.
-UNAPPROVED: Final[Mapping[str, None]] = dict.fromkeys(
+UNAPPROVED: Final[Mapping[str, Any]] = dict.fromkeys(
     ("approved_by", "approved_at", "approved_until", "approved_as", "may_shrink")
 )
+
+
+@cache
+def _moving(*, ours: bool, tried: bool) -> ReturningUpdate[*tuple[Any, ...]]:
+    """What is said with a move goes along as values of the columns' names; `tried` counts a try."""
+    where = [_M.id == bindparam("message"), _M.state == bindparam("origin")]
+    if ours:
+        where.append(_M.claim_token == bindparam("token"))
+    statement = update(t.messages).where(*where)
+    if tried:
+        statement = statement.values(attempts=_M.attempts + 1)
+    return statement.returning(_M.connection_id, _M.chase_id)
 
 
 def move(
@@ -256,16 +278,17 @@ def move(
     token: str | None = None,
     author: str = "arsync",
     told: str | None = None,
+    tried: bool = False,
     **values: Any,
 ) -> bool:
     """Moves a message along an arrow; False where another was faster, or the claim is no longer ours. `told` is what
-    the log calls it, where its new state says too little."""
+    the log calls it, where its new state says too little; `tried` counts a try; `values` go into the columns of these
+    names."""
     assert target in MESSAGE_ARROWS[origin], f"no arrow {origin} -> {target}"
-    where = [_M.id == message_id, _M.state == origin.value]
+    said = {"message": message_id, "origin": origin.value, "state": target.value, "reason": reason, **values}
     if token is not None:
-        where.append(_M.claim_token == token)
-    statement = update(t.messages).where(*where).values(state=target.value, reason=reason, **values)
-    row = work.execute(statement.returning(_M.connection_id, _M.chase_id)).one_or_none()
+        said["token"] = token
+    row = work.execute(_moving(ours=token is not None, tried=tried), said).one_or_none()
     if row is None:
         return False
     events.log(
@@ -287,14 +310,20 @@ def rewrite(work: Work, message_id: int, rendered: Rendered, *, token: str) -> N
 # --- what is asked for every message, put together once ---------------------------
 
 _K = t.message_items.c
-_ITEMS: Final = (
-    select(_K.invoice_id, _K.number, _K.amount, _K.due_on, _K.demanded, _K.disputed, _K.seen)
-    .where(_K.message_id == bindparam("message"))
-    .order_by(_K.position)
-)
+_ITEM: Final = tuple(_K[name] for name in MessageItem.__slots__)
+_ITEMS: Final = select(*_ITEM).where(_K.message_id == bindparam("message")).order_by(_K.position)
 _AT_THE_GATE: Final = select(
     _M.chase_id, _M.chase_version, _M.connection_id, _M.amount, _M.channel, _M.recipients, _M.copies
 ).where(_M.id == bindparam("message"))
+_OURS: Final = and_(
+    _M.id == bindparam("message"), _M.state == MessageState.CLAIMED.value, _M.claim_token == bindparam("token")
+)
+_CONFIRMED: Final = update(t.messages).where(_OURS).values(chase_version=bindparam("version"))
+_STANDS: Final = (
+    select(_M.id)
+    .join(t.chases, t.chases.c.id == _M.chase_id)
+    .where(_OURS, _M.chase_version == bindparam("version"), t.chases.c.version == bindparam("version"))
+)
 _BUTTON: Final = select(t.installation.c.stopped_at).with_for_update(read=True)
 _S = t.suppressions.c
 _LET_GO: Final = select(func.min(_S.address)).where(
@@ -373,6 +402,20 @@ def confirm(work: Work, message_id: int, *, token: str, chase_version: int) -> b
     return bool(work.execute(statement).rowcount)
 
 
+def confirm_all(work: Work, held: Sequence[tuple[Message, int]]) -> None:
+    """As `confirm`, of several messages at the versions of their chases; of those whose claim is lost nothing is
+    said."""
+    if held:
+        rows = [{"message": one.id, "token": one.claim_token, "version": version} for one, version in held]
+        work.execute(_CONFIRMED, rows)
+
+
+def stands(work: Work, message: Message, chase_version: int) -> bool:
+    """Whether it is still claimed as it was and confirmed, and nothing has touched its chase since that version."""
+    asked = {"message": message.id, "token": message.claim_token, "version": chase_version}
+    return work.execute(_STANDS, asked).first() is not None
+
+
 def pass_gate(
     work: Work,
     message_id: int,
@@ -413,7 +456,7 @@ def pass_gate(
         return "something about the payer changed since the message was confirmed"
     moved = move(
         work, message_id, MessageState.CLAIMED, MessageState.SENDING, reason="past the last gate", now=now, token=token,
-        sending_at=now, attempts=_M.attempts + 1, way_out=way_out, diverted_to=diverted_to,
+        sending_at=now, tried=True, way_out=way_out, diverted_to=diverted_to,
     )  # fmt: skip
     return None if moved else "the claim was lost to another worker"
 
@@ -441,9 +484,12 @@ def abandoned_sendings(work: Work, *, before: datetime) -> list[int]:
 # --- queries ------------------------------------------------------------------------------------------
 
 
+_ONE: Final = _query().where(_M.id == bindparam("message"))
+
+
 def get(work: Work, message_id: int) -> Message:
     """One message."""
-    return _message(work.execute(_query().where(_M.id == message_id)).one())
+    return _message(work.execute(_ONE, {"message": message_id}).one())
 
 
 def find(work: Work, message_id: int) -> Message | None:
@@ -515,6 +561,21 @@ def calls(work: Work) -> list[Message]:
 def items(work: Work, message_id: int) -> list[MessageItem]:
     """The message's invoices, in its own order."""
     return [MessageItem(*tuple(row)) for row in work.execute(_ITEMS, {"message": message_id})]
+
+
+def oldest_items(work: Work, message_ids: Collection[int]) -> dict[int, MessageItem]:
+    """Of each of these messages the invoice that is due first."""
+    query = select(_K.message_id, *_ITEM).where(among_ids(work, _K.message_id, message_ids)).order_by(_K.position)
+    found: dict[int, list[MessageItem]] = {}
+    for message_id, *values in work.execute(query):
+        found.setdefault(message_id, []).append(MessageItem(*values))
+    return {one: min(some, key=lambda item: (item.due_on or date.max, item.number)) for one, some in found.items()}
+
+
+def heard(work: Work, chase_ids: Collection[int]) -> set[int]:
+    """Those of the chases of which a message was ever accepted."""
+    query = select(_M.chase_id).distinct()
+    return set(work.execute(query.where(_M.chase_id.in_(chase_ids), _M.accepted_at.is_not(None))).scalars())
 
 
 def counts(work: Work) -> dict[str, int]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Final
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from arsync.domain.feedback import HANDED_OVER, LOST, EventKind, ProviderEvent
@@ -24,6 +24,9 @@ _E: Final = t.provider_events.c
 _M: Final = t.messages.c
 #: A list tells of an address and not of a message; a bounce comes within so long of the message that caused it.
 _CAUSED_WITHIN: Final = timedelta(hours=72)
+_TOLD: Final = (
+    select(_E.kind, _E.address, _E.at, _E.reason).where(_E.message_id == bindparam("message")).order_by(_E.at, _E.id)
+)
 _TAKEN: Final = (MessageState.ACCEPTED, MessageState.DELIVERED)
 
 
@@ -90,10 +93,8 @@ def likely_cause(work: Work, address: str, at: datetime) -> int | None:
 
 def of_message(work: Work, message_id: int) -> list[Told]:
     """All that was told of a message, in the order in which it happened."""
-    query = select(_E.kind, _E.address, _E.at, _E.reason).where(_E.message_id == message_id)
-    return [
-        Told(EventKind(row.kind), row.address, row.at, row.reason) for row in work.execute(query.order_by(_E.at, _E.id))
-    ]
+    rows = work.execute(_TOLD, {"message": message_id})
+    return [Told(EventKind(row.kind), row.address, row.at, row.reason) for row in rows]
 
 
 def lost(work: Work, message_id: int) -> frozenset[str]:
@@ -122,6 +123,9 @@ def fold(work: Work, message_id: int, *, now: datetime) -> MessageState | None:
     It has bounced when nobody whom it was written to got it, and was delivered when anybody did. The chase is planned
     anew after a bounce.
     """
+    told = of_message(work, message_id)
+    if not told:
+        return None
     row = work.execute(
         select(_M.state, _M.recipients, _M.diverted_to, _M.connection_id, t.chases.c.payer_id)
         .join(t.chases, t.chases.c.id == _M.chase_id)
@@ -130,7 +134,6 @@ def fold(work: Work, message_id: int, *, now: datetime) -> MessageState | None:
     state = MessageState(row.state)
     if state not in _TAKEN:
         return None
-    told = of_message(work, message_id)
     lost = {one.address: one for one in told if one.kind in LOST}
     written_to = addresses([row.diverted_to] if row.diverted_to else row.recipients)
     if written_to and written_to <= lost.keys():

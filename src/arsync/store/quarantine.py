@@ -21,9 +21,11 @@ _ID_LENGTH: Final = 64
 _UNNAMED: Final = "sha256:"
 
 
-def keep(work: Work, connection_id: int, broken: Sequence[Broken], now: datetime) -> None:
-    """Keeps records that cannot be read, with the reason; one that is there already is told anew."""
+def keep(work: Work, connection_id: int, broken: Sequence[Broken], now: datetime) -> bool:
+    """Keeps records that cannot be read, with the reason; one that is there already is told anew. Whether one is new of
+    which nobody knows whose it is."""
     q = t.quarantine.c
+    for_all = False
     for record in broken:
         remote_id, customer_id = _name_of(record), record.customer_id
         if customer_id is not None and not _is_storable(customer_id):
@@ -34,6 +36,7 @@ def keep(work: Work, connection_id: int, broken: Sequence[Broken], now: datetime
             update(t.quarantine).where(*known).values(reason=reason, raw=raw, customer_id=customer_id, last_at=now)
         )
         if not found.rowcount:
+            for_all |= customer_id is None
             work.execute(
                 insert(t.quarantine).values(
                     connection_id=connection_id,
@@ -46,6 +49,7 @@ def keep(work: Work, connection_id: int, broken: Sequence[Broken], now: datetime
                     last_at=now,
                 )
             )
+    return for_all
 
 
 def _clean(raw: str) -> str:

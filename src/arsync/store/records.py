@@ -53,7 +53,7 @@ def store_page(work: Work, connection_id: int, page: Page, *, now: datetime) -> 
         # The database refuses something (a character, a length): find the one, keep the others.
         stored = Stored()
         broken = [*page.broken, *_one_by_one(work, connection_id, page.records, stored)]
-    quarantine.keep(work, connection_id, broken, now)
+    stored.for_all = quarantine.keep(work, connection_id, broken, now)
     quarantine.release(work, connection_id, page.records, broken, now)
     stored.quarantined = len(broken)
     stored.customers |= {record.customer_id for record in broken if record.customer_id}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
@@ -16,6 +16,7 @@ from arsync.domain.policy import StepChannel
 from arsync.domain.replies import MailKind, Meaning, ReplyState
 from arsync.store import ledger
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 
@@ -122,11 +123,11 @@ def of_payer(work: Work, connection_id: int, payer_id: str) -> list[Reply]:
     return _found(work, _R.connection_id == connection_id, _R.payer_id == payer_id)
 
 
-def from_people(work: Work, connection_id: int, payer_id: str | None = None) -> list[tuple[str, datetime]]:
-    """Whose people wrote to one company and when, handled or not, oldest first."""
+def from_people(work: Work, connection_id: int, payers: Collection[str] | None = None) -> list[tuple[str, datetime]]:
+    """Whose people wrote to one company and when, handled or not, oldest first; of all payers or of these."""
     where = [_R.connection_id == connection_id, _R.kind == MailKind.PERSON.value, _R.payer_id.is_not(None)]
-    if payer_id is not None:
-        where.append(_R.payer_id == payer_id)
+    if payers is not None:
+        where.append(among(work, _R.payer_id, payers))
     query = select(_R.payer_id, _R.received_at).where(*where).order_by(_R.id)
     return [(row.payer_id, row.received_at) for row in work.execute(query)]
 

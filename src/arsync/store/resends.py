@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import func, select
 
 from arsync.domain.chase import Resend
 from arsync.domain.states import MessageState
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 _M = t.messages.c
@@ -14,16 +17,17 @@ _M = t.messages.c
 _ON_ITS_WAY = (MessageState.PLANNED.value, MessageState.APPROVED.value, MessageState.CLAIMED.value)
 
 
-def standing(work: Work, connection_id: int, payer_id: str | None = None) -> dict[int, Resend]:
-    """What people want once more and has not gone yet, by chase."""
+def standing(work: Work, connection_id: int, payers: Collection[str] | None = None) -> dict[int, Resend]:
+    """What people want once more and has not gone yet, by chase; of all payers or of these."""
     k = t.message_items.c
     query = (
         select(_M.chase_id, _M.step_id, _M.occurrence, k.invoice_id)
         .join(t.message_items, k.message_id == _M.resend_of)
         .where(_M.connection_id == connection_id, _M.state.in_(_ON_ITS_WAY), _M.resend_of.is_not(None), k.demanded)
     )
-    if payer_id is not None:
-        query = query.join(t.chases, t.chases.c.id == _M.chase_id).where(t.chases.c.payer_id == payer_id)
+    if payers is not None:
+        mine = among(work, t.chases.c.payer_id, payers)
+        query = query.join(t.chases, t.chases.c.id == _M.chase_id).where(mine)
     named: dict[tuple[int, str, int], set[str]] = {}
     for chase_id, step_id, occurrence, invoice_id in work.execute(query):
         named.setdefault((chase_id, step_id, occurrence), set()).add(invoice_id)

@@ -26,6 +26,7 @@ class Stored:
     rebilled: dict[str, str] = field(default_factory=dict)  # invoice -> the customer that it was billed to before
     newcomers: set[str] = field(default_factory=set)  # customers not met before
     left: set[str] = field(default_factory=set)  # customers that are archived, merged or deleted since
+    for_all: bool = False  # something unreadable of which nobody knows whose it is: it stops everybody
     arrived: Counter[Resource] = field(default_factory=Counter)  # records not met before
 
     def add(self, other: Stored) -> None:
@@ -43,4 +44,5 @@ class Stored:
         self.rebilled |= other.rebilled
         self.newcomers |= other.newcomers
         self.left |= other.left
+        self.for_all |= other.for_all
         self.arrived += other.arrived

@@ -45,7 +45,7 @@ def follow(work: Work, connection_id: int, stored: Stored, *, now: datetime) -> 
     whole = {name for move in stored.moves for name in (move.former, move.payer_id)}
     rebilled = _rebilled(work, connection_id, stored.rebilled)
     whole |= {name for pair in rebilled for name in pair}
-    chases.bump(work, connection_id, stored.customers, whole=whole)
+    chases.bump(work, connection_id, stored.customers, whole=whole, everybody=stored.for_all)
     moved: dict[tuple[str, str], list[str]] = defaultdict(list)
     known: set[tuple[str, str]] = set()
     for move in stored.moves:

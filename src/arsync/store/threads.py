@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
@@ -15,13 +15,18 @@ from arsync.store.messages import Message
 _M: Final = t.messages.c
 _TAKEN: Final = (MessageState.ACCEPTED.value, MessageState.DELIVERED.value)
 
-
-def before(work: Work, message: Message) -> tuple[str, ...]:
-    """The ids of the mails that the same chase has had before it, oldest first: those that a mailbox took."""
-    query = select(_M.key).where(
-        _M.chase_id == message.chase_id,
-        _M.id != message.id,
+_BEFORE: Final = (
+    select(_M.key)
+    .where(
+        _M.chase_id == bindparam("chase"),
+        _M.id != bindparam("message"),
         _M.channel == StepChannel.EMAIL.value,
         _M.state.in_(_TAKEN),
     )
-    return tuple(work.execute(query.order_by(_M.accepted_at, _M.id)).scalars())
+    .order_by(_M.accepted_at, _M.id)
+)
+
+
+def before(work: Work, message: Message) -> tuple[str, ...]:
+    """The ids of the mails that the same chase has had before it, oldest first: those that a mailbox took."""
+    return tuple(work.execute(_BEFORE, {"chase": message.chase_id, "message": message.id}).scalars())

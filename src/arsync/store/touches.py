@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from arsync.domain.people import CallMade, CallOutcome, TouchKind
 from arsync.store import chases
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 _T = t.touches.c
@@ -97,16 +98,18 @@ def undo_touch(work: Work, touch_id: int, *, now: datetime) -> Touch | None:
     return found
 
 
-def standing(work: Work, connection_id: int, payer_id: str | None = None) -> list[Touch]:
-    """The touches that count, oldest first; of a payer also those about invoices that it pays by now."""
+def standing(work: Work, connection_id: int, payer_id: str | Collection[str] | None = None) -> list[Touch]:
+    """The touches that count, oldest first; of a payer, or of some, also those about invoices that they pay by now."""
     where = [_T.connection_id == connection_id, _T.undone_at.is_(None)]
     if payer_id is not None:
         i, c = t.invoices.c, t.customers.c
         joined = t.touched_invoices.join(t.invoices, i.remote_id == _I.invoice_id).join(
             t.customers, and_(c.connection_id == i.connection_id, c.remote_id == i.customer_id)
         )
-        named = select(_I.touch_id).select_from(joined).where(i.connection_id == connection_id, c.payer_id == payer_id)
-        where.append(or_(_T.payer_id == payer_id, _T.id.in_(named)))
+        who = [payer_id] if isinstance(payer_id, str) else payer_id
+        paid = (i.connection_id == connection_id, among(work, c.payer_id, who))
+        named = select(_I.touch_id).select_from(joined).where(*paid)
+        where.append(or_(among(work, _T.payer_id, who), _T.id.in_(named)))
     return _touches(work, *where)
 
 
@@ -152,15 +155,18 @@ def undo_outcome(work: Work, outcome_id: int, *, now: datetime) -> Outcome | Non
     return found
 
 
-def outcomes(work: Work, connection_id: int, payer_id: str | None = None) -> list[Outcome]:
+def outcomes(work: Work, connection_id: int, payer_id: str | Collection[str] | None = None) -> list[Outcome]:
     """How calls went, oldest first."""
     where = [t.messages.c.connection_id == connection_id]
     if payer_id is not None:
-        where.append(t.chases.c.payer_id == payer_id)
+        who = [payer_id] if isinstance(payer_id, str) else payer_id
+        where.append(among(work, t.chases.c.payer_id, who))
     return _outcomes(work, *where)
 
 
-def calls_of_chases(work: Work, connection_id: int, payer_id: str | None = None) -> dict[int, tuple[CallMade, ...]]:
+def calls_of_chases(
+    work: Work, connection_id: int, payer_id: str | Collection[str] | None = None
+) -> dict[int, tuple[CallMade, ...]]:
     """As the planner wants them: by chase, oldest first."""
     found: dict[int, tuple[CallMade, ...]] = defaultdict(tuple)
     for one in outcomes(work, connection_id, payer_id):

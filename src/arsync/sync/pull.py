@@ -23,6 +23,7 @@ def keep(work: Work, connection_id: int, page: Page, clock: Clock) -> records.St
     turns.add(work, connection_id, stored, now=clock.now())
     if stored.customers:
         balances.touch(work, connection_id, stored.customers, now=clock.now())
+    if stored.customers or stored.for_all:
         succession.follow(work, connection_id, stored, now=clock.now())
     return stored
 

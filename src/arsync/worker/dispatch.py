@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,11 +17,11 @@ from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Post, Sent, send
 from arsync.playbook.answers import NOBODYS
-from arsync.playbook.confirm import Confirmation, confirm
+from arsync.playbook.confirm import Confirmation, Standing, confirm, confirm_all
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Volume
-from arsync.store import connections, ledger, messages
+from arsync.store import connections, ledger, messages, threads
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
@@ -124,13 +124,14 @@ def dispatch(
             break
         fresh = read_again(store, desk, batch, clock, done)
         silent, read_at = 0, clock.elapsed()
+        standing = _looked_at(store, desk, fresh, clock) if fresh else {}
         for place, message in enumerate(fresh):
             beat()
             if place and clock.elapsed() - read_at > _FRESH:
                 # Attachments took their time: what was read is no longer right before what is sent.
                 _put_back(store, fresh[place:], "to be read again: the last reading is too old", clock)
                 break
-            sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at)
+            sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at, standing.get(message.id))
             silent = silent + 1 if sent is Sent.UNKNOWN else 0
             if sent is Sent.LATER or silent == _SILENT:
                 # What holds for one message holds for all: the channel is closed, full, asks to slow down or is down.
@@ -175,17 +176,10 @@ def _known(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: D
     """The messages, unless the source holds notes that this database does not know: then none of them, and they wait
     until those are read back."""
     with store.reading() as work:
-        items = [(message, messages.items(work, message.id)) for message in batch]
-        oldest = {
-            message.id: min(some, key=lambda item: (item.due_on or date.max, item.number)).invoice_id
-            for message, some in items
-            if some
-        }
-        unheard = [
-            oldest[message.id]
-            for message in batch
-            if message.id in oldest and not any(one.accepted_at for one in messages.of_chase(work, message.chase_id))
-        ]
+        found = messages.oldest_items(work, [message.id for message in batch])
+        oldest = {message.id: found[message.id].invoice_id for message in batch if message.id in found}
+        heard = messages.heard(work, {message.chase_id for message in batch})
+        unheard = [oldest[one.id] for one in batch if one.id in oldest and one.chase_id not in heard]
     try:
         asked = (store, desk.connection, desk.connector, clock, list(oldest.values()))
         behind = is_behind(*asked, unheard=unheard) if oldest else None
@@ -199,10 +193,23 @@ def _known(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: D
     return []
 
 
-def _dispatch_one(
-    store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched, run_id: int, read_at: float
-) -> Sent | None:
+def _looked_at(store: Store, desk: Desk, batch: list[Message], clock: Clock) -> dict[int, Standing]:
+    """Those of the messages that hold as things stand, by id."""
+    with store.reading() as work:
+        connection = connections.connection_by_id(work, desk.connection.id)
+    return confirm_all(store, connection, desk.policy, batch, now=clock.now())
+
+
+def _confirmed(
+    store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched, run_id: int, standing: Standing | None
+) -> tuple[Message, tuple[str, ...]] | None:
+    """The message as it is to go out, and what its conversation had before it; None where it does not go, and `done`
+    says why. What its batch was told of it counts as long as nothing has changed since: else it is looked at alone."""
     now = clock.now()
+    if standing is not None and standing.is_of(now, desk.policy.today(now)):
+        with store.reading() as work:
+            if messages.stands(work, message, standing.chase_version):
+                return standing.message, threads.before(work, message)
     with store.reading() as work:
         connection = connections.connection_by_id(work, desk.connection.id)
     answer, reason = confirm(store, connection, desk.policy, message, now=now, run_id=run_id)
@@ -214,11 +221,24 @@ def _dispatch_one(
         return None
     with store.reading() as work:
         as_of_today = messages.get(work, message.id)  # the claim stays the one of before: the gate asks for it
-    message = replace(message, subject=as_of_today.subject, text=as_of_today.text, html=as_of_today.html)
+        thread = threads.before(work, message)
+    return replace(message, subject=as_of_today.subject, text=as_of_today.text, html=as_of_today.html), thread
+
+
+def _dispatch_one(
+    store: Store, desk: Desk, claimed: Message, clock: Clock, done: Dispatched, run_id: int, read_at: float,
+    standing: Standing | None,
+) -> Sent | None:  # fmt: skip
+    now = clock.now()
+    confirmed = _confirmed(store, desk, claimed, clock, done, run_id, standing)
+    if confirmed is None:
+        return None
+    message, thread = confirmed
     files = _enclosed(store, desk, message, clock, done, read_at)
     if files is None:
         return None
-    sent, reason = send(store, message, desk.post, clock, desk.acceptance(now), files.attachments, files.without)
+    how = desk.acceptance(now)
+    sent, reason = send(store, message, desk.post, clock, how, files.attachments, files.without, thread)
     done.note(message, sent, reason)
     return sent
 

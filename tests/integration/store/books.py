@@ -149,7 +149,7 @@ class Books:
         """Stores one page, as a pull does."""
         with self.store.working(durable=False) as work:
             stored = records.store_page(work, self.id, page(*found, broken=broken), now=now)
-            if stored.customers:
+            if stored.customers or stored.for_all:
                 succession.follow(work, self.id, stored, now=now)
             work.commit()
         return stored

@@ -118,8 +118,8 @@ def test_payment_days_come_from_habit_and_a_persons_word_wins(books: Books) -> N
     )  # fmt: skip
     friday, month_end = payday.read("friday"), payday.read("end of month")
     with books.store.reading() as work:
-        for only in (None, "C1"):
-            known = payment_days(work, books.id, {"birch café": month_end}, today=TODAY, payer_id=only)
+        for only in (None, ["C1"]):
+            known = payment_days(work, books.id, {"birch café": month_end}, today=TODAY, payers=only)
             assert known.of("C1", "Customer C1", "EUR") == friday
             assert known.of("C1", "Customer C1", "USD") is None
             assert known.of("C2", "BIRCH CAFÉ", "EUR") == month_end

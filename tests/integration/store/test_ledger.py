@@ -138,7 +138,7 @@ def test_history_is_what_may_have_been_sent_by_payer_and_currency(books: Books) 
     books.plan("C2", invoices=("I2",))
     assert [past.invoice_ids for past in read(books).history["C1", "EUR"]] == [frozenset({"I1"})], "not those listed"
     with books.store.reading() as work:
-        assert not ledger.read(work, books.id, "C1", without_message=first).history
+        assert not ledger.read(work, books.id, "C1", without=[first]).history
     with books.store.working() as work:
         messages.move(work, first, MessageState.APPROVED, MessageState.SUPERSEDED, reason="", now=NOW)
         work.commit()
