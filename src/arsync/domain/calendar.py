@@ -141,6 +141,7 @@ class Calendar:
     own: Container[date] = frozenset()
     hours: Hours | None = None
     _known: dict[date, bool] = field(default_factory=dict, compare=False, repr=False)
+    _next: dict[date, date] = field(default_factory=dict, compare=False, repr=False)
 
     def is_business(self, day: date) -> bool:
         """Whether it is a business day where the customer is."""
@@ -174,11 +175,14 @@ class Calendar:
 
     def next_open(self, day: date) -> date:
         """The first open day on or after `day`; NeverOpens where none comes within two years."""
-        for ahead in range(HORIZON):
-            candidate = day + timedelta(days=ahead)
-            if self.is_open(candidate):
-                return candidate
-        raise NeverOpens
+        known = self._next.get(day)
+        if known is None:
+            ahead = (day + timedelta(days=ahead) for ahead in range(HORIZON))
+            known = next((candidate for candidate in ahead if self.is_open(candidate)), None)
+            if known is None:
+                raise NeverOpens
+            self._next[day] = known
+        return known
 
     def before(self, day: date, count: int) -> date:
         """The open day so many open days before `day`; NeverOpens where they are not within two years."""

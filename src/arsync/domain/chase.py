@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
 
 from arsync.domain.behaviour import Behaviour
 from arsync.domain.documents import Contact, ContactRole, InvoiceLine, InvoiceState
@@ -233,10 +232,11 @@ class Intent:
     @property
     def at_stake(self) -> Money:
         """The open balance demanded."""
-        currency = self.demanded[0].balance.currency
-        if any(item.balance.currency != currency for item in self.demanded):
-            return total((item.balance for item in self.demanded), currency)
-        return Money(sum([item.balance.amount for item in self.demanded], start=Decimal("0.00")), currency)
+        balances = [item.balance for item in self.demanded]
+        currency = balances[0].currency
+        if len({one.currency for one in balances}) > 1:
+            return total(balances, currency)
+        return Money(sum([one.amount for one in balances], start=Decimal("0.00")), currency)
 
     def fingerprint(self, playbook_version: str, locale: str) -> str:
         """A hash of all a reader would see but the relative day counts; equal fingerprints, equal message."""
@@ -335,7 +335,7 @@ def by_age(items: Iterable[Item]) -> list[Item]:
     """Oldest due date first; among equals the largest balance; then the number."""
     found = sorted(items, key=_due)
     # Most days are another one's only: amounts and numbers are seldom asked for.
-    if any(one.due_on == other.due_on for one, other in pairwise(found)):
+    if len({item.due_on for item in found}) < len(found):
         found.sort(key=_age)
     return found
 

@@ -11,6 +11,7 @@ from arsync.domain.record import record
 #: Amounts are stored as integers of one ten-thousandth: enough for every ISO 4217 currency (CLF and UYW have 4 places).
 SCALE: Final = 4
 _QUANTUM: Final = Decimal(1).scaleb(-SCALE)
+_CENT: Final = Decimal("0.01")
 #: What a signed 64-bit column holds at that scale.
 LIMIT: Final = Decimal("900000000000000")
 _ADJUSTED: Final = LIMIT.adjusted()
@@ -53,9 +54,7 @@ def to_units(exact: Decimal) -> int:
 
 def from_units(units: int) -> Decimal:
     """The amount that `to_units` made; at least two decimal places, as people write money."""
-    if units % 100 == 0:
-        return Decimal(units // 100).scaleb(-2)
-    return Decimal(units).scaleb(-SCALE)
+    return units // 100 * _CENT if units % 100 == 0 else units * _QUANTUM
 
 
 @record(frozen=True, slots=True)

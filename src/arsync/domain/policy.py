@@ -231,22 +231,58 @@ class Shape:
     #: of each step that is reckoned from the due date: so many days after it; None of the others
     after_due: tuple[int | None, ...]
     waits_for_run: bool  # some step is moved to before the payer's payment run
+    has_final: bool
+    #: the ladder's first step at each place or behind it, also behind the last; None where there is none
+    late_from: tuple[int | None, ...]
+    #: of each step the one that comes after it, before the due date or past it; None of the last
+    following: tuple[int | None, ...]
+    #: the latest place of the ladder that leaves room for the milder ones before a final notice
+    last_entry: int | None
+    _fitting: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def fitting(self, days: int) -> int | None:
+        """The last step of the ladder whose own day has come for what is so many days past due, else the first; None
+        where some step is not reckoned from the due date, or there is none."""
+        known = self._fitting.get(days)
+        if known is None and self.late:
+            offsets = {place: self.after_due[place] for place in self.late}
+            if None in offsets.values():
+                return None
+            come = [place for place, after in offsets.items() if after is not None and after <= days]
+            known = self._fitting[days] = max(come, default=self.late[0])
+        return known
+
+
+#: How many milder messages an invoice was demanded in, not known to be undelivered, before a final notice names it.
+MILDER_NEEDED: Final = 2
 
 
 def _shape(steps: tuple[Step, ...]) -> Shape:
     places = range(len(steps))
     thanks = [place for place in places if steps[place].act is Act.THANK_YOU]
     ladder = [place for place in places if place not in thanks and not steps[place].when]
+    late = tuple(place for place in ladder if steps[place].tone is not Tone.COURTESY)
     return Shape(
         places={step.id: place for place, step in enumerate(steps)},
         early=tuple(place for place in ladder if steps[place].tone is Tone.COURTESY),
-        late=tuple(place for place in ladder if steps[place].tone is not Tone.COURTESY),
+        late=late,
         asides=tuple(place for place in places if steps[place].when and place not in thanks),
         thanks=thanks[0] if thanks else None,
         conditional=any(step.when or step.unless for step in steps),
         after_due=tuple(step.offset if step.anchor is Anchor.DUE_DATE else None for step in steps),
         waits_for_run=any(step.before_payment_run is not None for step in steps),
+        has_final=any(step.tone is Tone.FINAL for step in steps),
+        late_from=tuple(min((one for one in late if one >= place), default=None) for place in range(len(steps) + 2)),
+        following=tuple(min((one for one in ladder if one > place), default=None) for place in places),
+        last_entry=_last_entry(steps, late),
     )
+
+
+def _last_entry(steps: tuple[Step, ...], late: tuple[int, ...]) -> int | None:
+    for position, place in enumerate(late):
+        if steps[place].tone is Tone.FINAL:
+            return late[max(0, position - MILDER_NEEDED)] if position else late[-1]
+    return late[-1] if late else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ One chase that cannot be worked out is held for a person and never stops the oth
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
 from arsync.domain.calendar import NeverOpens
 from arsync.domain.chase import ChaseFacts, Plan, Rule, Verdict
+from arsync.domain.record import record
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import DatabaseUnusable, Locked
 from arsync.playbook.facts import Gathered, Policy, pages
@@ -28,7 +29,7 @@ _LONGEST: Final = 200
 PENDING: Final = (MessageState.PLANNED, MessageState.APPROVED)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answered:
     """The answer for one chase, with the policy that its message would follow."""
 

@@ -15,13 +15,14 @@ from typing import Final
 
 from arsync.domain.matching import Assigned, Between, Days, Match, Subject
 from arsync.domain.policy import Playbook
+from arsync.domain.record import record
 from arsync.playbook.problems import Problem
 
 #: Says in words what of the subject fits, or None where it does not.
 Condition = Callable[[Subject, date], str | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Choice:
     """The playbook that is followed and why; it stands at least until the day before `until`."""
 

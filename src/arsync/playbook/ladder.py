@@ -6,18 +6,16 @@ Days are reckoned as ordinals here: the planner looks at every open invoice of e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage
-from arsync.domain.policy import Act, Backlog, Group, Happening, Playbook, Reanchor, Step, Tone
+from arsync.domain.policy import MILDER_NEEDED, Act, Backlog, Group, Happening, Playbook, Reanchor, Step, Tone
+from arsync.domain.record import record
 from arsync.domain.states import EFFECTIVE, MessageState
 from arsync.playbook.happenings import Log
 
-#: How many milder messages an invoice was demanded in, not known to be undelivered, before a final notice names it.
-MILDER_NEEDED: Final = 2
 #: A thank-you comes within so many days of the money; where the gap is longer it waits for the gap's end and this many
 #: days more, for weekends and holidays, but never longer than the last of them: a word of thanks gets stale.
 THANKS_WITHIN: Final = 7
@@ -27,7 +25,7 @@ TOUCHED: Final = EFFECTIVE | {MessageState.BOUNCED}
 _NOTICED: Final = frozenset({MessageState.ACCEPTED, MessageState.DELIVERED})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rung:
     """The step the chase stands before: `day` is the first business day on or after its anchor plus its offset."""
 
@@ -43,7 +41,7 @@ class Ladder:
     """One chase's history laid over its playbook, on one day."""
 
     __slots__ = (
-        "_after_due", "_contacted", "_entry", "_history", "_holds", "_last_on", "_log", "_milder", "_next", "_opened",
+        "_after_due", "_contacted", "_history", "_holds", "_last_on", "_log", "_milder", "_next", "_opened",
         "_playbook", "_reached", "_shape", "_steps", "_taken", "_today", "calendar",
     )  # fmt: skip
 
@@ -53,7 +51,6 @@ class Ladder:
         self._steps = playbook.steps
         self._shape = playbook.shape
         self._after_due = playbook.shape.after_due
-        self._entry: int | None = None  # the latest place at which an invoice enters
         self._today = today.toordinal()
         self._opened = facts.opened_on.toordinal()
         self._history = facts.history
@@ -105,7 +102,11 @@ class Ladder:
 
     def last_touch(self) -> PastMessage | None:
         """The latest message that left us; one that came back counts too, so that a bad address is not hammered."""
-        return max((past for past in self._history if past.state in TOUCHED), key=lambda past: past.on, default=None)
+        latest: PastMessage | None = None
+        for past in self._history:
+            if past.state in TOUCHED and (latest is None or past.on > latest.on):
+                latest = past
+        return latest
 
     def gap_ends(self) -> date | None:
         """The first business day on which another message may go out, None where none has gone yet."""
@@ -129,7 +130,7 @@ class Ladder:
     @property
     def has_final(self) -> bool:
         """Whether any step of the ladder needs milder ones before it."""
-        return any(step.tone is Tone.FINAL for step in self._steps)
+        return self._shape.has_final
 
     # --- days -------------------------------------------------------------------------------------------------
 
@@ -180,8 +181,10 @@ class Ladder:
         return None if place is None else (place, self._raw(item, place))
 
     def _from(self, item: Item, start: int) -> int | None:
+        if self._log is None:
+            return self._shape.late_from[start]
         for place in self._shape.late:
-            if place >= start and not (self._log is not None and self._is_left_out(item, place)):
+            if place >= start and not self._is_left_out(item, place):
                 return place
         return None
 
@@ -236,22 +239,13 @@ class Ladder:
 
     def _fit(self, item: Item) -> int:
         """The step that fits the invoice's age, yet early enough that two milder ones come before a final notice."""
-        late = self._shape.late
-        fitting = late[0]
-        for place in reversed(late):
-            if self._raw(item, place) <= self._today:
-                fitting = place
-                break
-        if self._entry is None:
-            self._entry = self._latest_entry()
-        return min(fitting, self._entry)
-
-    def _latest_entry(self) -> int:
-        late = self._shape.late
-        for position, place in enumerate(late):
-            if self._steps[place].tone is Tone.FINAL:
-                return late[max(0, position - MILDER_NEEDED)] if position else late[-1]
-        return late[-1]
+        assert item.due_on is not None
+        fitting = self._shape.fitting(self._today - item.due_on.toordinal())
+        if fitting is None:
+            late = self._shape.late
+            fitting = next((place for place in reversed(late) if self._raw(item, place) <= self._today), late[0])
+        entry = self._shape.last_entry
+        return fitting if entry is None else min(fitting, entry)
 
     def _changes_on(self, item: Item, *, but: int | None) -> int | None:
         """The day on which a step waiting for an invoice gives way to one that fits its age better, leaving one out."""

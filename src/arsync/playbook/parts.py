@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict
 from arsync.domain.documents import InvoiceState
 from arsync.domain.matching import UNRATED, Assigned, Billed, Subject
 from arsync.domain.policy import Act, Playbook
+from arsync.domain.record import record
 from arsync.domain.states import ChaseState, Decision
 from arsync.playbook import guards
 from arsync.playbook.choose import Choice
@@ -31,7 +32,7 @@ from arsync.store.engine import Work
 from arsync.store.playbooks import Pin
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Part:
     """The invoices of a chase that follow one playbook."""
 
@@ -40,7 +41,7 @@ class Part:
     choice: Choice
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Parted:
     """A chase in its parts; `pin` is what the chase as a whole runs on."""
 
@@ -65,6 +66,7 @@ class Parting:
         self._today = self._rated_on = today
         self._instead = shelves or {}
         self._rulebooks = playbooks.rulebooks(work)
+        self._shelves: dict[str, Shelf] = {}
         self._tags = tags.of_connection(work, connection.id)
         self._payers: dict[str, Assigned] = {}
         self._invoices: dict[str, Assigned] = {}
@@ -131,8 +133,12 @@ class Parting:
             return present
         if chase.rulebook in self._instead:
             return self._instead[chase.rulebook]
-        versions = self._rulebooks.get(chase.rulebook)
-        return present if versions is None else self._policy.shelves.shelf(self._work, versions, present)
+        known = self._shelves.get(chase.rulebook)
+        if known is None:
+            versions = self._rulebooks.get(chase.rulebook)
+            known = present if versions is None else self._policy.shelves.shelf(self._work, versions, present)
+            self._shelves[chase.rulebook] = known
+        return known
 
     def _with(self, shelf: Shelf, choice: Choice) -> Shelf:
         """A playbook that was chosen by name, and that the chase's rulebook does not have, is taken as it is now."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 from babel.core import get_global
+from holidays.registry import EntityLoader
 
 #: Countries whose people and businesses live by one time but for far islands or small corners.
 _MAIN: Final = {
@@ -98,11 +99,17 @@ def region_code(country: str, region: str | None) -> str | None:
 @cache
 def regions_of(country: str) -> dict[str, str] | None:
     """Every way to write the regions of a country, and their codes; None where its holidays are not known."""
-    known = holidays.list_supported_countries(include_aliases=True).get(country)
-    if known is None:
+    if country not in _with_holidays():
         return None
-    written: dict[str, str] = getattr(holidays.country_holidays(country), "subdivisions_aliases", {})
-    return {_folded(name): code for name, code in {**written, **{code: code for code in known}}.items()}
+    found = holidays.country_holidays(country)
+    written: dict[str, str] = getattr(found, "subdivisions_aliases", {})
+    return {_folded(name): code for name, code in {**written, **{code: code for code in found.subdivisions}}.items()}
+
+
+@cache
+def _with_holidays() -> frozenset[str]:
+    """The countries whose holidays are known, by any of their codes; asking for their regions, too, would load all."""
+    return frozenset(EntityLoader.get_country_codes(include_aliases=True))
 
 
 def _folded(text: str) -> str:

@@ -9,12 +9,13 @@ from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Resend, Rule, Verdict, by_age
-from arsync.domain.documents import Contact, ContactRole, InvoiceState
-from arsync.domain.policy import Group, Happening, Playbook, Step, StepChannel, StepMode, Tone
+from arsync.domain.documents import InvoiceState
+from arsync.domain.policy import MILDER_NEEDED, Group, Playbook, Tone
 from arsync.domain.states import Decision
 from arsync.playbook import guards, step_guards
 from arsync.playbook.guards import Answer, hold, wait
-from arsync.playbook.ladder import MILDER_NEEDED, Ladder, Rung
+from arsync.playbook.intents import acts, intent_of, rule_of
+from arsync.playbook.ladder import Ladder, Rung
 from arsync.playbook.step_guards import Ground
 
 _ONE_DAY: Final = timedelta(days=1)
@@ -80,7 +81,7 @@ class _Day:
     def decide(self) -> tuple[Mapping[str, Verdict], Intent | None]:
         overdue, upcoming, ladder = self.overdue, self.upcoming, self.ladder
         # An invoice at the end of its ladder waits for a person; those behind it are still chased.
-        ended = {item.invoice_id: answer for item in overdue if (answer := self._ended(item))}
+        ended = {item.invoice_id: answer for item in overdue if (answer := self._ended(item)) is not None}
         chased = [item for item in overdue if item.invoice_id not in ended] if ended else overdue
         if ended:
             above = _above_end(self.facts, overdue, self.today)
@@ -124,13 +125,13 @@ class _Day:
             for item in concerned.values():
                 self._say(item, stop, step.id)
             return self.verdicts, None
-        intent = replace(_intent(ground), occurrence=asked.occurrence)
+        intent = replace(intent_of(ground), occurrence=asked.occurrence)
         if usual is not None:
             day = self.calendar.next_open(self.today + timedelta(days=self.playbook.gap))
             reason = f"{step.id} goes first, which a person wants once more"
             for item in (*usual.demanded, *usual.listed):
                 self._say(item, wait(Rule.GAP, reason, day), usual.step.id)
-        for verdict in _acts(ground, intent):
+        for verdict in acts(ground, intent):
             said = replace(verdict, reason=f"{verdict.reason}; once more, as a person wants it")
             self.verdicts[verdict.invoice_id] = said
         return self.verdicts, intent
@@ -144,6 +145,12 @@ class _Day:
                     next_on = day
         name = item.invoice_id
         self.verdicts[name] = Verdict(name, answer.decision, answer.rule, answer.reason, next_on, step_id)
+
+    def _not_overdue(self, item: Item, day: date) -> None:
+        edge, name = self.edge, item.invoice_id
+        next_on = day if edge is None or day <= edge else edge
+        reason = f"{item.number} is due on {item.due_on}: not overdue"
+        self.verdicts[name] = Verdict(name, Decision.WAIT, Rule.NOT_DUE, reason, next_on)
 
     def _end_id(self) -> str | None:
         return self.playbook.end.id if self.playbook.end else None
@@ -197,7 +204,7 @@ class _Day:
                 # Once anything is overdue, steps before the due date are over.
                 early = self.ladder.next_early(item)
                 day = min(day, first, early) if early else min(day, first)
-            self._say(item, wait(Rule.NOT_DUE, f"{item.number} is due on {item.due_on}: not overdue", day))
+            self._not_overdue(item, day)
 
     def _step(self, rung: Rung, subjects: Sequence[Item], upcoming: Sequence[Item]) -> Intent | None:
         """The verdicts about a step and those it is about, and the intent where nothing stops it."""
@@ -206,19 +213,18 @@ class _Day:
             early = None if self.overdue or not subjects else self._first_overdue()
             finals = bool(self.overdue) and self.ladder.has_final
             # What falls overdue next may have an answer waiting for it, which then goes first.
-            answered = next(
-                (item.due_on + _ONE_DAY for item in upcoming if item.due_on and self._has_answer(item)), None
-            )
+            asides = bool(self.playbook.shape.asides)
+            answering = (item.due_on for item in upcoming if item.due_on and asides and self.ladder.has_answer(item))
+            first = next(answering, None)
+            answered = first + _ONE_DAY if first is not None else None
+            turns = [day for day in (rung.until, early, answered) if day is not None]
             for item in subjects:
                 ends = self._ends_on(item) if finals else None
-                self._say(item, stop, rung.step.id, rung.until, early, ends, answered)
+                self._say(item, stop, rung.step.id, *turns, ends)
             return None
-        intent = _intent(ground)
-        self.verdicts.update({verdict.invoice_id: verdict for verdict in _acts(ground, intent)})
+        intent = intent_of(ground)
+        self.verdicts.update({verdict.invoice_id: verdict for verdict in acts(ground, intent)})
         return intent
-
-    def _has_answer(self, item: Item) -> bool:
-        return bool(self.playbook.shape.asides) and self.ladder.has_answer(item)
 
     def _first_overdue(self) -> date:
         return min(item.due_on for item in self.upcoming if item.due_on is not None) + _ONE_DAY
@@ -228,8 +234,8 @@ class _Day:
         ground = Ground(self.facts, self.playbook, self.calendar, self.today, self.ladder, rung, rung.demanded, ())
         if step_guards.of_the_thanks(ground) is not None:
             return None
-        intent = _intent(ground)
-        rule = _rule(intent.mode)
+        intent = intent_of(ground)
+        rule = rule_of(intent.mode)
         for item in rung.demanded:
             reason = f"{rung.step.id} for {item.number}, paid on {item.paid_on}: nothing is owed for it any more"
             self.verdicts[item.invoice_id] = Verdict(item.invoice_id, Decision.ACT, rule, reason, None, rung.step.id)
@@ -258,8 +264,8 @@ class _Day:
             thanks = None if self.overdue else self.ladder.thanks_rung(self.paid)
             return self._thank(thanks) if thanks is not None else None
         rung, first = min(free, key=lambda one: one[0].day)
-        intent = _intent(self._ground_of(rung, first))
-        for verdict in _acts(self._ground_of(rung, first), intent):
+        intent = intent_of(self._ground_of(rung, first))
+        for verdict in acts(self._ground_of(rung, first), intent):
             self.verdicts[verdict.invoice_id] = verdict
         after_gap = self.calendar.next_open(self.today + timedelta(days=self.playbook.gap))
         for other, item in free:
@@ -285,7 +291,7 @@ class _Day:
             assert item.due_on is not None
             early = self.ladder.next_early(item)
             day = min(item.due_on + _ONE_DAY, early) if early else item.due_on + _ONE_DAY
-            self._say(item, wait(Rule.NOT_DUE, f"{item.number} is due on {item.due_on}: not overdue", day))
+            self._not_overdue(item, day)
 
 
 def _edge(facts: ChaseFacts, today: date) -> date | None:
@@ -301,132 +307,3 @@ def _above_end(facts: ChaseFacts, overdue: Sequence[Item], today: date) -> Answe
         or step_guards.failed_message(facts, today)
         or step_guards.unknown_message(facts, today)
     )
-
-
-def _intent(ground: Ground) -> Intent:
-    facts, rung = ground.facts, ground.rung
-    recipients = facts.recipients
-    step = step_guards.reached(rung.step, facts)
-    if mode_of(step, facts) is StepMode.TASK:
-        step = replace(step, mode=StepMode.TASK)  # whoever says so: a person does it
-    copies: tuple[Contact, ...] = ()
-    if step.way is StepChannel.EMAIL:
-        recipients = step_guards.written_to(step, facts)
-        copies = step_guards.copied_to(step, facts, recipients)
-    posted = step.way is StepChannel.LETTER
-    return Intent(
-        step=step,
-        occurrence=ground.ladder.occurrence(rung.step),
-        mode=mode_of(step, facts),
-        demanded=rung.demanded,
-        listed=rung.listed,
-        unapplied=facts.unapplied,
-        recipients=recipients,
-        address=facts.address if posted else None,
-        country=facts.country if posted else None,
-        copies=copies,
-    )
-
-
-def mode_of(step: Step, facts: ChaseFacts) -> StepMode:
-    """Who lets the step go out: a call is a person's; until replies are read, nothing firm goes out by itself."""
-    mode = step.mode or facts.connection.mode
-    if step.is_task or mode is StepMode.TASK:
-        return StepMode.TASK
-    unread = step.tone >= Tone.FIRM or Happening.REPLIED in step.unless
-    if unread and not facts.connection.replies_read:
-        return StepMode.APPROVE
-    return mode
-
-
-def _acts(ground: Ground, intent: Intent) -> list[Verdict]:
-    """The verdicts of a day on which something happens."""
-    rule, follow_up = _rule(intent.mode), _follow_up(ground)
-    # A person must act first where nothing leaves by itself.
-    next_on = follow_up if intent.mode is StepMode.AUTO else None
-    step, what = intent.step.id, _what_happens(ground, intent)
-    demanded = {item.invoice_id for item in intent.demanded}
-    listed = {item.invoice_id for item in intent.listed}
-    verdicts = []
-    for item in ground.chased:
-        if item.invoice_id in demanded:
-            reason = f"{step} for {item.number}: {item.balance}, due {item.due_on}{what}"
-            verdicts.append(Verdict(item.invoice_id, Decision.ACT, rule, reason, next_on, step))
-        elif item.invoice_id in listed:
-            verdicts.append(_listed(ground, item, follow_up).about(item, step))
-        else:
-            verdicts.append(_left_out(ground, item, follow_up).about(item, step))
-    return verdicts
-
-
-def _rule(mode: StepMode) -> Rule:
-    match mode:
-        case StepMode.AUTO:
-            return Rule.SEND
-        case StepMode.APPROVE:
-            return Rule.APPROVE
-        case StepMode.TASK:
-            return Rule.TASK
-
-
-def _what_happens(ground: Ground, intent: Intent) -> str:
-    """What the reason of each invoice in a message ends with."""
-    others = len(intent.demanded) - 1
-    together = f", together with {others} more, {intent.at_stake} in all" if others else ""
-    credit = f"; {intent.unapplied} not yet allocated is named" if intent.unapplied else ""
-    match intent.mode:
-        case StepMode.AUTO if intent.step.way is StepChannel.LETTER:
-            return f"{together}{credit}; a letter to be printed and posted"
-        case StepMode.AUTO:
-            to = ", ".join([contact.email or contact.name for contact in intent.recipients])
-            return f"{together}{credit}; goes out to {to}{_copies(ground.facts, intent)}"
-        case StepMode.TASK:
-            return f"{together}{credit}; a task for a person"
-        case StepMode.APPROVE:
-            facts = ground.facts
-            unread = (intent.step.mode or facts.connection.mode) is StepMode.AUTO and not facts.connection.replies_read
-            nobody = ", for nobody reads the replies yet" if unread else ""
-            return f"{together}{credit}; goes out when a person approves it{nobody}{_copies(facts, intent)}"
-
-
-def _copies(facts: ChaseFacts, intent: Intent) -> str:
-    """Who gets a copy of an e-mail, and who would and cannot; empty where nobody is to."""
-    if intent.step.way is not StepChannel.EMAIL:
-        return ""
-    to = ", ".join([contact.email or "" for contact in intent.copies])
-    gone = "; ".join(told for role, told in facts.shunned if role is ContactRole.CC or role in intent.step.cc)
-    return (f", with a copy to {to}" if to else "") + (f"; no copy to {gone}" if gone else "")
-
-
-def _listed(ground: Ground, item: Item, follow_up: date) -> Answer:
-    had = ground.ladder.last_step(item)
-    why = (
-        f"was in {had.id} already"
-        if had and had.offset >= ground.rung.step.offset
-        else "is younger than the step demands"
-    )
-    reason = f"{item.number}, due {item.due_on}, {why}: named in {ground.rung.step.id}, not demanded"
-    return wait(Rule.LISTED, reason, follow_up)
-
-
-def _left_out(ground: Ground, item: Item, follow_up: date) -> Answer:
-    """A final notice names nothing but what it demands."""
-    step = ground.rung.step
-    reason = f"{item.number}, due {item.due_on}, is not ready for {step.id} and is left out of it"
-    return wait(Rule.NOT_DUE, reason, follow_up)
-
-
-def _follow_up(ground: Ground) -> date:
-    """When the chase is looked at again after today's step."""
-    after_gap = ground.today + timedelta(days=ground.playbook.gap)
-    later = _step_after(ground.rung, ground.playbook)
-    day = ground.ladder.day(ground.rung.anchor, later) if later else after_gap
-    if (repeat := ground.rung.step.repeat) is not None:
-        day = min(day, ground.today + timedelta(days=repeat.every)) if later else after_gap
-    return ground.calendar.next_open(max(day, after_gap))
-
-
-def _step_after(rung: Rung, playbook: Playbook) -> Step | None:
-    place = playbook.position(rung.step.id)
-    ladder = (*playbook.shape.early, *playbook.shape.late)
-    return next((playbook.steps[later] for later in sorted(ladder) if later > place), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,6 +13,7 @@ from arsync.domain.chase import ChaseFacts, Item, PastMessage, Rule
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.money import Money, total
 from arsync.domain.policy import Anchor, Group, Playbook, Step, StepChannel, Tone
+from arsync.domain.record import record
 from arsync.domain.states import LIVE, MessageState
 from arsync.playbook.guards import Answer, hold, wait
 from arsync.playbook.ladder import TOUCHED, Ladder, Rung
@@ -22,7 +23,7 @@ _NOTHING: Final = Decimal("0.00")
 PRESUMED_AFTER: Final = timedelta(days=3)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ground:
     """All that a guard of a step may look at. `chased` is what the ladder is about, `upcoming` not yet overdue."""
 
@@ -42,9 +43,10 @@ class Ground:
 
 def owed(items: Sequence[Item], currency: str) -> Money:
     """The sum of the balances; CurrencyMismatch where one is in another currency."""
-    if any(item.balance.currency != currency for item in items):
-        return total((item.balance for item in items), currency)
-    return Money(sum([item.balance.amount for item in items], start=_NOTHING), currency)
+    balances = [item.balance for item in items]
+    if {one.currency for one in balances} - {currency}:
+        return total(balances, currency)
+    return Money(sum([one.amount for one in balances], start=_NOTHING), currency)
 
 
 def not_due(ground: Ground) -> Answer | None:
@@ -139,6 +141,8 @@ def live_message(facts: ChaseFacts, today: date) -> Answer | None:
 def failed_message(facts: ChaseFacts, today: date, about: Item | None = None) -> Answer | None:
     """What the channel refused for good is a person's, as long as anything it demanded is owed; `about` looks only at
     the messages about one invoice."""
+    if not facts.history:
+        return None
     never_out = (MessageState.SUPERSEDED, MessageState.CANCELLED)
     said = (past for past in reversed(facts.history) if about is None or about.invoice_id in past.invoice_ids)
     message = next((past for past in said if past.state not in never_out), None)
@@ -166,7 +170,10 @@ def unknown_message(facts: ChaseFacts, today: date) -> Answer | None:
 
 
 def _latest(history: Sequence[PastMessage], state: MessageState) -> PastMessage | None:
-    return next((message for message in reversed(history) if message.state is state), None)
+    for message in reversed(history):
+        if message.state is state:
+            return message
+    return None
 
 
 def has_live_message(ground: Ground) -> Answer | None:
@@ -253,9 +260,9 @@ def reached(step: Step, facts: ChaseFacts) -> Step:
 def written_to(step: Step, facts: ChaseFacts) -> tuple[Contact, ...]:
     """Whom the step's e-mail goes to: the first kind of people it names that has an address, else the usual ones."""
     for role in step.to:
-        if found := tuple(one for one in facts.people if one.role is role):
+        if found := tuple([one for one in facts.people if one.role is role]):
             return found
-    return tuple(one for one in facts.recipients if one.email)
+    return tuple([one for one in facts.recipients if one.email])
 
 
 def copied_to(step: Step, facts: ChaseFacts, recipients: Iterable[Contact]) -> tuple[Contact, ...]:
@@ -275,8 +282,8 @@ def copied_to(step: Step, facts: ChaseFacts, recipients: Iterable[Contact]) -> t
 
 def no_recipient(ground: Ground) -> Answer | None:
     """An e-mail needs an address; a call is a person's, who finds the number."""
-    way = reached(ground.rung.step, ground.facts).way
-    if way is not StepChannel.EMAIL or written_to(ground.rung.step, ground.facts):
+    step = ground.rung.step
+    if written_to(step, ground.facts) or reached(step, ground.facts).way is not StepChannel.EMAIL:
         return None
     shunned = "; ".join(ground.facts.unreachable)
     why = f" (nobody writes to {shunned}: arsync suppressions)" if shunned else ""
@@ -293,7 +300,7 @@ TRIES: Final = 2
 def undelivered(ground: Ground) -> Answer | None:
     """The step came back as often as it is tried, from the very addresses that it would go to again."""
     step = ground.rung.step
-    if step.is_task:
+    if MessageState.BOUNCED not in [past.state for past in ground.facts.history] or step.is_task:
         return None
     to = addresses(written_to(step, ground.facts))
     back = [

@@ -175,7 +175,7 @@ def _told(work: Work, connection_id: int, payer_ids: Collection[str] | None) -> 
     )
     return {
         payer: None if unknown else from_units(int(above) * _SPLIT + int(below))
-        for payer, unknown, above, below in work.execute(_of(work, query, payer_ids))
+        for payer, unknown, above, below in work.execute(_of(work, query, payer_ids)).all()
     }
 
 

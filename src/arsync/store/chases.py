@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, insert, or_, select, update
 
 from arsync.domain.documents import InvoiceState
+from arsync.domain.record import record
 from arsync.domain.states import ChaseState
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
 
+_STATES: Final = {state.value: state for state in ChaseState}
 _LIVE = (ChaseState.OPEN.value, ChaseState.REOPENED.value)
 _WRITING = (*_LIVE, ChaseState.CLEAR.value)
 _GIVEN_AWAY = (ChaseState.HANDED_OFF.value, ChaseState.WRITTEN_OFF.value)
@@ -27,7 +28,7 @@ _ANY_WRITING: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Chase:
     """One payer in one currency being worked."""
 
@@ -101,22 +102,20 @@ def _lock(work: Work, which: ColumnElement[bool]) -> None:
 def follow(work: Work, connection_id: int, *, now: datetime) -> tuple[int, int]:
     """Opens a chase for each payer and currency with something open, closes those that are clear: (opened, closed)."""
     h, i, c = t.chases.c, t.invoices.c, t.customers.c
-    owed = {
-        (row.payer_id, row.currency)
-        for row in work.execute(
-            # An invoice whose customer could not be read has a chase too: it is held, and explained.
-            select(func.coalesce(c.payer_id, i.customer_id).label("payer_id"), i.currency)
-            .distinct()
-            .select_from(t.invoices.outerjoin(t.customers, _same_customer()))
-            .where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
-        )
-    }
+    # An invoice whose customer could not be read has a chase too: it is held, and explained.
+    whose = (
+        select(func.coalesce(c.payer_id, i.customer_id).label("payer_id"), i.currency)
+        .distinct()
+        .select_from(t.invoices.outerjoin(t.customers, _same_customer()))
+        .where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
+    )
+    owed = {(payer_id, currency) for payer_id, currency in work.execute(whose).all()}
     query = select(h.id, h.payer_id, h.currency, h.state).where(h.connection_id == connection_id).order_by(h.id)
     rows = work.execute(query).all()
-    live = {(row.payer_id, row.currency): row.id for row in rows if row.state in _LIVE}
+    live = {(payer_id, currency): chase_id for chase_id, payer_id, currency, state in rows if state in _LIVE}
     # The newest, for rows come by id; where one was given away, also by a payer merged into this, that one.
-    last = {(row.payer_id, row.currency): row for row in rows}
-    last |= {(row.payer_id, row.currency): row for row in rows if row.state in _GIVEN_AWAY}
+    last = {(row[1], row[2]): row for row in rows}
+    last |= {(row[1], row[2]): row for row in rows if row[3] in _GIVEN_AWAY}
     opened = closed = 0
     reopened = [last[name].id for name in owed - live.keys() if name in last]
     _lock(work, h.id.in_(reopened + [live[name] for name in live.keys() - owed]))
@@ -176,7 +175,7 @@ def live_chases(work: Work, connection_id: int, chase_id: int | None = None) -> 
     query = select(*_COLUMNS).where(h.connection_id == connection_id, h.state.in_(_LIVE))
     if chase_id is not None:
         query = query.where(h.id == chase_id)
-    return [_chase(row) for row in work.execute(query.order_by(h.id))]
+    return [_chase(row) for row in work.execute(query.order_by(h.id)).all()]
 
 
 def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
@@ -221,5 +220,5 @@ def of_several(work: Work, connection_id: int, payer_ids: Collection[str]) -> se
 
 def _chase(row: object) -> Chase:
     values = list(row)  # type: ignore[call-overload]
-    values[4] = ChaseState(values[4])
+    values[4] = _STATES[values[4]]
     return Chase(*values)

@@ -189,7 +189,7 @@ def _unapplied(work: Work, ledger: Ledger, connection_id: int, who: Collection[s
         )
         if who is not None:
             query = query.where(c.connection_id == connection_id, among(work, c.payer_id, who))
-        for payer, currency, left in work.execute(query):
+        for payer, currency, left in work.execute(query).all():
             ledger.unapplied[payer, currency] += left  # summed here: a database's own sum may overflow
 
 
@@ -242,7 +242,7 @@ def _history(
         demanded[message_id].add(invoice_id)
     columns = (h.currency, m.step_id, m.occurrence, m.state, m.sent_on, m.planned_on)
     query = select(m.id, h.payer_id, *columns).join(t.chases, h.id == m.chase_id).where(*where)
-    rows = {(row.id, row.payer_id): row for row in work.execute(query)}
+    rows = {(row.id, row.payer_id): row for row in work.execute(query).all()}
     for row in work.execute(_shared(work, connection_id, who, columns)):
         if row.id not in without and (row.id, row.payer_id) not in rows:
             rows[row.id, row.payer_id] = row

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select, update
 
+from arsync.domain.record import record
 from arsync.store import chases, events
 from arsync.store import tables as t
 from arsync.store.chases import Chase
@@ -35,7 +36,7 @@ class Version:
     first_seen_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pin:
     """What a chase runs on: the playbooks it chooses from, what it chose, and why."""
 

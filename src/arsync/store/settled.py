@@ -89,7 +89,7 @@ def _chased(work: Work, connection_id: int, who: Collection[str] | None, today: 
         # By way of the payers' chases: SQLite would go through all messages in these states instead.
         where[1] = func.coalesce(m.state, "").in_([state.value for state in EFFECTIVE])
     query = select(k.invoice_id, func.max(k.message_id)).select_from(joined).where(*where).group_by(k.invoice_id)
-    return {row[0]: row[1] for row in work.execute(query.order_by(k.invoice_id))}
+    return {row[0]: row[1] for row in work.execute(query.order_by(k.invoice_id)).all()}
 
 
 def _playbooks(work: Work, asked: Mapping[str, int]) -> dict[str, str]:

@@ -109,9 +109,9 @@ class _Told:
 
 
 def _standing(work: Work, *which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
-    query = select(_V.id, _V.invoice_id, _V.inputs, _V.chase_id)
-    rows = work.execute(query.where(_V.last_run.is_(None), *which))
-    return {row.invoice_id: row for row in rows}
+    query = select(_V.invoice_id, _V.id, _V.inputs, _V.chase_id)
+    rows = work.execute(query.where(_V.last_run.is_(None), *which)).all()
+    return {row[0]: row for row in rows}
 
 
 def _differences(
@@ -192,5 +192,6 @@ def _end(work: Work, ids: Collection[int], run_id: int, today: date) -> None:
 
 
 def _hash(verdict: Verdict) -> str:
-    said = [verdict.decision, verdict.rule, verdict.reason, verdict.next_on, verdict.step_id]
-    return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
+    # The reason comes last: of what stands before it nothing has a line of its own.
+    said = f"{verdict.decision}\n{verdict.rule}\n{verdict.next_on}\n{verdict.step_id}\n{verdict.reason}"
+    return hashlib.sha256(said.encode()).hexdigest()
