@@ -19,6 +19,7 @@ from arsync.domain.chase import Intent, Item, Letterhead, Seller
 from arsync.domain.documents import Contact
 from arsync.domain.money import totals
 from arsync.domain.people import Owner
+from arsync.domain.policy import StepChannel
 from arsync.render.colors import NIGHT, PAPER, color_of, readable, text_on
 from arsync.render.wording import day_text, font_stack, lines_of, locale_of, money_text, one_line, web_image
 
@@ -124,6 +125,7 @@ class MessageView:
     seller: SellerView
     sender: SenderView | None  # where the customer has an owner
     habit: HabitView | None  # where the payer's behaviour is known
+    on_paper: bool  # it is a letter: nobody can answer it where it is read
     day: date  # what `days_from_today` counts from
     locale: Locale
 
@@ -159,6 +161,7 @@ def view(intent: Intent, letterhead: Letterhead, locale: Locale) -> MessageView:
         seller=_seller(letterhead.seller),
         sender=_sender(intent.owner) if intent.owner else None,
         habit=_habit(letterhead.behaviour) if letterhead.behaviour else None,
+        on_paper=intent.step.way is StepChannel.LETTER,
         day=letterhead.today,
         locale=locale,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,19 @@ def test_a_letter_says_what_the_mail_says_with_a_table_in_place_of_its_list(loca
     assert [len(group["items"]) for group in values["groups"]] == [1, 1]
     assert not values["title"].endswith(SELLER.name), "who writes stands at the head already"
     assert "----" not in str(values["parts"]), "nothing of the plain text's drawing is left"
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de", "fr"])
+def test_nobody_is_asked_to_answer_a_sheet_of_paper(locale: str) -> None:
+    """Where a mail says: answer this message, a letter names the address to write to."""
+    named = []
+    for template in ("friendly", "gentle", "firm", "formal", "final", "statement"):
+        values = letter_values(letter(template), letterhead(locale, seller=HOME), TEMPLATES)
+        body = " ".join(part["text"] for part in values["parts"])
+        assert not re.search("answer this|Antwort auf diese|Antworten Sie auf|pondez à ce", body), template
+        if SELLER.reply_to in body:
+            named.append(template)
+    assert "firm" in named
 
 
 def test_letters_are_one_file_each_on_its_own_sheets_and_the_same_values_give_the_same_bytes() -> None:
