@@ -16,7 +16,6 @@ from arsync.cli.context import Author, Json, author_or_me, locked, opened
 from arsync.cli.output import complain, dump, flat, say, table
 from arsync.errors import NotFound, UsageError
 from arsync.render.cover import cover_pdf
-from arsync.render.letter import letter_pdf
 from arsync.store import connections, ledger, letters
 from arsync.store.connections import Connection
 from arsync.store.letters import Letter
@@ -56,6 +55,7 @@ def letters_(context: typer.Context, as_json: Json = False) -> None:
 def open_(context: typer.Context, which: Named, as_json: Json = False) -> None:
     """Reads the source again, and says which of these letters still hold."""
     with opened(context) as app, locked(app):
+        _gather(app)
         checked = Checked()
         for company, those in _by_company(app, _chosen(app, which)):
             checked.extend(post_room.look(app.store, app.desk(company), app.clock, those))
@@ -63,7 +63,7 @@ def open_(context: typer.Context, which: Named, as_json: Json = False) -> None:
             dump(_as_json(checked))
         else:
             _list(app, checked.holding, False)
-            _tell(checked)
+            _tell_and_end(checked)
 
 
 @group.command("print")
@@ -78,12 +78,14 @@ def print_(
     with opened(context) as app, locked(app):
         _gather(app)
         who = author_or_me(author)
+        checked = Checked()
         for company, those in _by_company(app, _chosen(app, which)):
             by_batch: dict[int, list[Letter]] = defaultdict(list)
             for letter in those:
                 by_batch[letter.batch_id].append(letter)
             for batch_id, batch in sorted(by_batch.items()):
-                _print(app, company, batch_id, batch, to, again=again, author=who)
+                checked.extend(_print(app, company, batch_id, batch, to, again=again, author=who))
+        _tell_and_end(checked)
 
 
 @group.command("posted")
@@ -113,7 +115,7 @@ def posted(
                 f"{company.name}: {len(found.holding)} letters posted on {day}; their notes are written at the next run"
             )
             checked.extend(found)
-        _tell(checked)
+        _tell_and_end(checked)
 
 
 @group.command("pull")
@@ -194,9 +196,11 @@ def _past(app: App, company: Connection, on: datetime | None) -> date:
 
 def _print(
     app: App, company: Connection, batch_id: int, batch: list[Letter], to: Path, *, again: bool, author: str
-) -> None:
-    before = [letter for letter in batch if letter.prints and not letter.is_dead]
-    if before and not again:
+) -> Checked:
+    desk = app.desk(company)
+    trial = desk.diverted_to is not None
+    before = [letter for letter in batch if letter.lies and not letter.to_be_pulled]
+    if before and not again and not trial:
         for letter in before:
             complain(
                 f"L{batch_id}: letter {letter.message.id} was printed by {letter.printed_by} at "
@@ -204,35 +208,36 @@ def _print(
             )
         batch = [letter for letter in batch if letter not in before]
     if not [letter for letter in batch if not letter.is_dead]:
-        return
+        return Checked()
     version = max(letter.prints for letter in batch) + 1
-    name = f"L{batch_id}" if version == 1 else f"L{batch_id}-{version}"
+    name = f"L{batch_id}-trial" if trial else f"L{batch_id}" if version == 1 else f"L{batch_id}-{version}"
     paths = (to / f"{name}.pdf", to / f"{name}-list.pdf")
     for path in paths:
         if path.exists():
             raise UsageError(f"{path} is there already: choose another folder by --to")
-    desk = app.desk(company)
-    checked, sheets = post_room.compose(app.store, desk, app.clock, batch, author=author)
-    if sheets:
+    checked, paper = post_room.compose(app.store, desk, app.clock, batch, author=author)
+    if paper.sheets:
         seller = desk.policy.seller
         listed = [
             (letter.message.id, letter.message.recipients[0] if letter.message.recipients else "", sheet["title"],
              f"{letter.message.amount:,.2f} {letter.message.currency}", "printed before" if letter.prints else "")
-            for letter, sheet in zip(checked.holding, sheets, strict=True)
+            for letter, sheet in zip(checked.holding, paper.sheets, strict=True)
         ]  # fmt: skip
-        bodies = (letter_pdf(sheets, seller.font), cover_pdf(name, app.today(company), listed, seller))
+        bodies = (paper.pdf, cover_pdf(name, app.today(company), listed, seller))
         try:
             to.mkdir(parents=True, exist_ok=True)
             for path, body in zip(paths, bodies, strict=True):
                 with path.open("xb") as file:
                     file.write(body)
         except OSError as error:
-            raise UsageError(
-                f"{path} cannot be written: {error.strerror or error}; the letters are kept as printed: --again"
-            ) from None
-        say(f"{company.name}: {len(sheets)} letters in {paths[0]}, their list in {paths[1]}")
-        say(f"when they are posted: arsync letters posted L{batch_id}")
-    _tell(checked)
+            kept = "" if trial else "; the letters are kept as printed: --again"
+            raise UsageError(f"{path} cannot be written: {error.strerror or error}{kept}") from None
+        say(f"{company.name}: {len(paper.sheets)} letters in {paths[0]}, their list in {paths[1]}")
+        if trial:
+            say(f"a trial, not to be posted: delivery.redirect_to is set ({desk.diverted_to})", style="yellow")
+        else:
+            say(f"when they are posted: arsync letters posted L{batch_id}")
+    return checked
 
 
 def _list(app: App, pile: Sequence[Letter], as_json: bool) -> None:
@@ -253,11 +258,20 @@ def _list(app: App, pile: Sequence[Letter], as_json: bool) -> None:
 
 def _stands(one: Letter) -> str:
     if one.to_be_pulled:
-        return f"take it out of the pile: {one.message.reason}"
-    if one.printed_at is None:
+        return f"take it out of the pile: {one.wrong_paper}"
+    if one.message.reason.startswith(post_room.FAILS):
+        return one.message.reason
+    if not one.lies or one.printed_at is None:
         return "to be printed"
     times = f", {one.prints} times" if one.prints > 1 else ""
     return f"printed by {one.printed_by} on {one.printed_at:%Y-%m-%d}{times}: to be posted"
+
+
+def _tell_and_end(checked: Checked) -> None:
+    """With status 1 where we failed on one of them."""
+    _tell(checked)
+    if checked.failed:
+        raise typer.Exit(1)
 
 
 def _tell(checked: Checked) -> None:
@@ -266,6 +280,8 @@ def _tell(checked: Checked) -> None:
         complain(flat(f"letter {letter.message.id} must not go out: {reason}; {paper}"))
     for letter, reason in checked.later:
         say(flat(f"letter {letter.message.id}: not now: {reason}"), style="yellow")
+    for letter, reason in checked.failed:
+        complain(flat(f"letter {letter.message.id} of L{letter.batch_id}: {reason}; the others are not affected"))
 
 
 def _as_json(checked: Checked) -> dict[str, Any]:
@@ -273,6 +289,7 @@ def _as_json(checked: Checked) -> dict[str, Any]:
         "holding": [_letter(one) for one in checked.holding],
         "pull": [{**_letter(one), "reason": reason} for one, reason in checked.pulled],
         "later": [{**_letter(one), "reason": reason} for one, reason in checked.later],
+        "failed": [{**_letter(one), "reason": reason} for one, reason in checked.failed],
     }
 
 

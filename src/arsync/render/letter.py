@@ -59,10 +59,11 @@ def _title(subject: str, seller: str) -> str:
     return subject.removesuffix(f" – {seller}")
 
 
-def letter_pdf(letters: Sequence[dict[str, Any]], fonts: str = "") -> bytes:
-    """Letters in one file to be printed, each on its own sheets with its own page numbers."""
+def letter_pdf(letters: Sequence[dict[str, Any]], fonts: str = "", mark: str = "") -> bytes:
+    """Letters in one file to be printed, each on its own sheets with its own page numbers; the `mark` lies across each
+    of them."""
     numbered = [{**letter, "end": f"end-{place}"} for place, letter in enumerate(letters)]
-    return typeset("letters", {"letters": numbered}, fonts_of(fonts))
+    return typeset("letters", {"letters": numbered, "mark": mark}, fonts_of(fonts))
 
 
 def _parts(text: str) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, and_, insert, or_, select, update
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
@@ -46,9 +46,26 @@ class Letter:
         return self.message.state.value in _DEAD
 
     @property
+    def lies(self) -> bool:
+        """Whether its paper lies in the pile."""
+        return self.printed_at is not None and self.taken_out_at is None
+
+    @property
+    def wrong_paper(self) -> str | None:
+        """Why its paper must not go out, whatever the source says; None where it may, or where there is none."""
+        message = self.message
+        if not self.lies or self.printed_at is None:
+            return None
+        if self.is_dead or message.state is MessageState.PLANNED:  # withdrawn, or its approval taken back
+            return message.reason
+        if message.edited_by and message.approved_at is not None and self.printed_at < message.approved_at:
+            return f"its words were edited by {message.edited_by} after it was printed"
+        return None
+
+    @property
     def to_be_pulled(self) -> bool:
         """Whether its paper lies in the pile and must be taken out."""
-        return self.is_dead and self.printed_at is not None and self.taken_out_at is None
+        return self.wrong_paper is not None
 
 
 def gather(work: Work, connection_id: int, *, now: datetime, run_id: int | None = None) -> int | None:
@@ -82,10 +99,11 @@ def of_messages(work: Work, message_ids: Collection[int]) -> list[Letter]:
 def on_the_pile(work: Work, connection_id: int | None = None) -> list[Letter]:
     """The letters that are to be printed or posted, and those whose paper must be taken out."""
     alive = [MessageState.APPROVED.value, MessageState.CLAIMED.value]
-    query = _query().where(_M.state.in_([*alive, *_DEAD]))
+    lying = and_(_S.printed_at.is_not(None), _S.taken_out_at.is_(None))
+    query = _query().where(or_(_M.state.in_(alive), and_(lying, _M.state.in_([MessageState.PLANNED.value, *_DEAD]))))
     if connection_id is not None:
         query = query.where(_M.connection_id == connection_id)
-    return [one for one in _letters(work, query) if not one.is_dead or one.to_be_pulled]
+    return _letters(work, query)
 
 
 def batch_connection(work: Work, batch_id: int) -> int | None:
@@ -113,7 +131,7 @@ def note_print(work: Work, message_ids: Collection[int], *, author: str, now: da
     work.execute(
         update(t.letter_sheets)
         .where(_S.message_id.in_(list(message_ids)))
-        .values(prints=_S.prints + 1, printed_at=now, printed_by=author)
+        .values(prints=_S.prints + 1, printed_at=now, printed_by=author, taken_out_at=None, taken_out_by=None)
     )
 
 

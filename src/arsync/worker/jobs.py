@@ -45,6 +45,7 @@ from arsync.sync.recover import Recovered, is_noted, is_open, recover
 from arsync.worker import enclosures
 from arsync.worker.dispatch import Desk, Dispatched, Intake, dispatch
 from arsync.worker.hearing import hear_lists
+from arsync.worker.letters import FAILS
 from arsync.worker.unread import unread_replies
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
@@ -352,6 +353,8 @@ def _ask_for_pay_links(store: Store, desk: Desk, clock: Clock) -> None:
 
 #: Nobody can be written to: without a person nothing more would be said.
 _NOBODY: Final = (Rule.NO_RECIPIENT, Rule.UNDELIVERED)
+#: How the reason of an approved message begins that a person must look at.
+_WAITS: Final = (enclosures.WAITS, FAILS)
 
 
 def tasks(store: Store) -> list[str]:
@@ -364,9 +367,7 @@ def tasks(store: Store) -> list[str]:
         open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
         jailed = connections.quarantined(work)
         undelivered = [one for rule in _NOBODY for one in verdicts.standing(work, rule)]
-        lacking = [
-            one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(enclosures.WAITS)
-        ]
+        lacking = [one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(_WAITS)]
         wrongly = corrections.unsettled(work)
         paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
         unread = unread_replies(work)
@@ -388,7 +389,7 @@ def tasks(store: Store) -> list[str]:
             for one in wrongly
         ),
         *(
-            f"letter {one.message.id} of L{one.batch_id} must be taken out of the pile: {one.message.reason} "
+            f"letter {one.message.id} of L{one.batch_id} must be taken out of the pile: {one.wrong_paper} "
             "(arsync letters pull --done)"
             for one in paper
         ),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from tests.integration.outbox.office import Books, Office
 
+from arsync.bootstrap import App
 from arsync.cli.app import run
+from arsync.render.letter import letter_values
 from arsync.resources import bundled
-from arsync.store import touches
+from arsync.store import letters, messages, touches
+from arsync.worker import jobs
+from arsync.worker import letters as post_room
 from arsync.worker.letters import to_pull
 
 Opened = Callable[..., Office]
@@ -27,10 +33,10 @@ steps:
 """
 
 
-def paper(open_office: Opened, vendor: str, folder: Path) -> tuple[Office, Books]:
+def paper(open_office: Opened, vendor: str, folder: Path, mode: str = "auto") -> tuple[Office, Books]:
     own = folder / "own"
     shutil.copytree(bundled("playbooks") / "templates", own / "templates")
-    (own / "paper.yaml").write_text(PLAYBOOK)
+    (own / "paper.yaml").write_text(PLAYBOOK.replace("template: friendly", f"template: friendly, mode: {mode}"))
     office = open_office(vendor, playbook=str(own / "paper.yaml"))
     return office, office.books[0]
 
@@ -149,3 +155,132 @@ def test_what_was_never_printed_cannot_have_left_the_house(
     assert office.states(app) == ["accepted", "approved", "superseded"]
     with app.store.reading() as work:
         assert touches.standing(work, printed.connection_id) == []
+
+
+def three(open_office: Opened, folder: Path, delivery: str = "") -> tuple[Office, Books, App]:
+    """Three letters on the pile, approved by a person."""
+    office, books = paper(open_office, "quickbooks", folder, mode="approve")
+    for name in ("Aldgate", "Borough", "Camden"):
+        books.invoice(books.customer(f"{name} Ltd"), "900.00", days_late=5)
+    app = office.load()
+    said = office.config.read_text(encoding="utf-8")
+    office.config.write_text(said.replace("[delivery]\n", f"[delivery]\n{delivery}\n"), encoding="utf-8")
+    office.night(app)
+    assert run(["--config", str(office.config), "approve", "--all"]) == 0
+    return office, books, app
+
+
+def pile(app: App) -> list[tuple[int, bool]]:
+    """The letters that stand on the list, and whether their paper must be taken out."""
+    with app.store.reading() as work:
+        return sorted((one.message.id, one.to_be_pulled) for one in letters.on_the_pile(work))
+
+
+def test_a_letter_that_was_opened_is_read_again_and_stays_on_the_pile(
+    open_office: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of three has been paid since: it is told, and the others still hold."""
+    office, books, app = three(open_office, tmp_path)
+    first, *others = office.messages(app)
+    with app.store.reading() as work:
+        paid = messages.items(work, first.id)[0].invoice_id
+    books.act("pay", invoice=paid)
+    office.pass_time(minutes=5)
+    capsys.readouterr()
+    assert command(office, "open", "L1", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["message"] for one in told["holding"]] == [one.id for one in others]
+    assert [one["message"] for one in told["pull"]] == [first.id]
+    assert (told["later"], told["failed"]) == ([], [])
+    assert office.states(app) == ["superseded", "approved", "approved"]
+    assert command(office, "open", str(others[0].id)) == 0
+    assert "to be printed" in capsys.readouterr().out
+    assert command(office, "open", "L9") == 2
+    assert pile(app) == [(one.id, False) for one in others]
+
+
+def test_a_fault_with_one_letter_makes_that_one_wait_and_the_others_are_printed(
+    open_office: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first cannot be worded, the second cannot be typeset: either is a task, and the third is on paper."""
+    office, _, app = three(open_office, tmp_path)
+    first, second, third = office.messages(app)
+
+    def worded(*given: Any) -> dict[str, Any]:
+        values = letter_values(*given)
+        if values["address"][0].startswith("Aldgate"):
+            raise KeyError("a slip of ours")
+        return {**values, "window": "none"} if values["address"][0].startswith("Borough") else values
+
+    monkeypatch.setattr(post_room, "letter_values", worded)
+    to = tmp_path / "letters"
+    capsys.readouterr()
+    assert command(office, "print", "--to", str(to)) == 1
+    said = capsys.readouterr().err
+    assert f"letter {first.id} of L1: arsync failed on it (KeyError)" in said
+    assert f"letter {second.id} of L1: arsync failed on it (TemplateError)" in said
+    with app.store.reading() as work:
+        assert [one.prints for one in letters.of_messages(work, [first.id, second.id])] == [0, 0]
+        assert [one.prints for one in letters.of_messages(work, [third.id])] == [1]
+    assert (to / "L1.pdf").read_bytes().startswith(b"%PDF-")
+    assert office.states(app) == ["approved"] * 3
+    assert [task for task in jobs.tasks(app.store) if "arsync failed on it" in task and f"message {first.id}" in task]
+    monkeypatch.undo()
+    assert command(office, "print", "--to", str(tmp_path / "again")) == 0
+    assert not [task for task in jobs.tasks(app.store) if "arsync failed on it" in task]
+
+
+def test_a_printed_letter_whose_approval_was_taken_back_stands_on_the_list_until_it_is_taken_out(
+    open_office: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office, _, app = three(open_office, tmp_path)
+    first, second, third = office.messages(app)
+    assert command(office, "print", str(first.id), str(second.id), "--to", str(tmp_path / "letters")) == 0
+    assert run(["--config", str(office.config), "unapprove", str(first.id), str(third.id)]) == 0
+    assert pile(app) == [(first.id, True), (second.id, False)], "the third is not on paper"
+    assert [task for task in jobs.tasks(app.store) if f"letter {first.id} of L1 must be taken out" in task]
+    capsys.readouterr()
+    assert command(office, "posted", "L1") == 0
+    assert f"letter {first.id} must not go out" in capsys.readouterr().err
+    assert office.states(app) == ["planned", "accepted", "planned"]
+    assert command(office, "pull", "--done") == 0
+    assert pile(app) == []
+    assert run(["--config", str(office.config), "approve", str(first.id)]) == 0
+    assert pile(app) == [(first.id, False)]
+    capsys.readouterr()
+    assert command(office, "posted", str(first.id)) == 0
+    assert "its paper was taken out of the pile: print it again" in capsys.readouterr().out
+    assert command(office, "print", "--to", str(tmp_path / "again")) == 0
+    assert command(office, "posted", "L1") == 0
+    assert office.states(app) == ["accepted", "accepted", "planned"]
+
+
+def test_where_messages_are_diverted_a_letter_is_printed_as_a_trial_and_posted_to_nobody(
+    open_office: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office, _, app = three(open_office, tmp_path, 'redirect_to = "me@example.com"')
+    to = tmp_path / "letters"
+    assert command(office, "print", "--to", str(to)) == 0
+    assert "a trial, not to be posted: delivery.redirect_to is set" in capsys.readouterr().out
+    assert sorted(path.name for path in to.iterdir()) == ["L1-trial-list.pdf", "L1-trial.pdf"]
+    assert command(office, "posted", "L1") == 0
+    assert "no letter goes to a customer" in capsys.readouterr().out
+    assert office.states(app) == ["approved"] * 3
+    with app.store.reading() as work:
+        assert [one.prints for one in letters.on_the_pile(work)] == [0, 0, 0]
+
+
+def test_a_letter_is_not_printed_while_its_approval_can_be_taken_back(
+    open_office: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """10:00 approved, with 15 minutes to think; 10:16 printed."""
+    office, _, app = three(open_office, tmp_path, "undo_minutes = 15")
+    first = office.messages(app)[0]
+    to = tmp_path / "letters"
+    capsys.readouterr()
+    assert command(office, "print", str(first.id), "--to", str(to)) == 0
+    assert f"its approval can be taken back (arsync unapprove {first.id})" in capsys.readouterr().out
+    assert not to.exists()
+    office.pass_time(minutes=16)
+    assert command(office, "print", str(first.id), "--to", str(to)) == 0
+    assert sorted(path.name for path in to.iterdir()) == ["L1-list.pdf", "L1.pdf"]
