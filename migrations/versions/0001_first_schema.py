@@ -643,6 +643,7 @@ def upgrade() -> None:
         sa.Column("written", sa.String(length=64), nullable=True),
         sa.Column("frame", sa.String(length=64), nullable=True),
         sa.Column("resend_of", sa.Integer(), nullable=True),
+        sa.Column("asked_by", sa.Text(), nullable=True),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("edited_by", sa.Text(), nullable=True),
         sa.Column("approved_by", sa.Text(), nullable=True),

@@ -96,7 +96,7 @@ def _summary(work: Work, one: Message) -> dict[str, object]:
         "reason": one.reason, "channel": one.channel, "to": one.recipients, "cc": one.copies, "subject": one.subject,
         "amount": one.amount, "currency": one.currency, "planned_on": one.planned_on, "sent_on": one.sent_on,
         "approved_by": one.approved_by, "approved_until": one.approved_until, "edited_by": one.edited_by,
-        "attempts": one.attempts, "resend_of": one.resend_of,
+        "attempts": one.attempts, "resend_of": one.resend_of, "asked_by": one.asked_by,
     }  # fmt: skip
 
 

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.context import ConnectionOption, Json, opened
+from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, locked, opened
 from arsync.cli.naming import one_payer
 from arsync.cli.output import complain, dump, flat, say, table
 from arsync.domain.statement import Statement
+from arsync.domain.states import MessageState
 from arsync.errors import UsageError
 from arsync.playbook.facts import language
+from arsync.playbook.resending import statement as plan_statement
 from arsync.render.statement import statement_pdf
 from arsync.store import connections, ledger, statements
 from arsync.store.connections import Connection
@@ -34,12 +36,19 @@ def statement(
     customer: Annotated[str, typer.Argument(help="A customer's name, id or e-mail.")],
     pdf: Annotated[Path | None, typer.Option(help="Write it as PDF into this file.")] = None,
     as_of: Annotated[datetime | None, typer.Option(formats=[_DAY], help="Aged on another day than today.")] = None,
+    send: Annotated[bool, typer.Option("--send", help="Mail it, through the outbox, as your own.")] = False,
     connection: ConnectionOption = None,
+    author: Author = None,
     as_json: Json = False,
 ) -> None:
     """Shows what is open with a customer, by currency: every item, credit on no invoice, aging, running balance."""
+    if send and (pdf is not None or as_of is not None):
+        raise UsageError("--send is of today, and by mail: without --pdf and --as-of")
     with opened(context) as app:
         found = one_payer(app, customer, connection)
+        if send:
+            _send(app, found, author_or_me(author), as_json)
+            return
         with app.store.reading() as work:
             company = connections.connection_by_id(work, found.connection_id)
             on = as_of.date() if as_of else app.today(company)
@@ -60,6 +69,29 @@ def statement(
                 say(f"as the books of {company.name} stood at {company.synced_at:%Y-%m-%d %H:%M} UTC")
     for doubt in doubts:
         complain(doubt)
+
+
+def _send(app: App, found: FoundCustomer, author: str, as_json: bool) -> None:
+    """Plans it for each currency; the last gate reads the books again."""
+    with app.store.reading() as work:
+        company = connections.connection_by_id(work, found.connection_id)
+    with locked(app):
+        policy, now = app.policy(company), app.clock.now()
+        made = plan_statement(app.store, company, policy, found.payer_id, author=author, now=now)
+    if as_json:
+        dump([{"currency": each, "message": one and one.id, "state": one and one.state, "why": why}
+              for each, one, why in made])  # fmt: skip
+    for each, one, why in () if as_json else made:
+        if one is None:
+            complain(flat(f"no statement in {each} is sent to {found.name}: {why}"))
+            continue
+        then = f"arsync approve {one.id}" if one.state is MessageState.PLANNED else "it goes out at the next run"
+        to = ", ".join((*one.recipients, *(f"cc {copy}" for copy in one.copies)))
+        say(flat(f"message {one.id}: a statement of account in {each} to {to}: {then}"))
+    if not made:
+        complain(flat(f"nothing is open with {found.name}: no statement is sent"))
+    if not made or any(one is None for _each, one, _why in made):
+        raise typer.Exit(1)
 
 
 def _doubts(work: Work, company: Connection, found: FoundCustomer) -> list[str]:

@@ -218,6 +218,23 @@ class Step:
         return self.way in (StepChannel.CALL, StepChannel.TASK)
 
 
+#: The name of a statement of account that is no step of the ladder; no step of a playbook can be called so.
+ACCOUNT: Final = "account_statement"
+#: What a person sends where the playbook says nothing of statements; its template is the shipped one.
+ON_REQUEST: Final = Step(
+    id=ACCOUNT, offset=0, channel=StepChannel.EMAIL, tone=Tone.FRIENDLY, template="account", mode=None,
+    act=Act.STATEMENT,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The statements of account that go out beside the ladder."""
+
+    step: Step  # how each goes; its id is ACCOUNT
+    business_day: int | None = None  # of each month; None: only when a person sends one
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The steps of a playbook by what they are for; each by its place."""
@@ -302,10 +319,16 @@ class Playbook:
     end: End | None = None
     match: Match | None = None  # which chases it is for; None: those that it is assigned to, or the settings' own
     nothing: str | None = None  # why whoever it is for is never chased
+    statements: Statements | None = None  # None: only when a person sends one, by the shipped template
     shape: Shape = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _shape(self.steps))
+
+    @property
+    def account_step(self) -> Step:
+        """How a statement of account goes, of which no step says anything."""
+        return ON_REQUEST if self.statements is None else self.statements.step
 
     def position(self, step_id: str) -> int:
         """The step's place in the ladder; KeyError where the playbook has no such step."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from arsync.channel.mail import mailbox
 from arsync.domain.chase import ChaseFacts, Intent, Item, Letterhead, Plan, Rendered, Rule
-from arsync.domain.policy import StepChannel, StepMode
+from arsync.domain.policy import ACCOUNT, ON_REQUEST, StepChannel, StepMode
 from arsync.domain.seen import written
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError, Rejected
@@ -18,6 +18,7 @@ from arsync.playbook import approval
 from arsync.playbook.answers import NOBODYS, Answered, unplannable
 from arsync.playbook.facts import Policy
 from arsync.render.message import render
+from arsync.resources import bundled
 from arsync.store import behaviour, events, ledger, messages, pay_links
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
@@ -84,10 +85,10 @@ def news(work: Work, when: str, message: Message, answer: Plan) -> str:
 
 def save(
     work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, *, now: datetime, today: date,
-    before: Message | None = None, resent: tuple[Message, str, str] | None = None,
+    before: Message | None = None, resent: tuple[Message, str, str] | None = None, asked_by: str | None = None,
 ) -> str | None:  # fmt: skip
     """Puts the message into the outbox in place of the one before, or says why it cannot be written. `resent` is
-    the message that it is once more, who wants that, and why."""
+    the message that it is once more, who wants that, and why; `asked_by` whoever wants a statement of account."""
     try:
         draft = _draft(work, connection, policy, answer, intent, today)
     except NOBODYS:
@@ -103,6 +104,9 @@ def save(
             original, author, why = resent
             reason = f"message {original.id} once more, as {author} wants: {why}; {draft.reason}"
             draft = replace(draft, resend_of=original.id, reason=reason, author=author)
+        if asked_by is not None:
+            reason = f"as {asked_by} wants; {draft.reason}"
+            draft = replace(draft, reason=reason, author=asked_by, asked_by=asked_by)
         messages.plan(work, draft, now=now, today=today)
         return None
     events.log(
@@ -140,7 +144,7 @@ def _after(draft: Draft, before: Message, items: Sequence[MessageItem]) -> Draft
     if before.state is MessageState.PLANNED:
         draft = replace(draft, asked_at=before.asked_at)
     if (before.step_id, before.occurrence) == (intent.step.id, intent.occurrence):
-        draft = replace(draft, resend_of=before.resend_of)
+        draft = replace(draft, resend_of=before.resend_of, asked_by=before.asked_by)
     if draft.state is MessageState.PLANNED:
         assert draft.frame is not None, "each draft of ours has one"
         if yes := approval.carried(before, items, intent, draft.frame):
@@ -171,7 +175,10 @@ def _mailbox(name: str, email: str) -> str:
 
 
 def rendered(work: Work, connection: Connection, policy: Policy, answer: Plan, intent: Intent, today: date) -> Rendered:
-    return render(intent, letterhead_for(work, connection.id, policy, answer.facts, intent, today), policy.templates)
+    letterhead = letterhead_for(work, connection.id, policy, answer.facts, intent, today)
+    shipped = intent.step.template == ON_REQUEST.template and policy.playbook.account_step is ON_REQUEST
+    templates = bundled("playbooks") / "templates" if shipped and intent.step.id == ACCOUNT else policy.templates
+    return render(intent, letterhead, templates)
 
 
 def letterhead_for(

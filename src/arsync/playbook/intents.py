@@ -55,7 +55,7 @@ def acts(ground: Ground, intent: Intent) -> list[Verdict]:
     rule, follow_up = rule_of(intent.mode), _follow_up(ground)
     # A person must act first where nothing leaves by itself.
     next_on = follow_up if intent.mode is StepMode.AUTO else None
-    step, what = intent.step.id, _what_happens(ground, intent)
+    step, what = intent.step.id, what_happens(ground, intent)
     demanded = {item.invoice_id for item in intent.demanded}
     listed = {item.invoice_id for item in intent.listed}
     verdicts = []
@@ -80,7 +80,7 @@ def rule_of(mode: StepMode) -> Rule:
             return Rule.TASK
 
 
-def _what_happens(ground: Ground, intent: Intent) -> str:
+def what_happens(ground: Ground, intent: Intent) -> str:
     """What the reason of each invoice in a message ends with."""
     others = len(intent.demanded) - 1
     together = f", together with {others} more, {intent.at_stake} in all" if others else ""

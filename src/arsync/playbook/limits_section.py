@@ -1,13 +1,13 @@
-"""What bounds a whole playbook: its caps and its named end."""
+"""What is said of a whole playbook beside its steps: its caps, its named end, its statements of account."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from arsync.domain.policy import Caps, End
+from arsync.domain.policy import ACCOUNT, Act, Caps, End, Statements, Step, StepChannel, Tone
 from arsync.playbook.nodes import Section
 from arsync.playbook.problems import Problems
-from arsync.playbook.step_section import SLUG
+from arsync.playbook.step_section import INSTEAD, MODES, SLUG
 
 CAP_KEYS: Final = ("week", "month", "mailbox")
 CAP_BOUNDS: Final = (1, 1000)
@@ -16,6 +16,10 @@ END_KEYS: Final = ("id", "mode", "says")
 END_REQUIRED: Final = ("id", "says")
 END_MODES: Final = {"task": True}
 LONGEST_SAYING: Final = 300
+STATEMENT_KEYS: Final = ("business_day", "template", "mode", "instead")
+STATEMENT_REQUIRED: Final = ("template",)
+STATEMENT_DAYS: Final = (1, 20)
+STATEMENT_MODES: Final = {name: mode for name, mode in MODES.items() if name != "task"}
 
 
 def read_caps(root: Section, problems: Problems) -> Caps:
@@ -40,3 +44,21 @@ def read_end(root: Section, problems: Problems) -> End | None:
     section.choice("mode", END_MODES)  # a person's task, and nothing else: written so that it can be read aloud
     name, says = section.slug("id", SLUG), section.text("says", LONGEST_SAYING)
     return End(name, says) if name and says else None
+
+
+def read_statements(root: Section, problems: Problems) -> tuple[Statements | None, int]:
+    """The statements of account that go beside the ladder, None where nothing is written; and the line of their
+    template."""
+    node = root.mapping("statements")
+    if node is None:
+        return None, root.line
+    section = Section(node, "statements", problems, known=STATEMENT_KEYS, required=STATEMENT_REQUIRED)
+    template, day = section.slug("template", SLUG), section.whole("business_day", *STATEMENT_DAYS)
+    mode, instead = section.choice("mode", STATEMENT_MODES), section.choice("instead", INSTEAD)
+    if template is None:
+        return None, section.line
+    step = Step(
+        id=ACCOUNT, offset=0, channel=StepChannel.EMAIL, tone=Tone.FRIENDLY, template=template, mode=mode,
+        act=Act.STATEMENT, instead=instead,
+    )  # fmt: skip
+    return Statements(step, day), section.line_of("template")

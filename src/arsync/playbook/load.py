@@ -17,19 +17,31 @@ import yaml
 from babel.core import get_global
 
 from arsync.domain.money import amount
-from arsync.domain.policy import Act, Anchor, Backlog, Caps, Group, Lacking, Playbook, Reanchor, SendWindow, Step
+from arsync.domain.policy import (
+    Act,
+    Anchor,
+    Backlog,
+    Caps,
+    Group,
+    Lacking,
+    Playbook,
+    Reanchor,
+    SendWindow,
+    Statements,
+    Step,
+)
 from arsync.playbook import templates, windows
-from arsync.playbook.limits_section import read_caps, read_end
+from arsync.playbook.limits_section import read_caps, read_end, read_statements
 from arsync.playbook.match_section import canonical, read_match
 from arsync.playbook.nodes import Section, compose, entries, line
 from arsync.playbook.problems import Problem, Problems, nearest
 from arsync.playbook.step_checks import check_steps
-from arsync.playbook.step_section import ANCHORS, MODES, SLUG, StepDraft, read_steps
+from arsync.playbook.step_section import ANCHORS, MODES, SLUG, read_steps
 
 KEYS: Final = (
     "name", "match", "do_nothing", "gap", "minimum", "backlog", "reanchor", "group", "anchor", "mode",
     "caps",
-    "window", "steps", "end",
+    "window", "steps", "statements", "end",
 )  # fmt: skip
 REQUIRED: Final = ("name", "gap", "window", "steps")
 #: The keys of a playbook that says never to chase.
@@ -120,7 +132,11 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
     anchor, mode = root.choice("anchor", ANCHORS) or Anchor.DUE_DATE, root.choice("mode", MODES)
     drafts = list(read_steps(root, problems, anchor, mode))
     check_steps(drafts, group, gap, end, problems)
-    files = _check_templates(drafts, folder, problems)
+    statements, line_of_it = read_statements(root, problems)
+    named = [(draft.template, draft.section.line_of("template")) for draft in drafts if draft.template is not None]
+    if statements is not None:
+        named.append((statements.step.template, line_of_it))
+    files = _check_templates(named, folder, problems)
     steps = tuple(step for step in (draft.step() for draft in drafts) if step)
     if name is None or gap is None or window is None or not steps:
         return _Draft(None, files)
@@ -138,6 +154,7 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
             caps=caps,
             end=end,
             match=match,
+            statements=statements,
         ),
         files,
     )
@@ -172,18 +189,15 @@ def currencies() -> frozenset[str]:
     return frozenset(code for entry in in_use for code, _begin, end, tender in entry if tender and end is None)
 
 
-def _check_templates(drafts: Sequence[StepDraft], folder: Path, problems: Problems) -> list[Path]:
+def _check_templates(named: Sequence[tuple[str, int]], folder: Path, problems: Problems) -> list[Path]:
+    """The files of these templates, each with the line that names it."""
     there = templates.known(folder)
     lines: dict[str, int] = {}
-    for draft in drafts:
-        if draft.template is None:
-            continue
-        here = draft.section.line_of("template")
-        if draft.template in there:
-            lines.setdefault(draft.template, here)
+    for name, here in named:
+        if name in there:
+            lines.setdefault(name, here)
         else:
-            message = f"there is no template {draft.template!r} in {folder.name}/"
-            problems.add(here, message, nearest(draft.template, there))
+            problems.add(here, f"there is no template {name!r} in {folder.name}/", nearest(name, there))
     return templates.check(lines, folder, problems, lines)
 
 
@@ -198,6 +212,7 @@ def _version(playbook: Playbook, files: Sequence[Path], folder: Path) -> str:
         **({} if playbook.group is Group.PAYER else {"group": playbook.group}),
         **({} if playbook.caps == Caps() else {"caps": astuple(playbook.caps)}),
         **({} if playbook.end is None else {"end": astuple(playbook.end)}),
+        **({} if playbook.statements is None else {"statements": _statements(playbook.statements)}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -218,6 +233,10 @@ def _canonical(playbook: Playbook) -> Mapping[str, object]:
             for step in playbook.steps
         ],
     }
+
+
+def _statements(said: Statements) -> list[object]:
+    return [said.business_day, said.step.template, said.step.mode, said.step.instead]
 
 
 def _special(step: Step) -> list[dict[str, object]]:
@@ -241,6 +260,8 @@ def _special(step: Step) -> list[dict[str, object]]:
         written["attach_missing"] = step.lacking
     if step.to:
         written["to"] = list(step.to)
+    if step.cc:
+        written["cc"] = list(step.cc)
     if step.instead is not None:
         written["instead"] = step.instead
     return [written] if written else []

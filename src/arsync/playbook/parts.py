@@ -15,7 +15,7 @@ from arsync.domain.behaviour import worst
 from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Rule, Verdict
 from arsync.domain.documents import InvoiceState
 from arsync.domain.matching import UNRATED, Assigned, Billed, Subject
-from arsync.domain.policy import Act, Playbook
+from arsync.domain.policy import ACCOUNT, Act, Playbook
 from arsync.domain.record import record
 from arsync.domain.states import ChaseState, Decision
 from arsync.playbook import guards
@@ -286,6 +286,9 @@ def _billed(item: Item) -> Billed:
 def plan_parts(facts: ChaseFacts, parts: Sequence[Part], place: Place, today: date) -> tuple[Plan, Part]:
     """One plan for the chase, and the part whose message it is: of several that would speak today the one with the
     oldest demand does, and the others wait for the gap."""
+    if facts.resend is not None and facts.resend.step_id == ACCOUNT:
+        # A statement that a person wants is of all that is open, whatever playbooks the invoices follow.
+        parts = [replace(parts[0], facts=replace(parts[0].facts, items=facts.items))]
     if len(parts) == 1:
         return _planned(parts[0], place, today), parts[0]
     answers = [(_planned(part, place, today), part) for part in _at_one_pace(parts)]

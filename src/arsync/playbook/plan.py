@@ -10,11 +10,11 @@ from typing import Final
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Resend, Rule, Verdict, by_age
 from arsync.domain.documents import InvoiceState
-from arsync.domain.policy import MILDER_NEEDED, Group, Playbook, Tone
+from arsync.domain.policy import ACCOUNT, MILDER_NEEDED, Group, Playbook, StepMode, Tone
 from arsync.domain.states import Decision
-from arsync.playbook import guards, step_guards
+from arsync.playbook import account, guards, step_guards
 from arsync.playbook.guards import Answer, hold, wait
-from arsync.playbook.intents import acts, intent_of, rule_of
+from arsync.playbook.intents import acts, intent_of, rule_of, what_happens
 from arsync.playbook.ladder import Ladder, Rung
 from arsync.playbook.step_guards import Ground
 
@@ -37,6 +37,8 @@ def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date)
     verdicts, intent = of_today.decide()
     if facts.resend is not None:
         verdicts, intent = of_today.once_more(facts.resend, intent)
+    elif intent is None and account.is_due(facts, playbook, calendar, today):
+        verdicts, intent = of_today.account(account.occurrence(of_today.ladder, playbook, today), asked=False)
     return Plan(
         facts,
         tuple([verdicts[item.invoice_id] for item in facts.items if item.invoice_id in verdicts]),
@@ -75,8 +77,10 @@ class _Day:
             else:
                 upcoming.append(item)
         self.overdue, self.upcoming = by_age(overdue), by_age(upcoming)
-        #: the first day on which a hold of the chase begins or ends: what it covers joins or leaves
-        self.edge = _edge(facts, today)
+        #: the first day on which a hold of the chase begins or ends (what it covers joins or leaves), or a statement of
+        #: account may come
+        edges = _edge(facts, today), account.next_day(facts, playbook, calendar, today)
+        self.edge = min((day for day in edges if day is not None), default=None)
 
     def decide(self) -> tuple[Mapping[str, Verdict], Intent | None]:
         overdue, upcoming, ladder = self.overdue, self.upcoming, self.ladder
@@ -105,6 +109,8 @@ class _Day:
     def once_more(self, asked: Resend, usual: Intent | None) -> tuple[Mapping[str, Verdict], Intent | None]:
         """The same day, where a person wants a step once more: it goes before the usual one, or a guard says why not.
         Once nothing of it is owed, or its playbook has no such step, nobody wants it any more."""
+        if asked.step_id == ACCOUNT:
+            return self.account(asked.occurrence, asked=True)
         place = self.playbook.shape.places.get(asked.step_id)
         if place is None:
             return self.verdicts, usual
@@ -134,6 +140,29 @@ class _Day:
         for verdict in acts(ground, intent):
             said = replace(verdict, reason=f"{verdict.reason}; once more, as a person wants it")
             self.verdicts[verdict.invoice_id] = said
+        return self.verdicts, intent
+
+    def account(self, occurrence: int, *, asked: bool) -> tuple[Mapping[str, Verdict], Intent | None]:
+        """The same day with a statement of account: of all that is open and that nothing stops, due or not."""
+        items = (*self.overdue, *self.upcoming)
+        if not items:
+            return self.verdicts, None
+        step = self.playbook.account_step
+        rung = Rung(step, items[0], self.today, items, ())
+        ground = Ground(self.facts, self.playbook, self.calendar, self.today, self.ladder, rung, items, ())
+        if stop := account.stops(ground, asked=asked):
+            if asked or stop.rule in (Rule.NO_RECIPIENT, Rule.UNDELIVERED):  # never silence
+                for item in items:
+                    self._say(item, stop, step.id)
+            return self.verdicts, None
+        intent = replace(intent_of(ground), occurrence=occurrence)
+        day = self.calendar.next_open(self.today + timedelta(days=self.playbook.gap))
+        why = "a statement of account, as a person wants it" if asked else "this month's statement of account"
+        what = f"{why}{what_happens(ground, intent)}"
+        for item in items:
+            reason = f"{item.number}: {item.balance} open, due {item.due_on}; {what}"
+            next_on = day if intent.mode is StepMode.AUTO else None
+            self._say(item, Answer(Decision.ACT, rule_of(intent.mode), reason, next_on), step.id)
         return self.verdicts, intent
 
     def _say(self, item: Item, answer: Answer, step_id: str | None = None, *days: date | None) -> None:

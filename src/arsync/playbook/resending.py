@@ -1,4 +1,5 @@
-"""A message once more, because a person wants it: an intent of its own, under all guards but those of pace."""
+"""What a person wants sent beside the ladder, a message once more or a statement of account: an intent of its own,
+under all guards but those of pace."""
 
 from __future__ import annotations
 
@@ -6,14 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from arsync.domain.chase import Resend
-from arsync.domain.states import ChaseState
+from arsync.domain.policy import ACCOUNT
+from arsync.domain.states import ChaseState, MessageState
 from arsync.playbook.answers import answer
 from arsync.playbook.drafts import save, told
 from arsync.playbook.facts import Policy, gather
 from arsync.playbook.parts import Parting
 from arsync.store import chases, messages, resends
+from arsync.store.chases import Chase
 from arsync.store.connections import Connection
-from arsync.store.engine import Store
+from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
 
 
@@ -44,3 +47,38 @@ def resend(
         made = messages.live_of(work, chase.id)
         work.commit()
     return made, ""
+
+
+def statement(
+    store: Store, connection: Connection, policy: Policy, payer_id: str, *, author: str, now: datetime
+) -> list[tuple[str, Message | None, str]]:
+    """Plans a statement of account for each currency in which the payer owes anything: the currency and the message;
+    or None, and what forbids it."""
+    with store.working() as work:
+        chases.follow(work, connection.id, now=now)
+        mine = [one for one in chases.live_chases(work, connection.id) if one.payer_id == payer_id]
+        found = [
+            (chase.currency, *_statement(work, connection, policy, chase, author=author, now=now)) for chase in mine
+        ]
+        work.commit()
+    return found
+
+
+def _statement(
+    work: Work, connection: Connection, policy: Policy, chase: Chase, *, author: str, now: datetime
+) -> tuple[Message | None, str]:
+    today = policy.today(now)
+    chase = chases.lock(work, chase.id)
+    if (live := messages.live_of(work, chase.id)) is not None and live.state is not MessageState.UNKNOWN:
+        doing = "waits for a person" if live.state is MessageState.PLANNED else "is on its way"
+        return None, f"message {live.id}, {live.step_id}, {doing}: let it go, or reject it first"
+    asked = Resend(ACCOUNT, resends.next_occurrence(work, chase.id, ACCOUNT), frozenset())
+    gathered = gather(work, connection, policy, now=now, chase=chase)
+    parting = Parting(work, connection, policy, gathered, today)
+    one = answer(gathered, parting, chase, replace(gathered.facts[0], resend=asked), today)
+    (plan,) = told(work, connection.id, policy, [one.plan])
+    if plan.intent is None or plan.intent.step.id != ACCOUNT:
+        said = [verdict.reason for verdict in plan.verdicts]
+        return None, said[0] if said else "nothing is open"
+    wrong = save(work, connection, one.policy, plan, plan.intent, now=now, today=today, asked_by=author)
+    return (None, wrong) if wrong is not None else (messages.live_of(work, chase.id), "")

@@ -63,6 +63,20 @@ def schema() -> dict[str, Any]:
                 "description": "The ladder; offsets rise from step to step.",
                 "items": _step(),
             },
+            "statements": {
+                "type": "object",
+                "description": "Statements of account beside the ladder.",
+                "additionalProperties": False,
+                "required": list(limits_section.STATEMENT_REQUIRED),
+                "properties": {
+                    "business_day": _whole(
+                        limits_section.STATEMENT_DAYS, "Of each month. Absent: only when a person sends one."
+                    ),
+                    "template": _slug("As that of a step."),
+                    "mode": _choice(limits_section.STATEMENT_MODES, "Who lets it go out. Absent: as settings say."),
+                    "instead": _choice(step_section.INSTEAD, "What it is where an e-mail would reach nobody."),
+                },
+            },
             "end": {
                 "type": "object",
                 "description": "What a person is asked to do when the ladder is done.",

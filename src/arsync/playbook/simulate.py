@@ -33,6 +33,7 @@ from arsync.domain.money import Money
 from arsync.domain.payday import PayDay, habit
 from arsync.domain.policy import Act, Playbook, StepMode, Tone
 from arsync.domain.states import Decision, Health, MessageState
+from arsync.playbook.account import next_day
 from arsync.playbook.admit import admit
 from arsync.playbook.choosing import Following
 from arsync.playbook.facts import Policy, language, recipients
@@ -414,6 +415,9 @@ class _Replay:
                 days += _ages(account.open.values(), playbook, calendar, day)
         if account.until is not None:
             days.append(account.until)
+        for playbook, calendar in account.ways:
+            if (statement_on := next_day(answer.facts, playbook, calendar, day)) is not None:
+                days.append(statement_on)
         if account.paid and any(playbook.shape.thanks is not None for playbook, _ in account.ways):
             days.append(day + _ONE_DAY)  # a thank-you that has to wait says so nowhere
         if self._conditional and (on := account.forgets_on(day)) is not None:

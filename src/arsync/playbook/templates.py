@@ -38,6 +38,8 @@ def locales(playbook: Playbook, folder: Path) -> frozenset[str]:
     """The locales in which every template of the playbook is there, as HTML and as text."""
     files = known(folder)
     used = {step.template for step in playbook.steps}
+    if playbook.statements is not None:
+        used.add(playbook.statements.step.template)
     candidates = {locale for template in used for locale, _ in files.get(template, ())}
     complete = {(locale, kind) for locale in candidates for kind in KINDS}
     for template in used:

@@ -57,6 +57,7 @@ class Draft:
     asked_at: datetime | None = None  # since when a person is asked; None: from now on
     author: str = "arsync"
     copies: tuple[str, ...] = ()  # RFC 5322 mailboxes
+    asked_by: str | None = None  # a person's own statement of account
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class Message:
     not_before: datetime | None
     attached: str | None = None  # what goes with it; see `enclosed`
     copies: tuple[str, ...] = ()
+    asked_by: str | None = None  # a person's own statement of account
 
     @property
     def enclosed(self) -> tuple[tuple[Attach, ...], Lacking]:
@@ -204,6 +206,7 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
             written=as_written,
             frame=draft.frame,
             resend_of=draft.resend_of,
+            asked_by=draft.asked_by,
             attached=_attached(intent.step),
             asked_at=(draft.asked_at or now) if draft.state is MessageState.PLANNED else None,
             **({} if yes is None else approved_columns(yes, sealed(as_written, None))),

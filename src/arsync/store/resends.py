@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from arsync.domain.chase import Resend
 from arsync.domain.states import MessageState
@@ -20,17 +20,22 @@ _ON_ITS_WAY = (MessageState.PLANNED.value, MessageState.APPROVED.value, MessageS
 def standing(work: Work, connection_id: int, payers: Collection[str] | None = None) -> dict[int, Resend]:
     """What people want once more and has not gone yet, by chase; of all payers or of these."""
     k = t.message_items.c
+    # A statement of account that a person sends is of no message before it, and of whatever is open.
     query = (
         select(_M.chase_id, _M.step_id, _M.occurrence, k.invoice_id)
-        .join(t.message_items, k.message_id == _M.resend_of)
-        .where(_M.connection_id == connection_id, _M.state.in_(_ON_ITS_WAY), _M.resend_of.is_not(None), k.demanded)
+        .outerjoin(t.message_items, and_(k.message_id == _M.resend_of, k.demanded))
+        .where(
+            _M.connection_id == connection_id,
+            _M.state.in_(_ON_ITS_WAY),
+            or_(_M.resend_of.is_not(None), _M.asked_by.is_not(None)),
+        )
     )
     if payers is not None:
         mine = among(work, t.chases.c.payer_id, payers)
         query = query.join(t.chases, t.chases.c.id == _M.chase_id).where(mine)
     named: dict[tuple[int, str, int], set[str]] = {}
     for chase_id, step_id, occurrence, invoice_id in work.execute(query):
-        named.setdefault((chase_id, step_id, occurrence), set()).add(invoice_id)
+        named.setdefault((chase_id, step_id, occurrence), set()).update([invoice_id] if invoice_id else ())
     return {chase: Resend(step, occurrence, frozenset(ids)) for (chase, step, occurrence), ids in named.items()}
 
 

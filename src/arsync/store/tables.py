@@ -696,6 +696,7 @@ messages = Table(
     Column("written", String(64)),  # hash of invoices, amounts, recipients and words as generated on planned_on
     Column("frame", String(64)),  # the fingerprint of the same message about no invoice
     Column("resend_of", Integer, ForeignKey("messages.id")),  # a person asked for that one once more
+    Column("asked_by", Text),  # who sent this statement of account by hand
     Column("asked_at", Instant),  # since when it waits for a person's answer
     Column("edited_by", Text),  # its words are a person's, and not generated again
     Column("approved_by", Text),

@@ -48,6 +48,7 @@ def _by_themselves(connection_id: int) -> tuple[ColumnElement[bool], ...]:
         _M.connection_id == connection_id,
         _M.channel == StepChannel.EMAIL.value,
         _M.approved_by.is_(None),
+        _M.asked_by.is_(None),
         _M.state.in_([state.value for state in _GONE]),
     )
 

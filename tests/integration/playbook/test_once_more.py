@@ -13,7 +13,7 @@ from arsync.domain.states import MessageState
 from arsync.outbox import settle
 from arsync.outbox.accept import Acceptance
 from arsync.playbook.confirm import Confirmation
-from arsync.playbook.resending import resend
+from arsync.playbook.resending import resend, statement
 from arsync.store import approvals, connections, events, holds, messages
 from arsync.store.messages import Message
 from arsync.testing.ports import FixedClock
@@ -137,3 +137,28 @@ def test_who_does_not_answer_within_three_business_days_is_reminded(shop: Shop) 
             waits.append(len(approvals.unanswered(work, shop.books.id, today=desk.now.date())))
         desk.pass_time(days=1)
     assert waits == [0, 0, 0, 0, 0, 0, 1]
+
+
+def test_a_statement_by_hand_is_a_persons_own_with_the_last_gate_and_once(desk: Desk) -> None:
+    """09-01, hours after the first step: the gap is no matter; what is paid before the gate is out of it."""
+    books = desk.shop.books
+
+    def ask() -> tuple[str, Message | None, str]:
+        (made,) = statement(books.store, books.connection, desk.policy(), "C1", author="ann", now=desk.now)
+        return made
+
+    currency, made, why = ask()
+    assert made is not None, why
+    assert (currency, made.step_id, made.asked_by, made.reason) == (
+        "EUR", "account_statement", "ann", "as ann wants; by the playbook",
+    )  # fmt: skip
+    assert desk.items(made) == [("I1", "100.00"), ("I2", "100.00")]
+    assert "waits" in ask()[2] or "on its way" in ask()[2]
+    assert desk.night().kept == 1
+    desk.pays("C1", "I2")
+    assert desk.night().superseded == 1
+    (message,) = desk.claim()
+    assert desk.items(message) == [("I1", "100.00")]
+    assert message.asked_by == "ann"
+    assert desk.confirm(message)[0] is Confirmation.HOLDS
+    assert desk.pass_gate(message) is None

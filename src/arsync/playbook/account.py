@@ -1,0 +1,94 @@
+"""Statements of account beside the ladder: each month on its day, once, to whoever owes anything."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Final
+
+from arsync.domain.calendar import Calendar
+from arsync.domain.chase import ChaseFacts
+from arsync.domain.policy import ACCOUNT, Playbook
+from arsync.domain.states import EFFECTIVE, MessageState
+from arsync.playbook.guards import Answer
+from arsync.playbook.ladder import Ladder
+from arsync.playbook.step_guards import (
+    Ground,
+    StepGuard,
+    closed_today,
+    gap,
+    has_failed_message,
+    has_live_message,
+    has_unknown_message,
+    no_pay_details,
+    no_recipient,
+    no_template,
+    payer_cap,
+    undelivered,
+)
+
+#: It goes so many days late at most, after an outage or a message that had to come first; then the next one does.
+WITHIN: Final = 10
+_ONE_DAY: Final = timedelta(days=1)
+#: One that was sent, or perhaps was, is not sent again; one that came back is, to another address.
+_TAKEN: Final = EFFECTIVE | {MessageState.UNKNOWN, MessageState.SENDING, MessageState.FAILED}
+
+#: What may stop one that a person sends: it asks for nothing, so that small sums and credit do not.
+ASKED: Final[tuple[StepGuard, ...]] = (
+    has_live_message,
+    has_failed_message,
+    has_unknown_message,
+    payer_cap,
+    no_recipient,
+    undelivered,
+    no_template,
+    no_pay_details,
+    closed_today,
+)
+#: And one that comes by itself: the gap as well.
+SCHEDULED: Final = (gap, *ASKED)
+
+
+def stops(ground: Ground, *, asked: bool) -> Answer | None:
+    """The first guard that stops a statement of account."""
+    return next((answer for guard in (ASKED if asked else SCHEDULED) if (answer := guard(ground))), None)
+
+
+def is_due(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> bool:
+    """Whether this month's is to go today: its day has come lately, since when the payer has had none. Who began to owe
+    after that day gets the next month's."""
+    if playbook.statements is None or playbook.statements.business_day is None:
+        return False
+    day = month_day(calendar, today, playbook.statements.business_day)
+    if not day <= today <= day + timedelta(days=WITHIN) or facts.opened_on > day:
+        return False
+    return not any(past.step_id == ACCOUNT and past.state in _TAKEN and past.on >= day for past in facts.history)
+
+
+def next_day(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> date | None:
+    """The first day after today on which there may be one to send; None where none comes by itself."""
+    if playbook.statements is None or playbook.statements.business_day is None:
+        return None
+    if is_due(facts, playbook, calendar, today):
+        return today + _ONE_DAY
+    day = month_day(calendar, today, playbook.statements.business_day)
+    if day > today:
+        return day
+    next_month = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return month_day(calendar, next_month, playbook.statements.business_day)
+
+
+def month_day(calendar: Calendar, month: date, count: int) -> date:
+    """The business day of that number in the month of that day; its last one where it has fewer, and the first one
+    after it where it has none."""
+    day = found = calendar.next_open(month.replace(day=1))
+    for _ in range(count - 1):
+        day = calendar.next_open(day + _ONE_DAY)
+        if day.month != found.month:
+            break
+        found = day
+    return found
+
+
+def occurrence(ladder: Ladder, playbook: Playbook, today: date) -> int:
+    """Of a statement that comes by itself: the month, so that no other is taken for it."""
+    return max(today.year * 100 + today.month, ladder.occurrence(playbook.account_step))
