@@ -27,7 +27,7 @@ from arsync.connector import TokenPair
 from arsync.playbook.decide import decide
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.settings import load
-from arsync.store import connections, reminders, upgrade, verdicts
+from arsync.store import connections, leases, reminders, upgrade, verdicts
 from arsync.store.engine import Store
 from arsync.store.vault import dump_pair
 from arsync.sync.backfill import backfill
@@ -266,7 +266,13 @@ def main() -> int:
         run_id = _planned(app)
         desk = app.desk(connection)
         race.start()
-        done = dispatch(app.store, desk, app.clock, run_id=run_id, beat=race.beat)
+        with leases.held(app.store, app.clock, _NAME, timedelta(minutes=15)) as lease:
+
+            def beat() -> None:
+                lease.renew()
+                race.beat()
+
+            done = dispatch(app.store, desk, app.clock, run_id=run_id, beat=beat)
         if options.messages % _BLOCK or race.sent < options.messages:
             race.compare(options.messages - race.sent)
         mails = len(sandbox.messages())

@@ -102,13 +102,16 @@ def _parse(place: str, text: str) -> Address:
     name, address = parseaddr(_one_line(place, text))
     try:
         # Encoded words (RFC 2047) are undone, since each channel encodes in its own way.
-        return _address(_shown(str(make_header(decode_header(name)))), address)
+        plain = name.isascii() and "=?" not in name
+        return _address(_shown(name if plain else str(make_header(decode_header(name)))), address)
     except (Rejected, HeaderParseError, LookupError, ValueError):
         # Which field and not which address: errors are logged.
         raise Rejected(f"not a mail address in {place}") from None
 
 
 def _shown(name: str) -> str:
+    if name.isascii() and name.isprintable():
+        return " ".join(name.split())[:100]
     visible = "".join(" " if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} else letter for letter in name)
     return " ".join(visible.split())[:100]
 

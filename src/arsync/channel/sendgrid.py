@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
+import msgspec
 import requests
 from sendgrid.helpers.mail import (
     Attachment,
@@ -86,6 +87,7 @@ class SendGridChannel:
         self._session = session
         self._clock = clock
         self._activity_lookup = activity_lookup
+        self._letter: requests.PreparedRequest | None = None
 
     @property
     def place(self) -> str:
@@ -104,20 +106,24 @@ class SendGridChannel:
         body = payload(envelope)
         try:
             # Streamed: an answer that breaks off after its status line is an answer all the same.
-            answer = self._session.post(
-                f"{self._host}/v3/mail/send",
-                json=body,
-                headers=self._authorization(),
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-                stream=True,
-            )
+            answer = self._session.send(self._request(body), timeout=_TIMEOUT, allow_redirects=False, stream=True)
         except requests.RequestException as error:
             if never_left(error):
                 raise RetryLater("SendGrid cannot be reached") from error
             raise OutcomeUnknown(f"SendGrid did not answer ({type(error).__name__})") from error
         with answer:
             return self._judge(answer, envelope.message_id)
+
+    def _request(self, body: dict[str, Any]) -> requests.PreparedRequest:
+        """All but the body is the same each time."""
+        if self._letter is None:
+            headers = {**self._authorization(), "Content-Type": "application/json"}
+            blank = requests.Request("POST", f"{self._host}/v3/mail/send", headers=headers)
+            self._letter = self._session.prepare_request(blank)
+        letter = self._letter.copy()
+        letter.body = msgspec.json.encode(body)
+        letter.headers["Content-Length"] = str(len(letter.body))
+        return letter
 
     def look_up(self, message_id: str) -> tuple[Evidence, str | None]:
         """`sent` where the activity feed shows the message; else `nothing`, since the feed lags behind."""

@@ -66,9 +66,12 @@ def day_text(day: date, locale: Locale) -> str:
 
 def one_line(text: str, limit: int = 80) -> str:
     """Foreign text made harmless: one line, no control or direction characters, at most `limit` characters."""
-    visible = "".join(
-        " " if unicodedata.category(letter) in _HIDDEN and letter not in _JOINERS else letter for letter in text
-    )
+    if text.isascii() and text.isprintable():
+        visible = text  # as nearly always
+    else:
+        visible = "".join(
+            " " if unicodedata.category(letter) in _HIDDEN and letter not in _JOINERS else letter for letter in text
+        )
     flat = " ".join(visible.split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, Final
 
 from msgspec import to_builtins
-from sqlalchemy import ARRAY, Column, ColumnElement, Integer, String, Table, any_, func, literal, select
+from sqlalchemy import ARRAY, Column, ColumnElement, Integer, String, Table, any_, bindparam, func, literal, select
 
 from arsync.store.engine import Work
 
@@ -106,6 +106,19 @@ def among(work: Work, column: Column[Any], values: Collection[str]) -> ColumnEle
     if work.dialect == "sqlite":
         return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
     return column == any_(literal(list(values), ARRAY(String)))
+
+
+def among_those(dialect: str, column: Column[Any], name: str = "those") -> ColumnElement[bool]:
+    """As `among`, for a statement that is put together once: the values are given with it as `those(work, values)`
+    under that name."""
+    if dialect == "sqlite":
+        return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
+    return column == any_(bindparam(name, type_=ARRAY(column.type)))
+
+
+def those(work: Work, values: Collection[str] | Collection[int]) -> Any:
+    """The values for `among_those`."""
+    return json.dumps(list(values)) if work.dialect == "sqlite" else list(values)
 
 
 def among_ids(work: Work, column: Column[Any], values: Collection[int]) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from arsync.domain.states import ChaseState
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _STATES: Final = {state.value: state for state in ChaseState}
 _LIVE = (ChaseState.OPEN.value, ChaseState.REOPENED.value)
@@ -46,7 +47,7 @@ class Chase:
 
 #: In the order of `Chase`.
 _COLUMNS: Final = tuple(t.chases.c[name] for name in Chase.__slots__)
-_LOCKED: Final = select(*_COLUMNS).where(t.chases.c.id == bindparam("chase")).with_for_update()
+_LOCKED: Final = Prepared(select(*_COLUMNS).where(t.chases.c.id == bindparam("chase")).with_for_update())
 
 
 def bump(
@@ -201,7 +202,8 @@ def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
 
 def lock(work: Work, chase_id: int) -> Chase:
     """The chase, its row locked until the work ends."""
-    return _chase(work.execute(_LOCKED, {"chase": chase_id}).one())
+    (row,) = _LOCKED(work, chase=chase_id)
+    return _chase(row)
 
 
 def lock_each(work: Work, chase_ids: Collection[int]) -> dict[int, Chase]:

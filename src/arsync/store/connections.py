@@ -16,6 +16,7 @@ from arsync.errors import NotFound
 from arsync.store import chases, customer_groups, reminders
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,10 @@ class Quarantined:
 
 def installation(work: Work) -> Installation:
     """This database's identity; NotFound before `found_installation`."""
-    row = work.execute(_INSTALLATION).one_or_none()
-    if row is None:
+    found = _INSTALLATION(work)
+    if not found:
         raise NotFound("the database has no identity yet")
-    return Installation(*tuple(row))
+    return Installation(*found[0])
 
 
 def is_founded(work: Work) -> bool:
@@ -273,7 +274,7 @@ _MOVE: Final = (
 )
 _BY_ID: Final = select(*_COLUMNS).where(_C.id == bindparam("connection"))
 _I = t.installation.c
-_INSTALLATION: Final = select(_I.key, _I.stopped_at, _I.stopped_by, _I.stop_reason, _I.created_at)
+_INSTALLATION: Final = Prepared(select(_I.key, _I.stopped_at, _I.stopped_by, _I.stop_reason, _I.created_at))
 
 
 def cursor(work: Work, connection_id: int, pull: str) -> Cursor:

@@ -12,8 +12,9 @@ from sqlalchemy import insert, select
 
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
-_LINE: Final = insert(t.events)
+_LINE: Final = Prepared(insert(t.events))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,11 @@ def log(
     **data: Any,
 ) -> None:
     """Appends a line; `data` holds ids and reasons, never secrets or message bodies."""
-    work.execute(
-        _LINE,
-        {
-            "at": at,
-            "kind": kind,
-            "author": author,
-            "connection_id": connection_id,
-            "chase_id": chase_id,
-            "message_id": message_id,
-            "data": json.dumps(data, default=str, sort_keys=True),
-        },
-    )
+    told = json.dumps(data, default=str, sort_keys=True)
+    _LINE(
+        work, at=at, kind=kind, author=author, connection_id=connection_id, chase_id=chase_id, message_id=message_id,
+        data=told,
+    )  # fmt: skip
 
 
 def of_kind(work: Work, connection_id: int, kind: str) -> list[Event]:

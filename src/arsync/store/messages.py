@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import Attach, Lacking, Step, StepChannel
@@ -21,9 +20,10 @@ from arsync.domain.seen import item_seen, named, sealed, written
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, Health, HoldState, MessageState
 from arsync.store import chases, events
 from arsync.store import tables as t
-from arsync.store.bulk import among_ids
+from arsync.store.bulk import among_ids, among_those, those
 from arsync.store.engine import Work
 from arsync.store.leases import holder, is_dead
+from arsync.store.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ UNAPPROVED: Final[Mapping[str, Any]] = dict.fromkeys(
 
 
 @cache
-def _moving(*, ours: bool, tried: bool) -> ReturningUpdate[*tuple[Any, ...]]:
+def _moving(ours: bool, tried: bool, _said: tuple[str, ...]) -> Prepared:
     """What is said with a move goes along as values of the columns' names; `tried` counts a try."""
     where = [_M.id == bindparam("message"), _M.state == bindparam("origin")]
     if ours:
@@ -267,7 +267,7 @@ def _moving(*, ours: bool, tried: bool) -> ReturningUpdate[*tuple[Any, ...]]:
     statement = update(t.messages).where(*where)
     if tried:
         statement = statement.values(attempts=_M.attempts + 1)
-    return statement.returning(_M.connection_id, _M.chase_id)
+    return Prepared(statement.returning(_M.connection_id, _M.chase_id))
 
 
 def move(
@@ -291,12 +291,13 @@ def move(
     said = {"message": message_id, "origin": origin.value, "state": target.value, "reason": reason, **values}
     if token is not None:
         said["token"] = token
-    row = work.execute(_moving(ours=token is not None, tried=tried), said).one_or_none()
-    if row is None:
+    moved = _moving(token is not None, tried, tuple(said))(work, **said)
+    if not moved:
         return False
+    ((connection_id, chase_id),) = moved
     events.log(
-        work, told or f"message_{target.value}", at=now, author=author, connection_id=row.connection_id,
-        chase_id=row.chase_id, message_id=message_id, reason=reason,
+        work, told or f"message_{target.value}", at=now, author=author, connection_id=connection_id,
+        chase_id=chase_id, message_id=message_id, reason=reason,
     )  # fmt: skip
     return True
 
@@ -314,31 +315,38 @@ def rewrite(work: Work, message_id: int, rendered: Rendered, *, token: str) -> N
 
 _K = t.message_items.c
 _ITEM: Final = tuple(_K[name] for name in MessageItem.__slots__)
-_ITEMS: Final = select(*_ITEM).where(_K.message_id == bindparam("message")).order_by(_K.position)
-_AT_THE_GATE: Final = select(
-    _M.chase_id, _M.chase_version, _M.connection_id, _M.amount, _M.channel, _M.recipients, _M.copies
-).where(_M.id == bindparam("message"))
+_ITEMS: Final = Prepared(select(*_ITEM).where(_K.message_id == bindparam("message")).order_by(_K.position))
+_AT_THE_GATE: Final = Prepared(
+    select(_M.chase_id, _M.chase_version, _M.connection_id, _M.amount, _M.channel, _M.recipients, _M.copies).where(
+        _M.id == bindparam("message")
+    )
+)
 _OURS: Final = and_(
     _M.id == bindparam("message"), _M.state == MessageState.CLAIMED.value, _M.claim_token == bindparam("token")
 )
 _CONFIRMED: Final = update(t.messages).where(_OURS).values(chase_version=bindparam("version"))
-_STANDS: Final = (
+_STANDS: Final = Prepared(
     select(_M.id)
     .join(t.chases, t.chases.c.id == _M.chase_id)
     .where(_OURS, _M.chase_version == bindparam("version"), t.chases.c.version == bindparam("version"))
 )
-_BUTTON: Final = select(t.installation.c.stopped_at).with_for_update(read=True)
+_BUTTON: Final = Prepared(select(t.installation.c.stopped_at).with_for_update(read=True))
 _S = t.suppressions.c
-_LET_GO: Final = select(func.min(_S.address)).where(
-    _S.lifted_at.is_(None), _S.address.in_(bindparam("addresses", expanding=True))
-)
-_FITNESS: Final = (
-    select(t.connections.c.health, _LET_GO.scalar_subquery().label("let_go"))
-    .where(t.connections.c.id == bindparam("connection"))
-    .with_for_update(read=True, of=t.connections)
-)
+
+
+def _fitness(dialect: str) -> Select[*tuple[Any, ...]]:
+    written_to = among_those(dialect, _S.address, "addresses")
+    let_go = select(func.min(_S.address)).where(_S.lifted_at.is_(None), written_to)
+    return (
+        select(t.connections.c.health, let_go.scalar_subquery().label("let_go"))
+        .where(t.connections.c.id == bindparam("connection"))
+        .with_for_update(read=True, of=t.connections)
+    )
+
+
+_FITNESS: Final = Prepared(_fitness)
 _H = t.holds.c
-_HOLDING: Final = (
+_HOLDING: Final = Prepared(
     select(_H.kind)
     .where(
         _H.connection_id == bindparam("connection"),
@@ -415,8 +423,7 @@ def confirm_all(work: Work, held: Sequence[tuple[Message, int]]) -> None:
 
 def stands(work: Work, message: Message, chase_version: int) -> bool:
     """Whether it is still claimed as it was and confirmed, and nothing has touched its chase since that version."""
-    asked = {"message": message.id, "token": message.claim_token, "version": chase_version}
-    return work.execute(_STANDS, asked).first() is not None
+    return bool(_STANDS(work, message=message.id, token=message.claim_token, version=chase_version))
 
 
 def pass_gate(
@@ -437,25 +444,27 @@ def pass_gate(
     this order, everywhere): whatever forbids the message changes or locks one of these rows, so it comes wholly before
     the gate or wholly after it.
     """
-    row = work.execute(_AT_THE_GATE, {"message": message_id}).one()
-    stopped_at = work.execute(_BUTTON).scalar_one()
-    mailed = json.loads(row.recipients) + json.loads(row.copies or "[]") if row.channel == StepChannel.EMAIL else []
-    about = {"connection": row.connection_id, "addresses": [parseaddr(one)[1].lower() for one in mailed]}
-    health, let_go = work.execute(_FITNESS, about).one()
-    chase = chases.lock(work, row.chase_id)
+    ((chase_id, confirmed_at, connection_id, amount, channel, recipients, copies),) = _AT_THE_GATE(
+        work, message=message_id
+    )
+    ((stopped_at,),) = _BUTTON(work)
+    mailed = [*json.loads(recipients), *json.loads(copies or "[]")] if channel == StepChannel.EMAIL else []
+    addresses = those(work, [parseaddr(one)[1].lower() for one in mailed])
+    ((health, let_go),) = _FITNESS(work, connection=connection_id, addresses=addresses)
+    chase = chases.lock(work, chase_id)
     if stopped_at is not None:
         return "stopped"
     if health != Health.OK.value:
         return f"the connection is {health}"
     if let_go is not None:
         return f"nobody writes to {let_go} any more"
-    held = _holding(work, message_id, row.connection_id, chase.payer_id, today)
+    held = _holding(work, message_id, connection_id, chase.payer_id, today)
     if held is not None:
         return f"a hold: {held}"
-    thanks = chase.state is ChaseState.CLEAR and row.amount == 0  # it asks for nothing
+    thanks = chase.state is ChaseState.CLEAR and amount == 0  # it asks for nothing
     if not thanks and chase.state.value not in ("open", "reopened"):
         return f"the chase is {chase.state.value}"
-    if row.chase_version is None or chase.version != row.chase_version:
+    if confirmed_at is None or chase.version != confirmed_at:
         return "something about the payer changed since the message was confirmed"
     moved = move(
         work, message_id, MessageState.CLAIMED, MessageState.SENDING, reason="past the last gate", now=now, token=token,
@@ -465,8 +474,8 @@ def pass_gate(
 
 
 def _holding(work: Work, message_id: int, connection_id: int, payer_id: str, today: date) -> str | None:
-    about = {"message": message_id, "connection": connection_id, "payer": payer_id, "today": today}
-    return work.execute(_HOLDING, about).scalar_one_or_none()
+    found = _HOLDING(work, message=message_id, connection=connection_id, payer=payer_id, today=today)
+    return str(found[0][0]) if found else None
 
 
 # --- what the dead left behind ---------------------------------------------------------------------------------------
@@ -563,7 +572,7 @@ def calls(work: Work) -> list[Message]:
 
 def items(work: Work, message_id: int) -> list[MessageItem]:
     """The message's invoices, in its own order."""
-    return [MessageItem(*tuple(row)) for row in work.execute(_ITEMS, {"message": message_id})]
+    return [MessageItem(*row) for row in _ITEMS(work, message=message_id)]
 
 
 def oldest_items(work: Work, message_ids: Collection[int]) -> dict[int, MessageItem]:

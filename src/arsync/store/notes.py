@@ -17,6 +17,7 @@ from arsync.store import events
 from arsync.store import tables as t
 from arsync.store.engine import Work
 from arsync.store.leases import holder, is_dead
+from arsync.store.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Note:
 
 
 _N = t.notes.c
-_NEW: Final = insert(t.notes)
+_NEW: Final = Prepared(insert(t.notes))
 
 
 def _note(row: Row[*tuple[Any, ...]]) -> Note:
@@ -65,22 +66,11 @@ def plan(
     work: Work, *, connection_id: int, message_id: int | None, target: NoteTarget, text: str, marker: str, now: datetime
 ) -> None:
     """Plans a note, in the same work that accepts its message, or keeps what a person said (no message)."""
-    work.execute(
-        _NEW,
-        {
-            "connection_id": connection_id,
-            "message_id": message_id,
-            "kind": WriteKind.NOTE.value,
-            "target_kind": target.kind.value,
-            "target_id": target.remote_id,
-            "text": text,
-            "marker": marker,
-            "key": secrets.token_hex(16),
-            "state": NoteState.PENDING.value,
-            "reason": f"planned {now:%Y-%m-%d}",
-            "attempts": 0,
-        },
-    )
+    _NEW(
+        work, connection_id=connection_id, message_id=message_id, kind=WriteKind.NOTE.value,
+        target_kind=target.kind.value, target_id=target.remote_id, text=text, marker=marker, key=secrets.token_hex(16),
+        state=NoteState.PENDING.value, reason=f"planned {now:%Y-%m-%d}", attempts=0,
+    )  # fmt: skip
 
 
 def plan_fact(

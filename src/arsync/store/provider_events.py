@@ -19,12 +19,13 @@ from arsync.domain.states import MessageState
 from arsync.store import chases, messages
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _E: Final = t.provider_events.c
 _M: Final = t.messages.c
 #: A list tells of an address and not of a message; a bounce comes within so long of the message that caused it.
 _CAUSED_WITHIN: Final = timedelta(hours=72)
-_TOLD: Final = (
+_TOLD: Final = Prepared(
     select(_E.kind, _E.address, _E.at, _E.reason).where(_E.message_id == bindparam("message")).order_by(_E.at, _E.id)
 )
 _TAKEN: Final = (MessageState.ACCEPTED, MessageState.DELIVERED)
@@ -93,8 +94,7 @@ def likely_cause(work: Work, address: str, at: datetime) -> int | None:
 
 def of_message(work: Work, message_id: int) -> list[Told]:
     """All that was told of a message, in the order in which it happened."""
-    rows = work.execute(_TOLD, {"message": message_id})
-    return [Told(EventKind(row.kind), row.address, row.at, row.reason) for row in rows]
+    return [Told(EventKind(kind), *more) for kind, *more in _TOLD(work, message=message_id)]
 
 
 def lost(work: Work, message_id: int) -> frozenset[str]:

@@ -11,11 +11,12 @@ from arsync.domain.states import MessageState
 from arsync.store import tables as t
 from arsync.store.engine import Work
 from arsync.store.messages import Message
+from arsync.store.prepared import Prepared
 
 _M: Final = t.messages.c
 _TAKEN: Final = (MessageState.ACCEPTED.value, MessageState.DELIVERED.value)
 
-_BEFORE: Final = (
+_BEFORE: Final = Prepared(
     select(_M.key)
     .where(
         _M.chase_id == bindparam("chase"),
@@ -29,4 +30,4 @@ _BEFORE: Final = (
 
 def before(work: Work, message: Message) -> tuple[str, ...]:
     """The ids of the mails that the same chase has had before it, oldest first: those that a mailbox took."""
-    return tuple(work.execute(_BEFORE, {"chase": message.chase_id, "message": message.id}).scalars())
+    return tuple(key for (key,) in _BEFORE(work, chase=message.chase_id, message=message.id))

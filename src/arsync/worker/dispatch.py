@@ -36,6 +36,8 @@ _TERM: Final = timedelta(minutes=10)
 _BATCH: Final = 25
 #: A message goes out so many seconds after its payer was read; else it is read again.
 _FRESH: Final = 120.0
+#: Who works under the lease asks that often whether it still does; each time is a commit.
+_BEAT: Final = 1.0
 #: So many messages in a row without an answer, and the channel is taken to be down: no more are risked.
 _SILENT: Final = 2
 
@@ -115,6 +117,7 @@ def dispatch(
     # A message may be superseded by a new revision right before it goes out, which is claimed in its turn.
     for _ in range(2 * (leaving // _BATCH + 2) + leaving):
         beat()
+        beaten = clock.elapsed()
         with store.working() as work:
             _token, batch = messages.claim(
                 work, desk.connection.id, limit=_BATCH, term=_TERM, now=clock.now(), but=done.waiting
@@ -126,7 +129,9 @@ def dispatch(
         silent, read_at = 0, clock.elapsed()
         standing = _looked_at(store, desk, fresh, clock) if fresh else {}
         for place, message in enumerate(fresh):
-            beat()
+            if clock.elapsed() - beaten > _BEAT:  # also where the worker was suspended
+                beat()
+                beaten = clock.elapsed()
             if place and clock.elapsed() - read_at > _FRESH:
                 # Attachments took their time: what was read is no longer right before what is sent.
                 _put_back(store, fresh[place:], "to be read again: the last reading is too old", clock)
