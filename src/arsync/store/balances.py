@@ -12,15 +12,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Select, Table, and_, func, select, type_coerce
+from sqlalchemy import BigInteger, Column, ColumnElement, Select, Table, and_, bindparam, func, select, type_coerce
 
 from arsync.domain.documents import CreditState, CustomerState, InvoiceState
 from arsync.domain.money import from_units
 from arsync.store import connections
 from arsync.store import tables as t
-from arsync.store.bulk import among
+from arsync.store.bulk import among, among_those, those
 from arsync.store.engine import Work
 
 _TRADED: Final = (CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value)
@@ -166,17 +167,23 @@ def _sums(
 
 def _told(work: Work, connection_id: int, payer_ids: Collection[str] | None) -> dict[str, Decimal | None]:
     """The figures of a payer and of those it pays for, added up; None where one of them is not known."""
+    asked = {"of": connection_id, "those": those(work, payer_ids or ())}
+    return {
+        payer: None if unknown else from_units(int(above) * _SPLIT + int(below))
+        for payer, unknown, above, below in work.execute(_figures(work.dialect, payer_ids is not None), asked).all()
+    }
+
+
+@cache
+def _figures(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
     c = t.customers.c
     units = type_coerce(c.balance, BigInteger)
     query = (
         select(c.payer_id, func.count() - func.count(c.balance), func.sum(units // _SPLIT), func.sum(units % _SPLIT))
-        .where(c.connection_id == connection_id, c.state.in_(_TRADED))
+        .where(c.connection_id == bindparam("of"), c.state.in_(_TRADED))
         .group_by(c.payer_id)
     )
-    return {
-        payer: None if unknown else from_units(int(above) * _SPLIT + int(below))
-        for payer, unknown, above, below in work.execute(_of(work, query, payer_ids)).all()
-    }
+    return query.where(among_those(dialect, c.payer_id)) if some else query
 
 
 def _of(work: Work, query: Select[*tuple[Any, ...]], payer_ids: Collection[str] | None) -> Select[*tuple[Any, ...]]:

@@ -50,6 +50,14 @@ _COLUMNS: Final = tuple(t.chases.c[name] for name in Chase.__slots__)
 _LOCKED: Final = Prepared(select(*_COLUMNS).where(t.chases.c.id == bindparam("chase")).with_for_update())
 
 
+_LOCKED_ALL: Final = (
+    select(*_COLUMNS)
+    .where(t.chases.c.id.in_(bindparam("chases", expanding=True)))
+    .order_by(t.chases.c.id)
+    .with_for_update()
+)
+
+
 def bump(
     work: Work, connection_id: int, customer_ids: Collection[str], *, whole: Collection[str] = (),
     everybody: bool = False,
@@ -208,9 +216,8 @@ def lock(work: Work, chase_id: int) -> Chase:
 
 def lock_each(work: Work, chase_ids: Collection[int]) -> dict[int, Chase]:
     """As `lock`, of several at once and by id, so that no two who lock some wait for each other."""
-    h = t.chases.c
-    query = select(*_COLUMNS).where(h.id.in_(chase_ids)).order_by(h.id).with_for_update()
-    return {found.id: found for found in map(_chase, work.execute(query))}
+    rows = work.execute(_LOCKED_ALL, {"chases": list(chase_ids)})
+    return {found.id: found for found in map(_chase, rows)}
 
 
 def of_several(work: Work, connection_id: int, payer_ids: Collection[str]) -> set[str]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from email.utils import parseaddr
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, exists, func, or_, select, type_coerce
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item, PastMessage
@@ -22,7 +23,7 @@ from arsync.domain.record import record
 from arsync.domain.states import MessageState
 from arsync.store import languages, own_contacts, touches
 from arsync.store import tables as t
-from arsync.store.bulk import among
+from arsync.store.bulk import among, among_those, those
 from arsync.store.engine import Work
 from arsync.store.messages import LEFT_US
 from arsync.store.touches import Touch
@@ -104,30 +105,37 @@ def _billed(table: Any) -> ColumnElement[bool]:
     return and_(t.customers.c.connection_id == table.c.connection_id, t.customers.c.remote_id == table.c.customer_id)
 
 
-def _items(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
+@cache
+def _open_items(dialect: str) -> tuple[Select[*tuple[Any, ...]], ...]:
+    """Put together once, as what else is asked at the last look: all; those of some payers; those of strangers."""
     i, c = t.invoices.c, t.customers.c
     columns = (
         c.payer_id, c.name, i.remote_id, i.number, i.customer_id, i.currency, type_coerce(i.total, BigInteger),
         type_coerce(i.balance, BigInteger), i.issued_on, i.due_on, i.reference, i.email, i.purchase_order, i.copies,
         func.coalesce(i.terms, c.terms),
     )  # fmt: skip
-    is_open = (i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0)
+    is_open = (i.connection_id == bindparam("of"), i.state == InvoiceState.OPEN.value, i.balance > 0)
     every = select(*columns).select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices))).where(*is_open)
+    strangers = every.where(among_those(dialect, i.customer_id), c.remote_id.is_(None))
+    billed = select(*columns).select_from(t.invoices.join(t.customers, _billed(t.invoices)))
+    mine = billed.where(c.connection_id == bindparam("of"), among_those(dialect, c.payer_id), *is_open)
+    return every, mine, strangers
+
+
+def _items(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
+    every, mine, strangers = _open_items(work.dialect)
     if who is None:
-        queries = [every]
+        asked: list[tuple[Select[*tuple[Any, ...]], Collection[str]]] = [(every, ())]
     else:
         # An invoice whose customer never arrived stands alone; the planner finds nobody to write to.
         unknown = [one for one in who if one not in ledger.payers]
-        strangers = every.where(among(work, i.customer_id, unknown), c.remote_id.is_(None))
-        billed = select(*columns).select_from(t.invoices.join(t.customers, _billed(t.invoices)))
-        mine = billed.where(c.connection_id == connection_id, among(work, c.payer_id, who), *is_open)
-        queries = [mine, strangers] if unknown else [mine]
+        asked = [(mine, who), (strangers, unknown)] if unknown else [(mine, who)]
     found = ledger.items
-    for query in queries:
+    for query, those_asked in asked:
         for (
             payer, name, invoice_id, number, customer_id, currency, total, left, issued_on, due_on, reference, email,
             order, copies, terms,
-        ) in work.execute(query).all():  # fmt: skip
+        ) in work.execute(query, {"of": connection_id, "those": those(work, those_asked)}).all():  # fmt: skip
             owed = Money(from_units(left), currency)
             found[payer or customer_id, currency].append(
                 Item(
@@ -155,41 +163,56 @@ def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mappi
     return {invoice_id: tuple(those) for invoice_id, those in found.items()}
 
 
-def _payers(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
+@cache
+def _who_they_are(dialect: str, some: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
     c, k = t.customers.c, t.contacts.c
-    mine = [k.connection_id == connection_id]
     query = select(c.remote_id, c.name, c.country, c.language, c.region, c.address).where(
-        c.connection_id == connection_id, c.state.in_((CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value))
+        c.connection_id == bindparam("of"), c.state.in_((CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value))
     )
-    if who is not None:
-        query = query.where(among(work, c.remote_id, who))
-        mine.append(among(work, k.customer_id, who))
+    contacts = select(k.customer_id, k.name, k.email, k.phone, k.role).where(k.connection_id == bindparam("of"))
+    if some:
+        query = query.where(among_those(dialect, c.remote_id))
+        contacts = contacts.where(among_those(dialect, k.customer_id))
+    return query, contacts.order_by(k.customer_id, k.position)
+
+
+def _payers(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
+    query, contacts = _who_they_are(work.dialect, who is not None)
+    asked = {"of": connection_id, "those": those(work, who or ())}
     people: dict[str, list[Contact]] = defaultdict(list)
-    contacts = select(k.customer_id, k.name, k.email, k.phone, k.role).where(*mine)
-    for customer_id, name, email, phone, role in work.execute(contacts.order_by(k.customer_id, k.position)).all():
+    for customer_id, name, email, phone, role in work.execute(contacts, asked).all():
         people[customer_id].append(Contact(name, email, phone, _ROLES[role]))
     for customer_id, known in own_contacts.of_customers(work, connection_id, who).items():
         ours = {contact.email.lower() for contact in known if contact.email}
         theirs = [one for one in people[customer_id] if not one.email or one.email.strip().lower() not in ours]
         people[customer_id] = [*known, *theirs]  # of the same address ours counts: what the source says may be older
     spoken = languages.of_customers(work, connection_id, who)
-    for customer_id, name, country, language, region, address in work.execute(query).all():
+    for customer_id, name, country, language, region, address in work.execute(query, asked).all():
         contacts_of = tuple(people.get(customer_id, ()))
         own = spoken.get(customer_id, language)
         ledger.payers[customer_id] = Payer(customer_id, name, country, own, contacts_of, region, address)
 
 
-def _unapplied(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
+@cache
+def _left_over(dialect: str, some: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
+    queries = []
     for table in (t.payments, t.credit_notes):
         x, c = table.c, t.customers.c
         query: Select[*tuple[Any, ...]] = (
             select(c.payer_id, x.currency, x.unapplied)
             .select_from(table.join(t.customers, _billed(table)))
-            .where(x.connection_id == connection_id, x.state == CreditState.ACTIVE.value, x.unapplied != 0)
+            .where(x.connection_id == bindparam("of"), x.state == CreditState.ACTIVE.value, x.unapplied != 0)
         )
-        if who is not None:
-            query = query.where(c.connection_id == connection_id, among(work, c.payer_id, who))
-        for payer, currency, left in work.execute(query).all():
+        if some:
+            query = query.where(c.connection_id == bindparam("of"), among_those(dialect, c.payer_id))
+        queries.append(query)
+    return tuple(queries)
+
+
+def _unapplied(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
+    asked = {"of": connection_id, "those": those(work, who or ())}
+    for query in _left_over(work.dialect, who is not None):
+        for payer, currency, left in work.execute(query, asked).all():
             ledger.unapplied[payer, currency] += left  # summed here: a database's own sum may overflow
 
 
@@ -223,28 +246,40 @@ def _quarantine(work: Work, connection_id: int) -> tuple[Mapping[str, list[str]]
     return jailed, for_all
 
 
+@cache
+def _told_them(dialect: str, some: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
+    """What messages demanded; the messages; and those to other payers that count for this one, as a customer has moved:
+    only what left us, or may have."""
+    m, h, k, s = t.messages.c, t.chases.c, t.message_items.c, t.shared_messages.c
+    where = [
+        m.connection_id == bindparam("of"),
+        m.state.not_in((MessageState.SUPERSEDED.value, MessageState.CANCELLED.value)),
+    ]
+    if some:
+        where += [h.connection_id == bindparam("of"), among_those(dialect, h.payer_id)]
+    joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
+    named_in = select(k.message_id, k.invoice_id).select_from(joined).where(*where, k.demanded)
+    columns = (h.currency, m.step_id, m.occurrence, m.state, m.sent_on, m.planned_on)
+    query = select(m.id, h.payer_id, *columns).join(t.chases, h.id == m.chase_id).where(*where)
+    passed_on = t.shared_messages.join(t.messages, m.id == s.message_id).join(t.chases, h.id == m.chase_id)
+    shared = select(m.id, s.payer_id, *columns).select_from(passed_on)
+    shared = shared.where(s.connection_id == bindparam("of"), m.state.in_([state.value for state in LEFT_US]))
+    return named_in, query, shared.where(among_those(dialect, s.payer_id)) if some else shared
+
+
 def _history(
     work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None, without: Collection[int]
 ) -> None:
-    m, h, k = t.messages.c, t.chases.c, t.message_items.c
-    where = [
-        m.connection_id == connection_id,
-        m.state.not_in((MessageState.SUPERSEDED.value, MessageState.CANCELLED.value)),
-    ]
-    if who is not None:
-        where += [h.connection_id == connection_id, among(work, h.payer_id, who)]
-    if without:
-        where.append(m.id.not_in(without))
+    m, k = t.messages.c, t.message_items.c
+    named_in, query, shared = _told_them(work.dialect, who is not None)
+    asked = {"of": connection_id, "those": those(work, who or ())}
     demanded: dict[int, set[str]] = defaultdict(set)
-    joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
-    named_in = select(k.message_id, k.invoice_id).select_from(joined).where(*where, k.demanded)
-    for message_id, invoice_id in work.execute(named_in).all():
+    for message_id, invoice_id in work.execute(named_in, asked).all():
         demanded[message_id].add(invoice_id)
-    columns = (h.currency, m.step_id, m.occurrence, m.state, m.sent_on, m.planned_on)
-    query = select(m.id, h.payer_id, *columns).join(t.chases, h.id == m.chase_id).where(*where)
-    rows = {(row.id, row.payer_id): row for row in work.execute(query).all()}
-    for row in work.execute(_shared(work, connection_id, who, columns)):
-        if row.id not in without and (row.id, row.payer_id) not in rows:
+    left_out = frozenset(without)
+    rows = {(row.id, row.payer_id): row for row in work.execute(query, asked).all() if row.id not in left_out}
+    for row in work.execute(shared, asked):
+        if row.id not in left_out and (row.id, row.payer_id) not in rows:
             rows[row.id, row.payer_id] = row
             named = select(k.invoice_id).where(k.message_id == row.id, k.demanded)
             demanded[row.id] = set(work.execute(named).scalars())
@@ -289,17 +324,6 @@ def _by_hand(ledger: Ledger, made_by_hand: Iterable[Touch], who: Collection[str]
             about = frozenset(touch.invoice_ids)
             made = PastMessage(step_id, before + 1, MessageState.ACCEPTED, touch.made_on, about, by_hand=True)
             ledger.history[name] = sorted([*ledger.history[name], made], key=lambda past: past.on)
-
-
-def _shared(
-    work: Work, connection_id: int, who: Collection[str] | None, columns: Sequence[Any]
-) -> Select[*tuple[Any, ...]]:
-    """Messages to other payers that count for this one, as a customer has moved; only what left us, or may have."""
-    m, h, s = t.messages.c, t.chases.c, t.shared_messages.c
-    joined = t.shared_messages.join(t.messages, m.id == s.message_id).join(t.chases, h.id == m.chase_id)
-    query = select(m.id, s.payer_id, *columns).select_from(joined)
-    query = query.where(s.connection_id == connection_id, m.state.in_([state.value for state in LEFT_US]))
-    return query if who is None else query.where(among(work, s.payer_id, who))
 
 
 @dataclass(frozen=True, slots=True)

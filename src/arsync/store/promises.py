@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, insert, or_, select, update
 
 from arsync.domain.documents import CreditState, InvoiceState
 from arsync.domain.money import Money
@@ -327,23 +328,31 @@ def plan_of(work: Work, plan_id: int) -> InstalmentPlan:
 def broken(work: Work, connection_id: int, payer_id: str | None = None) -> dict[str, datetime]:
     """Each open invoice (of a payer, when it was given) for which something promised did not come, and when that was
     last found."""
-    i, n, r = t.invoices.c, t.plan_invoices.c, t.promise_invoices.c
     found: dict[str, datetime] = {}
-    where = [
-        _P.connection_id == connection_id,
-        _P.state == PromiseState.BROKEN.value,
-        i.connection_id == connection_id,
-        i.state == InvoiceState.OPEN.value,
-    ]
-    if payer_id is not None:
-        where.append(_P.payer_id == payer_id)
-    plans = t.promises.join(t.plan_invoices, n.plan_id == _P.plan_id)
-    wholes = t.promises.join(t.promise_invoices, r.promise_id == _P.id)
-    for joined, named in ((t.promises, _P.invoice_id), (plans, n.invoice_id), (wholes, r.invoice_id)):
-        query = select(named, _P.settled_at).select_from(joined.join(t.invoices, i.remote_id == named)).where(*where)
-        for invoice_id, at in work.execute(query):
+    for query in _broken(payer_id is not None):
+        for invoice_id, at in work.execute(query, {"of": connection_id, "payer": payer_id}):
             found[invoice_id] = max(at, found.get(invoice_id, at))
     return found
+
+
+@cache
+def _broken(one: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
+    i, n, r = t.invoices.c, t.plan_invoices.c, t.promise_invoices.c
+    where = [
+        _P.connection_id == bindparam("of"),
+        _P.state == PromiseState.BROKEN.value,
+        i.connection_id == bindparam("of"),
+        i.state == InvoiceState.OPEN.value,
+    ]
+    if one:
+        where.append(_P.payer_id == bindparam("payer"))
+    plans = t.promises.join(t.plan_invoices, n.plan_id == _P.plan_id)
+    wholes = t.promises.join(t.promise_invoices, r.promise_id == _P.id)
+    ways = ((t.promises, _P.invoice_id), (plans, n.invoice_id), (wholes, r.invoice_id))
+    return tuple(
+        select(named, _P.settled_at).select_from(joined.join(t.invoices, i.remote_id == named)).where(*where)
+        for joined, named in ways
+    )
 
 
 def invoices_of(work: Work, promise: Promise) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item
@@ -16,7 +17,7 @@ from arsync.domain.documents import InvoiceState
 from arsync.domain.money import Money
 from arsync.domain.states import EFFECTIVE
 from arsync.store import tables as t
-from arsync.store.bulk import among
+from arsync.store.bulk import among, among_those, those
 from arsync.store.engine import Work
 
 #: Whoever was last written to longer ago is not thanked.
@@ -78,18 +79,24 @@ def read(work: Work, connection_id: int, who: Collection[str] | None, *, today: 
 
 def _chased(work: Work, connection_id: int, who: Collection[str] | None, today: date) -> dict[str, int]:
     """Every invoice that was asked for lately, with the last message that did."""
+    asked = {"of": connection_id, "since": today - _LATELY, "those": those(work, who or ())}
+    return {row[0]: row[1] for row in work.execute(_asked_for(work.dialect, who is not None), asked).all()}
+
+
+@cache
+def _asked_for(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
     m, k, h = t.messages.c, t.message_items.c, t.chases.c
     joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
     where: list[ColumnElement[bool]] = [
-        m.connection_id == connection_id, m.state.in_([state.value for state in EFFECTIVE]), k.demanded,
-        or_(m.sent_on.is_(None), m.sent_on >= today - _LATELY),
+        m.connection_id == bindparam("of"), m.state.in_([state.value for state in EFFECTIVE]), k.demanded,
+        or_(m.sent_on.is_(None), m.sent_on >= bindparam("since")),
     ]  # fmt: skip
-    if who is not None:
-        where += [h.connection_id == connection_id, among(work, h.payer_id, who)]
+    if some:
+        where += [h.connection_id == bindparam("of"), among_those(dialect, h.payer_id)]
         # By way of the payers' chases: SQLite would go through all messages in these states instead.
         where[1] = func.coalesce(m.state, "").in_([state.value for state in EFFECTIVE])
     query = select(k.invoice_id, func.max(k.message_id)).select_from(joined).where(*where).group_by(k.invoice_id)
-    return {row[0]: row[1] for row in work.execute(query.order_by(k.invoice_id)).all()}
+    return query.order_by(k.invoice_id)
 
 
 def _playbooks(work: Work, asked: Mapping[str, int]) -> dict[str, str]:
