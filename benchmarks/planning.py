@@ -22,7 +22,8 @@ from typing import Final
 import open_ledger
 import plain_steps
 import year_of_invoices
-from arsync.playbook.decide import consider, decide
+from arsync.playbook.decide import decide
+from arsync.playbook.passes import consider, considering
 from arsync.playbook.simulate import simulate
 from arsync.store import past, verdicts
 from figures import Figures, Meter
@@ -44,15 +45,15 @@ class Order:
 
 
 def _plan(order: Order) -> Figures:
-    """Every chase evaluated, in memory: what `arsync plan` does."""
+    """Every chase evaluated, one page of payers after the other: what `arsync plan` does."""
     now = open_ledger.FIRST if order.day == "first" else open_ledger.QUIET
     meter = Meter()
     store, linked = open_ledger.opened(Path(order.database))
     policy = open_ledger.policy()
     meter.start()
     with store.reading() as work:
-        plans = consider(work, linked, policy, now=now)
-    figures = meter.read(rows=sum(len(plan.verdicts) for plan in plans))
+        told = sum(len(plan.verdicts) for plan in considering(work, linked, policy, now=now))
+    figures = meter.read(rows=told)
     store.close()
     return figures
 

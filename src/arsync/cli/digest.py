@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,7 +12,7 @@ import typer
 from arsync.bootstrap import App
 from arsync.channel.contract import Envelope
 from arsync.cli.context import Author, Connections, author_or_me, linked, opened
-from arsync.cli.output import complain, say
+from arsync.cli.output import complain, counted, say
 from arsync.domain.chase import Intent, Plan, Rendered, Rule
 from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
@@ -87,12 +88,17 @@ def _chapters(app: App, company: Connection) -> list[Chapter]:
     known = {one.chase_id: one for one in pending}
     going: list[tuple[str, ...]] = []
     asking: list[tuple[str, ...]] = []
-    for plan in sorted(plans, key=lambda one: -one.intent.at_stake.amount if one.intent else 0):
+    acting: list[tuple[Decimal, bool, tuple[str, ...]]] = []
+    back: Counter[tuple[str, str]] = Counter()
+    for plan in plans:
+        back.update([(one.rule.value, one.reason) for one in plan.verdicts if one.rule in _BACK])
         if plan.intent is None:
             continue
         message = known.get(plan.facts.chase_id)
         waits = message.state is MessageState.PLANNED if message else plan.intent.mode is StepMode.APPROVE
-        (asking if waits else going).append(_row(plan, plan.intent, message))
+        acting.append((plan.intent.at_stake.amount, waits, _row(plan, plan.intent, message)))
+    for _amount, waits, row in sorted(acting, key=lambda one: -one[0]):
+        (asking if waits else going).append(row)
     opens = next_opening(desk.policy, Place(), app.clock.now())
     when = "now" if opens is None else f"{opens:%Y-%m-%d %H:%M %Z}"
     diverted = f"; every one goes to {desk.diverted_to}" if desk.diverted_to else ""
@@ -104,11 +110,8 @@ def _chapters(app: App, company: Connection) -> list[Chapter]:
     if asking:
         note = "arsync approvals shows them, arsync approve lets them go."
         found.append(Chapter(f"{company.name}: {len(asking)} wait for a person", _COLUMNS, tuple(asking), note))
-    back = Counter(
-        (verdict.rule.value, verdict.reason) for plan in plans for verdict in plan.verdicts if verdict.rule in _BACK
-    )
     if back:
-        rows = tuple((rule, f"{count} invoices", reason) for (rule, reason), count in back.most_common(20))
+        rows = tuple((rule, counted(count, "invoice"), reason) for (rule, reason), count in back.most_common(20))
         found.append(Chapter(f"{company.name}: held back", ("rule", "how many", "why"), rows))
     return found
 

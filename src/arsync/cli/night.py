@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -11,8 +11,9 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Connections, Json, linked, opened
-from arsync.cli.output import dump, flat, say, so_many, table
-from arsync.domain.chase import Plan, Verdict
+from arsync.cli.output import counted, dump, flat, say, so_many, table
+from arsync.domain.chase import Intent, Plan, Verdict
+from arsync.domain.money import Money
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ArsyncError, ConnectorError
 from arsync.playbook import review
@@ -42,16 +43,17 @@ def plan(
     """Says what would go out and why, and what would not and why. Sends and saves nothing."""
     on = as_of.date() if as_of else None
     with opened(context) as app:
-        plans = {
-            connection.name: jobs.preview(app.store, app.desk(connection), app.clock, today=on)
-            for connection in linked(app, names)
-        }
+        told: dict[str, list[dict[str, object]]] = {}
+        for connection in linked(app, names):
+            answers = jobs.preview(app.store, app.desk(connection), app.clock, today=on)
+            if as_json:
+                told[connection.name] = [_as_json(answer) for answer in answers]
+            else:
+                tell_plans(connection.name, answers, every=every)
         changed = pending_changes(app)
     if as_json:
-        dump({name: [_as_json(answer) for answer in answers] for name, answers in plans.items()})
+        dump(told)
         return
-    for name, answers in plans.items():
-        tell_plans(name, answers, every=every)
     for change in changed:
         say(f"{change}: arsync playbook review", style="yellow")
 
@@ -63,54 +65,58 @@ def pending_changes(app: App) -> list[str]:
 
 
 def tell_plans(name: str, answers: Iterable[Plan], *, every: bool = False, most: int = 1000) -> None:
-    """Prints a connection's plan: the messages, then how many invoices each rule stops, with an example."""
-    answers = list(answers)
-    acting = sorted(
-        (answer for answer in answers if answer.intent),
-        key=lambda answer: -answer.intent.at_stake.amount,  # type: ignore[union-attr]
-    )
-    verdicts = [(answer, verdict) for answer in answers for verdict in answer.verdicts]
-    say(
-        f"\n{name}: {len(acting)} messages about {sum(v.decision is Decision.ACT for _, v in verdicts)} invoices",
-        style="bold",
-    )
-    rows = []
-    for answer in acting[:most]:
-        intent = answer.intent
-        assert intent is not None
-        to = ", ".join(contact.email or contact.phone or contact.name for contact in intent.recipients)
-        to += "".join(f", cc {contact.email}" for contact in intent.copies)
-        rows.append((intent.step.id, intent.mode, answer.facts.payer_name, to, intent.at_stake, len(intent.demanded)))
-    if rows:
-        table(("step", "mode", "payer", "to", "demands", "invoices"), rows, right=("demands", "invoices"))
-    if len(acting) > most:
-        say(f"... and {len(acting) - most} more")
-    silent = [verdict for _, verdict in verdicts if verdict.decision is not Decision.ACT]
-    say(f"{name}: {len(silent)} invoices not demanded today", style="bold")
-    counted = Counter((verdict.decision, verdict.rule) for verdict in silent)
+    """Prints a connection's plan: the messages, then how many invoices each rule stops, with an example. Of the plans
+    no more is kept than what is printed."""
+    rows: list[_Message] = []
+    silent: list[tuple[object, ...]] = []
+    acting = demanded = 0
+    rules: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], Verdict] = {}
-    for verdict in silent:
-        examples.setdefault((verdict.decision, verdict.rule), verdict)
+    for answer in answers:
+        if answer.intent is not None:
+            acting += 1
+            rows.append(_message(answer, answer.intent))
+            if len(rows) > 2 * most:
+                rows = _largest(rows, most)
+        for verdict in answer.verdicts:
+            if verdict.decision is Decision.ACT:
+                demanded += 1
+            else:
+                rules[verdict.decision, verdict.rule] += 1
+                examples.setdefault((verdict.decision, verdict.rule), verdict)
+        if every:
+            payer = answer.facts.payer_name
+            silent += [
+                (one.invoice_id, payer, one.decision, one.rule, one.reason, one.next_on) for one in answer.verdicts
+            ]
+    say(f"\n{name}: {counted(acting, 'message')} about {counted(demanded, 'invoice')}", style="bold")
+    if rows:
+        columns = ("step", "mode", "payer", "to", "demands", "invoices")
+        table(columns, _largest(rows, most), right=("demands", "invoices"))
+    if acting > most:
+        say(f"... and {acting - most} more")
+    say(f"{name}: {counted(rules.total(), 'invoice')} not demanded today", style="bold")
     table(
         ("invoices", "", "rule", "for example"),
-        [(count, decision, rule, _said(examples[decision, rule])) for (decision, rule), count in counted.most_common()],
+        [(count, decision, rule, _said(examples[decision, rule])) for (decision, rule), count in rules.most_common()],
         right=("invoices",),
     )
     if every:
-        table(
-            ("invoice", "payer", "", "rule", "reason", "next"),
-            [
-                (
-                    verdict.invoice_id,
-                    answer.facts.payer_name,
-                    verdict.decision,
-                    verdict.rule,
-                    verdict.reason,
-                    verdict.next_on,
-                )
-                for answer, verdict in verdicts
-            ],
-        )
+        table(("invoice", "payer", "", "rule", "reason", "next"), silent)
+
+
+#: Step, mode, payer, to whom, what is demanded, of how many invoices.
+_Message = tuple[str, str, str, str, Money, int]
+
+
+def _message(answer: Plan, intent: Intent) -> _Message:
+    to = ", ".join(contact.email or contact.phone or contact.name for contact in intent.recipients)
+    to += "".join(f", cc {contact.email}" for contact in intent.copies)
+    return intent.step.id, intent.mode, answer.facts.payer_name, to, intent.at_stake, len(intent.demanded)
+
+
+def _largest(rows: Sequence[_Message], most: int) -> list[_Message]:
+    return sorted(rows, key=lambda row: -row[4].amount)[:most]
 
 
 def _said(verdict: Verdict) -> str:

@@ -57,6 +57,11 @@ def clean(text: str) -> str:
     )
 
 
+def counted(count: int, what: str) -> str:
+    """So many of a thing: `1 message`, `2 messages`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def so_many(count: int, one: str, several: str) -> str:
     """So many messages, with the words that follow: for one and for several."""
     return f"1 message {one}" if count == 1 else f"{count} messages {several}"

@@ -6,38 +6,110 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from sys import intern
+from typing import Final
 
 from arsync.domain.chase import Budget, Plan, Rule, Verdict
-from arsync.domain.policy import StepMode
+from arsync.domain.policy import StepChannel, StepMode
+from arsync.domain.record import record
 from arsync.domain.states import Decision
+
+_OUTWARD: Final = (StepChannel.EMAIL, StepChannel.LETTER)
+
+
+@record(frozen=True, slots=True)
+class Asking:
+    """A chase that would speak, as far as the second pass asks about it: nothing else of it is kept between the two."""
+
+    chase_id: int
+    connection_id: int
+    payer_id: str
+    currency: str
+    amount: Decimal  # at stake
+    by_itself: bool  # it leaves without a person: counted and capped
+    outward: bool  # it reaches the customer
+    room: int | None
+    mailbox: int | None
+
+    @property
+    def payer(self) -> tuple[int, str]:
+        """Of its connection."""
+        return self.connection_id, self.payer_id
+
+
+@record(frozen=True, slots=True)
+class Refusal:
+    """Why a chase does not speak today, though it would."""
+
+    decision: Decision
+    rule: Rule
+    reason: str
+
+    def of(self, plan: Plan) -> Plan:
+        """The plan as refused; one that would not speak stays as it is."""
+        return held_back(plan, self.decision, self.rule, self.reason) if plan.intent is not None else plan
+
+
+def asking(plan: Plan) -> Asking:
+    """What the second pass asks about a plan, which has an intent."""
+    facts, intent = plan.facts, plan.intent
+    assert intent is not None
+    return Asking(
+        facts.chase_id, facts.connection.connection_id, facts.payer_id, intern(facts.currency), intent.at_stake.amount,
+        intent.mode is StepMode.AUTO, intent.step.way in _OUTWARD, plan.room, plan.mailbox,
+    )  # fmt: skip
 
 
 def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]:
-    """The same plans in the same order; some lose their intent: over the cap they wait, far above the usual they hold.
+    """The same plans in the same order; those that are `refused` lose their intent and say why."""
+    places = [place for place, plan in enumerate(plans) if plan.intent is not None]
+    no = refused([asking(plans[place]) for place in places], budget, sent_before)
+    told = list(plans)
+    for place, refusal in no.items():
+        told[places[place]] = refusal.of(plans[places[place]])
+    return told
+
+
+def refused(asking: Sequence[Asking], budget: Budget, sent_before: int) -> dict[int, Refusal]:
+    """Who may not speak, by the place in the sequence: over the cap they wait, far above the usual they hold.
 
     `sent_before` counts the messages that went out earlier this day, which counts as one run. What a person
     lets go, and calls, which reach only our own staff, are neither capped nor counted; but a tripped breaker holds them
     too: the facts are in doubt.
     """
-    plans = _one_payer_at_a_time(plans)
-    ranked = by_stake(plans)
+    no = _one_payer_at_a_time(asking)
+    ranked = [place for place in by_stake(asking) if place not in no]
     volume = sent_before + len(ranked)
-    reason = _far_above_usual(ranked, budget, sent_before) if volume > budget.handful else None
-    if reason is not None:
-        return [held_back(plan, Decision.HOLD, Rule.BREAKER, reason) if plan.intent else plan for plan in plans]
-    beyond: dict[int, int] = {}
+    far = (
+        _far_above_usual([asking[place] for place in ranked], budget, sent_before) if volume > budget.handful else None
+    )
+    if far is not None:
+        held = Refusal(Decision.HOLD, Rule.BREAKER, far)
+        return {place: no.get(place, held) for place in range(len(asking))}
+    over: dict[int, Refusal] = {}
     gone = sent_before
-    for plan in ranked:
+    for place in ranked:
         # A playbook's own cap counts whatever left that mailbox, by whichever playbook.
-        most = budget.max_per_run if plan.mailbox is None else min(budget.max_per_run, plan.mailbox)
+        mailbox = asking[place].mailbox
+        most = budget.max_per_run if mailbox is None else min(budget.max_per_run, mailbox)
         if gone < most:
             gone += 1
-        else:
-            beyond[id(plan)] = most
-    return [_over(plan, beyond.get(id(plan))) for plan in plans]
+            continue
+        if most not in over:
+            reason = f"{most} messages are enough for one day; larger amounts go first"
+            over[most] = Refusal(Decision.WAIT, Rule.CAP, reason)
+        no[place] = over[most]
+    return no
 
 
-def _far_above_usual(ranked: Sequence[Plan], budget: Budget, sent_before: int) -> str | None:
+def is_free(budget: Budget, most: int) -> bool:
+    """Whether the day's budget refuses nobody, should no more than so many leave in all."""
+    usual = budget.usual_per_run
+    usually = usual is None or most <= budget.handful or most <= usual * min(budget.breaker_factor, Decimal(1))
+    return most <= budget.max_per_run and usually
+
+
+def _far_above_usual(ranked: Sequence[Asking], budget: Budget, sent_before: int) -> str | None:
     """Why a person must look before anything goes out; None where the day is as others, or too few are known."""
     usual, volume = budget.usual_per_run, sent_before + len(ranked)
     if usual is None:
@@ -50,7 +122,7 @@ def _far_above_usual(ranked: Sequence[Plan], budget: Budget, sent_before: int) -
         )
     if budget.open_customers is None:
         return None
-    payers = sent_before + len({(one.facts.connection.connection_id, one.facts.payer_id) for one in ranked})
+    payers = sent_before + len({one.payer for one in ranked})
     if payers - usual > budget.open_customers * budget.breaker_share:
         share = f"more than {budget.breaker_share * 100:f} % of them beyond that"
         return (
@@ -60,48 +132,39 @@ def _far_above_usual(ranked: Sequence[Plan], budget: Budget, sent_before: int) -
     return None
 
 
-def _over(plan: Plan, most: int | None) -> Plan:
-    if most is None:
-        return plan
-    reason = f"{most} messages are enough for one day; larger amounts go first"
-    return held_back(plan, Decision.WAIT, Rule.CAP, reason)
-
-
-def _one_payer_at_a_time(plans: Sequence[Plan]) -> Sequence[Plan]:
+def _one_payer_at_a_time(asking: Sequence[Asking]) -> dict[int, Refusal]:
     """Where a payer is chased in several currencies on one day, no more than its caps leave room for; the rest wait."""
     room: dict[tuple[int, str], int] = {}
-    several: defaultdict[tuple[int, str], list[Plan]] = defaultdict(list)
-    for plan in plans:
-        if plan.intent is not None and plan.room is not None:
-            payer = (plan.facts.connection.connection_id, plan.facts.payer_id)
-            several[payer].append(plan)
-            room[payer] = min(plan.room, room.get(payer, plan.room))
-    beyond = {
-        id(plan)
-        for payer, asking in several.items()
-        for plan in sorted(asking, key=lambda one: one.facts.chase_id)[room[payer] :]
+    several: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    for place, one in enumerate(asking):
+        if one.room is not None:
+            several[one.payer].append(place)
+            room[one.payer] = min(one.room, room.get(one.payer, one.room))
+    waits = Refusal(
+        Decision.WAIT, Rule.PAYER_CAP, "another currency's message goes out today, and that is enough for this payer"
+    )
+    return {
+        place: waits
+        for payer, places in several.items()
+        for place in sorted(places, key=lambda place: asking[place].chase_id)[room[payer] :]
     }
-    if not beyond:
-        return plans
-    reason = "another currency's message goes out today, and that is enough for this payer"
-    return [held_back(plan, Decision.WAIT, Rule.PAYER_CAP, reason) if id(plan) in beyond else plan for plan in plans]
 
 
-def by_stake(plans: Sequence[Plan], *, every: bool = False) -> list[Plan]:
-    """Messages by money at stake, the most first, those that leave by themselves or `every` one; amounts in two
-    currencies cannot be compared, so that the largest of each currency come first (in the order of the codes), then the
-    second largest of each, and so on.
+def by_stake(asking: Sequence[Asking], *, every: bool = False) -> list[int]:
+    """The places of those that leave by themselves, or of `every` one, by money at stake, the most first; amounts in
+    two currencies cannot be compared, so that the largest of each currency come first (in the order of the codes), then
+    the second largest of each, and so on.
     """
-    by_currency: defaultdict[str, list[tuple[Decimal, int, Plan]]] = defaultdict(list)
-    for plan in plans:
-        if plan.intent is not None and (every or plan.intent.mode is StepMode.AUTO):
-            by_currency[plan.facts.currency].append((-plan.intent.at_stake.amount, plan.facts.chase_id, plan))
+    by_currency: defaultdict[str, list[tuple[Decimal, int, int]]] = defaultdict(list)
+    for place, one in enumerate(asking):
+        if every or one.by_itself:
+            by_currency[one.currency].append((-one.amount, one.chase_id, place))
     ranked = [
-        (rank, currency, plan)
+        (rank, currency, place)
         for currency, entries in by_currency.items()
-        for rank, (_, _, plan) in enumerate(sorted(entries, key=lambda entry: entry[:2]))
+        for rank, (_, _, place) in enumerate(sorted(entries))
     ]
-    return [plan for _, _, plan in sorted(ranked, key=lambda entry: entry[:2])]
+    return [place for _, _, place in sorted(ranked)]
 
 
 def held_back(plan: Plan, decision: Decision, rule: Rule, reason: str) -> Plan:

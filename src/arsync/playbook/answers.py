@@ -5,7 +5,7 @@ One chase that cannot be worked out is held for a person and never stops the oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -15,7 +15,7 @@ from arsync.domain.chase import ChaseFacts, Plan, Rule, Verdict
 from arsync.domain.record import record
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import DatabaseUnusable, Locked
-from arsync.playbook.facts import Gathered, Policy, pages
+from arsync.playbook.facts import Gathered, Pages, Policy
 from arsync.playbook.parts import Parted, Parting, plan_parts
 from arsync.playbook.places import Place
 from arsync.store.chases import Chase
@@ -38,23 +38,36 @@ class Answered:
     parted: Parted | None  # what it runs on; None where nobody could tell
 
 
-def answers(
-    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date
-) -> Iterator[list[Answered]]:
-    """The first pass over every chase, some payers at a time; the second, `admit`, needs them all."""
-    parting: Parting | None = None
-    for gathered in pages(work, connection, policy, now=now, today=today):
-        if parting is None:
-            parting = Parting(work, connection, policy, gathered, today)
-        parting.go_on_with(gathered)
+class Answers:
+    """The first pass over a connection's chases, some payers at a time; the second, `admit`, asks about them all."""
+
+    def __init__(self, work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date) -> None:
+        self._work, self._connection, self._policy, self._today = work, connection, policy, today
+        self._pages = Pages(work, connection, policy, now=now, today=today)
+        self._parting: Parting | None = None
+
+    @property
+    def count(self) -> int:
+        """How many chases there are."""
+        return self._pages.count
+
+    def read(self, among: Mapping[int, str] | None = None) -> Iterator[list[Answered]]:
+        """The answer for every chase, or for some of them: these, each with its payer."""
+        for gathered in self._pages.read(among):
+            yield self._answered(gathered)
+
+    def _answered(self, gathered: Gathered) -> list[Answered]:
+        if self._parting is None:
+            self._parting = Parting(self._work, self._connection, self._policy, gathered, self._today)
+        self._parting.go_on_with(gathered)
         page = []
         for chase, facts in zip(gathered.chases, gathered.facts, strict=True):
             # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
             if any(past.state in PENDING for past in facts.history):
                 history = tuple(past for past in facts.history if past.state not in PENDING)
                 facts = replace(facts, history=history)  # noqa: PLW2901 - the same chase
-            page.append(answer(gathered, parting, chase, facts, today))
-        yield page
+            page.append(answer(gathered, self._parting, chase, facts, self._today))
+        return page
 
 
 def answer(gathered: Gathered, parting: Parting, chase: Chase, facts: ChaseFacts, today: date) -> Answered:

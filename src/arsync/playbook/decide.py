@@ -6,27 +6,21 @@ Decisions are the planner's (`plan`, `admit`: pure); this writes its answers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
 
-from arsync.domain.chase import Budget, Plan
-from arsync.domain.garbage import undisturbed
+from arsync.domain.chase import Plan
 from arsync.domain.states import Decision, MessageState
-from arsync.playbook.admit import admit
-from arsync.playbook.answers import NOBODYS, PENDING, Answered, answers, unplannable
-from arsync.playbook.drafts import news, not_now, not_rejected, save, still_holds, told, unwritable, why_not, withdraw
+from arsync.playbook.answers import NOBODYS, PENDING, Answered, unplannable
+from arsync.playbook.drafts import news, not_now, save, still_holds, told, unwritable, why_not, withdraw
 from arsync.playbook.facts import Policy
-from arsync.playbook.going_live import Known, narrowed
-from arsync.store import approvals, chases, holds, messages, playbooks, tags, volume
+from arsync.playbook.passes import passes
+from arsync.store import approvals, chases, holds, messages, playbooks
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
 from arsync.store.verdicts import Recording
-
-#: The objects of two pages: what one page leaves behind is gone before the collector looks at it.
-_YOUNG: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +38,6 @@ class Decided:
     waiting: frozenset[int] = frozenset()  # messages kept, but not for now: the button, the cap, the breaker
 
 
-def consider(
-    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
-) -> tuple[Plan, ...]:
-    """The two pure passes over a connection's chases as they stand; saves nothing."""
-    on = today or policy.today(now)
-    every = [one for page in _pages(work, connection, policy, now, on) for one in page]
-    return tuple(_admitted(work, connection, policy, every, on))
-
-
-def _pages(work: Work, connection: Connection, policy: Policy, now: datetime, today: date) -> Iterator[list[Answered]]:
-    with undisturbed(_YOUNG):
-        for page in answers(work, connection, policy, now=now, today=today):
-            yield not_rejected(work, connection.id, page)
-
-
-def _admitted(work: Work, connection: Connection, policy: Policy, every: Sequence[Answered], today: date) -> list[Plan]:
-    plans = [one.plan for one in every]
-    if policy.rollout.narrows:
-        known = Known(
-            connection=connection.name,
-            playbooks={one.plan.facts.chase_id: one.policy.playbook.name for one in every},
-            tags=tags.of_connection(work, connection.id),
-            reached=volume.reached(work, connection.id),
-            pending=volume.pending(work, connection.id),
-        )
-        plans = narrowed(plans, policy.rollout, known)
-    owing = {plan.facts.payer_id for plan in plans if any(item.balance.amount > 0 for item in plan.facts.items)}
-    budget = Budget(
-        policy.max_per_run, volume.usual(work, connection.id, before=today), policy.breaker_factor,
-        open_customers=len(owing), breaker_share=policy.breaker_share,
-    )  # fmt: skip
-    return admit(plans, budget, sent_before=volume.gone(work, connection.id, on=today))
-
-
 def decide(store: Store, connection: Connection, policy: Policy, *, now: datetime, run_id: int) -> Decided:
     """Plans a connection and saves verdicts, new messages and withdrawals in one commit."""
     today = policy.today(now)
@@ -86,13 +46,9 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         holds.expire(work, connection.id, today=today, now=now)
         approvals.expire(work, connection.id, now=now)
         desk = _Desk(work, connection, policy, now, today, Recording(work, connection.id, run_id=run_id, today=today))
-        speaking: list[Answered] = []
-        for page in _pages(work, connection, policy, now, today):
+        for page in passes(work, connection, policy, now=now, today=today):
             _pin(work, policy, page, now)
-            desk.settle([one for one in page if one.plan.intent is None])
-            speaking += [one for one in page if one.plan.intent is not None]
-        admitted = _admitted(work, connection, policy, speaking, today)
-        desk.settle([replace(one, plan=plan) for plan, one in zip(admitted, speaking, strict=True)])
+            desk.settle(page)
         desk.close()
         work.commit()
     counts = (desk.planned, desk.kept, desk.superseded, desk.verdicts.changed, opened, closed)

@@ -135,16 +135,26 @@ def gather_these(
     return _Gathering(work, connection, policy, now, today or policy.today(now), payers, without).of(live)
 
 
-def pages(
-    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
-) -> Iterator[Gathered]:
+class Pages:
     """As `gather`, all chases of some payers at a time: no more of the connection is in memory at once."""
-    gathering = _Gathering(work, connection, policy, now, today or policy.today(now))
-    of: dict[str, list[Chase]] = {}
-    for chase in _to_plan(work, connection, now):
-        of.setdefault(chase.payer_id, []).append(chase)
-    for payers in _batches(list(of), PAYERS_A_PAGE):
-        yield gathering.of([chase for payer_id in payers for chase in of[payer_id]], payers)
+
+    def __init__(self, work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date) -> None:
+        self._work, self._connection, self._now = work, connection, now
+        self._gathering = _Gathering(work, connection, policy, now, today)
+        payers = chases.payers_to_plan(work, connection.id, since=now - _LATELY)
+        #: how many chases there are
+        self.count = len(payers)
+        self._payers = list(dict.fromkeys(payers))
+
+    def read(self, among: Mapping[int, str] | None = None) -> Iterator[Gathered]:
+        """Every chase, or some of them: these, each with its payer."""
+        whose = self._payers if among is None else list(dict.fromkeys(among.values()))
+        for payers in _batches(whose, PAYERS_A_PAGE):
+            of: dict[str, list[Chase]] = {payer_id: [] for payer_id in payers}
+            for chase in _to_plan(self._work, self._connection, self._now, payers):
+                if among is None or chase.id in among:
+                    of[chase.payer_id].append(chase)
+            yield self._gathering.of([chase for those in of.values() for chase in those], payers)
 
 
 class _Gathering:
@@ -191,10 +201,10 @@ def _batches(every: Sequence[str], size: int) -> Iterator[Sequence[str]]:
         yield every[start : start + size]
 
 
-def _to_plan(work: Work, connection: Connection, now: datetime) -> list[Chase]:
+def _to_plan(work: Work, connection: Connection, now: datetime, payers: Collection[str] | None = None) -> list[Chase]:
     """What is being worked, and what has just become clear: there may be a thank-you to say."""
-    lately = chases.cleared(work, connection.id, since=now - _LATELY)
-    return [*chases.live_chases(work, connection.id), *lately]
+    lately = chases.cleared(work, connection.id, since=now - _LATELY, payers=payers)
+    return [*chases.live_chases(work, connection.id, payers), *lately]
 
 
 def _heard(book: Ledger) -> Mapping[str, list[tuple[str, date]]]:

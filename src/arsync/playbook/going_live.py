@@ -9,7 +9,7 @@ from arsync.domain.chase import Plan, Rule
 from arsync.domain.policy import StepChannel
 from arsync.domain.rollout import Rollout
 from arsync.domain.states import Decision
-from arsync.playbook.admit import by_stake, held_back
+from arsync.playbook.admit import Asking, asking, by_stake, held_back
 
 #: A payer of a connection.
 Payer = tuple[int, str]
@@ -28,26 +28,17 @@ class Known:
 
 
 def narrowed(plans: Sequence[Plan], rollout: Rollout, known: Known) -> list[Plan]:
-    """The same plans in the same order; those to customers whose turn it is not wait. Calls and tasks, which reach only
-    our own staff, are not narrowed."""
-    kept = [_in_segment(plan, rollout, known) for plan in plans]
-    if rollout.first is None:
-        return kept
-    chosen = set(known.reached)
-    asking = [plan for plan in by_stake(kept, every=True) if _leaves(plan)]
-    for plan in sorted(asking, key=lambda one: _payer(one) not in known.pending):  # stable: then the most at stake
-        if len(chosen) < rollout.first:
-            chosen.add(_payer(plan))
-    count = "the first customer is" if rollout.first == 1 else f"the first {rollout.first} customers are"
-    return [
-        plan
-        if not _leaves(plan) or _payer(plan) in chosen
-        else _waits(plan, f"only {count} written to so far (delivery.first_customers)")
-        for plan in kept
-    ]
+    """The same plans in the same order; those to customers whose turn it is not wait."""
+    kept = [in_segment(plan, rollout, known) for plan in plans]
+    places = [place for place, plan in enumerate(kept) if plan.intent is not None]
+    for place in later([asking(kept[place]) for place in places], rollout, known):
+        kept[places[place]] = not_yet(kept[places[place]], rollout)
+    return kept
 
 
-def _in_segment(plan: Plan, rollout: Rollout, known: Known) -> Plan:
+def in_segment(plan: Plan, rollout: Rollout, known: Known) -> Plan:
+    """The plan; where it is to somebody who is not meant it waits. Calls and tasks, which reach only our own staff, are
+    not narrowed."""
     facts = plan.facts
     if not rollout.has_segment or not _leaves(plan):
         return plan
@@ -62,12 +53,26 @@ def _in_segment(plan: Plan, rollout: Rollout, known: Known) -> Plan:
     return plan if fits else _waits(plan, f"only customers {rollout} are written to so far (delivery.only)")
 
 
+def later(asking: Sequence[Asking], rollout: Rollout, known: Known) -> set[int]:
+    """The places of those to whom it is not the turn yet, while only so many customers are written to."""
+    if rollout.first is None:
+        return set()
+    chosen = set(known.reached)
+    ranked = [asking[place] for place in by_stake(asking, every=True) if asking[place].outward]
+    for one in sorted(ranked, key=lambda one: one.payer not in known.pending):  # stable: then the most at stake
+        if len(chosen) < rollout.first:
+            chosen.add(one.payer)
+    return {place for place, one in enumerate(asking) if one.outward and one.payer not in chosen}
+
+
+def not_yet(plan: Plan, rollout: Rollout) -> Plan:
+    """The plan of one of `later`."""
+    count = "the first customer is" if rollout.first == 1 else f"the first {rollout.first} customers are"
+    return _waits(plan, f"only {count} written to so far (delivery.first_customers)") if _leaves(plan) else plan
+
+
 def _leaves(plan: Plan) -> bool:
     return plan.intent is not None and plan.intent.step.way in _OUTWARD
-
-
-def _payer(plan: Plan) -> Payer:
-    return plan.facts.connection.connection_id, plan.facts.payer_id
 
 
 def _waits(plan: Plan, why: str) -> Plan:

@@ -178,19 +178,35 @@ def _chased_before(work: Work, chase_id: int) -> bool:
     return bool(work.execute(query).scalar_one())
 
 
-def live_chases(work: Work, connection_id: int, chase_id: int | None = None) -> list[Chase]:
-    """The chases being worked, by id."""
+def live_chases(work: Work, connection_id: int, payers: Collection[str] | None = None) -> list[Chase]:
+    """The chases being worked, or those of some payers, by id."""
     h = t.chases.c
     query = select(*_COLUMNS).where(h.connection_id == connection_id, h.state.in_(_LIVE))
-    if chase_id is not None:
-        query = query.where(h.id == chase_id)
+    if payers is not None:
+        query = query.where(among(work, h.payer_id, payers))
     return [_chase(row) for row in work.execute(query.order_by(h.id)).all()]
 
 
-def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
-    """The chases that became clear then or later, where the payer has no other that is being worked; by id."""
+def cleared(work: Work, connection_id: int, *, since: datetime, payers: Collection[str] | None = None) -> list[Chase]:
+    """The chases that became clear then or later, where the payer has no other that is being worked; of all payers, or
+    of some; by id."""
+    query = select(*_COLUMNS).where(*_cleared(connection_id, since))
+    if payers is not None:
+        query = query.where(among(work, t.chases.c.payer_id, payers))
+    return [_chase(row) for row in work.execute(query.order_by(t.chases.c.id)).all()]
+
+
+def payers_to_plan(work: Work, connection_id: int, *, since: datetime) -> list[str]:
+    """The payer of every chase that is being worked, and of those that are `cleared`; of each chase, in that order."""
+    h = t.chases.c
+    live = select(h.payer_id).where(h.connection_id == connection_id, h.state.in_(_LIVE)).order_by(h.id)
+    lately = select(h.payer_id).where(*_cleared(connection_id, since)).order_by(h.id)
+    return [row[0] for query in (live, lately) for row in work.execute(query).all()]
+
+
+def _cleared(connection_id: int, since: datetime) -> tuple[ColumnElement[bool], ...]:
     h, other = t.chases.c, t.chases.alias("other")
-    query = select(*_COLUMNS).where(
+    return (
         h.connection_id == connection_id,
         h.state == ChaseState.CLEAR.value,
         h.closed_at >= since,
@@ -205,7 +221,6 @@ def cleared(work: Work, connection_id: int, *, since: datetime) -> list[Chase]:
             )
         ),
     )
-    return [_chase(row) for row in work.execute(query.order_by(h.id))]
 
 
 def lock(work: Work, chase_id: int) -> Chase:

@@ -18,7 +18,8 @@ from arsync.outbox.keeping import settle as settle_promises
 from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
-from arsync.playbook.decide import Decided, consider, decide
+from arsync.playbook.decide import Decided, decide
+from arsync.playbook.passes import considering
 from arsync.store import (
     approvals,
     chases,
@@ -156,14 +157,14 @@ def _check_consent(store: Store, desk: Intake) -> None:
         raise Reauthorise(known.health_reason.removeprefix(str(Reauthorise()).rstrip(".") + ": "))
 
 
-def preview(store: Store, desk: Intake, clock: Clock, *, today: date | None = None) -> tuple[Plan, ...]:
-    """What a run would decide on the cache as it stands, today or on another day; saves nothing."""
+def preview(store: Store, desk: Intake, clock: Clock, *, today: date | None = None) -> Iterator[Plan]:
+    """What a run would decide on the cache as it stands, today or on another day, chase by chase; saves nothing."""
     with store.working() as work:  # a chase that a run would open is opened, and undone with the work
         chases.follow(work, desk.connection.id, now=clock.now())
         if desk.connection.health is Health.OK:
             on = today or desk.policy.today(clock.now())
             settle_promises(work, desk.connection.id, today=on, now=clock.now(), writes=False)
-        return consider(work, desk.connection, desk.policy, now=clock.now(), today=today)
+        yield from considering(work, desk.connection, desk.policy, now=clock.now(), today=today)
 
 
 def run(
@@ -346,8 +347,8 @@ def _noted(store: Store, desk: Desk, clock: Clock) -> str | None:
 
 def _ask_for_pay_links(store: Store, desk: Desk, clock: Clock) -> None:
     """Of the invoices that this run's messages would name, before the messages are written."""
-    intents = [answer.intent for answer in preview(store, desk, clock) if answer.intent is not None]
-    named = [item.invoice_id for intent in intents for item in (*intent.demanded, *intent.listed)]
+    intents = (answer.intent for answer in preview(store, desk, clock))
+    named = [item.invoice_id for intent in intents if intent for item in (*intent.demanded, *intent.listed)]
     fetch_pay_links(store, desk.connection.id, desk.connector, named, clock)
 
 

@@ -12,7 +12,7 @@ from tests.integration.outbox.office import Office
 from arsync.bootstrap import App
 from arsync.cli.app import run
 from arsync.domain.documents import Contact, ContactRole
-from arsync.playbook.decide import consider
+from arsync.playbook.passes import consider
 from arsync.store import own_contacts, suppressions
 
 Opened = Callable[..., Office]

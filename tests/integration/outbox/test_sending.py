@@ -13,7 +13,7 @@ from arsync.bootstrap import App
 from arsync.cli.approving import approve_messages
 from arsync.domain.states import MessageState
 from arsync.outbox import send as sending
-from arsync.playbook.decide import consider
+from arsync.playbook.passes import consider
 from arsync.playbook.review import accept, review
 from arsync.resources import bundled
 from arsync.store import messages, verdicts

@@ -14,8 +14,9 @@ from tests.integration.store.books import NOW, Books, contact, customer, invoice
 from arsync.domain.chase import Plan, Seller, Verdict
 from arsync.domain.payday import PayDay
 from arsync.domain.policy import StepMode
-from arsync.playbook.decide import Decided, consider, decide
+from arsync.playbook.decide import Decided, decide
 from arsync.playbook.facts import Policy
+from arsync.playbook.passes import consider
 from arsync.playbook.review import Review, accept, keep, review
 from arsync.playbook.shelves import Library
 from arsync.resources import bundled

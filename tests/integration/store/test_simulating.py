@@ -22,8 +22,8 @@ from arsync.domain.documents import Allocation, Invoice, InvoiceState, Record
 from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
 from arsync.playbook.choosing import Following, chooses, tried
-from arsync.playbook.decide import consider
 from arsync.playbook.facts import Policy
+from arsync.playbook.passes import consider
 from arsync.playbook.shelves import Library
 from arsync.playbook.simulate import simulate
 from arsync.playbook.simulated import Simulation

@@ -1,0 +1,133 @@
+"""The two pure passes over a connection's chases as they stand in the cache; nothing is saved.
+
+No more than a page of payers is in memory at once. Between the passes nothing is kept of a chase that would speak but
+what the second one asks about it (`Asking`); once it is known whether it may, its plan is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from sys import maxsize
+from typing import Final
+
+from arsync.domain.chase import Budget, Plan
+from arsync.domain.garbage import undisturbed
+from arsync.playbook.admit import Asking, Refusal, admit, asking, is_free, refused
+from arsync.playbook.answers import Answered, Answers
+from arsync.playbook.drafts import not_rejected
+from arsync.playbook.facts import Policy
+from arsync.playbook.going_live import Known, in_segment, later, not_yet
+from arsync.store import tags, volume
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+
+#: The objects of two pages: what one page leaves behind is gone before the collector looks at it.
+_YOUNG: Final = 500_000
+#: Nobody is refused for anybody else's sake.
+_BOUNDLESS: Final = Budget(maxsize, None, Decimal(1))
+
+
+def consider(
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
+) -> tuple[Plan, ...]:
+    """The answer for every chase, all at once, by the chase's id."""
+    every = considering(work, connection, policy, now=now, today=today)
+    return tuple(sorted(every, key=lambda plan: plan.facts.chase_id))
+
+
+def considering(
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
+) -> Iterator[Plan]:
+    """As `consider`, one after the other in the order in which they are final."""
+    for page in passes(work, connection, policy, now=now, today=today or policy.today(now)):
+        for one in page:
+            yield one.plan
+
+
+def passes(
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date
+) -> Iterator[list[Answered]]:
+    """Every chase's final answer once, some payers at a time: first what nobody need admit, then what asked for it."""
+    with undisturbed(_YOUNG):
+        yield from _Passes(work, connection, policy, now, today).final()
+
+
+class _Passes:
+    def __init__(self, work: Work, connection: Connection, policy: Policy, now: datetime, today: date) -> None:
+        self._work, self._connection, self._policy = work, connection, policy
+        self._answers = Answers(work, connection, policy, now=now, today=today)
+        self._sent_before = volume.gone(work, connection.id, on=today)
+        self._usual = volume.usual(work, connection.id, before=today)
+        self._tags = tags.of_connection(work, connection.id) if policy.rollout.has_segment else {}
+        #: no more leave today
+        self._most = self._sent_before + self._answers.count
+        self._is_free = policy.rollout.first is None and is_free(self._budget(0), self._most)
+        self._owing = 0
+        self._asking: list[Asking] = []
+        self._waiting: dict[int, str] = {}  # the chases whose answers are not final yet, each with its payer
+
+    def final(self) -> Iterator[list[Answered]]:
+        for page in self._answers.read():
+            yield self._first(self._narrowed(page))
+        if self._waiting:
+            first, no = self._not_first(), self._refused()
+            for page in self._answers.read(self._waiting):
+                yield self._second(self._narrowed(page), first, no)
+
+    def _narrowed(self, page: Sequence[Answered]) -> list[Answered]:
+        page = not_rejected(self._work, self._connection.id, page)
+        rollout = self._policy.rollout
+        if not rollout.has_segment:
+            return page
+        names = {one.plan.facts.chase_id: one.policy.playbook.name for one in page}
+        known = Known(self._connection.name, names, self._tags, reached=(), pending=())
+        return [replace(one, plan=in_segment(one.plan, rollout, known)) for one in page]
+
+    def _first(self, page: list[Answered]) -> list[Answered]:
+        """What of a page is final; of the others what the second pass asks about is noted."""
+        self._owing += len(
+            {one.plan.facts.payer_id for one in page if any(item.balance.amount > 0 for item in one.plan.facts.items)}
+        )
+        speaking = [one for one in page if one.plan.intent is not None]
+        if self._is_free and all(one.plan.mailbox is None or self._most <= one.plan.mailbox for one in speaking):
+            # Nobody is refused but for the payer's own caps, and a page has all chases of its payers.
+            plans = admit([one.plan for one in page], _BOUNDLESS, 0)
+            self._asking += [asking(plan) for plan in plans if plan.intent is not None]
+            return [one if plan is one.plan else replace(one, plan=plan) for plan, one in zip(plans, page, strict=True)]
+        self._asking += [asking(one.plan) for one in speaking]
+        self._waiting.update({one.plan.facts.chase_id: one.plan.facts.payer_id for one in speaking})
+        return [one for one in page if one.plan.intent is None]
+
+    def _second(self, page: list[Answered], first: set[int], no: dict[int, Refusal]) -> list[Answered]:
+        for place, one in enumerate(page):
+            chase_id, plan = one.plan.facts.chase_id, one.plan
+            if chase_id in first:
+                page[place] = replace(one, plan=not_yet(plan, self._policy.rollout))
+            elif chase_id in no:
+                page[place] = replace(one, plan=no[chase_id].of(plan))
+        return page
+
+    def _not_first(self) -> set[int]:
+        """The chases that wait while only so many customers are written to; they ask for nothing more."""
+        rollout, asking = self._policy.rollout, self._asking
+        if rollout.first is None:
+            return set()
+        own = self._connection.id
+        known = Known("", {}, {}, reached=volume.reached(self._work, own), pending=volume.pending(self._work, own))
+        waiting = later(asking, rollout, known)
+        self._asking = [one for place, one in enumerate(asking) if place not in waiting]
+        return {asking[place].chase_id for place in waiting}
+
+    def _refused(self) -> dict[int, Refusal]:
+        no = refused(self._asking, self._budget(self._owing), self._sent_before)
+        return {self._asking[place].chase_id: refusal for place, refusal in no.items()}
+
+    def _budget(self, owing: int) -> Budget:
+        policy = self._policy
+        return Budget(
+            policy.max_per_run, self._usual, policy.breaker_factor,
+            open_customers=owing, breaker_share=policy.breaker_share,
+        )  # fmt: skip
