@@ -198,6 +198,7 @@ class ChaseFacts:
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
     address: str | None = None  # where a letter reaches the payer, below its name
     country: str | None = None  # of that address
+    wrongly: frozenset[str] = frozenset()  # paid invoices that were asked for later, and nobody has answered for it
     resend: Resend | None = None  # goes before what the ladder would say
 
 

@@ -220,6 +220,8 @@ class Step:
 
 #: The name of a statement of account that is no step of the ladder; no step of a playbook can be called so.
 ACCOUNT: Final = "account_statement"
+#: The name of an apology for what had been paid; no step of a playbook can be called so either.
+APOLOGY: Final = "apology_for_paid"
 #: What a person sends where the playbook says nothing of statements; its template is the shipped one.
 ON_REQUEST: Final = Step(
     id=ACCOUNT, offset=0, channel=StepChannel.EMAIL, tone=Tone.FRIENDLY, template="account", mode=None,
@@ -320,6 +322,7 @@ class Playbook:
     match: Match | None = None  # which chases it is for; None: those that it is assigned to, or the settings' own
     nothing: str | None = None  # why whoever it is for is never chased
     statements: Statements | None = None  # None: only when a person sends one, by the shipped template
+    apology: Step | None = None  # for what was asked for though it had been paid; None: a person's task only
     shape: Shape = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

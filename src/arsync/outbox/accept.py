@@ -9,11 +9,11 @@ from arsync.connector import NoteTarget, TargetKind
 from arsync.domain.chase import Item
 from arsync.domain.documents import InvoiceState
 from arsync.domain.money import Money
-from arsync.domain.policy import StepChannel
+from arsync.domain.policy import APOLOGY, StepChannel
 from arsync.domain.states import MessageState
 from arsync.outbox import facts
 from arsync.render.note import customer_note, invoice_note, oldest_note
-from arsync.store import connections, messages, notes, provider_events
+from arsync.store import connections, corrections, messages, notes, provider_events
 from arsync.store.engine import Work
 from arsync.store.messages import Message, MessageItem
 
@@ -50,6 +50,9 @@ def accept(
     )  # fmt: skip
     if moved:
         provider_events.fold(work, message.id, now=now)  # what the provider told may have come first
+    if moved and message.step_id == APOLOGY:
+        said = [item.invoice_id for item in messages.items(work, message.id) if item.demanded]
+        corrections.answered_by(work, message.connection_id, said, author=f"message {message.id}", now=now)
     if moved and how.writes:
         _owe_notes(work, message, how, now)
         if how.marks_sent and message.channel == StepChannel.EMAIL and not how.diverted_to:

@@ -1,13 +1,15 @@
-"""Statements of account beside the ladder: each month on its day, once, to whoever owes anything."""
+"""What goes beside the ladder: statements of account, each month on its day, once, to whoever owes anything; and an
+apology for what was asked for though it had been paid."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
 from arsync.domain.calendar import Calendar
-from arsync.domain.chase import ChaseFacts
-from arsync.domain.policy import ACCOUNT, Playbook
+from arsync.domain.chase import ChaseFacts, Item
+from arsync.domain.policy import ACCOUNT, APOLOGY, Playbook
 from arsync.domain.states import EFFECTIVE, MessageState
 from arsync.playbook.guards import Answer
 from arsync.playbook.ladder import Ladder
@@ -44,6 +46,8 @@ ASKED: Final[tuple[StepGuard, ...]] = (
     no_pay_details,
     closed_today,
 )
+#: What may stop an apology: it asks for nothing, and comes soon.
+SORRY: Final = tuple(guard for guard in ASKED if guard is not no_pay_details)
 #: And one that comes by itself: the gap as well.
 SCHEDULED: Final = (gap, *ASKED)
 
@@ -51,6 +55,25 @@ SCHEDULED: Final = (gap, *ASKED)
 def stops(ground: Ground, *, asked: bool) -> Answer | None:
     """The first guard that stops a statement of account."""
     return next((answer for guard in (ASKED if asked else SCHEDULED) if (answer := guard(ground))), None)
+
+
+def stops_apology(ground: Ground) -> Answer | None:
+    """The first guard that stops an apology."""
+    return next((answer for guard in SORRY if (answer := guard(ground))), None)
+
+
+def apologised_for(facts: ChaseFacts) -> frozenset[str]:
+    """The invoices of which an apology has gone, or may have."""
+    said = [past.invoice_ids for past in facts.history if past.step_id == APOLOGY and past.state in _TAKEN]
+    return frozenset[str]().union(*said)
+
+
+def to_apologise_for(facts: ChaseFacts, playbook: Playbook, paid: Sequence[Item]) -> tuple[Item, ...]:
+    """The paid invoices that were asked for wrongly and wait for an apology."""
+    if not facts.wrongly or playbook.apology is None:
+        return ()
+    open_still = facts.wrongly - apologised_for(facts)
+    return tuple(item for item in paid if item.invoice_id in open_still)
 
 
 def is_due(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> bool:

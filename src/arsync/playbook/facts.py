@@ -228,7 +228,8 @@ def _with_money(facts: ChaseFacts, money: Settled, elsewhere: tuple[date, ...], 
     paid = money.paid.get((facts.payer_id, facts.currency), ())
     if not paid and not elsewhere and resend is None and items is facts.items:
         return facts
-    return replace(facts, items=(*items, *paid), elsewhere=elsewhere, resend=resend)
+    wrongly = money.wrongly.intersection(item.invoice_id for item in paid) if money.wrongly else money.wrongly
+    return replace(facts, items=(*items, *paid), elsewhere=elsewhere, resend=resend, wrongly=wrongly)
 
 
 def _connection(work: Work, connection: Connection, policy: Policy, now: datetime) -> ConnectionFacts:

@@ -1,10 +1,11 @@
-"""What is said of a whole playbook beside its steps: its caps, its named end, its statements of account."""
+"""What is said of a whole playbook beside its steps: its caps, its named end, its statements of
+account and its apology."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from arsync.domain.policy import ACCOUNT, Act, Caps, End, Statements, Step, StepChannel, Tone
+from arsync.domain.policy import ACCOUNT, APOLOGY, Act, Caps, End, Statements, Step, StepChannel, Tone
 from arsync.playbook.nodes import Section
 from arsync.playbook.problems import Problems
 from arsync.playbook.step_section import INSTEAD, MODES, SLUG
@@ -18,6 +19,8 @@ END_MODES: Final = {"task": True}
 LONGEST_SAYING: Final = 300
 STATEMENT_KEYS: Final = ("business_day", "template", "mode", "instead")
 STATEMENT_REQUIRED: Final = ("template",)
+APOLOGY_KEYS: Final = ("template", "mode")
+APOLOGY_REQUIRED: Final = ("template",)
 STATEMENT_DAYS: Final = (1, 20)
 STATEMENT_MODES: Final = {name: mode for name, mode in MODES.items() if name != "task"}
 
@@ -62,3 +65,18 @@ def read_statements(root: Section, problems: Problems) -> tuple[Statements | Non
         act=Act.STATEMENT, instead=instead,
     )  # fmt: skip
     return Statements(step, day), section.line_of("template")
+
+
+def read_apology(root: Section, problems: Problems) -> tuple[Step | None, int]:
+    """The apology for what was asked for though it had been paid, None where nothing is written; and the line of its
+    template."""
+    node = root.mapping("apology")
+    if node is None:
+        return None, root.line
+    section = Section(node, "apology", problems, known=APOLOGY_KEYS, required=APOLOGY_REQUIRED)
+    template, mode = section.slug("template", SLUG), section.choice("mode", STATEMENT_MODES)
+    if template is None:
+        return None, section.line
+    return Step(
+        id=APOLOGY, offset=0, channel=StepChannel.EMAIL, tone=Tone.FRIENDLY, template=template, mode=mode
+    ), section.line_of("template")

@@ -31,7 +31,7 @@ from arsync.domain.policy import (
     Step,
 )
 from arsync.playbook import templates, windows
-from arsync.playbook.limits_section import read_caps, read_end, read_statements
+from arsync.playbook.limits_section import read_apology, read_caps, read_end, read_statements
 from arsync.playbook.match_section import canonical, read_match
 from arsync.playbook.nodes import Section, compose, entries, line
 from arsync.playbook.problems import Problem, Problems, nearest
@@ -41,7 +41,7 @@ from arsync.playbook.step_section import ANCHORS, MODES, SLUG, read_steps
 KEYS: Final = (
     "name", "match", "do_nothing", "gap", "minimum", "backlog", "reanchor", "group", "anchor", "mode",
     "caps",
-    "window", "steps", "statements", "end",
+    "window", "steps", "statements", "apology", "end",
 )  # fmt: skip
 REQUIRED: Final = ("name", "gap", "window", "steps")
 #: The keys of a playbook that says never to chase.
@@ -136,6 +136,9 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
     named = [(draft.template, draft.section.line_of("template")) for draft in drafts if draft.template is not None]
     if statements is not None:
         named.append((statements.step.template, line_of_it))
+    apology, line_of_it = read_apology(root, problems)
+    if apology is not None:
+        named.append((apology.template, line_of_it))
     files = _check_templates(named, folder, problems)
     steps = tuple(step for step in (draft.step() for draft in drafts) if step)
     if name is None or gap is None or window is None or not steps:
@@ -155,6 +158,7 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
             end=end,
             match=match,
             statements=statements,
+            apology=apology,
         ),
         files,
     )
@@ -213,6 +217,7 @@ def _version(playbook: Playbook, files: Sequence[Path], folder: Path) -> str:
         **({} if playbook.caps == Caps() else {"caps": astuple(playbook.caps)}),
         **({} if playbook.end is None else {"end": astuple(playbook.end)}),
         **({} if playbook.statements is None else {"statements": _statements(playbook.statements)}),
+        **({} if playbook.apology is None else {"apology": [playbook.apology.template, playbook.apology.mode]}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Intent, Item, Plan, Resend, Rule, Verdict, by_age
 from arsync.domain.documents import InvoiceState
+from arsync.domain.money import Money
 from arsync.domain.policy import ACCOUNT, MILDER_NEEDED, Group, Playbook, StepMode, Tone
 from arsync.domain.states import Decision
 from arsync.playbook import account, guards, step_guards
@@ -34,7 +36,7 @@ def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date)
         stopped = [stop.about(item) for item in facts.items if not _is_thanked_for(item)]
         return Plan(facts, tuple(stopped), None, again_on, room, mailbox)
     of_today = _Day(facts, playbook, calendar, today)
-    verdicts, intent = of_today.decide()
+    verdicts, intent = of_today.apologise() or of_today.decide()
     if facts.resend is not None:
         verdicts, intent = of_today.once_more(facts.resend, intent)
     elif intent is None and account.is_due(facts, playbook, calendar, today):
@@ -95,7 +97,7 @@ class _Day:
         if self.playbook.group is Group.INVOICE:
             return self.verdicts, self._by_invoice(chased)
         rung = ladder.late_rung(chased, upcoming) if overdue else None
-        thanks = None if overdue else ladder.thanks_rung(self.paid)
+        thanks = None if overdue else ladder.thanks_rung(self._thankable())
         if thanks is not None and (intent := self._thank(thanks)) is not None:
             self._to_come(upcoming)
             return self.verdicts, intent
@@ -140,6 +142,33 @@ class _Day:
         for verdict in acts(ground, intent):
             said = replace(verdict, reason=f"{verdict.reason}; once more, as a person wants it")
             self.verdicts[verdict.invoice_id] = said
+        return self.verdicts, intent
+
+    def _thankable(self) -> Sequence[Item]:
+        """What is paid, but for that of which we are sorry."""
+        if not self.paid or self.playbook.apology is None:
+            return self.paid
+        sorry = self.facts.wrongly | account.apologised_for(self.facts)
+        return [item for item in self.paid if item.invoice_id not in sorry]
+
+    def apologise(self) -> tuple[Mapping[str, Verdict], Intent | None] | None:
+        """The same day with an apology, which goes first; None where there is none to say, or it has to wait."""
+        step, items = self.playbook.apology, account.to_apologise_for(self.facts, self.playbook, self.paid)
+        if step is None or not items:
+            return None
+        rung = Rung(step, items[0], self.today, items, ())
+        ground = Ground(self.facts, self.playbook, self.calendar, self.today, self.ladder, rung, items, ())
+        if account.stops_apology(ground) is not None:
+            return None
+        _verdicts, usual = self.decide()
+        if usual is not None:
+            day = self.calendar.next_open(self.today + timedelta(days=self.playbook.gap))
+            for item in (*usual.demanded, *usual.listed):
+                self._say(item, wait(Rule.GAP, "an apology for what had been paid goes first", day), usual.step.id)
+        intent = replace(intent_of(ground), unapplied=Money(Decimal("0.00"), self.facts.currency))
+        for item in items:
+            reason = f"an apology for {item.number}: it was asked for, and had been paid before that"
+            self._say(item, Answer(Decision.ACT, rule_of(intent.mode), reason, None), step.id)
         return self.verdicts, intent
 
     def account(self, occurrence: int, *, asked: bool) -> tuple[Mapping[str, Verdict], Intent | None]:
@@ -290,7 +319,7 @@ class _Day:
             else:
                 free.append((rung, item))
         if not free:
-            thanks = None if self.overdue else self.ladder.thanks_rung(self.paid)
+            thanks = None if self.overdue else self.ladder.thanks_rung(self._thankable())
             return self._thank(thanks) if thanks is not None else None
         rung, first = min(free, key=lambda one: one[0].day)
         intent = intent_of(self._ground_of(rung, first))

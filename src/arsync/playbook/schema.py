@@ -77,6 +77,16 @@ def schema() -> dict[str, Any]:
                     "instead": _choice(step_section.INSTEAD, "What it is where an e-mail would reach nobody."),
                 },
             },
+            "apology": {
+                "type": "object",
+                "description": "An e-mail for what was asked for though it had been paid, as the books told later.",
+                "additionalProperties": False,
+                "required": list(limits_section.APOLOGY_REQUIRED),
+                "properties": {
+                    "template": _slug("As that of a step."),
+                    "mode": _choice(limits_section.STATEMENT_MODES, "Who lets it go out. Absent: as settings say."),
+                },
+            },
             "end": {
                 "type": "object",
                 "description": "What a person is asked to do when the ladder is done.",

@@ -40,6 +40,8 @@ def locales(playbook: Playbook, folder: Path) -> frozenset[str]:
     used = {step.template for step in playbook.steps}
     if playbook.statements is not None:
         used.add(playbook.statements.step.template)
+    if playbook.apology is not None:
+        used.add(playbook.apology.template)
     candidates = {locale for template in used for locale, _ in files.get(template, ())}
     complete = {(locale, kind) for locale in candidates for kind in KINDS}
     for template in used:

@@ -17,8 +17,8 @@ from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, update
 
 from arsync.connector import Resource
 from arsync.domain.documents import CreditState, InvoiceState
-from arsync.domain.policy import StepChannel
-from arsync.domain.states import EFFECTIVE
+from arsync.domain.policy import APOLOGY, StepChannel
+from arsync.domain.states import EFFECTIVE, LIVE
 from arsync.store import events
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -82,6 +82,28 @@ def settle(work: Work, message_ids: Collection[int], *, author: str, now: dateti
         .values(settled_at=now, settled_by=author)
     )
     return work.execute(statement).rowcount
+
+
+def answered_by(work: Work, connection_id: int, invoice_ids: Collection[str], *, author: str, now: datetime) -> int:
+    """Keeps that an apology about these invoices has gone; how many were waiting for one."""
+    mine = select(t.messages.c.id).where(t.messages.c.connection_id == connection_id)
+    statement = (
+        update(t.corrections)
+        .where(_C.message_id.in_(mine), _C.invoice_id.in_(list(invoice_ids)), _C.settled_at.is_(None))
+        .values(settled_at=now, settled_by=author)
+    )
+    return work.execute(statement).rowcount
+
+
+def being_answered(work: Work) -> set[tuple[int, str]]:
+    """The connection and invoice of each apology that is on its way."""
+    m, k = t.messages.c, t.message_items.c
+    query = (
+        select(m.connection_id, k.invoice_id)
+        .join(t.message_items, k.message_id == m.id)
+        .where(m.step_id == APOLOGY, m.state.in_([state.value for state in LIVE]), k.demanded)
+    )
+    return {(row.connection_id, row.invoice_id) for row in work.execute(query)}
 
 
 def _read(work: Work, *where: ColumnElement[bool]) -> list[Correction]:

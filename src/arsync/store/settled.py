@@ -35,6 +35,7 @@ class Settled:
     in_part: Mapping[str, date] = field(default_factory=dict)
     #: paid invoices: the playbook whose message had asked for each last
     asked_by: Mapping[str, str] = field(default_factory=dict)
+    wrongly: frozenset[str] = frozenset()  # paid invoices: those that were asked for later, and nobody has said sorry
 
 
 def read(work: Work, connection_id: int, who: Collection[str] | None, *, today: date, since: date) -> Settled:
@@ -74,7 +75,17 @@ def read(work: Work, connection_id: int, who: Collection[str] | None, *, today: 
                 )
             )  # fmt: skip
     settled = {item.invoice_id: chased[item.invoice_id] for items in paid.values() for item in items}
-    return Settled(dict(paid), in_part, _playbooks(work, settled))
+    return Settled(dict(paid), in_part, _playbooks(work, settled), _wrongly(work, connection_id, settled))
+
+
+def _wrongly(work: Work, connection_id: int, paid: Collection[str]) -> frozenset[str]:
+    m, x = t.messages.c, t.corrections.c
+    query = (
+        select(x.invoice_id)
+        .join(t.messages, m.id == x.message_id)
+        .where(m.connection_id == connection_id, x.settled_at.is_(None))
+    )
+    return frozenset(work.execute(query).scalars()) & set(paid) if paid else frozenset()
 
 
 def _chased(work: Work, connection_id: int, who: Collection[str] | None, today: date) -> dict[str, int]:

@@ -369,7 +369,8 @@ def tasks(store: Store) -> list[str]:
         jailed = connections.quarantined(work)
         undelivered = [one for rule in _NOBODY for one in verdicts.standing(work, rule)]
         lacking = [one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(_WAITS)]
-        wrongly = corrections.unsettled(work)
+        sorry = corrections.being_answered(work)
+        wrongly = [one for one in corrections.unsettled(work) if (one.connection_id, one.invoice_id) not in sorry]
         paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
         unread = unread_replies(work)
     names = {one.id: one.name for one in every}

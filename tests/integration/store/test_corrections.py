@@ -10,7 +10,7 @@ import pytest
 from tests.integration.store.books import NOW, TODAY, Books, at, credit, customer, invoice, payment
 
 from arsync.domain.states import MessageState
-from arsync.store import corrections, events, messages
+from arsync.store import corrections, events, messages, settled
 
 WAY = (MessageState.APPROVED, MessageState.CLAIMED, MessageState.SENDING, MessageState.ACCEPTED)
 BEFORE, ON_THE_DAY, AFTER = (TODAY + timedelta(days=days) for days in (-3, 0, 2))
@@ -71,3 +71,15 @@ def test_what_was_paid_in_part_before_and_the_rest_after_was_rightly_asked_for(b
 def test_what_only_a_credit_note_cleared_was_not_paid(books: Books, asked: int) -> None:
     paid(books, credit(total="100.00", on={"I1": "100.00"}, minutes=30))
     assert found(books) == []
+
+
+def test_an_apology_that_has_gone_answers_for_its_invoices(books: Books, asked: int) -> None:
+    paid(books, payment(on={"I1": "100.00"}, received_on=BEFORE, minutes=30))
+    found(books)
+    since = TODAY - timedelta(days=60)
+    with books.store.working() as work:
+        assert settled.read(work, books.id, None, today=TODAY, since=since).wrongly == {"I1"}
+        assert corrections.answered_by(work, books.id, ["I1", "I9"], author="message 7", now=NOW) == 1
+        assert corrections.unsettled(work) == []
+        assert settled.read(work, books.id, None, today=TODAY, since=since).wrongly == frozenset()
+        assert [one.settled_by for one in corrections.every(work)] == ["message 7"]
