@@ -264,7 +264,8 @@ class Night:
         owed: Counter[tuple[str, str]] = Counter()
         app = self.look()
         with app.store.reading() as work:
-            for message in messages.in_states(work, [MessageState.ACCEPTED]):
+            went = [MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.BOUNCED]
+            for message in messages.in_states(work, went):
                 items = messages.items(work, message.id)
                 if len(items) < 5:
                     owed.update(("invoice", item.invoice_id) for item in items)

@@ -59,7 +59,8 @@ def add(work: Work, event: ProviderEvent, message_id: int | None, *, now: dateti
         )
         .on_conflict_do_nothing()
     )
-    return bool(work.execute(statement).rowcount)
+    # On PostgreSQL the count of rows is of no use here: it says one whether the row was there or not.
+    return work.execute(statement.returning(_E.id)).first() is not None
 
 
 def message_of(work: Work, event: ProviderEvent) -> int | None:

@@ -49,7 +49,7 @@ def suppress(work: Work, event: ProviderEvent, *, now: datetime) -> bool:
     if known is None:
         put = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
         row = put(t.suppressions).values(address=event.address, kind=event.suppresses.value, **said)
-        if not work.execute(row.on_conflict_do_nothing()).rowcount:
+        if work.execute(row.on_conflict_do_nothing().returning(_S.address)).first() is None:
             return False  # another process has just heard of it
     elif known.lifted_at is None or event.at <= known.lifted_at:
         return False
