@@ -155,7 +155,7 @@ def done(
                 placed.append(hold_id)
             if not replies.finish(work, number, outcome=outcome, placed=placed, author=who, now=now):
                 raise NotFound(f"reply {number} that waits")
-            _release(app, work, one, outcome, who, noted=not placed)
+            release(app, work, one, outcome, who, noted=not placed)
             work.commit()
     say(flat(f"reply {number} is done: {outcome} (take it back by: arsync replies undo {number})"))
 
@@ -198,7 +198,7 @@ def _about(app: App, one: Reply, invoice: str | None, *, single: bool) -> Whom:
     return Whom(company.id, one.payer_id, found, f"invoice {found.number} of {found.customer}")
 
 
-def _release(app: App, work: Work, one: Reply, outcome: str, who: str, *, noted: bool) -> None:
+def release(app: App, work: Work, one: Reply, outcome: str, who: str, *, noted: bool) -> None:
     """Ends the pause; with `noted` the source is told, where nothing else of it is."""
     now = app.clock.now()
     events.log(

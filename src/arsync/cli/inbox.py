@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from arsync.bootstrap import App
+from arsync.cli.acting import act_on
 from arsync.cli.context import Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.domain.replies import MailKind
@@ -32,6 +33,7 @@ def poll(context: typer.Context, as_json: Json = False) -> None:
         if done is None:
             raise ConfigurationError(f"{app.settings.source}: no mailbox is configured (inbox.imap.host)")
         lines = [_told(app, one) for one in done.taken]
+        lines += act_on(app, done.taken)
     if as_json:
         dump({"taken": done.taken, "known": done.known})
         return
@@ -57,7 +59,7 @@ def read_files(
             with file.open("rb") as stream:
                 mail = read(stream.read(READ), size=file.stat().st_size)
             one = take(app.store, mail, origin=f"file {file.name}", fronts=fronts, clock=app.clock)
-            taken.append((file, one, _told(app, one)))
+            taken.append((file, one, "; ".join([_told(app, one), *act_on(app, [one])])))
     if as_json:
         dump([{"file": str(file), "taken": one} for file, one, _ in taken])
         return

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from arsync.bootstrap import App
+from arsync.cli.acting import act_on
 from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.output import counted, dump, flat, say, so_many, table
 from arsync.domain.chase import Intent, Plan, Verdict
@@ -159,8 +160,10 @@ def run(context: typer.Context, names: Connections = None, as_json: Json = False
 def work_night(app: App, those: Iterable[Connection]) -> Night:
     """One run over these connections."""
     those = list(those)
+    acted: list[str] = []
     try:
-        app.poll()  # before planning: who has answered is not chased
+        polled = app.poll()  # before planning: who has answered is not chased
+        acted = act_on(app, polled.taken) if polled is not None else []
         unread = None
     except ConnectorError as error:
         unread = f"the inbox could not be read: {error}"
@@ -169,6 +172,7 @@ def work_night(app: App, those: Iterable[Connection]) -> Night:
     except Exception as error:  # noqa: BLE001 - a mail server stops no run
         unread = f"the inbox could not be read: unexpected {type(error).__name__}"
     night = jobs.run(app.store, [app.desk(connection) for connection in those], app.clock)
+    night.acted += acted
     if unread is not None:
         night.tasks.insert(0, unread)
     return night
@@ -213,6 +217,8 @@ def tell_night(app: App, night: Night) -> None:
     if waiting_for:
         queue = so_many(waiting_for, "waits for approval", "wait for approval")
         say(f"{queue}: arsync approve")
+    for line in night.acted:
+        say(line)
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
 
@@ -271,5 +277,6 @@ def _night_as_json(app: App, night: Night) -> dict[str, object]:
             }
             for shift in night.shifts
         ],
+        "acted": night.acted,
         "tasks": night.tasks,
     }

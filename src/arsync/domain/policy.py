@@ -13,6 +13,7 @@ from typing import Final
 from arsync.domain.calendar import Blackout
 from arsync.domain.documents import ContactRole
 from arsync.domain.matching import Match
+from arsync.domain.replies import Meaning
 
 
 class StepChannel(StrEnum):
@@ -238,6 +239,14 @@ class Statements:
 
 
 @dataclass(frozen=True, slots=True)
+class OnReply:
+    """What is done because of a reply before a person has read it, beyond the pause."""
+
+    acts: Mapping[Meaning, int | None]  # for so many days nothing goes out; None: the promise is recorded
+    confidence: int = 85  # percent; what the rules are less sure of is a person's
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """The steps of a playbook by what they are for; each by its place."""
 
@@ -323,6 +332,7 @@ class Playbook:
     nothing: str | None = None  # why whoever it is for is never chased
     statements: Statements | None = None  # None: only when a person sends one, by the shipped template
     apology: Step | None = None  # for what was asked for though it had been paid; None: a person's task only
+    on_reply: OnReply | None = None  # None: a reply pauses, and a person reads it
     shape: Shape = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

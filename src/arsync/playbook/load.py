@@ -24,6 +24,7 @@ from arsync.domain.policy import (
     Caps,
     Group,
     Lacking,
+    OnReply,
     Playbook,
     Reanchor,
     SendWindow,
@@ -35,13 +36,14 @@ from arsync.playbook.limits_section import read_apology, read_caps, read_end, re
 from arsync.playbook.match_section import canonical, read_match
 from arsync.playbook.nodes import Section, compose, entries, line
 from arsync.playbook.problems import Problem, Problems, nearest
+from arsync.playbook.reply_section import read_on_reply
 from arsync.playbook.step_checks import check_steps
 from arsync.playbook.step_section import ANCHORS, MODES, SLUG, read_steps
 
 KEYS: Final = (
     "name", "match", "do_nothing", "gap", "minimum", "backlog", "reanchor", "group", "anchor", "mode",
     "caps",
-    "window", "steps", "statements", "apology", "end",
+    "window", "steps", "statements", "apology", "on_reply", "end",
 )  # fmt: skip
 REQUIRED: Final = ("name", "gap", "window", "steps")
 #: The keys of a playbook that says never to chase.
@@ -159,6 +161,7 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
             match=match,
             statements=statements,
             apology=apology,
+            on_reply=read_on_reply(root, problems),
         ),
         files,
     )
@@ -217,6 +220,7 @@ def _version(playbook: Playbook, files: Sequence[Path], folder: Path) -> str:
         **({} if playbook.caps == Caps() else {"caps": astuple(playbook.caps)}),
         **({} if playbook.end is None else {"end": astuple(playbook.end)}),
         **({} if playbook.statements is None else {"statements": _statements(playbook.statements)}),
+        **({} if playbook.on_reply is None else {"on_reply": _on_reply(playbook.on_reply)}),
         **({} if playbook.apology is None else {"apology": [playbook.apology.template, playbook.apology.mode]}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -242,6 +246,10 @@ def _canonical(playbook: Playbook) -> Mapping[str, object]:
 
 def _statements(said: Statements) -> list[object]:
     return [said.business_day, said.step.template, said.step.mode, said.step.instead]
+
+
+def _on_reply(said: OnReply) -> list[object]:
+    return [said.confidence, sorted((meaning.value, days) for meaning, days in said.acts.items())]
 
 
 def _special(step: Step) -> list[dict[str, object]]:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from arsync.playbook import limits_section, load, match_section, step_section, windows
+from arsync.domain.replies import Meaning
+from arsync.playbook import limits_section, load, match_section, reply_section, step_section, windows
 
 
 def schema() -> dict[str, Any]:
@@ -87,6 +88,7 @@ def schema() -> dict[str, Any]:
                     "mode": _choice(limits_section.STATEMENT_MODES, "Who lets it go out. Absent: as settings say."),
                 },
             },
+            "on_reply": _on_reply(),
             "end": {
                 "type": "object",
                 "description": "What a person is asked to do when the ladder is done.",
@@ -140,6 +142,22 @@ def _window() -> dict[str, Any]:
 
 def _day(description: str) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^{windows.DAY}$", "description": description}
+
+
+def _on_reply() -> dict[str, Any]:
+    hold = {"type": "string", "pattern": f"^{reply_section.HOLD}$"}
+    record = {"type": "string", "pattern": f"^({reply_section.RECORD}|{reply_section.HOLD})$"}
+    names = [meaning.value for meaning in reply_section.MEANINGS]
+    return {
+        "type": "object",
+        "description": "What is done because of a reply before a person has read it. Absent: nothing but the pause.",
+        "additionalProperties": False,
+        "anyOf": [{"required": [name]} for name in names],
+        "properties": {
+            "confidence": _whole(reply_section.CONFIDENCE_BOUNDS, "Percent that the rules must be sure of it."),
+            **{name: record if name == Meaning.PROMISE else hold for name in names},
+        },
+    }
 
 
 def _step() -> dict[str, Any]:

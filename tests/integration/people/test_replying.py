@@ -6,10 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text as text_of
 from tests.integration.inbox.letters import letter, sent
 from tests.integration.people.conftest import Desk
 
 from arsync.bootstrap import App
+from arsync.playbook.load import load as load_playbook
 from arsync.settings import load
 from arsync.store import connections, replies
 from arsync.worker import jobs
@@ -158,3 +160,69 @@ def test_a_company_is_reached_at_its_inbox_and_at_its_sender(desk: Desk) -> None
     (front,) = app.fronts()
     app.close()
     assert front.addresses == {"billing@harbor.example", "a@harbor.example"}
+
+
+@pytest.fixture
+def following(desk: Desk) -> Desk:
+    """The playbook says what to do of a reply; Acme was sent a message about I1."""
+    shipped = Path(__file__).parents[3] / "playbooks"
+    folder = desk.folder / "playbooks"
+    folder.mkdir()
+    text = (shipped / "standard.yaml").read_text(encoding="utf-8")
+    said = "\non_reply:\n  confidence: 70\n  promise: record\n  says_paid: hold 5 days\n"
+    (folder / "standard.yaml").write_text(text + said, encoding="utf-8")
+    playbook, problems = load_playbook(folder / "standard.yaml", shipped / "templates")
+    assert playbook is not None, problems
+    message = sent(desk.books, "A")
+    with desk.books.store.working() as work:
+        named = {"version": playbook.version, "id": message.id}
+        work.execute(text_of("UPDATE messages SET playbook='standard', playbook_version=:version WHERE id=:id"), named)
+        work.commit()
+    return desk
+
+
+def their_answer(desk: Desk, text: str, number: int = 1) -> str:
+    (key,) = desk.books.rows("SELECT key FROM messages")
+    return answer(desk, text, number=number, answers=f"{key[0]}@harbor.example")
+
+
+def test_a_promise_that_names_its_day_is_recorded_as_the_playbook_says_and_taken_back(following: Desk) -> None:
+    """09-01 is a Tuesday."""
+    told = their_answer(following, "We will pay the full amount on Friday, 4 September.")
+    assert "100.00 EUR promised by 2026-09-04 for I1" in told
+    assert holds(following) == [("promise", "I1")]
+    assert jobs.tasks(following.books.store) == []
+    shown = following.arsync("replies", "show", "1").out
+    assert "as playbook standard says, by reply on 2026-09-01" in shown
+    assert "promise" in following.arsync("explain", "I1").out
+    following.arsync("replies", "undo", "1", *SAID)
+    assert holds(following) == [("reply", None)]
+    assert len(jobs.tasks(following.books.store)) == 1
+
+
+def test_who_says_that_it_is_paid_is_left_alone_for_so_long(following: Desk) -> None:
+    assert "I1 not chased until 2026-09-06" in their_answer(following, "This has already been paid, we paid last week.")
+    assert holds(following) == [("pause", "I1")]
+    (note,) = [said for kind, target, said in following.notes() if "Pause" in said]
+    assert "set" in note
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We will pay on Monday or Tuesday.",  # which?
+        "We will pay half on Friday.",
+        "We will pay once the goods have come.",
+        "The goods arrived broken, we dispute this invoice.",
+        "Please send a copy of the invoice.",
+        "Hm.",
+    ],
+)
+def test_what_is_doubtful_or_a_persons_waits_for_a_person(following: Desk, text: str) -> None:
+    their_answer(following, text)
+    assert holds(following) == [("reply", None)]
+    assert len(jobs.tasks(following.books.store)) == 1
+
+
+def test_without_the_key_a_promise_waits_for_a_person(answered: Desk) -> None:
+    assert holds(answered) == [("reply", None)]

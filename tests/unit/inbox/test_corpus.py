@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from datetime import date
 
 import pytest
 from tests.unit.inbox.corpus import LANGUAGES, Example, examples
 
+from arsync.domain.policy import OnReply
 from arsync.domain.replies import MailKind, Meaning
 from arsync.inbox.classify import classify, folded, table
+from arsync.inbox.days import named_day
 from arsync.inbox.machines import who_wrote
 from arsync.inbox.mail import read
 from arsync.inbox.quoting import new_text
+from arsync.playbook.reply_section import MEANINGS
 
 PARTS = ("known", "held_out", "later")
 #: Precision and recall of each meaning, at least. The rules were broadened after the first two were written.
@@ -94,3 +98,17 @@ def test_every_phrase_of_the_table_finds_itself() -> None:
         words = [part.split("|")[0] for part in plain.split()]
         if not any(word.startswith("{") for word in words):
             assert phrase.pattern.search(folded(" ".join(words))), phrase.written
+
+
+def test_what_a_playbook_may_act_on_by_default_is_never_another_meaning() -> None:
+    """Of all parts together, at the confidence that `on_reply` has unless it says another."""
+    least = OnReply({}).confidence
+    acted = [
+        (one.meaning, said.meaning)
+        for part in PARTS
+        for one in examples(part)
+        if (said := classify(new_text(one.text))).meaning in MEANINGS and said.confidence >= least
+        and (said.meaning is not Meaning.PROMISE or named_day(one.text, date(2026, 6, 9)) is not None)
+    ]  # fmt: skip
+    assert len(acted) > 30
+    assert [pair for pair in acted if pair[0] is not pair[1]] == []

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from arsync.domain.policy import Act, Anchor, Attach, Caps, End, Group, Happening, Repeat, StepChannel
+from arsync.domain.replies import Meaning
 from arsync.playbook.load import load
 from arsync.playbook.schema import schema
 from arsync.playbook.step_checks import reads_replies
@@ -147,3 +148,45 @@ def test_a_playbook_says_who_lets_out_what_its_steps_send_and_a_step_says_it_bet
     assert (modes["courtesy"], modes["friendly"], modes["letter"]) == ("auto", "approve", "approve")
     assert (modes["call"], modes["handoff"]) == (None, None), "a call and a task are a person's in any case"
     assert version(folder, WHOLE) != playbook.version
+
+
+def test_what_is_done_of_replies_is_read_and_what_only_a_person_can_judge_is_no_key(folder: Path) -> None:
+    said = "on_reply: {confidence: 90, promise: record, says_paid: hold 5 days, payment_run: hold 1 day}\n"
+    (folder / "whole.yaml").write_text(WHOLE + said)
+    playbook, found = load(folder / "whole.yaml")
+    assert not found
+    assert playbook is not None
+    assert playbook.on_reply is not None
+    assert playbook.on_reply.acts == {Meaning.PROMISE: None, Meaning.SAYS_PAID: 5, Meaning.PAYMENT_RUN: 1}
+    jsonschema.validate(yaml.safe_load(WHOLE + said), schema())
+    assert version(folder, WHOLE + said) != version(folder, WHOLE)
+    for wrong, told in (
+        ("dispute: record", "has no key 'dispute'"), ("says_paid: record", "must be hold N days"),
+        ("promise: hold 90 days", "must be record, or hold N days"), ("confidence: 20", "whole number from 70 to 95"),
+        ("confidence: 80", "needs one of promise, says_paid, payment_run"),
+    ):  # fmt: skip
+        assert any(told in one for one in problems(folder, f"{WHOLE}on_reply: {{{wrong}}}\n")), wrong
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(yaml.safe_load(f"{WHOLE}on_reply: {{{wrong}}}\n"), schema())
+
+
+def test_what_goes_beside_the_ladder_is_read_and_its_templates_are_looked_for(folder: Path) -> None:
+    said = "statements: {business_day: 2, template: plain, instead: task}\napology: {template: plain, mode: approve}\n"
+    (folder / "whole.yaml").write_text(WHOLE + said)
+    playbook, found = load(folder / "whole.yaml")
+    assert not found
+    assert playbook is not None
+    assert playbook.statements is not None
+    assert (playbook.statements.business_day, playbook.statements.step.instead) == (2, StepChannel.TASK)
+    assert playbook.apology is not None
+    assert version(folder, WHOLE + said) != version(folder, WHOLE)
+    jsonschema.validate(yaml.safe_load(WHOLE + said), schema())
+    assert any("no template 'missing'" in one for one in problems(folder, WHOLE + "apology: {template: missing}\n"))
+
+
+def test_a_copy_is_an_emails_and_shapes_the_version(folder: Path) -> None:
+    copied = WHOLE.replace("tone: friendly", "cc: [escalation, billing]\n    tone: friendly")
+    assert version(folder, copied) != version(folder, WHOLE)
+    jsonschema.validate(yaml.safe_load(copied), schema())
+    letter = WHOLE.replace("channel: letter, tone: firm", "channel: letter, cc: other, tone: firm")
+    assert any("only an email has copies" in one for one in problems(folder, letter))
