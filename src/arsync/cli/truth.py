@@ -11,6 +11,7 @@ from arsync.cli.output import complain, dump, flat, say, table
 from arsync.errors import ConnectorError
 from arsync.store import drift
 from arsync.store.suspicion import Trouble
+from arsync.sync.reconcile import Reconciled
 from arsync.sync.recover import declare
 from arsync.sync.trust import trust as believe
 from arsync.worker import jobs
@@ -54,8 +55,7 @@ def reconcile(context: typer.Context, names: Connections = None, as_json: Json =
             if as_json:
                 continue
             counted = ", ".join(f"{count} {resource.replace('_', ' ')}" for resource, count in found.compared.items())
-            missed = f"{len(found.missed)} missed and repaired" if found.missed else "nothing missed"
-            say(f"{connection.name}: {counted} open in the source; {missed}")
+            say(f"{connection.name}: {counted} open in the source; {_missed(found)}")
             if found.missed:
                 table(
                     ("record", "number", "id", "here"),
@@ -75,6 +75,13 @@ def reconcile(context: typer.Context, names: Connections = None, as_json: Json =
             dump(results)
     if failed:
         raise typer.Exit(1)
+
+
+def _missed(found: Reconciled) -> str:
+    every, repaired = len(found.missed), sum(one.repaired for one in found.missed)
+    if not every:
+        return "nothing missed"
+    return f"{every} missed and repaired" if repaired == every else f"{every} missed, {repaired} of them repaired"
 
 
 def trust(

@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Table, case, select, update
+from sqlalchemy import Table, and_, case, delete, exists, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from arsync.connector import Broken, Page, Resource
@@ -68,6 +68,7 @@ def _one_by_one(work: Work, connection_id: int, records: Iterable[Record], store
         part = Stored()
         try:
             with work.connection.begin_nested():
+                _clear_the_place(work, connection_id, record)
                 _store(work, connection_id, (record,), part)
         except _POISON as error:
             yield Broken(
@@ -79,6 +80,21 @@ def _one_by_one(work: Work, connection_id: int, records: Iterable[Record], store
             )
         else:
             stored.add(part)
+
+
+def _clear_the_place(work: Work, connection_id: int, record: Record) -> None:
+    """A row that was lost may have left its lines or allocations behind, which would refuse its return."""
+    match record:
+        case Invoice():
+            owner, parts = t.invoices, t.invoice_lines
+            its = parts.c.invoice_id == record.remote_id
+        case Payment() | CreditNote():
+            owner, parts = _GONE[resource_of(record)][0], t.allocations
+            its = and_(parts.c.source == resource_of(record).value, parts.c.source_id == record.remote_id)
+        case _:
+            return
+    known = exists().where(owner.c.connection_id == connection_id, owner.c.remote_id == record.remote_id)
+    work.execute(delete(parts).where(parts.c.connection_id == connection_id, its, ~known))
 
 
 _ID: Final = attrgetter("remote_id")

@@ -32,6 +32,7 @@ class Missed:
     remote_id: str
     number: str | None
     what: str  # field by field: here, and in the source
+    repaired: bool  # False: the database would not take it, and it is in quarantine
 
 
 @dataclass(slots=True)
@@ -154,9 +155,11 @@ def _settle(
             open_items.doubt(work, connection_id, resource, wrong)
             stored = keep(work, connection_id, page, clock)
             found.quarantined += stored.quarantined
+            mended = open_items.known(work, connection_id, resource, wrong)
+            left = {one for one in wrong if _difference(told[one], mended.get(one))}
             work.commit()
         found.missed += [
-            Missed(resource, one, getattr(told[one], "number", None) or numbers.get(one), what)
+            Missed(resource, one, getattr(told[one], "number", None) or numbers.get(one), what, one not in left)
             for one, what in sorted(wrong.items())
         ]
 

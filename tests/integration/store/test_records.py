@@ -9,6 +9,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from tests.integration.store.books import (
     NOW,
     Books,
@@ -369,3 +370,18 @@ def test_a_change_of_groups_is_news_although_nothing_stamps_it(books: Books) -> 
     assert books.keep(customer(groups=(trade, seven))).written == 0, "their order says nothing"
     assert books.keep(customer(groups=(trade,)), customer("C2")).customers == {"C1", "C2"}
     assert (groups(), groups("C2")) == ({"C1": {"trade"}}, {})
+
+
+def test_a_row_that_was_lost_comes_back_over_the_lines_it_left_behind(books: Books) -> None:
+    invoiced = invoice("7", lines=(line("Ink"),))
+    paid, credited = payment("8", on={"7": "1.00"}), credit("9", on={"7": "1.00"})
+    books.keep(customer(), invoiced, paid, credited)
+    before = [books.rows(f"SELECT * FROM {table}") for table in ("invoice_lines", "allocations")]
+    with books.store.working() as work:
+        for table in ("invoices", "payments", "credit_notes"):
+            work.execute(text(f"DELETE FROM {table}"))
+        work.commit()
+    stored = books.keep(invoiced, paid, credited)
+    assert stored.quarantined == 0
+    assert [books.rows(f"SELECT * FROM {table}") for table in ("invoice_lines", "allocations")] == before
+    assert books.rows("SELECT remote_id FROM invoices") == [("7",)]

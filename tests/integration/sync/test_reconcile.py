@@ -74,6 +74,7 @@ def test_what_the_delta_had_missed_is_repaired_and_said(mirror: Mirror) -> None:
     assert mirror.differences(), "a delta does not see them"
     found = reconciled(mirror)
     assert {one.remote_id for one in found.missed} == {a, b, c, d, e, money}
+    assert all(one.repaired for one in found.missed)
     said = {one.remote_id: one.what for one in found.missed}
     assert said[c] == "not known here"
     assert "state paid, in the source open" in said[a]
@@ -104,6 +105,18 @@ def test_a_chase_wakes_where_a_record_is_repaired(mirror: Mirror) -> None:
     )  # fmt: skip
     reconciled(mirror)
     assert mirror.rows("SELECT version FROM chases WHERE payer_id = :id", id=payer)[0].version > 1
+
+
+def test_what_cannot_be_stored_is_not_called_repaired(mirror: Mirror) -> None:
+    invoice = mirror.open_invoices()[0]["id"]
+    spoil(mirror, "UPDATE invoices SET balance = 10000 WHERE remote_id = ?", invoice)
+    spoil(
+        mirror,
+        "CREATE TRIGGER refuses BEFORE UPDATE ON invoices WHEN NEW.balance <> 10000"
+        " BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    )
+    (missed,) = reconciled(mirror).missed
+    assert (missed.remote_id, missed.repaired) == (invoice, False)
 
 
 @pytest.mark.parametrize("lost", ["invoices", "payments", "credit_notes"])
