@@ -14,7 +14,7 @@ from arsync.cli.loading import Shown
 from arsync.cli.output import complain, dump, err, say, table
 from arsync.domain.states import Health
 from arsync.errors import ConnectorError
-from arsync.store import connections
+from arsync.store import connections, suspicion
 from arsync.store.connections import Connection
 from arsync.sync.backfill import Loaded, measure
 from arsync.worker import jobs
@@ -144,12 +144,17 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
                 continue
             (now,) = app.linked([connection.name])
             suspect = now.health_reason if now.health is Health.SUSPECT else None
-            results[connection.name] = {"written": written, "suspect": suspect}
-            failed = failed or suspect is not None
+            with app.store.reading() as work:
+                mend = suspicion.ends_by(work, now.id, now.name)
+                jailed = len(connections.quarantined(work, now.id))
+            results[connection.name] = {"written": written, "suspect": suspect, "quarantined": jailed}
+            failed = failed or suspect is not None or jailed > 0
             if not as_json:
                 say(f"{connection.name}: {written} records changed")
+            if jailed:
+                complain(f"{connection.name}: {jailed} records cannot be read: arsync quarantine")
             if suspect:
-                complain(f"{connection.name} is suspect, nothing is sent from it: {suspect} (arsync trust)")
+                complain(f"{connection.name} is suspect, nothing is sent from it: {suspect}: {mend}")
         if as_json:
             dump(results)
     if failed:

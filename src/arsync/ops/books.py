@@ -11,7 +11,7 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings
-from arsync.store import approvals, balances, connections, drift, grants, reminders, replies, upgrade
+from arsync.store import approvals, balances, connections, drift, grants, reminders, replies, suspicion, upgrade
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.grants import Grant
@@ -100,7 +100,7 @@ def _connections(settings: Settings, clock: Clock, work: Work) -> Iterator[Findi
     if not there:
         yield warn("connections", "none yet", "run `arsync connect`")
     for connection in there:
-        yield from _health(settings, clock, connection)
+        yield from _health(settings, clock, work, connection)
         yield from _tokens(settings, clock, work, connection)
         yield from _reminders(settings, work, connection)
         yield from _quarantine(work, connection)
@@ -120,7 +120,7 @@ def _unanswered(clock: Clock, work: Work, connection: Connection) -> Iterator[Fi
         yield warn("approvals", f"{connection.name}: {len(late)} messages have waited {days}", "`arsync approvals`")
 
 
-def _health(settings: Settings, clock: Clock, connection: Connection) -> Iterator[Finding]:
+def _health(settings: Settings, clock: Clock, work: Work, connection: Connection) -> Iterator[Finding]:
     name, synced, reason = connection.name, connection.synced_at, connection.health_reason
     match connection.health:
         case Health.REAUTHORISE:
@@ -137,7 +137,7 @@ def _health(settings: Settings, clock: Clock, connection: Connection) -> Iterato
             yield fail(
                 "connections",
                 f"{name}: the data look abnormal ({reason})",
-                f"look at it; if it is right, `arsync trust {name} --reason TEXT`",
+                suspicion.ends_by(work, connection.id, name),
             )
             return
         case Health.RECOVERING:

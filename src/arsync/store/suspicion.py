@@ -54,6 +54,13 @@ def standing(work: Work, connection_id: int) -> list[Suspicion]:
     return [Suspicion(trouble, reason) for trouble, reason in kept.items() if reason is not None]
 
 
+def ends_by(work: Work, connection_id: int, name: str) -> str:
+    """What to do about what stands against the connection of this name."""
+    if {one.trouble for one in standing(work, connection_id)} == {Trouble.CLOCK}:
+        return "set the clock right; the next sync ends it"
+    return f"look at it; if it is right, `arsync trust {name} --reason TEXT`"
+
+
 def raise_(work: Work, connection_id: int, found: Suspicion, *, now: datetime) -> None:
     """Marks the connection: nothing is sent from it. What stands already stays."""
     row = _row(found.trouble)

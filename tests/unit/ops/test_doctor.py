@@ -14,8 +14,9 @@ from arsync.errors import ConfigurationError
 from arsync.ops.doctor import examine
 from arsync.ops.finding import Finding, Level, exit_status
 from arsync.settings import Settings, load
-from arsync.store import connections, reminders, replies, upgrade
+from arsync.store import connections, reminders, replies, suspicion, upgrade
 from arsync.store.engine import Store
+from arsync.store.suspicion import Suspicion, Trouble
 from arsync.testing.ports import FixedClock
 from arsync.vault import Vault, load_key
 
@@ -290,6 +291,17 @@ class TestConnections:
         found = troubles(doctor(house), "connections")
         assert len(found) == (0 if said is None else 1)
         assert said is None or found[0].startswith(said)
+
+    def test_a_clock_is_set_right_and_not_trusted(self, house: Path) -> None:
+        connect(house)
+        store = Store(settings(house).database_url)
+        with store.working() as work:
+            (acme,) = connections.connections(work)
+            suspicion.raise_(work, acme.id, Suspicion(Trouble.CLOCK, "its clock is wrong"), now=NOW)
+            work.commit()
+        store.close()
+        (found,) = [one for one in doctor(house) if "its clock is wrong" in one.detail]
+        assert found.mend == "set the clock right; the next sync ends it"
 
     def test_tokens_that_the_key_does_not_open_fail(self, house: Path) -> None:
         connect(house, seal=False)
