@@ -89,6 +89,7 @@ def test_a_plan_says_why_an_invoice_is_left_out(shop: Installation) -> None:
     told = shop.arsync("plan", "harbor", "--all").out
     assert "not_due" in told
     assert "H-9 is due on 2026-10-05: not overdue (next: 2026-10-02)" in told
+    assert any(line.startswith("H-9 ") for line in told.splitlines()), "by its number, not by the source's id"
 
 
 # --- run ----------------------------------------------------------------------------------------------------------

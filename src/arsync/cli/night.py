@@ -86,9 +86,10 @@ def tell_plans(name: str, answers: Iterable[Plan], *, every: bool = False, most:
                 rules[verdict.decision, verdict.rule] += 1
                 examples.setdefault((verdict.decision, verdict.rule), verdict)
         if every:
-            payer = answer.facts.payer_name
+            payer, numbers = answer.facts.payer_name, {item.invoice_id: item.number for item in answer.facts.items}
             silent += [
-                (one.invoice_id, payer, one.decision, one.rule, one.reason, one.next_on) for one in answer.verdicts
+                (numbers.get(one.invoice_id, one.invoice_id), payer, one.decision, one.rule, one.reason, one.next_on)
+                for one in answer.verdicts
             ]
     say(f"\n{name}: {counted(acting, 'message')} about {counted(demanded, 'invoice')}", style="bold")
     if rows:
