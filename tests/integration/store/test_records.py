@@ -266,7 +266,7 @@ def test_what_lies_in_quarantine_is_looked_up_by_the_names_of_a_page(books: Book
 
         def counting(statement: Any, *more: Any) -> Any:
             found = whole(statement, *more)
-            if not found.returns_rows:
+            if not statement.is_select:
                 return found
             rows = found.freeze()
             answers.append(len(rows().all()))
