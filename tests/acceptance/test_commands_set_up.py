@@ -198,7 +198,7 @@ def test_what_cannot_be_read_is_listed_with_its_reason_and_makes_the_backfill_sa
     assert (jailed["connection"], jailed["resource"], jailed["remote_id"]) == ("harbor", "invoices", invoice)
     assert jailed["reason"]
     assert invoice in shop.arsync("quarantine").out
-    assert "1 records cannot be read: arsync quarantine" in shop.arsync("sync", "harbor", status=1).err
+    assert "1 record cannot be read: arsync quarantine" in shop.arsync("sync", "harbor", status=1).err
     harbor.act("restore", invoice=invoice)
     shop.arsync("sync", "harbor")
     assert shop.json("quarantine") == []

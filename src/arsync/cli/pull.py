@@ -11,7 +11,7 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.context import Connections, Json, linked, locked, opened
 from arsync.cli.loading import Shown
-from arsync.cli.output import complain, dump, err, say, table
+from arsync.cli.output import complain, counted, dump, err, say, table
 from arsync.domain.states import Health
 from arsync.errors import ConnectorError
 from arsync.store import connections, suspicion
@@ -152,7 +152,7 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
             if not as_json:
                 say(f"{connection.name}: {written} records changed")
             if jailed:
-                complain(f"{connection.name}: {jailed} records cannot be read: arsync quarantine")
+                complain(f"{connection.name}: {counted(jailed, 'record')} cannot be read: arsync quarantine")
             if suspect:
                 complain(f"{connection.name} is suspect, nothing is sent from it: {suspect}: {mend}")
         if as_json:
