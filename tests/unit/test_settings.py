@@ -162,7 +162,7 @@ class TestEnvironment:
             "suppression_lookup": "true", "webhook_public_key": "MFkw",
             "sent_host": "imap.example.com", "sent_port": "1993", "sent_folder": "Gesendet",
             "undo_minutes": "15", "first_customers": "5", "connections": "harbor; thames", "playbooks": "standard",
-            "tags": "pilot", "customers": "Acme Ltd; C-17", "digest_to": "us@example.com",
+            "tags": "pilot", "customers": "Acme Ltd; C-17", "digest_to": "us@example.com", "digest": "daily",
             "address": "in@example.com", "inbox_address": "own@example.com", "folder": "Answers",
             "inbound_parse_secret": "s3cret", "inbound_parse_public_key": "MFkw", "max_silence": "4",
             "inbox.imap.tls": "starttls",

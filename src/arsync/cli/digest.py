@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,12 +13,20 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.channel.contract import Envelope
-from arsync.cli.context import Author, Connections, author_or_me, linked, opened
+from arsync.cli.context import Author, Connections, author_or_me, linked, locked, opened
 from arsync.cli.output import complain, counted, say
 from arsync.domain.chase import Intent, Plan, Rendered, Rule
 from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
-from arsync.errors import ConfigurationError, ConnectorError, OutcomeUnknown, UsageError
+from arsync.errors import (
+    ArsyncError,
+    ConfigurationError,
+    ConnectorError,
+    DatabaseUnusable,
+    Locked,
+    OutcomeUnknown,
+    UsageError,
+)
 from arsync.playbook.places import Place
 from arsync.render.digest import Chapter
 from arsync.render.digest import digest as page_of
@@ -123,19 +133,67 @@ def _row(plan: Plan, intent: Intent, message: Message | None) -> tuple[str, ...]
     return plan.facts.payer_name, intent.step.id, str(intent.at_stake), to, f"{intent.mode}: {how}"
 
 
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """What became of the page, in a sentence."""
+
+    told: str
+    failed: bool = False
+
+
+def of_the_day(app: App) -> Mailed | None:
+    """With `delivery.digest = "daily"` mails the page on the first run of a day, on fresh data and before anything goes
+    out; None where it has gone, or is not wanted. What fails is told, and stops no run."""
+    those = app.linked()
+    if app.settings.delivery.digest == "off" or not those or _has_gone(app, _day(app, those)):
+        return None
+    try:
+        with locked(app):
+            for company in those:
+                with suppress(ConnectorError):  # the run tells what was wrong; the page, that the data are old
+                    jobs.update(app.store, app.desk(company), app.clock)
+            fresh = app.linked()
+            return _mailed(app, _page(app, fresh), fresh, author="arsync")
+    except (Locked, DatabaseUnusable):
+        raise
+    except ArsyncError as error:
+        return Mailed(f"the digest could not be sent: {error}", failed=True)
+    except Exception as error:  # noqa: BLE001 - nor does a fault of ours
+        return Mailed(f"the digest could not be sent: unexpected {type(error).__name__}", failed=True)
+
+
+def _day(app: App, those: list[Connection]) -> str:
+    """The latest of the companies' days."""
+    return max((app.today(one) for one in those), default=app.clock.now().date()).isoformat()
+
+
+def _has_gone(app: App, day: str) -> bool:
+    with app.store.reading() as work:
+        last = events.newest(work, (_BEGUN, _FAILED))
+    return last is not None and last.kind == _BEGUN and last.data.get("day") == day
+
+
 def _send(app: App, page: Rendered, those: list[Connection], *, again: bool, author: str) -> None:
-    """By the mail channel, once a day: a message to our own people, and no customer's."""
-    settings = app.settings
+    """At a person's word."""
+    day = _day(app, those)
+    if not again and _has_gone(app, day):
+        say(f"the digest of {day} has gone already (--again sends another)")
+        return
+    done = _mailed(app, page, those, author=author)
+    if done.failed:
+        complain(done.told)
+        raise typer.Exit(1)
+    say(done.told)
+
+
+def _mailed(app: App, page: Rendered, those: list[Connection], *, author: str) -> Mailed:
+    """By the mail channel: a message to our own people, and no customer's."""
+    settings, day = app.settings, _day(app, those)
     to, sender = settings.delivery.digest_to, settings.delivery.sender
     lacking = settings.undeliverable()
     if to is None or sender is None or lacking:
         raise ConfigurationError(f"{settings.source}: " + "; ".join(lacking or ["delivery.digest_to is missing"]))
-    day = max((app.today(one) for one in those), default=app.clock.now().date()).isoformat()
     with app.store.working() as work:
-        last = events.newest(work, (_BEGUN, _FAILED))
-        if last is not None and last.kind == _BEGUN and last.data.get("day") == day and not again:
-            say(f"the digest of {day} has gone already (--again sends another)")
-            return
         own, now = connections.installation(work), app.clock.now()
         events.log(work, _BEGUN, at=now, author=author, day=day, to=to)
         work.commit()
@@ -147,15 +205,14 @@ def _send(app: App, page: Rendered, those: list[Connection], *, again: bool, aut
     try:
         channel.prepare()
         channel.send(envelope)
-        kind, told = _SENT, f"sent to {to}"
+        kind, done = _SENT, Mailed(f"the digest of {day} was sent to {to}")
     except OutcomeUnknown as error:
-        kind, told = _SENT, f"perhaps sent to {to}: {error}"
+        kind, done = _SENT, Mailed(f"the digest of {day} was perhaps sent to {to}: {error}")
     except ConnectorError as error:
-        kind, told = _FAILED, f"the digest could not be sent: {error}"
+        kind, done = _FAILED, Mailed(f"the digest of {day} could not be sent: {error}", failed=True)
+    finally:
+        channel.finish()
     with app.store.working() as work:
         events.log(work, kind, at=app.clock.now(), author=author, day=day, to=to)
         work.commit()
-    if kind == _FAILED:
-        complain(told)
-        raise typer.Exit(1)
-    say(told)
+    return done

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from arsync.bootstrap import App
+from arsync.cli import digest
 from arsync.cli.acting import act_on
 from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.output import counted, dump, flat, say, so_many, table
@@ -172,8 +173,11 @@ def work_night(app: App, those: Iterable[Connection]) -> Night:
         raise
     except Exception as error:  # noqa: BLE001 - a mail server stops no run
         unread = f"the inbox could not be read: unexpected {type(error).__name__}"
+    page = digest.of_the_day(app)
     night = jobs.run(app.store, [app.desk(connection) for connection in those], app.clock)
     night.acted += acted
+    if page is not None:
+        (night.tasks if page.failed else night.acted).append(page.told)
     if unread is not None:
         night.tasks.insert(0, unread)
     return night

@@ -128,6 +128,8 @@ class Delivery(Section):
     only: Only = Only()
     #: our own people, to whom `arsync digest --send` goes
     digest_to: Mailbox | None = None
+    #: "daily": the first run of a company's day sends it, before anything of that day goes out
+    digest: Literal["off", "daily"] = "off"
     #: so long after a person's approval nothing leaves, so that it can be taken back
     undo_minutes: Annotated[int, Field(ge=0, le=1440)] = 0
 

@@ -85,7 +85,7 @@ class Night:
     settled: Settled
     shifts: list[Shift] = field(default_factory=list)
     tasks: list[str] = field(default_factory=list)
-    acted: list[str] = field(default_factory=list)  # because of replies, as their playbooks say
+    acted: list[str] = field(default_factory=list)  # because of replies, as their playbooks say; and for our own people
 
     @property
     def accepted(self) -> int:

@@ -1,0 +1,55 @@
+"""The morning's page goes to our own people with the first run of a day, before anything of that day goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email import message_from_bytes
+
+import pytest
+from tests.integration.outbox.office import Office
+
+from arsync.bootstrap import App
+from arsync.cli.night import work_night
+
+Opened = Callable[..., Office]
+
+
+def with_digest(office: Office, *lines: str) -> App:
+    office.load()
+    said = office.config.read_text(encoding="utf-8")
+    office.config.write_text(said.replace("[delivery]\n", "\n".join(["[delivery]", *lines, ""])), encoding="utf-8")
+    return office.app()
+
+
+def mailed(office: Office) -> list[str]:
+    """The recipients of every mail, in the order in which they went."""
+    files = sorted((office.folder / "outbox").glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
+    return [str(message_from_bytes(path.read_bytes())["To"]) for path in files]
+
+
+@pytest.fixture
+def office(open_office: Opened) -> Office:
+    """One Ltd owes 900.00."""
+    opened = open_office("quickbooks", channel="file")
+    books = opened.books[0]
+    books.invoice(books.customer("One Ltd", "jane@one.example"), "900.00", days_late=5)
+    return opened
+
+
+def test_it_goes_once_a_day_before_the_messages_it_tells_of(office: Office) -> None:
+    app = with_digest(office, 'digest = "daily"', 'digest_to = "us@harbour.example"')
+    night = work_night(app, app.linked())
+    assert [to.split("<")[-1].strip(">") for to in mailed(office)] == ["us@harbour.example", "jane@one.example"]
+    assert night.acted == ["the digest of 2026-06-09 was sent to us@harbour.example"]
+    (page,) = (office.folder / "outbox").glob("digest-*.eml")
+    told = page.read_text(encoding="utf-8")
+    assert "1 go out" in told
+    assert "One Ltd" in told
+    assert work_night(app, app.linked()).acted == []
+
+
+def test_where_it_cannot_go_the_run_says_so_and_goes_on(office: Office) -> None:
+    app = with_digest(office, 'digest = "daily"')
+    night = work_night(app, app.linked())
+    assert any("delivery.digest_to is missing" in task for task in night.tasks)
+    assert [message.state.value for message in office.messages(app)] == ["accepted"]
