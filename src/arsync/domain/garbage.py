@@ -11,6 +11,12 @@ from typing import Final
 _YOUNG: Final = 100_000
 
 
+def tidied() -> None:
+    """What was made since the last search and is in a circle is gone: statements of the database are, each with all its
+    parameters. Costs little between two pages."""
+    gc.collect(0)
+
+
 @contextmanager
 def undisturbed(young: int = _YOUNG) -> Iterator[None]:
     """Without the program itself, and every page that comes, being searched for garbage time and again: a sixth of a

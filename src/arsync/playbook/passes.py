@@ -14,7 +14,7 @@ from sys import maxsize
 from typing import Final
 
 from arsync.domain.chase import Budget, Plan
-from arsync.domain.garbage import undisturbed
+from arsync.domain.garbage import tidied, undisturbed
 from arsync.playbook.admit import Asking, Refusal, admit, asking, is_free, refused
 from arsync.playbook.answers import Answered, Answers
 from arsync.playbook.drafts import not_rejected
@@ -26,6 +26,8 @@ from arsync.store.engine import Work
 
 #: The objects of two pages: what one page leaves behind is gone before the collector looks at it.
 _YOUNG: Final = 500_000
+#: After so many pages, the little that one leaves behind is looked for all the same.
+_TIDIED: Final = 8
 #: Nobody is refused for anybody else's sake.
 _BOUNDLESS: Final = Budget(maxsize, None, Decimal(1))
 
@@ -52,7 +54,11 @@ def passes(
 ) -> Iterator[list[Answered]]:
     """Every chase's final answer once, some payers at a time: first what nobody need admit, then what asked for it."""
     with undisturbed(_YOUNG):
-        yield from _Passes(work, connection, policy, now, today).final()
+        for number, page in enumerate(_Passes(work, connection, policy, now, today).final(), start=1):
+            yield page
+            del page  # before the next one comes
+            if number % _TIDIED == 0:
+                tidied()
 
 
 class _Passes:
