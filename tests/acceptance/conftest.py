@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.acceptance.harbour import Harbour
 from tests.acceptance.installation import MORNING, Installation
 from tests.acceptance.nights import FILE, Night, Nursery, write_playbook
+from tests.postgres import Server
 
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 
@@ -91,3 +93,17 @@ def eve(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Path:
             shutil.copyfile(folder / "office" / name, folder / name)
         nursery.warm_up(night)
     return folder
+
+
+@pytest.fixture(scope="session")
+def harbour(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nursery: Nursery, eve: Path,
+    postgres: Server, migrated_postgres: str,
+) -> Harbour:  # fmt: skip
+    folder = tmp_path_factory.mktemp("evening") / "office"
+    template = postgres.fresh(migrated_postgres)
+    with Night.prepared(folder, FILE, nursery, database=postgres.url(template)):
+        pass
+    return Harbour(
+        nursery, lambda: request.getfixturevalue("another_nursery"), eve, postgres, template, key=folder
+    )  # fmt: skip

@@ -17,16 +17,14 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 import pytest
-from tests.acceptance.nights import CALLS, FILE, LETTERS, MAIL, MAIL_WITH_FEED, Night, Nursery, Way
+from tests.acceptance.harbour import Harbour
+from tests.acceptance.nights import CALLS, FILE, LETTERS, MAIL, MAIL_WITH_FEED, Night, Way
 from tests.acceptance.telling import Telling
-from tests.postgres import Server
 
 from arsync.domain.states import EFFECTIVE, Health, MessageState
 from arsync.outbox import send
@@ -43,47 +41,6 @@ _STORMS = int(os.environ.get("ARSYNC_STORMS", "2000"))
 _FROM = int(os.environ.get("ARSYNC_STORM_FROM", "1"))
 #: Who asks again cannot be told whether the first try came through.
 _SILENT = ("error", "disconnect_before", "disconnect_after", "timeout_before", "timeout_after", "truncate")
-
-
-@dataclass(frozen=True)
-class Harbour:
-    """Where storms are weathered: the evening before the first night, in a file and on PostgreSQL."""
-
-    nursery: Nursery
-    another_nursery: Callable[[], Nursery]
-    file: Path
-    postgres: Server
-    template: str  # the same evening
-    key: Path
-
-    @contextmanager
-    def evening(self, folder: Path, way: Way, database: str) -> Iterator[Night]:
-        """A copy of that evening."""
-        if database == "sqlite":
-            with Night.prepared(folder, way, self.nursery, copy_of=self.file) as night:
-                yield night
-            return
-        name = self.postgres.fresh(self.template)
-        try:
-            url = self.postgres.url(name)
-            with Night.prepared(folder, way, self.nursery, copy_of=self.key, database=url) as night:
-                yield night
-        finally:
-            self.postgres.drop(name)
-
-
-@pytest.fixture(scope="session")
-def harbour(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nursery: Nursery, eve: Path,
-    postgres: Server, migrated_postgres: str,
-) -> Harbour:  # fmt: skip
-    folder = tmp_path_factory.mktemp("evening") / "office"
-    template = postgres.fresh(migrated_postgres)
-    with Night.prepared(folder, FILE, nursery, database=postgres.url(template)):
-        pass
-    return Harbour(
-        nursery, lambda: request.getfixturevalue("another_nursery"), eve, postgres, template, key=folder
-    )  # fmt: skip
 
 
 @dataclass

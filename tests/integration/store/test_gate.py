@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import cast
 
 import pytest
 from sqlalchemy import text
@@ -316,6 +317,35 @@ def test_of_two_workers_with_one_claim_one_passes(owed: Books, another_store: Ca
     tasks = [Task(lambda worker=worker: worker.pass_gate(message)) for worker in workers]  # type: ignore[misc]
     answers = sorted(str(task.end()) for task in tasks)
     assert answers == ["None", "the claim was lost to another worker", "the claim was lost to another worker"]
+
+
+def test_two_workers_share_a_queue_and_send_each_message_once(books: Books, another_store: Callable[[], Store]) -> None:
+    """Without the run's lock, as if one had slept past its lease: they claim, confirm, pass and accept side by side."""
+    payers = [f"C{number}" for number in range(12)]
+    books.keep(*(customer(one) for one in payers), *(invoice(f"I{one}", customer=one) for one in payers))
+    books.follow()
+    for one in payers:
+        books.plan(one, invoices=(f"I{one}",))
+
+    def work_off(own: Books) -> list[int]:
+        sent = []
+        while claimed := own.claim(limit=2):
+            for message in claimed:
+                assert own.confirm(message)
+                assert own.pass_gate(message) is None
+                with own.store.working() as work:
+                    assert messages.move(
+                        work, message.id, MessageState.SENDING, MessageState.ACCEPTED, reason="taken", now=NOW,
+                        token=message.claim_token, accepted_at=NOW, sent_on=TODAY,
+                    )  # fmt: skip
+                    work.commit()
+                sent.append(message.id)
+        return sent
+
+    workers = [Books(another_store(), books.connection) for _ in range(2)]
+    tasks = [Task(lambda worker=worker: work_off(worker)) for worker in workers]  # type: ignore[misc]
+    first, second = [cast(list[int], task.end()) for task in tasks]
+    assert sorted(first + second) == list(range(1, 13))
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
