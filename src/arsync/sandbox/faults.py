@@ -23,6 +23,7 @@ class FaultKind(StrEnum):
     DISCONNECT_BEFORE = "disconnect_before"
     DISCONNECT_AFTER = "disconnect_after"
     TRUNCATE = "truncate"
+    OVERSIZE = "oversize"
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ _BEFORE = (FaultKind.TIMEOUT_BEFORE, FaultKind.DISCONNECT_BEFORE)
 _AFTER = (FaultKind.TIMEOUT_AFTER, FaultKind.DISCONNECT_AFTER)
 _SECRET = ("token", "revoke", "authorize")  # resources whose bodies hold credentials
 _COMPRESS_FROM = 1_000  # bytes
+_OVERSIZE = 40_000_000  # bytes, and none of them compressed
 _SILENCE = 30.0  # machine seconds, of a time-out that says nothing else
 
 
@@ -153,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.fault in _AFTER:
             self._go_silent(fault)
         else:
-            self._send(answer, request, truncated=fault is not None and fault.fault is FaultKind.TRUNCATE)
+            self._send(answer, request, None if fault is None else fault.fault)
 
     def _record(self, request: Request, answer: Answer | None, entry: dict[str, Any]) -> None:
         if self.server.world.recorder is not None:
@@ -205,21 +206,27 @@ class _Handler(BaseHTTPRequestHandler):
             return gzip.decompress(body)
         return body
 
-    def _send(self, answer: Answer, request: Request, *, truncated: bool = False) -> None:
-        body = answer.body
+    def _send(self, answer: Answer, request: Request, fault: FaultKind | None = None) -> None:
+        oversize = fault is FaultKind.OVERSIZE
+        body = answer.body.ljust(_OVERSIZE) if oversize else answer.body
         self.send_response(answer.status)
         if answer.status != 204:
             self.send_header("Content-Type", answer.content_type)
-        if len(body) >= _COMPRESS_FROM and "gzip" in request.header("accept-encoding"):
+        if len(body) >= _COMPRESS_FROM and not oversize and "gzip" in request.header("accept-encoding"):
             body = gzip.compress(body, 1, mtime=0)
             self.send_header("Content-Encoding", "gzip")
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if truncated:
+        if fault is FaultKind.TRUNCATE:
             self.close_connection = True
             body = body[: len(body) // 2]
-        if request.method != "HEAD":
-            self.wfile.write(body)
-        self.wfile.flush()
+        try:
+            if request.method != "HEAD":
+                self.wfile.write(body)
+            self.wfile.flush()
+        except ConnectionError:
+            if not oversize:
+                raise
+            self.close_connection = True  # who asked has seen enough
