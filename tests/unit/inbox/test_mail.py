@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import time
+import tracemalloc
+import zipfile
 from email.message import EmailMessage
 
 import pytest
@@ -65,6 +68,25 @@ def test_a_large_attachment_is_left_out_and_the_answer_is_read() -> None:
     found = read(raw[:5_000_000], size=len(raw))
     assert found.refused is None
     assert found.text.strip() == "The goods arrived damaged, see the pictures."
+
+
+def test_what_is_packed_into_an_attachment_is_not_unpacked() -> None:
+    """A zip of zeros that would fill the memory: the answer beside it is read, and the zip is not opened."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("invoice.pdf", bytes(5_000_000))
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "jo@reed.example", "Re: invoice"
+    mail.set_content("We have paid, see the receipt.")
+    mail.add_attachment(packed.getvalue(), maintype="application", subtype="zip", filename="receipt.zip")
+    mail.add_attachment(packed.getvalue(), maintype="message", subtype="x-packed", filename="more.zip")
+    raw = mail.as_bytes()
+    tracemalloc.start()
+    found = read(raw)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found.refused, found.text.strip()) == (None, "We have paid, see the receipt.")
+    assert most < 20 * len(raw) + 1_000_000
 
 
 @settings(max_examples=60)
