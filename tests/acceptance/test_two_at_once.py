@@ -15,7 +15,7 @@ from tests.acceptance.nights import CALLS, LETTERS, MAIL, NOTES, Night, Nursery
 def test_two_workers_on_one_database_come_to_the_same_counts(
     tmp_path: Path, harbour: Harbour, another_nursery: Nursery, database: str
 ) -> None:
-    """Eight nights by either worker, one after the other without a rest: who finds the lock taken ends with status 3."""
+    """Eight nights by either worker without a rest: who finds the lock taken ends with status 3, and says so."""
     with harbour.evening(tmp_path / "office", MAIL, database) as night:
         other = Night(night.office, night.way, another_nursery)
         with ThreadPoolExecutor(2) as pool:
