@@ -36,8 +36,8 @@ _TERM: Final = timedelta(minutes=10)
 _BATCH: Final = 50
 #: A message goes out so many seconds after its payer was read; else it is read again.
 _FRESH: Final = 120.0
-#: Who works under the lease asks that often whether it still does; each time is a commit.
-_BEAT: Final = 1.0
+#: Between two batches, and after so many seconds, the worker asks whether it still has its lease; each time is a commit.
+_BEAT: Final = 10.0
 #: So many messages in a row without an answer, and the channel is taken to be down: no more are risked.
 _SILENT: Final = 2
 
