@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from email.utils import parseaddr
@@ -134,6 +134,22 @@ class Message:
     def rendered(self) -> Rendered:
         """Its words as they stand."""
         return Rendered(self.subject, self.text, self.html)
+
+    @property
+    def unworded(self) -> Message:
+        """The same without its words, for lists of thousands."""
+        return replace(self, text="", html="")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """As much of an approved message as is asked of thousands at once."""
+
+    id: int
+    payer_id: str
+    channel: str
+    playbook: str
+    playbook_version: str
 
 
 #: In these states something has left us, or may have.
@@ -588,6 +604,14 @@ def heard(work: Work, chase_ids: Collection[int]) -> set[int]:
     """Those of the chases of which a message was ever accepted."""
     query = select(_M.chase_id).distinct()
     return set(work.execute(query.where(_M.chase_id.in_(chase_ids), _M.accepted_at.is_not(None))).scalars())
+
+
+def approved(work: Work, connection_id: int) -> list[Waiting]:
+    """Every message of the connection that may go out, oldest first."""
+    columns = (_M.id, t.chases.c.payer_id, _M.channel, _M.playbook, _M.playbook_version)
+    query = select(*columns).join(t.chases, t.chases.c.id == _M.chase_id)
+    query = query.where(_M.connection_id == connection_id, _M.state == MessageState.APPROVED.value)
+    return [Waiting(*row) for row in work.execute(query.order_by(_M.id)).all()]
 
 
 def counts(work: Work) -> dict[str, int]:

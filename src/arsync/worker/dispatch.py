@@ -24,7 +24,7 @@ from arsync.playbook.shelves import Volume
 from arsync.store import connections, ledger, messages, threads
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
-from arsync.store.messages import Message
+from arsync.store.messages import Message, Waiting
 from arsync.sync.recover import is_behind
 from arsync.sync.refresh import refresh
 from arsync.worker import enclosures
@@ -36,7 +36,7 @@ _TERM: Final = timedelta(minutes=10)
 _BATCH: Final = 50
 #: A message goes out so many seconds after its payer was read; else it is read again.
 _FRESH: Final = 120.0
-#: Between two batches, and after so many seconds, the worker asks whether it still has its lease; each time is a commit.
+#: Between two batches, and after so many seconds, a worker asks whether it still has its lease: each time is a commit.
 _BEAT: Final = 10.0
 #: So many messages in a row without an answer, and the channel is taken to be down: no more are risked.
 _SILENT: Final = 2
@@ -68,7 +68,7 @@ class Desk(Intake):
 
 @dataclass(slots=True)
 class Dispatched:
-    """What a dispatch did; each list holds messages with the reason."""
+    """What a dispatch did; each list holds messages, without their words, with the reason."""
 
     accepted: list[Message] = field(default_factory=list)
     withdrawn: list[tuple[Message, str]] = field(default_factory=list)  # the facts changed
@@ -84,6 +84,7 @@ class Dispatched:
 
     def note(self, message: Message, sent: Sent, reason: str) -> None:
         """Files one outcome."""
+        message = message.unworded
         match sent:
             case Sent.ACCEPTED:
                 self.accepted.append(message)
@@ -101,7 +102,7 @@ def dispatch(
     """Sends what is approved to those whose send window is open, `but` these messages; `beat` is called now and again
     and may raise Locked. Verdicts that change on the way are kept as the run's."""
     with store.reading() as work:
-        every = messages.in_states(work, (MessageState.APPROVED,), desk.connection.id)
+        every = messages.approved(work, desk.connection.id)
     posted = frozenset(message.id for message in every if message.channel == StepChannel.LETTER)
     approved = [message for message in every if message.id not in posted]  # a letter goes when a person posts it
     closed, opens_at = _closed(store, desk, approved, clock.now())
@@ -161,7 +162,7 @@ def _refreshed(store: Store, desk: Desk, batch: list[Message], clock: Clock, don
             return [message for message in batch if message.id in kept]
         reason = f"the source could not be read again: {error}"
         _put_back(store, batch, reason, clock)
-        done.postponed += [(message, reason) for message in batch]
+        done.postponed += [(message.unworded, reason) for message in batch]
         if isinstance(error, RetryLater | Reauthorise):
             done.error = str(error)  # nobody can be read
         else:
@@ -193,7 +194,7 @@ def _known(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: D
     if behind is None:
         return batch
     _put_back(store, batch, behind, clock)
-    done.postponed += [(message, behind) for message in batch]
+    done.postponed += [(message.unworded, behind) for message in batch]
     done.error = behind
     return []
 
@@ -220,7 +221,7 @@ def _confirmed(
     answer, reason = confirm(store, connection, desk.policy, message, now=now, run_id=run_id)
     if answer is not Confirmation.HOLDS:
         filed = done.withdrawn if answer is Confirmation.WITHDRAWN else done.postponed
-        filed.append((message, reason))
+        filed.append((message.unworded, reason))
         if answer is Confirmation.NOT_NOW:
             done.waiting.add(message.id)
         return None
@@ -266,7 +267,7 @@ def _enclosed(
         late = clock.elapsed() - read_at > _FRESH
         return files if not late or _refreshed(store, desk, [message], clock, done) else None
     _put_back(store, [message], reason, clock)
-    done.postponed.append((message, reason))
+    done.postponed.append((message.unworded, reason))
     done.waiting.add(message.id)
     return None
 
@@ -281,7 +282,7 @@ def _put_back(store: Store, batch: list[Message], reason: str, clock: Clock) -> 
         work.commit()
 
 
-def _closed(store: Store, desk: Desk, approved: list[Message], now: datetime) -> tuple[set[int], datetime | None]:
+def _closed(store: Store, desk: Desk, approved: list[Waiting], now: datetime) -> tuple[set[int], datetime | None]:
     """The messages whose customers' send windows are closed now, and when the first of those opens, on the company's
     clock; where nothing waits at all, when the company's own does."""
     with store.reading() as work:
