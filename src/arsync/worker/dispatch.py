@@ -33,7 +33,7 @@ from arsync.worker.hearing import AddressLists
 _log: Final = logging.getLogger(__name__)
 _TERM: Final = timedelta(minutes=10)
 #: So many payers are read afresh in one go: few calls, and little time between the reading and the sending.
-_BATCH: Final = 50
+_BATCH: Final = 40
 #: A message goes out so many seconds after its payer was read; else it is read again.
 _FRESH: Final = 120.0
 #: Between two batches, and after so many seconds, a worker asks whether it still has its lease: each time is a commit.

@@ -9,7 +9,7 @@ from arsync.sync.refresh import refresh
 #: A delta of nothing new. QuickBooks: the company's facts in one batch, change data capture. Xero: organisation and
 #: reminder settings, then contacts, payments, overpayments, prepayments, credit notes and invoices.
 QUIET = {"quickbooks": 2, "xero": 8}
-#: Right before messages go out, for up to 25 payers. QuickBooks: customers and open invoices in one batch, and what
+#: Right before messages go out, for up to 40 payers. QuickBooks: customers and open invoices in one batch, and what
 #: changed. Xero: the four kinds of money, the contacts, their invoices that changed, their open invoices.
 AFRESH = {"quickbooks": 2, "xero": 7}
 
@@ -34,9 +34,9 @@ def test_a_delta_of_a_few_edits_costs_no_more_than_a_quiet_one(mirror: Mirror) -
     assert len(asked) == QUIET[mirror.provider], [one["path"] for one in asked]
 
 
-def test_twenty_five_payers_are_read_afresh_at_once(mirror: Mirror) -> None:
+def test_forty_payers_are_read_afresh_at_once(mirror: Mirror) -> None:
     mirror.sync()
-    payers = sorted(mirror.truth()["customers"])[:25]
+    payers = sorted(mirror.truth()["customers"])[:40]
     connector = mirror.connector()
     connector.company()  # as each night begins; QuickBooks tells the company's currency with it
     with mirror.counted() as asked:
