@@ -11,21 +11,23 @@ from arsync.store import customer_groups, payers
 from arsync.store import tables as t
 from arsync.store.bulk import DeleteWhere, Insert, Upsert, adapted
 from arsync.store.engine import Work
-from arsync.store.newest import is_buried, is_older, known, unchanged
+from arsync.store.newest import Known, is_buried, is_older, unchanged
 from arsync.store.stored import Stored
 
 _CUSTOMER: Final = Upsert(t.customers)
 _CONTACT: Final = Insert(t.contacts)
 _CONTACTS_OF: Final = DeleteWhere(t.contacts, "connection_id", "customer_id")
+_C: Final = t.customers.c
+_KNOWN: Final = Known(
+    t.customers,
+    _C.updated_at, _C.version, _C.parent_id, _C.merged_into, _C.state, _C.balance, _C.payer_id, _C.group_ids,
+)  # fmt: skip
 
 
-def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: Stored) -> None:
-    """Writes those customers that are news, with their contacts."""
-    c = t.customers.c
-    there = known(
-        work, connection_id, t.customers, latest,
-        c.updated_at, c.version, c.parent_id, c.merged_into, c.state, c.balance, c.payer_id, c.group_ids,
-    )  # fmt: skip
+def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: Stored, *, new: bool = False) -> None:
+    """Writes those customers that are news, with their contacts; IntegrityError where one of those that are told to be
+    `new` is there."""
+    there = {} if new else _KNOWN(work, connection_id, latest)
     fresh = []
     arrived = []
     for remote_id, customer in latest.items():
@@ -73,7 +75,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
     ]
     old_rows = [row for row in rows if row[1] in there]
     same = unchanged(work, connection_id, t.customers, old_rows, t.contacts, contacts)
-    _CUSTOMER(work, rows)
+    (_CUSTOMER.new if new else _CUSTOMER)(work, rows)
     _CONTACTS_OF(work, [(connection_id, customer.remote_id) for customer in fresh if customer.remote_id in there])
     _CONTACT(work, contacts)
     # Of all of them: a group may be renamed without its customers' having changed.

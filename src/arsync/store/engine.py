@@ -54,6 +54,20 @@ class Work:
         """Executes one statement, or one for each of several sets of values."""
         return self._connection.execute(statement, parameters)
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """What is done within is undone where it raises, and the transaction goes on without it."""
+        if self._connection.in_transaction():
+            with self._connection.begin_nested():
+                yield
+            return
+        # Nothing came before it: all may be undone, and no page need be copied for that.
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+
     def commit(self) -> None:
         """Makes the work durable; the transaction is over."""
         self._observe("before", "commit")

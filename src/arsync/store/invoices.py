@@ -10,22 +10,24 @@ from arsync.domain.money import to_units
 from arsync.store import tables as t
 from arsync.store.bulk import Adapted, DeleteWhere, Insert, Row, Upsert, adapted
 from arsync.store.engine import Work
-from arsync.store.newest import is_buried, is_older, known, unchanged
+from arsync.store.newest import Known, is_buried, is_older, unchanged
 from arsync.store.stored import Stored
 
 _INVOICE: Final = Upsert(t.invoices)
 _LINE: Final = Insert(t.invoice_lines)
 _LINES_OF: Final = DeleteWhere(t.invoice_lines, "connection_id", "invoice_id")
+_I: Final = t.invoices.c
+_KNOWN: Final = Known(
+    t.invoices,
+    _I.updated_at, _I.version, _I.balance, _I.total, _I.state, _I.due_on, _I.customer_id, _I.number, _I.currency,
+    _I.expected_on, _I.sent,
+)  # fmt: skip
 
 
-def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Stored) -> None:
-    """Writes those invoices that are news, with their lines."""
-    c = t.invoices.c
-    there = known(
-        work, connection_id, t.invoices, latest,
-        c.updated_at, c.version, c.balance, c.total, c.state, c.due_on, c.customer_id, c.number, c.currency,
-        c.expected_on, c.sent,
-    )  # fmt: skip
+def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Stored, *, new: bool = False) -> None:
+    """Writes those invoices that are news, with their lines; IntegrityError where one of those that are told to be
+    `new` is there."""
+    there = {} if new else _KNOWN(work, connection_id, latest)
     as_ = adapted(work)
     rows: list[Row] = []
     lines: list[Row] = []
@@ -58,7 +60,7 @@ def keep(work: Work, connection_id: int, latest: dict[str, Invoice], stored: Sto
     old_rows = [row for row in rows if row[1] in known_ones]
     same = unchanged(work, connection_id, t.invoices, old_rows, t.invoice_lines, lines)
     stored.customers.update(*(names for remote_id, names in concerned.items() if remote_id not in same))
-    _INVOICE(work, rows)
+    (_INVOICE.new if new else _INVOICE)(work, rows)
     _LINES_OF(work, rewritten)
     _LINE(work, lines)
     stored.written += len(rows)

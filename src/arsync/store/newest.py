@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, Table, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, literal_column, select
 
-from arsync.store.bulk import Row, among
+from arsync.store.bulk import Row, among, among_those, those
 from arsync.store.engine import Work
 
 
@@ -29,11 +29,22 @@ def is_buried(record: Any, row: Any) -> bool:
     return row.state == "deleted" and not is_older(row, record)
 
 
-def known(work: Work, connection_id: int, table: Table, ids: Collection[str], *columns: Any) -> dict[str, Any]:
-    """These columns of the rows that are there, by id."""
-    c = table.c
-    query = select(c.remote_id, *columns).where(c.connection_id == connection_id, among(work, c.remote_id, ids))
-    return {row.remote_id: row for row in work.execute(query)}
+class Known:
+    """What a table knows of some records: these columns of the rows that are there, by id.
+
+    Put together once, for it is asked with every page: SQLAlchemy's expressions are expensive to make, and those of
+    `among` are rings that keep a page's ids in memory until the collector of garbage comes by.
+    """
+
+    def __init__(self, table: Table, *columns: ColumnElement[Any]) -> None:
+        c = table.c
+        query = select(c.remote_id, *columns).where(c.connection_id == bindparam("of"))
+        dialects = ("sqlite", "postgresql")
+        self._queries: Final = {dialect: query.where(among_those(dialect, c.remote_id)) for dialect in dialects}
+
+    def __call__(self, work: Work, connection_id: int, ids: Collection[str]) -> dict[str, Any]:
+        asked = {"of": connection_id, "those": those(work, ids)}
+        return {row.remote_id: row for row in work.execute(self._queries[work.dialect], asked)}
 
 
 #: Columns that tell how a record was come by, and nothing of the debt. That an invoice is marked as sent, or when its

@@ -42,17 +42,19 @@ __all__ = ["Stored", "store_page"]
 _POISON: Final = (DataError, IntegrityError, UnicodeError, OverflowError)
 
 
-def store_page(work: Work, connection_id: int, page: Page, *, now: datetime) -> Stored:
-    """Writes a page's records into the cache and its broken ones into quarantine; the caller commits."""
-    stored = Stored()
-    try:
-        with work.connection.begin_nested():
-            _store(work, connection_id, page.records, stored)
-        broken = list(page.broken)
-    except _POISON:
-        # The database refuses something (a character, a length): find the one, keep the others.
+def store_page(work: Work, connection_id: int, page: Page, *, now: datetime, new: bool = False) -> Stored:
+    """Writes a page's records into the cache and its broken ones into quarantine; the caller commits.
+
+    `new` says that none of them is likely to be there: nothing is looked up, and where the database finds that one is,
+    the page is stored as any other.
+    """
+    broken = list(page.broken)
+    stored = _at_once(work, connection_id, page.records, new=True) if new else None
+    if stored is None:
+        stored = _at_once(work, connection_id, page.records)
+    if stored is None:  # find the one, keep the others
         stored = Stored()
-        broken = [*page.broken, *_one_by_one(work, connection_id, page.records, stored)]
+        broken += _one_by_one(work, connection_id, page.records, stored)
     stored.for_all = quarantine.keep(work, connection_id, broken, now)
     quarantine.release(work, connection_id, page.records, broken, now)
     stored.quarantined = len(broken)
@@ -60,6 +62,17 @@ def store_page(work: Work, connection_id: int, page: Page, *, now: datetime) -> 
     if stored.relinked:
         stored.moves = payers.resolve(work, connection_id, stored.relinked, stored.newcomers)
         stored.customers |= {name for move in stored.moves for name in (move.customer_id, move.former, move.payer_id)}
+    return stored
+
+
+def _at_once(work: Work, connection_id: int, records: Sequence[Record], *, new: bool = False) -> Stored | None:
+    """None, and nothing is done, where the database refuses something: a character, a length, a second of its key."""
+    stored = Stored()
+    try:
+        with work.part():
+            _store(work, connection_id, records, stored, new=new)
+    except _POISON:
+        return None
     return stored
 
 
@@ -101,7 +114,7 @@ _ID: Final = attrgetter("remote_id")
 _GRAVE: Final = attrgetter("resource", "remote_id")
 
 
-def _store(work: Work, connection_id: int, records: Sequence[Record], stored: Stored) -> None:
+def _store(work: Work, connection_id: int, records: Sequence[Record], stored: Stored, *, new: bool = False) -> None:
     by_kind: dict[type[Any], dict[Any, Any]] = {}
     for kind, alike in groupby(records, type):  # most pages have but one kind
         latest = by_kind.setdefault(kind, {})
@@ -111,10 +124,12 @@ def _store(work: Work, connection_id: int, records: Sequence[Record], stored: St
             known = latest.setdefault(key, record)
             if known is not record and not is_older(record, known):
                 latest[key] = record
-    for kind, keeper in _KEEPERS.items():  # tombstones last: they were checked by a read of their own
+    for kind, keeper in _KEEPERS.items():
         if kind in by_kind:
             # In the order of their keys, which spares the database half of its leaps.
-            keeper(work, connection_id, dict(sorted(by_kind[kind].items())), stored)
+            keeper(work, connection_id, dict(sorted(by_kind[kind].items())), stored, new=new)
+    if Deleted in by_kind:  # last: they were checked by a read of their own
+        _bury(work, connection_id, dict(sorted(by_kind[Deleted].items())), stored)
 
 
 _GONE: Final[dict[Resource, tuple[Table, dict[str, Any]]]] = {
@@ -156,10 +171,9 @@ def _bury(work: Work, connection_id: int, latest: dict[tuple[Resource, str], Del
             reductions.forget_allocations(work, connection_id, record.resource, remote_id)
 
 
-_KEEPERS: Final[dict[type[Any], Callable[[Work, int, dict[Any, Any], Stored], None]]] = {
+_KEEPERS: Final[dict[type[Any], Callable[..., None]]] = {
     Customer: customers.keep,
     Invoice: invoices.keep,
     Payment: reductions.keep_payments,
     CreditNote: reductions.keep_credit_notes,
-    Deleted: _bury,
 }

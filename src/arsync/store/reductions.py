@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, Table, and_, func, select
 
 from arsync.connector import Resource
 from arsync.domain.documents import Allocation, CreditNote, Payment
@@ -13,7 +13,7 @@ from arsync.domain.money import to_units
 from arsync.store import tables as t
 from arsync.store.bulk import DeleteWhere, Insert, Row, Upsert, adapted, among
 from arsync.store.engine import Work
-from arsync.store.newest import is_buried, is_older, known
+from arsync.store.newest import Known, is_buried, is_older
 from arsync.store.stored import Stored
 
 _PAYMENT: Final = Upsert(t.payments)
@@ -22,13 +22,24 @@ _ALLOCATION: Final = Insert(t.allocations)
 _ALLOCATIONS_OF: Final = DeleteWhere(t.allocations, "connection_id", "source", "source_id")
 
 
-def keep_payments(work: Work, connection_id: int, latest: dict[str, Payment], stored: Stored) -> None:
-    """Writes those payments that are news, with their allocations."""
-    c = t.payments.c
-    there = known(work, connection_id, t.payments, latest, c.amount, *_credit_columns(c))
+def _known(table: Table, amount: ColumnElement[Any]) -> Known:
+    c = table.c
+    return Known(table, amount.label("amount"), c.updated_at, c.version, c.unapplied, c.state, c.customer_id)
+
+
+_PAYMENTS_KNOWN: Final = _known(t.payments, t.payments.c.amount)
+_NOTES_KNOWN: Final = _known(t.credit_notes, t.credit_notes.c.total)
+
+
+def keep_payments(
+    work: Work, connection_id: int, latest: dict[str, Payment], stored: Stored, *, new: bool = False
+) -> None:
+    """Writes those payments that are news, with their allocations; IntegrityError where one of those that are told to
+    be `new` is there."""
+    there = {} if new else _PAYMENTS_KNOWN(work, connection_id, latest)
     fresh = [record for record in latest.values() if _is_news(there.get(record.remote_id), record)]
     as_ = adapted(work)
-    _PAYMENT(
+    (_PAYMENT.new if new else _PAYMENT)(
         work,
         [
             (
@@ -52,13 +63,14 @@ def keep_payments(work: Work, connection_id: int, latest: dict[str, Payment], st
     _keep_allocations(work, connection_id, Resource.PAYMENTS, fresh, there, stored)
 
 
-def keep_credit_notes(work: Work, connection_id: int, latest: dict[str, CreditNote], stored: Stored) -> None:
-    """Writes those credit notes that are news, with their allocations."""
-    c = t.credit_notes.c
-    there = known(work, connection_id, t.credit_notes, latest, c.total.label("amount"), *_credit_columns(c))
+def keep_credit_notes(
+    work: Work, connection_id: int, latest: dict[str, CreditNote], stored: Stored, *, new: bool = False
+) -> None:
+    """As `keep_payments`, of credit notes."""
+    there = {} if new else _NOTES_KNOWN(work, connection_id, latest)
     fresh = [record for record in latest.values() if _is_news(there.get(record.remote_id), record)]
     as_ = adapted(work)
-    _CREDIT_NOTE(
+    (_CREDIT_NOTE.new if new else _CREDIT_NOTE)(
         work,
         [
             (
@@ -79,10 +91,6 @@ def keep_credit_notes(work: Work, connection_id: int, latest: dict[str, CreditNo
         ],
     )
     _keep_allocations(work, connection_id, Resource.CREDIT_NOTES, fresh, there, stored)
-
-
-def _credit_columns(c: Any) -> tuple[Any, ...]:
-    return (c.updated_at, c.version, c.unapplied, c.state, c.customer_id)
 
 
 def _is_news(row: Any, record: Payment | CreditNote) -> bool:

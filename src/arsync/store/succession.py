@@ -8,12 +8,12 @@ gap is kept. What was planned for the former payer is superseded.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import and_, delete, exists, insert, literal, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, insert, literal, or_, select, update
 
 from arsync.domain.documents import CustomerState, InvoiceState
 from arsync.domain.states import ChaseState, HoldState, MessageState
@@ -21,6 +21,7 @@ from arsync.store import assignments, chases, events, languages, messages, own_c
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
+from arsync.store.payers import Move
 from arsync.store.stored import Stored
 
 #: The event of every move; `explain` tells it.
@@ -38,6 +39,16 @@ _FOLLOWS: Final = (
 )  # fmt: skip
 
 
+#: Where what stands against a payer or a customer is kept, and goes along with it.
+_AGAINST: Final = (
+    t.holds, t.promises, t.plans, t.touches, t.comments, t.replies, t.playbook_assignments, t.customer_tags, t.owners,
+    t.own_contacts, t.chases, t.shared_messages,
+)  # fmt: skip
+_ANYTHING: Final = select(
+    or_(*(exists(select(1).where(table.c.connection_id == bindparam("of"))) for table in _AGAINST))
+)
+
+
 def follow(work: Work, connection_id: int, stored: Stored, *, now: datetime) -> None:
     """Wakes the chases that this page concerns, and lets everything follow the customers and invoices that it has
     moved; the caller commits."""
@@ -48,7 +59,7 @@ def follow(work: Work, connection_id: int, stored: Stored, *, now: datetime) -> 
     chases.bump(work, connection_id, stored.customers, whole=whole, everybody=stored.for_all)
     moved: dict[tuple[str, str], list[str]] = defaultdict(list)
     known: set[tuple[str, str]] = set()
-    for move in stored.moves:
+    for move in _momentous(work, connection_id, stored.moves):
         moved[move.former, move.payer_id].append(move.customer_id)
         if not move.newcomer:
             known.add((move.former, move.payer_id))
@@ -69,6 +80,14 @@ def follow(work: Work, connection_id: int, stored: Stored, *, now: datetime) -> 
         else:
             step.rebill(invoices)
         step.tell("joined" if merged else "rebilled", invoices=invoices)
+
+
+def _momentous(work: Work, connection_id: int, moves: Sequence[Move]) -> Sequence[Move]:
+    """Those with which something may go along, or that are to be told: none of newcomers, where nothing stands against
+    anybody yet."""
+    if all(move.newcomer for move in moves) and not work.execute(_ANYTHING, {"of": connection_id}).scalar_one():
+        return ()  # the first load brings branches by the hundred
+    return moves
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,7 +267,7 @@ def _keep(store: Store, connection: Connection, clock: Clock, item: _Item, loade
     else:
         loaded.seen[item.resource.value] += page.seen
     with store.working(durable=False) as work:
-        stored = keep(work, connection.id, page, clock) if page else records.Stored()
+        stored = keep(work, connection.id, page, clock, new=loaded.first) if page else records.Stored()
         connections.move_cursor(
             work, connection.id, item.resource.value, position=page.cursor if page else None, done=page is None,
             seen=loaded.seen[item.resource.value], now=clock.now(),

@@ -17,9 +17,10 @@ _NAMES: Final = ("invoices", "money_on", "gone_from")
 RETRIED: Final = 40
 
 
-def keep(work: Work, connection_id: int, page: Page, clock: Clock) -> records.Stored:
-    """Stores one page, what it turned for a judgement, and wakes the chases it concerns; the caller commits."""
-    stored = records.store_page(work, connection_id, page, now=clock.now())
+def keep(work: Work, connection_id: int, page: Page, clock: Clock, *, new: bool = False) -> records.Stored:
+    """Stores one page, what it turned for a judgement, and wakes the chases it concerns; the caller commits. `new`
+    says that none of its records is likely to be known."""
+    stored = records.store_page(work, connection_id, page, now=clock.now(), new=new)
     turns.add(work, connection_id, stored, now=clock.now())
     if stored.customers:
         balances.touch(work, connection_id, stored.customers, now=clock.now())

@@ -145,10 +145,10 @@ class Books:
     def id(self) -> int:
         return self.connection.id
 
-    def keep(self, *found: Record, broken: Iterable[Broken] = (), now: datetime = NOW) -> Stored:
-        """Stores one page, as a pull does."""
+    def keep(self, *found: Record, broken: Iterable[Broken] = (), now: datetime = NOW, new: bool = False) -> Stored:
+        """Stores one page, as a pull does; `new` as a first load says it."""
         with self.store.working(durable=False) as work:
-            stored = records.store_page(work, self.id, page(*found, broken=broken), now=now)
+            stored = records.store_page(work, self.id, page(*found, broken=broken), now=now, new=new)
             if stored.customers or stored.for_all:
                 succession.follow(work, self.id, stored, now=now)
             work.commit()

@@ -24,10 +24,12 @@ from tests.integration.store.books import (
     payment,
     unreadable,
 )
+from tests.integration.store.books import page as page_of
 
 from arsync.connector import Resource
 from arsync.domain.documents import CreditState, CustomerGroup, CustomerState, Invoice, InvoiceState, Record
-from arsync.store import connections, customer_groups, ledger, quarantine
+from arsync.domain.states import Health
+from arsync.store import connections, customer_groups, ledger, quarantine, records
 from arsync.store.engine import Store
 
 BALANCE = "SELECT state, balance FROM invoices ORDER BY remote_id"
@@ -189,6 +191,39 @@ def test_two_connections_keep_their_books_apart(books: Books, store: Store) -> N
     assert other.rows("SELECT amount FROM allocations") == [(200_000,)]
 
 
+# --- what a first load takes for new -------------------------------------------------------------------------------
+
+
+def test_a_page_taken_for_new_whose_records_are_known_is_stored_as_any_other(books: Books) -> None:
+    """I1 was read by a later page already, P1 in an earlier try; I2 and I3 are new."""
+    books.keep(
+        customer(), invoice("I1", "70.00", minutes=5, lines=(line("Oil"),)), payment("P1", on={"I1": "30.00"}), new=True
+    )
+    stored = books.keep(
+        invoice("I1", "100.00", lines=(line("Rope"), line("Tar"))), invoice("I2"), customer(balance=Decimal("70.00")),
+        payment("P1", on={"I1": "10.00", "I2": "20.00"}, minutes=1), invoice("I3", lines=(line("Tar"),)),
+        credit("CN1"), new=True,
+    )  # fmt: skip
+    assert books.rows("SELECT remote_id, balance FROM invoices WHERE remote_id = 'I1'") == [("I1", 700_000)]
+    assert books.rows("SELECT invoice_id, description FROM invoice_lines ORDER BY 1") == [("I1", "Oil"), ("I3", "Tar")]
+    assert books.rows("SELECT invoice_id FROM allocations ORDER BY 1") == [("I1",), ("I2",)]
+    assert books.rows("SELECT balance FROM customers") == [(700_000,)]
+    assert stored.arrived == {
+        Resource.CUSTOMERS: 0, Resource.INVOICES: 2, Resource.PAYMENTS: 0, Resource.CREDIT_NOTES: 1
+    }  # fmt: skip
+    assert stored.quarantined == 0
+
+
+def test_a_page_that_cannot_be_stored_whole_leaves_what_its_transaction_did_before(books: Books, database: str) -> None:
+    bad, _ = poisoned(database)
+    with books.store.working() as work:
+        connections.set_health(work, books.id, Health.PARTIAL, "told before the page")
+        records.store_page(work, books.id, page_of(bad[0], invoice("I2")), now=NOW)
+        work.commit()
+    assert books.rows("SELECT health_reason FROM connections") == [("told before the page",)]
+    assert books.rows("SELECT remote_id FROM invoices") == [("I2",)]
+
+
 # --- poison --------------------------------------------------------------------------------------------------------
 
 
@@ -199,11 +234,18 @@ def poisoned(database: str) -> tuple[list[Invoice], set[str]]:
     return [invoice("bad1", reference="a\x00b"), invoice("x" * 65)], {"bad1", "sha256:"}
 
 
-def test_a_record_that_the_database_refuses_costs_one_record(books: Books, database: str) -> None:
+@pytest.mark.parametrize("new", [False, True], ids=["any page", "a first load's"])
+def test_a_record_that_the_database_refuses_costs_one_record(books: Books, database: str, new: bool) -> None:
     bad, names = poisoned(database)
-    stored = books.keep(
-        customer(), invoice("I1", lines=(line("Rope"),)), bad[0], invoice("I2"), bad[1], payment(on={"I1": "5.00"})
-    )
+    page: list[Record] = [
+        customer(),
+        invoice("I1", lines=(line("Rope"),)),
+        bad[0],
+        invoice("I2"),
+        bad[1],
+        payment(on={"I1": "5.00"}),
+    ]
+    stored = books.keep(*page, new=new)
     assert (stored.written, stored.quarantined) == (4, 2)
     assert books.rows("SELECT remote_id FROM invoices ORDER BY remote_id") == [("I1",), ("I2",)]
     assert books.rows("SELECT invoice_id FROM invoice_lines") == [("I1",)]

@@ -14,6 +14,7 @@ from arsync.domain.chase import Hold, Rule, Verdict
 from arsync.domain.documents import Customer, CustomerState
 from arsync.domain.states import Decision, HoldKind, MessageState
 from arsync.store import events, holds, ledger, succession, verdicts
+from arsync.store import tables as t
 from arsync.store.engine import Store
 
 
@@ -365,3 +366,9 @@ def test_a_hold_on_everything_and_a_delta_never_wait_for_each_other(
         thread.join(60)
     assert wrong == []
     assert len(held(books)) == 25
+
+
+def test_whatever_names_a_payer_is_looked_for_before_newcomers_are_taken_to_bring_nothing_along() -> None:
+    """Else a hold on a branch that was not read yet would stay behind when the branch arrives."""
+    named = {table.name for table in t.metadata.tables.values() if "payer_id" in table.c}
+    assert named - {"customers"} <= {table.name for table in succession._AGAINST}
