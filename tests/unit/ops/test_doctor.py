@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.integration.store.books import customer, invoice
 
 from arsync.cli.init import lay_down
+from arsync.connector import Page, Resource
 from arsync.domain.states import Health
 from arsync.errors import ConfigurationError
 from arsync.ops.doctor import examine
 from arsync.ops.finding import Finding, Level, exit_status
 from arsync.settings import Settings, load
-from arsync.store import connections, reminders, replies, suspicion, upgrade
+from arsync.store import connections, records, reminders, replies, suspicion, upgrade
 from arsync.store.engine import Store
 from arsync.store.suspicion import Suspicion, Trouble
 from arsync.testing.ports import FixedClock
@@ -302,6 +305,20 @@ class TestConnections:
         store.close()
         (found,) = [one for one in doctor(house) if "its clock is wrong" in one.detail]
         assert found.mend == "set the clock right; the next sync ends it"
+
+    def test_who_owes_less_than_the_invoices_say_is_called_by_name(self, house: Path) -> None:
+        connect(house)
+        store = Store(settings(house).database_url)
+        with store.working() as work:
+            (acme,) = connections.connections(work)
+            debtor = customer("C1", name="Dune Hotel", balance=Decimal("25.00"))
+            told = Page(Resource.CUSTOMERS, (debtor, invoice("I1")), (), "next", 2)
+            records.store_page(work, acme.id, told, now=NOW)
+            work.commit()
+        store.close()
+        (said,) = troubles(doctor(house), "balances")
+        assert "1 payer is held" in said
+        assert "first Dune Hotel: 25.00 instead of 100.00" in said
 
     def test_tokens_that_the_key_does_not_open_fail(self, house: Path) -> None:
         connect(house, seal=False)
