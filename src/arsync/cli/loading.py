@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from arsync.connector import Resource
 from arsync.sync.backfill import PAGE, Progress
@@ -35,7 +36,7 @@ class Shown(Progress):
             BarColumn(bar_width=None),
             TextColumn("{task.fields[count]}", justify="right"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
+            _Left(),
             console=console,
             disable=quiet or not console.is_terminal,
             expand=True,
@@ -68,11 +69,11 @@ class Shown(Progress):
         for resource, total in of.items():
             if resource not in self._rows:
                 self._rows[resource] = self._bars.add_task(
-                    f"{self._name} {resource.replace('_', ' ')}", count="", left=""
+                    f"{self._name} {resource.replace('_', ' ')}", count="", ends=None
                 )
             self._move(self._rows[resource], seen[resource], _reached(seen[resource], total))
         if self._all is None:
-            self._all = self._bars.add_task(f"{self._name} all", total=None, count="", left="")
+            self._all = self._bars.add_task(f"{self._name} all", total=None, count="", ends=None)
         self._tell()
 
     def stored(self, resource: Resource, seen: int, of: int | None) -> None:
@@ -85,7 +86,7 @@ class Shown(Progress):
     def closing(self) -> None:
         """What comes after the last page takes its time, too."""
         if self._all is not None:
-            self._bars.update(self._all, left="")
+            self._bars.update(self._all, ends=None)
         self._begin("what changed meanwhile")
 
     def reading_back(self) -> None:
@@ -101,21 +102,36 @@ class Shown(Progress):
         if total is not None:
             spent = self._bars.get_time() - self._since
             left = seconds_left(done - self._before, total - self._before, spent, self._allowed)
-        told = "" if left is None else f"about {timedelta(seconds=round(left))} left"
-        self._move(self._all, done, total, told)
+        self._move(self._all, done, total, None if left is None else self._bars.get_time() + left)
 
-    def _move(self, row: TaskID, done: int, total: int | None, left: str = "") -> None:
+    def _move(self, row: TaskID, done: int, total: int | None, ends: float | None = None) -> None:
         count = f"{done:,}" if total is None else f"{done:,}/{total:,}"
-        self._bars.update(row, completed=done, total=total, count=count, left=left)
+        self._bars.update(row, completed=done, total=total, count=count, ends=ends)
 
     def _begin(self, stage: str) -> None:
         self._end()
-        self._stage = self._bars.add_task(f"{self._name} {stage}", total=None, count="", left="")
+        self._stage = self._bars.add_task(f"{self._name} {stage}", total=None, count="", ends=None)
 
     def _end(self) -> None:
         if self._stage is not None:
             self._bars.update(self._stage, total=1, completed=1)
             self._stage = None
+
+
+class _Left(ProgressColumn):
+    """How long it will still take, counted down while nothing is stored: a vendor's limit may leave a minute between
+    two pages."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        ends: float | None = task.fields["ends"]
+        return Text("" if ends is None else told_left(ends - task.get_time()))
+
+
+def told_left(seconds: float) -> str:
+    """In words; what takes longer than was told is no longer told in figures."""
+    return f"about {timedelta(seconds=round(seconds))} left" if seconds >= 1 else "any moment now"
 
 
 def whole(seen: Mapping[Resource, int], of: Mapping[Resource, int | None]) -> int | None:

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from arsync.cli.loading import Shown, seconds_left, whole
+from arsync.cli.loading import Shown, _Left, seconds_left, told_left, whole
 from arsync.connector import Resource
 
 CUSTOMERS, INVOICES, PAYMENTS, CREDIT_NOTES = Resource
@@ -69,3 +69,23 @@ def test_a_load_that_goes_on_shows_what_stands_and_every_stage_has_a_line() -> N
     ):
         assert line in last, line
     assert beats == [1], "the lock is renewed with every page"
+
+
+def test_the_time_left_runs_down_between_two_pages() -> None:
+    """A minute is told at the first page; the next comes after the vendor's minute: 60 s, 35 s, past its time."""
+    told = io.StringIO()
+    console = Console(file=told, force_terminal=True, width=120, color_system=None)
+    shown = Shown("acme", console, allowed=lambda _: 60.0, beat=lambda: None, quiet=False)
+    now = 1000.0
+    shown._bars.get_time = lambda: now
+    shown.begun({INVOICES: 0}, {INVOICES: 6000})
+    (row,) = [task for task in shown._bars.tasks if task.description == "acme all"]
+    left = []
+    for now in (1000.0, 1025.0, 1061.0):  # noqa: B007 - the bars' clock
+        row._get_time = shown._bars.get_time
+        left.append(str(_Left().render(row)))
+    assert left == ["about 0:01:00 left", "about 0:00:35 left", "any moment now"]
+
+
+def test_an_hour_is_told_as_one() -> None:
+    assert told_left(3723.4) == "about 1:02:03 left"
