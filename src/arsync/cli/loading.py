@@ -24,12 +24,19 @@ _AFTER: Final = 8
 class Shown(Progress):
     """The progress of one connection's load on a terminal, from the first question to the last note read back.
 
-    `allowed` gives the seconds that so many requests take at least by the vendor's limits; `beat` is called whenever
-    something was stored.
+    `allowed` gives the seconds that so many requests take at least by the vendor's limits, `after` says how many the
+    last stage takes; `beat` is called whenever something was stored.
     """
 
     def __init__(
-        self, name: str, console: Console, *, allowed: Callable[[int], float], beat: Callable[[], None], quiet: bool
+        self,
+        name: str,
+        console: Console,
+        *,
+        allowed: Callable[[int], float],
+        beat: Callable[[], None],
+        quiet: bool,
+        after: int = 0,
     ) -> None:
         self._bars = Bars(
             TextColumn("{task.description}"),
@@ -41,7 +48,7 @@ class Shown(Progress):
             disable=quiet or not console.is_terminal,
             expand=True,
         )
-        self._name, self._allowed, self._beat = name, allowed, beat
+        self._name, self._allowed, self._beat = name, lambda requests: allowed(requests + after), beat
         self._rows: dict[Resource, TaskID] = {}
         self._all: TaskID | None = None
         self._stage: TaskID | None = None

@@ -17,6 +17,7 @@ from arsync.errors import ConnectorError
 from arsync.store import connections, suspicion
 from arsync.store.connections import Connection
 from arsync.sync.backfill import Loaded, measure
+from arsync.sync.recover import first_look
 from arsync.worker import jobs
 
 
@@ -116,8 +117,10 @@ def load_one(
 ) -> Loaded:
     """Backfills one connection and shows its progress; `beat` is called after every page."""
     allowed = app.budget(connection.provider, connection.external_id).duration
-    with Shown(connection.name, err, allowed=allowed, beat=beat, quiet=quiet) as progress:
-        return jobs.load(app.store, app.intake(connection), app.clock, since=since, progress=progress)
+    intake = app.intake(connection)
+    after = first_look(intake.connector) if connection.health is Health.RECOVERING else 0
+    with Shown(connection.name, err, allowed=allowed, beat=beat, quiet=quiet, after=after) as progress:
+        return jobs.load(app.store, intake, app.clock, since=since, progress=progress)
 
 
 def tell_loaded(connection: Connection, loaded: Loaded) -> None:

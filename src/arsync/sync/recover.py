@@ -169,6 +169,13 @@ def _ring(
     return reason
 
 
+def first_look(connector: Connector) -> int:
+    """How many requests a first connect takes to see whether notes stand there already."""
+    if not isinstance(connector, ReadsNotes):
+        return 0
+    return 1 if _lists(connector) else LOOK
+
+
 def _lists(connector: ReadsNotes) -> bool:
     """Whether one answer has the notes of every target, customers included."""
     return bool(getattr(connector, "lists_notes", False))

@@ -89,3 +89,16 @@ def test_the_time_left_runs_down_between_two_pages() -> None:
 
 def test_an_hour_is_told_as_one() -> None:
     assert told_left(3723.4) == "about 1:02:03 left"
+
+
+def test_what_the_last_stage_asks_is_counted_too() -> None:
+    asked: list[int] = []
+
+    def allowed(requests: int) -> float:
+        asked.append(requests)
+        return 0.0
+
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    shown = Shown("acme", console, allowed=allowed, beat=lambda: None, quiet=False, after=10)
+    shown.begun({INVOICES: 0}, {INVOICES: 6000})
+    assert asked == [6 + 8 + 10]
