@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -19,6 +21,7 @@ from arsync.errors import NotFound, UsageError
 from arsync.outbox import settle
 from arsync.playbook.resending import resend as plan_once_more
 from arsync.store import connections, events, ledger, messages, notes
+from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.messages import Message
 
@@ -126,6 +129,21 @@ def _tell(app: App, message_id: int, as_json: bool) -> None:
         say(flat(f"  {note.kind} on {note.target.kind} {note.target.remote_id}: {note.state}, {note.reason}"))
 
 
+@contextmanager
+def _about(
+    context: typer.Context, message_id: int, states: Collection[MessageState], but: str
+) -> Iterator[tuple[App, Connection, Message]]:
+    """The program, and a message with its company; UsageError with what stands in the way where it is in none of these
+    states."""
+    with opened(context) as app:
+        with app.store.reading() as work:
+            one = _one(work, message_id)
+            company = connections.connection_by_id(work, one.connection_id)
+        if one.state not in states:
+            raise UsageError(f"message {one.id} is {one.state}: {one.reason}; {but}")
+        yield app, company, one
+
+
 def _one(work: Work, message_id: int) -> Message:
     found = messages.find(work, message_id)
     if found is None:
@@ -144,13 +162,8 @@ def resolve(
     author: Author = None,
 ) -> None:
     """Says of a message that nobody knows about whether it went out."""
-    with opened(context) as app:
-        who = author_or_me(author)
-        with app.store.reading() as work:
-            one = _one(work, message_id)
-            company = connections.connection_by_id(work, one.connection_id)
-        if one.state not in _OPEN:
-            raise UsageError(f"message {one.id} is {one.state}: {one.reason}; there is nothing to settle")
+    who = author_or_me(author)
+    with _about(context, message_id, _OPEN, "there is nothing to settle") as (app, company, one):
         how = app.desk(company).acceptance(one.sending_at or app.clock.now())
         sent = evidence is Evidence.SENT
         if not settle.say(app.store, one, sent=sent, author=who, reason=reason, how=how, clock=app.clock):
@@ -172,15 +185,8 @@ def resend(
     author: Author = None,
 ) -> None:
     """Plans a message's step once more, about what of it is still owed: another message, which says so."""
-    with opened(context) as app:
-        who = author_or_me(author)
-        with app.store.reading() as work:
-            one = _one(work, message_id)
-            company = connections.connection_by_id(work, one.connection_id)
-        if one.state not in _ONCE_MORE:
-            raise UsageError(
-                f"message {one.id} is {one.state}: {one.reason}; it has not gone, so it cannot go once more"
-            )
+    who = author_or_me(author)
+    with _about(context, message_id, _ONCE_MORE, "it has not gone, so it cannot go once more") as (app, company, one):
         with locked(app):
             policy, now = app.policy(company), app.clock.now()
             made, why = plan_once_more(app.store, company, policy, one, author=who, reason=reason, now=now)
