@@ -137,11 +137,12 @@ def rejected(
         )
         .exists()
     )  # fmt: skip
-    query = select(_M.id, _M.chase_id, _M.step_id, _M.occurrence, _M.fingerprint, _M.reason).where(
-        _M.connection_id == connection_id, _M.state == MessageState.CANCELLED.value, ~newer
-    )
-    if chase_ids is not None:
-        query = query.where(_M.chase_id.in_(chase_ids))
+    cancelled, columns = MessageState.CANCELLED.value, (_M.step_id, _M.occurrence, _M.fingerprint, _M.reason)
+    query = select(_M.id, _M.chase_id, *columns).where(_M.connection_id == connection_id, ~newer)
+    if chase_ids is None:
+        query = query.where(_M.state == cancelled)
+    else:  # by way of the chases: SQLite would go through all that was ever cancelled instead
+        query = query.where(_M.chase_id.in_(chase_ids), func.coalesce(_M.state, "") == cancelled)
     return {
         (row.chase_id, row.step_id, row.occurrence): Rejected(row.id, row.fingerprint, row.reason)
         for row in work.execute(query)

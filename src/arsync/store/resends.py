@@ -26,13 +26,16 @@ def standing(work: Work, connection_id: int, payers: Collection[str] | None = No
         .outerjoin(t.message_items, and_(k.message_id == _M.resend_of, k.demanded))
         .where(
             _M.connection_id == connection_id,
-            _M.state.in_(_ON_ITS_WAY),
             or_(_M.resend_of.is_not(None), _M.asked_by.is_not(None)),
         )
     )
-    if payers is not None:
-        mine = among(work, t.chases.c.payer_id, payers)
-        query = query.join(t.chases, t.chases.c.id == _M.chase_id).where(mine)
+    if payers is None:
+        query = query.where(_M.state.in_(_ON_ITS_WAY))
+    else:
+        # By way of the payers' chases: SQLite would go through all messages in these states instead.
+        mine = (t.chases.c.connection_id == connection_id, among(work, t.chases.c.payer_id, payers))
+        on_its_way = func.coalesce(_M.state, "").in_(_ON_ITS_WAY)
+        query = query.join(t.chases, t.chases.c.id == _M.chase_id).where(*mine, on_its_way)
     named: dict[tuple[int, str, int], set[str]] = {}
     for chase_id, step_id, occurrence, invoice_id in work.execute(query):
         named.setdefault((chase_id, step_id, occurrence), set()).update([invoice_id] if invoice_id else ())
