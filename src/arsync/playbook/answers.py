@@ -63,7 +63,7 @@ class Answers:
         page = []
         for chase, facts in zip(gathered.chases, gathered.facts, strict=True):
             # A message that waits in the outbox is not history yet: the plan is made anew and compared with it.
-            if any(past.state in PENDING for past in facts.history):
+            if facts.history and any(past.state in PENDING for past in facts.history):
                 history = tuple(past for past in facts.history if past.state not in PENDING)
                 facts = replace(facts, history=history)  # noqa: PLW2901 - the same chase
             page.append(answer(gathered, self._parting, chase, facts, self._today))

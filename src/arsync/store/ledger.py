@@ -277,26 +277,23 @@ def _history(
     for message_id, invoice_id in work.execute(named_in, asked).all():
         demanded[message_id].add(invoice_id)
     left_out = frozenset(without)
-    rows = {(row.id, row.payer_id): row for row in work.execute(query, asked).all() if row.id not in left_out}
-    for row in work.execute(shared, asked):
-        if row.id not in left_out and (row.id, row.payer_id) not in rows:
-            rows[row.id, row.payer_id] = row
-            named = select(k.invoice_id).where(k.message_id == row.id, k.demanded)
-            demanded[row.id] = set(work.execute(named).scalars())
+    rows = {(row[0], row[1]): row for row in work.execute(query, asked).all() if row[0] not in left_out}
+    for row in work.execute(shared, asked).all():
+        if row[0] not in left_out and (row[0], row[1]) not in rows:
+            rows[row[0], row[1]] = row
+            named = select(k.invoice_id).where(k.message_id == row[0], k.demanded)
+            demanded[row[0]] = set(work.execute(named).scalars())
     returned = [row.id for row in rows.values() if row.state == MessageState.BOUNCED.value]
     to: dict[int, frozenset[str]] = {}
     for start in range(0, len(returned), _CHUNK):
         mailboxes = select(m.id, m.recipients).where(m.id.in_(returned[start : start + _CHUNK]))
         to |= {row.id: _addresses(row.recipients) for row in work.execute(mailboxes)}
-    for row in sorted(rows.values(), key=lambda row: row.id):
-        ledger.history[row.payer_id, row.currency].append(
+    for name in sorted(rows):
+        message_id, payer_id, currency, step_id, occurrence, state, sent_on, planned_on = rows[name]
+        about = frozenset(demanded[message_id])
+        ledger.history[payer_id, currency].append(
             PastMessage(
-                step_id=row.step_id,
-                occurrence=row.occurrence,
-                state=_STATES[row.state],
-                on=row.sent_on or row.planned_on,
-                invoice_ids=frozenset(demanded[row.id]),
-                to=to.get(row.id, _NOWHERE),
+                step_id, occurrence, _STATES[state], sent_on or planned_on, about, to=to.get(message_id, _NOWHERE)
             )
         )
 

@@ -59,7 +59,8 @@ class Recording:
         _write(self._work, told, self._run_id, self._today)
         self.changed += len(told.fresh)
         self._elsewhere |= told.elsewhere
-        self._unsaid |= {name: row.id for name, row in standing.items() if name not in told.seen}
+        if standing.keys() - told.seen:
+            self._unsaid |= {name: row.id for name, row in standing.items() if name not in told.seen}
         for name in named if self._unsaid else ():
             self._unsaid.pop(name, None)
 
@@ -109,25 +110,24 @@ class _Told:
 
 
 def _standing(work: Work, *which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
-    query = select(_V.invoice_id, _V.id, _V.inputs, _V.chase_id)
+    query = select(_V.invoice_id, _V.id, _V.inputs, _V.chase_id)  # in this order below, too
     rows = work.execute(query.where(_V.last_run.is_(None), *which)).all()
     return {row[0]: row for row in rows}
 
 
 def _differences(
     connection_id: int,
-    answers: Iterable[tuple[int, Verdict]],
+    answers: Sequence[tuple[int, Verdict]],
     standing: Mapping[str, Row[*tuple[Any, ...]]],
     run_id: int,
     today: date,
 ) -> _Told:
-    told = _Told([], [], set(), set())
+    told = _Told([], [], {verdict.invoice_id for _, verdict in answers}, set())
     for chase_id, verdict in answers:
-        told.seen.add(verdict.invoice_id)
         inputs = _hash(verdict)
         known = standing.get(verdict.invoice_id)
-        if known is not None and known.inputs == inputs:
-            if known.chase_id != chase_id:
+        if known is not None and known[2] == inputs:
+            if known[3] != chase_id:
                 told.elsewhere.add(verdict.invoice_id)
             continue
         if known is not None:
