@@ -77,7 +77,7 @@ def refused(asking: Sequence[Asking], budget: Budget, sent_before: int) -> dict[
     lets go, and calls, which reach only our own staff, are neither capped nor counted; but a tripped breaker holds them
     too: the facts are in doubt.
     """
-    no = _one_payer_at_a_time(asking)
+    no = one_payer_at_a_time(asking)
     ranked = [place for place in by_stake(asking) if place not in no]
     volume = sent_before + len(ranked)
     far = (
@@ -132,7 +132,7 @@ def _far_above_usual(ranked: Sequence[Asking], budget: Budget, sent_before: int)
     return None
 
 
-def _one_payer_at_a_time(asking: Sequence[Asking]) -> dict[int, Refusal]:
+def one_payer_at_a_time(asking: Sequence[Asking]) -> dict[int, Refusal]:
     """Where a payer is chased in several currencies on one day, no more than its caps leave room for; the rest wait."""
     room: dict[tuple[int, str], int] = {}
     several: defaultdict[tuple[int, str], list[int]] = defaultdict(list)

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
-from sys import maxsize
 from typing import Final
 
 from arsync.domain.chase import Budget, Plan
 from arsync.domain.garbage import tidied, undisturbed
-from arsync.playbook.admit import Asking, Refusal, admit, asking, is_free, refused
+from arsync.playbook.admit import Asking, Refusal, asking, is_free, one_payer_at_a_time, refused
 from arsync.playbook.answers import Answered, Answers
 from arsync.playbook.drafts import not_rejected
 from arsync.playbook.facts import Policy
@@ -28,8 +26,6 @@ from arsync.store.engine import Work
 _YOUNG: Final = 500_000
 #: After so many pages, the little that one leaves behind is looked for all the same.
 _TIDIED: Final = 8
-#: Nobody is refused for anybody else's sake.
-_BOUNDLESS: Final = Budget(maxsize, None, Decimal(1))
 
 
 def consider(
@@ -98,12 +94,14 @@ class _Passes:
             {one.plan.facts.payer_id for one in page if any(item.balance.amount > 0 for item in one.plan.facts.items)}
         )
         speaking = [one for one in page if one.plan.intent is not None]
-        if self._is_free and all(one.plan.mailbox is None or self._most <= one.plan.mailbox for one in speaking):
+        asked = [asking(one.plan) for one in speaking]
+        if self._is_free and all(one.mailbox is None or self._most <= one.mailbox for one in asked):
             # Nobody is refused but for the payer's own caps, and a page has all chases of its payers.
-            plans = admit([one.plan for one in page], _BOUNDLESS, 0)
-            self._asking += [asking(plan) for plan in plans if plan.intent is not None]
-            return [one if plan is one.plan else replace(one, plan=plan) for plan, one in zip(plans, page, strict=True)]
-        self._asking += [asking(one.plan) for one in speaking]
+            capped = one_payer_at_a_time(asked)
+            self._asking += [one for place, one in enumerate(asked) if place not in capped]
+            no = {asked[place].chase_id: refusal for place, refusal in capped.items()}
+            return self._second(page, set(), no) if no else page
+        self._asking += asked
         self._waiting.update({one.plan.facts.chase_id: one.plan.facts.payer_id for one in speaking})
         return [one for one in page if one.plan.intent is None]
 

@@ -91,7 +91,11 @@ def _wrongly(work: Work, connection_id: int, paid: Collection[str]) -> frozenset
 def _chased(work: Work, connection_id: int, who: Collection[str] | None, today: date) -> dict[str, int]:
     """Every invoice that was asked for lately, with the last message that did."""
     asked = {"of": connection_id, "since": today - _LATELY, "those": those(work, who or ())}
-    return {row[0]: row[1] for row in work.execute(_asked_for(work.dialect, who is not None), asked).all()}
+    last: dict[str, int] = {}
+    for invoice_id, message_id in work.execute(_asked_for(work.dialect, who is not None), asked).all():
+        if last.get(invoice_id, 0) < message_id:  # here, for a database would sort them all
+            last[invoice_id] = message_id
+    return last
 
 
 @cache
@@ -106,8 +110,7 @@ def _asked_for(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
         where += [h.connection_id == bindparam("of"), among_those(dialect, h.payer_id)]
         # By way of the payers' chases: SQLite would go through all messages in these states instead.
         where[1] = func.coalesce(m.state, "").in_([state.value for state in EFFECTIVE])
-    query = select(k.invoice_id, func.max(k.message_id)).select_from(joined).where(*where).group_by(k.invoice_id)
-    return query.order_by(k.invoice_id)
+    return select(k.invoice_id, k.message_id).select_from(joined).where(*where)
 
 
 def _playbooks(work: Work, asked: Mapping[str, int]) -> dict[str, str]:
