@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select, update
 
 from arsync.store import tables as t
 from arsync.store.engine import Work
+
+#: Records grouped at a time.
+AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +30,10 @@ def measure(work: Work, connection_id: int) -> None:
     when somebody entered them, however early the money had come."""
     p, i, x = t.payments.c, t.invoices.c, t.pulse.c
     days: dict[date, list[int]] = {}
-    for place, query in enumerate(
-        (
-            select(i.issued_on, func.count()).where(i.connection_id == connection_id).group_by(i.issued_on),
-            select(func.date(p.updated_at), func.count())
-            .where(p.connection_id == connection_id)
-            .group_by(func.date(p.updated_at)),
-        )
-    ):
-        for day, count in work.execute(query):
+    counted = (_by_day(work, connection_id, t.invoices, i.issued_on),
+               _by_day(work, connection_id, t.payments, func.date(p.updated_at)))  # fmt: skip
+    for place, found in enumerate(counted):
+        for day, count in found:
             on = date.fromisoformat(day) if isinstance(day, str) else day
             days.setdefault(on, [0, 0])[place] += int(count)
     work.execute(delete(t.pulse).where(x.connection_id == connection_id))
@@ -43,6 +43,20 @@ def measure(work: Work, connection_id: int) -> None:
     ]
     if rows:
         work.execute(insert(t.pulse), rows)
+
+
+def _by_day(work: Work, connection_id: int, table: Table, day: ColumnElement[Any]) -> Iterator[tuple[Any, int]]:
+    """How many records each day has, some days more than once: so many at a time, for whoever groups them sorts them,
+    and the records of a large company would all be in memory."""
+    c, last = table.c, ""
+    while True:
+        mine = select(c.remote_id, day.label("day")).where(c.connection_id == connection_id, c.remote_id > last)
+        some = mine.order_by(c.remote_id).limit(AT_ONCE).subquery()
+        found = [(row[0], int(row[1])) for row in work.execute(select(some.c.day, func.count()).group_by(some.c.day))]
+        yield from found
+        if sum(count for _, count in found) < AT_ONCE:
+            return
+        last = work.execute(select(func.max(some.c.remote_id))).scalar_one()  # greatest in the database's own order
 
 
 def add(work: Work, connection_id: int, beat: Beat) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from tests.integration.store.books import NOW, TODAY, Books, at, credit, customer, invoice, payment
 
 from arsync.connector import NoteTarget, Resource, TargetKind
@@ -42,7 +43,11 @@ def test_drift_is_what_no_known_money_explains(books: Books) -> None:
     assert (one.invoice_id, one.difference) == ("I2", Decimal("60.00"))
 
 
-def test_the_pulse_is_measured_from_the_cache_and_goes_on_by_itself(books: Books) -> None:
+@pytest.mark.parametrize("at_once", [10_000, 2, 1])
+def test_the_pulse_is_measured_from_the_cache_and_goes_on_by_itself(
+    books: Books, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "AT_ONCE", at_once)
     books.keep(
         customer(), invoice("I1", issued_on=date(2026, 8, 1)), invoice("I2", issued_on=date(2026, 8, 1)),
         payment("P1", minutes=-5 * 1440), payment("P2", minutes=-5 * 1440), payment("P3", minutes=-1440),
