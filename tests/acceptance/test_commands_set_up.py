@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.acceptance.installation import Installation, arsync_here
 
 from arsync.settings import load
+from arsync.store import connections, suspicion
+from arsync.store.engine import Store
+from arsync.store.suspicion import Suspicion, Trouble
 
 
 @pytest.fixture
@@ -202,3 +206,15 @@ def test_what_cannot_be_read_is_listed_with_its_reason_and_makes_the_backfill_sa
     harbor.act("restore", invoice=invoice)
     shop.arsync("sync", "harbor")
     assert shop.json("quarantine") == []
+
+
+def test_a_load_says_too_that_nothing_is_sent_from_what_it_loaded(shop: Installation) -> None:
+    harbor = shop.books["harbor"]
+    with closing(Store(f"sqlite:///{shop.database}")) as store, store.working() as work:
+        known = connections.connection(work, "harbor")
+        found = Suspicion(Trouble.FOREIGN, "another arsync wrote notes here")
+        suspicion.raise_(work, known.id, found, now=harbor.sandbox.now())
+        work.commit()
+    told = shop.arsync("backfill", "harbor", status=1).err
+    assert "harbor is suspect, nothing is sent from it: another arsync wrote notes here" in told
+    assert "`arsync trust harbor --reason TEXT`" in told

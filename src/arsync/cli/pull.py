@@ -53,8 +53,10 @@ def backfill(
                 results[connection.name] = {"error": str(error)}
                 failed = True
                 continue
-            failed = failed or bool(loaded.differences) or loaded.quarantined > 0
+            suspect, mend = _suspicion(app, connection.name)
+            failed = failed or bool(loaded.differences) or loaded.quarantined > 0 or suspect is not None
             results[connection.name] = {
+                "suspect": suspect,
                 "seen": loaded.seen,
                 "source_counts": loaded.expected,
                 "quarantined": loaded.quarantined,
@@ -62,6 +64,7 @@ def backfill(
             }
             if not as_json:
                 tell_loaded(connection, loaded)
+            _tell_suspicion(connection.name, suspect, mend)
         if as_json:
             dump(results)
     if failed:
@@ -145,23 +148,34 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
                 results[connection.name] = {"error": str(error)}
                 failed = True
                 continue
-            (now,) = app.linked([connection.name])
-            suspect = now.health_reason if now.health is Health.SUSPECT else None
+            suspect, mend = _suspicion(app, connection.name)
             with app.store.reading() as work:
-                mend = suspicion.ends_by(work, now.id, now.name)
-                jailed = len(connections.quarantined(work, now.id))
+                jailed = len(connections.quarantined(work, connection.id))
             results[connection.name] = {"written": written, "suspect": suspect, "quarantined": jailed}
             failed = failed or suspect is not None or jailed > 0
             if not as_json:
                 say(f"{connection.name}: {written} records changed")
             if jailed:
                 complain(f"{connection.name}: {counted(jailed, 'record')} cannot be read: arsync quarantine")
-            if suspect:
-                complain(f"{connection.name} is suspect, nothing is sent from it: {suspect}: {mend}")
+            _tell_suspicion(connection.name, suspect, mend)
         if as_json:
             dump(results)
     if failed:
         raise typer.Exit(1)
+
+
+def _suspicion(app: App, name: str) -> tuple[str | None, str]:
+    """What stands against the connection, if anything, and what to do about it."""
+    (now,) = app.linked([name])
+    if now.health is not Health.SUSPECT:
+        return None, ""
+    with app.store.reading() as work:
+        return now.health_reason, suspicion.ends_by(work, now.id, name)
+
+
+def _tell_suspicion(name: str, suspect: str | None, mend: str) -> None:
+    if suspect is not None:
+        complain(f"{name} is suspect, nothing is sent from it: {suspect}: {mend}")
 
 
 def quarantine(context: typer.Context, as_json: Json = False) -> None:
