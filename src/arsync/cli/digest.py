@@ -33,7 +33,7 @@ from arsync.render.digest import digest as page_of
 from arsync.store import connections, events, messages
 from arsync.store.connections import Connection
 from arsync.store.messages import Message
-from arsync.worker import jobs
+from arsync.worker import jobs, pulling
 from arsync.worker.dispatch import next_opening
 
 _COLUMNS: Final = ("payer", "step", "demands", "to", "how")
@@ -151,7 +151,7 @@ def of_the_day(app: App) -> Mailed | None:
         with locked(app):
             for company in those:
                 with suppress(ConnectorError):  # the run tells what was wrong; the page, that the data are old
-                    jobs.update(app.store, app.desk(company), app.clock)
+                    pulling.update(app.store, app.desk(company), app.clock)
             fresh = app.linked()
             return _mailed(app, _page(app, fresh), fresh, author="arsync")
     except (Locked, DatabaseUnusable):

@@ -18,7 +18,7 @@ from arsync.store import connections, suspicion
 from arsync.store.connections import Connection
 from arsync.sync.backfill import Loaded, measure
 from arsync.sync.recover import first_look
-from arsync.worker import jobs
+from arsync.worker import pulling
 
 
 def register(program: typer.Typer) -> None:
@@ -123,7 +123,7 @@ def load_one(
     intake = app.intake(connection)
     after = first_look(intake.connector) if connection.health is Health.RECOVERING else 0
     with Shown(connection.name, err, allowed=allowed, beat=beat, quiet=quiet, after=after) as progress:
-        return jobs.load(app.store, intake, app.clock, since=since, progress=progress)
+        return pulling.load(app.store, intake, app.clock, since=since, progress=progress)
 
 
 def tell_loaded(connection: Connection, loaded: Loaded) -> None:
@@ -140,12 +140,14 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
     with opened(context) as app, locked(app):
         results: dict[str, object] = {}
         failed = False
-        for connection in linked(app, names):
-            try:
-                written = jobs.update(app.store, app.intake(connection), app.clock)
-            except ConnectorError as error:
-                complain(f"{connection.name}: {error}")
-                results[connection.name] = {"error": str(error)}
+
+        def pull(one: Connection) -> int:
+            return pulling.update(app.store, app.intake(one), app.clock)
+
+        for connection, written in pulling.in_turn(linked(app, names), pull):
+            if isinstance(written, ConnectorError):
+                complain(f"{connection.name}: {written}")
+                results[connection.name] = {"error": str(written)}
                 failed = True
                 continue
             suspect, mend = _suspicion(app, connection.name)

@@ -14,7 +14,7 @@ from arsync.store.suspicion import Trouble
 from arsync.sync.reconcile import Reconciled
 from arsync.sync.recover import declare
 from arsync.sync.trust import trust as believe
-from arsync.worker import jobs
+from arsync.worker import pulling
 
 
 def register(program: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def reconcile(context: typer.Context, names: Connections = None, as_json: Json =
         for connection in linked(app, names):
             lock.renew()
             try:
-                found = jobs.reconcile(app.store, app.intake(connection), app.clock)
+                found = pulling.reconcile(app.store, app.intake(connection), app.clock)
             except ConnectorError as error:
                 complain(f"{connection.name}: {error}")
                 results[connection.name] = {"error": str(error)}
@@ -119,8 +119,8 @@ def recover(
             lock.renew()
             desk = app.intake(connection)
             try:
-                jobs.pull(app.store, desk, app.clock)
-                found = jobs.read_back(app.store, desk, app.clock)
+                pulling.pull(app.store, desk, app.clock)
+                found = pulling.read_back(app.store, desk, app.clock)
             except ConnectorError as error:
                 complain(f"{connection.name}: {error}")
                 results[connection.name] = {"error": str(error)}

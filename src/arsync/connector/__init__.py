@@ -6,7 +6,7 @@ A connector package imports from here, from `arsync.domain` and from `arsync.err
 from __future__ import annotations
 
 from arsync.connector.allowance import Limits
-from arsync.connector.budget import in_bulk, is_bulk
+from arsync.connector.budget import in_bulk, is_bulk, others_waiting
 from arsync.connector.consent import AppConsent, Consent, Consenting, Reachable
 from arsync.connector.contract import (
     MARKED,
@@ -81,6 +81,7 @@ __all__ = [
     "consent_address",
     "in_bulk",
     "is_bulk",
+    "others_waiting",
     "patiently",
     "pause_of",
     "pdf_in",

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import requests
 import tenacity
 
+from arsync.connector import budget
 from arsync.connector.allowance import retry_after
 from arsync.domain.clock import Clock
 from arsync.errors import RetryLater
@@ -32,8 +33,10 @@ def pause_of(answer: requests.Response, now: datetime) -> float | None:
 
 
 def patiently(read: Callable[[], T], clock: Clock, *, patience: float = _PATIENCE) -> T:
-    """Repeats a read on RetryLater after the time asked for, five times and for those seconds at most."""
+    """Repeats a read on RetryLater after the time asked for, five times and for those seconds at most; for a few where
+    other companies wait."""
     waited = 0.0
+    most = budget.patience(patience)
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -42,7 +45,7 @@ def patiently(read: Callable[[], T], clock: Clock, *, patience: float = _PATIENC
     def stop(state: tenacity.RetryCallState) -> bool:
         nonlocal waited
         waited += wait(state)
-        return state.attempt_number >= _TRIES or waited > patience
+        return state.attempt_number >= _TRIES or waited > most
 
     policy = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(RetryLater),

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import bindparam, select, update
 
 from arsync.connector.allowance import Account, Limits, problem, remaining, retry_after
-from arsync.connector.budget import is_bulk
+from arsync.connector.budget import is_bulk, patience
 from arsync.domain.clock import Clock
 from arsync.errors import DatabaseUnusable, Locked, RetryLater
 from arsync.store import tables as t
@@ -123,7 +123,7 @@ class SharedBudget:
             if len(company.flights) >= most:
                 return None
         ready, reason = max(company.ready(self._of_company, now, bulk=bulk), app.ready(self._of_app, now, bulk=bulk))
-        if ready - now > _PATIENCE:
+        if ready - now > patience(_PATIENCE):
             until = datetime.fromtimestamp(ready, UTC)
             raise RetryLater(f"{reason}; again at {until:%Y-%m-%d %H:%M} UTC", after=ready - now)
         company.spend(self._of_company, ready)
@@ -143,9 +143,11 @@ class SharedBudget:
         self._hear(app, company, now, told)
         named = problem(self._limits, headers)
         pause = retry_after(headers, datetime.fromtimestamp(now, UTC))
+        account = app if named == "app_minute" else company
         if pause is None:
             pause = self._limits.pause
-        account = app if named == "app_minute" else company
+        elif named is not None:
+            account.told.pop(named, None)  # when there is room again the vendor says itself
         account.refuse(now, pause, "the vendor throttles" + (f" (limit: {named})" if named else ""))
         if named is None and company.is_spent_for_good(now):
             app.close_for_long(

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from arsync.connector import Clock, in_bulk
+from arsync.connector import Clock, others_waiting
 from arsync.domain.chase import Plan, Rule
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
-from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, Reauthorise, RetryLater, Stale
+from arsync.errors import ArsyncError, ConfigurationError, ConnectorError, Locked, RetryLater
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.keeping import settle as settle_promises
 from arsync.outbox.send import Post
@@ -37,31 +37,24 @@ from arsync.store import (
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
-from arsync.sync import reconcile as truth
-from arsync.sync.backfill import Loaded, Progress, backfill
-from arsync.sync.delta import sync
 from arsync.sync.pay_links import fetch as fetch_pay_links
-from arsync.sync.reconcile import Reconciled
-from arsync.sync.recover import Recovered, is_noted, is_open, recover
+from arsync.sync.recover import is_noted, is_open
 from arsync.worker import enclosures
 from arsync.worker.dispatch import Desk, Dispatched, Intake, dispatch
 from arsync.worker.hearing import hear_lists
 from arsync.worker.letters import FAILS
+from arsync.worker.pulling import UNASKED, update
 from arsync.worker.unread import unread_replies
 
 #: Held by whatever syncs, plans or sends; renewed between steps.
 LOCK: Final = "run"
 _TERM: Final = timedelta(minutes=3)
-#: So many days before an invoice is due an older playbook may have written about it, whatever today's says.
-_EARLY: Final = 14
 #: A throttled connection is taken up once more after the others, if that is so many seconds away at most.
 _TONIGHT: Final = 600.0
 #: So far back messages are held against what was entered in the books since.
 _LOOK_BACK: Final = timedelta(days=60)
 _log: Final = logging.getLogger(__name__)
 _UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
-#: Without consent the vendor is not asked at all, run after run, until a person has connected again.
-_UNASKED: Final = (Health.REAUTHORISE, Health.DISCONNECTED)
 
 
 @dataclass(slots=True)
@@ -100,62 +93,6 @@ def held_lock(store: Store, clock: Clock) -> leases.Lease:
     lease.take()
     lease.keep()
     return lease
-
-
-def load(
-    store: Store, desk: Intake, clock: Clock, *, since: date | None = None, progress: Progress | None = None
-) -> Loaded:
-    """The one-off backfill of a connection; `since` is the first day of its history."""
-    _check_consent(store, desk)
-    loaded = backfill(store, desk.connection, desk.connector, clock, since=since, progress=progress)
-    if progress is not None:
-        progress.reading_back()
-    read_back(store, desk, clock)
-    return loaded
-
-
-def update(store: Store, desk: Intake, clock: Clock) -> int:
-    """The delta of a connection, or a backfill where none came through or its cursor is too old: records written."""
-    written = pull(store, desk, clock)
-    read_back(store, desk, clock)
-    return written
-
-
-def pull(store: Store, desk: Intake, clock: Clock) -> int:
-    """As `update`, without what is then read back of notes."""
-    _check_consent(store, desk)
-    with store.reading() as work:
-        loaded = connections.cursor(work, desk.connection.id, "backfill").done
-    if loaded:
-        try:
-            with in_bulk():
-                return sync(store, desk.connection, desk.connector, clock).written
-        except Stale:
-            pass  # the source has forgotten; load it whole
-    return backfill(store, desk.connection, desk.connector, clock).stored
-
-
-def read_back(store: Store, desk: Intake, clock: Clock) -> Recovered | None:
-    """What the source knows of messages and this database does not, where that is still to be read; else None."""
-    first = min((step.offset for step in desk.policy.shelf.steps), default=0)
-    until = desk.policy.today(clock.now()) + timedelta(days=max(_EARLY, -first))
-    return recover(store, desk.connection, desk.connector, clock, until)
-
-
-def reconcile(store: Store, desk: Intake, clock: Clock) -> Reconciled:
-    """Compares the open items of source and cache completely and repairs the cache; raises as `update` does."""
-    update(store, desk, clock)
-    with store.reading() as work:
-        connection = connections.connection_by_id(work, desk.connection.id)
-    return truth.reconcile(store, connection, desk.connector, clock)
-
-
-def _check_consent(store: Store, desk: Intake) -> None:
-    """Reauthorise, without asking the vendor, where a person must connect first."""
-    with store.reading() as work:
-        known = connections.connection_by_id(work, desk.connection.id)
-    if known.health in _UNASKED:
-        raise Reauthorise(known.health_reason.removeprefix(str(Reauthorise()).rstrip(".") + ": "))
 
 
 def preview(store: Store, desk: Intake, clock: Clock, *, today: date | None = None) -> Iterator[Plan]:
@@ -200,7 +137,8 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
         deaf = []
         night.shifts.append(shift)
         with _apart(shift):
-            until = _pull_one(store, desk, clock, lock, shift)
+            with others_waiting(desk is not desks[-1]):
+                until = _pull_one(store, desk, clock, lock, shift)
             if until is None:
                 _work_one(store, desk, clock, lock, shift, run_id, told)
             else:
@@ -286,7 +224,7 @@ def _work_one(
     _look_back(store, fresh, clock, shift)
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
     shift.errors += shift.decided.unwritten
-    if now_known.health in _UNASKED:
+    if now_known.health in UNASKED:
         return  # nothing could be read again or written: not even asked
     writes = desk.writes and not is_open(store, desk.connection)
     if writes:

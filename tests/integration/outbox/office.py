@@ -24,7 +24,7 @@ from arsync.store import connections, grants, messages, notes, reminders, verdic
 from arsync.store.messages import Message
 from arsync.store.notes import Note
 from arsync.store.vault import dump_pair
-from arsync.worker import jobs
+from arsync.worker import jobs, pulling
 from arsync.worker.dispatch import Dispatched, dispatch
 
 #: A Tuesday, half past ten in New York, no holiday near.
@@ -253,7 +253,7 @@ class Office:
         app = self.found()
         self._set(MORNING - timedelta(hours=1))
         for connection in app.linked():
-            jobs.load(app.store, app.desk(connection), app.clock)
+            pulling.load(app.store, app.desk(connection), app.clock)
         self.begin_day()
         return app
 
@@ -285,7 +285,7 @@ class Office:
             run_id = verdicts.begin_run(work, "run", now=app.clock.now())
             work.commit()
         for linked in app.linked():
-            jobs.update(app.store, app.desk(linked), app.clock)
+            pulling.update(app.store, app.desk(linked), app.clock)
             (connection,) = app.linked([linked.name])
             decide(app.store, connection, app.policy(connection), now=app.clock.now(), run_id=run_id)
 

@@ -18,7 +18,7 @@ from arsync.store import connections, holds
 from arsync.store.engine import Work
 from arsync.sync.refresh import refresh
 from arsync.worker import dispatch as dispatching
-from arsync.worker import jobs
+from arsync.worker import pulling
 
 Opened = Callable[..., Office]
 
@@ -253,7 +253,7 @@ def test_what_goes_out_the_day_after_says_that_days_count_and_so_do_we(open_offi
     office.plan(app)
     office.pass_time(days=1)
     for linked in app.linked():
-        jobs.update(app.store, app.desk(linked), app.clock)
+        pulling.update(app.store, app.desk(linked), app.clock)
     office.dispatch(app)
     (message,), (sent,) = office.messages(app), office.sent()
     assert "6 days late" in " ".join(message.text.split())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from arsync.connector import Limits, in_bulk
+from arsync.connector import Limits, in_bulk, others_waiting
 from arsync.errors import RetryLater
 from arsync.store import events
 from arsync.store.budgets import SharedBudget
@@ -126,6 +126,26 @@ def test_a_retry_after_holds_every_process_of_that_company_only(
     assert refused.value.after == pytest.approx(66975)
     budget(store, clock, XERO, "birch").spend()
     assert clock.slept == []
+
+
+def test_a_short_retry_after_counts_more_than_a_minute_with_nothing_left(store: Store) -> None:
+    clock = FixedClock()
+    acme = budget(store, clock, XERO)
+    acme.spend()
+    acme.observe(429, {"Retry-After": "5", "X-Rate-Limit-Problem": "minute", "X-MinLimit-Remaining": "0"})
+    acme.spend()
+    assert clock.slept == [pytest.approx(5)]
+
+
+def test_a_company_that_must_wait_lets_others_go_first(store: Store) -> None:
+    clock = FixedClock()
+    acme = budget(store, clock, XERO)
+    acme.observe(429, {"Retry-After": "60", "X-Rate-Limit-Problem": "minute"})
+    with others_waiting(), pytest.raises(RetryLater):
+        acme.spend()
+    assert clock.slept == []
+    acme.spend()  # nobody waits any more
+    assert clock.slept == [pytest.approx(60)]
 
 
 def test_a_full_app_holds_every_company(store: Store) -> None:
