@@ -61,6 +61,7 @@ def test_a_plan_as_json_names_payer_message_and_a_verdict_for_every_open_invoice
         "occurrence": 1,
         "mode": "auto",
         "to": ["accounts@acmestores.example"],
+        "cc": [],
         "amount": "800.00",
         "invoices": ["H-2", "H-1"],
     }
