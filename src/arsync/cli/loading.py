@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from statistics import median_high
 from types import TracebackType
 from typing import Final
 
@@ -54,6 +55,7 @@ class Shown(Progress):
         self._stage: TaskID | None = None
         self._seen: dict[Resource, int] = {}
         self._of: dict[Resource, int | None] = {}
+        self._pages: list[int] = []  # records of each page of this try, the last one of its kind left out
         self._before, self._since = 0, 0.0
 
     def __enter__(self) -> Shown:
@@ -86,6 +88,8 @@ class Shown(Progress):
     def stored(self, resource: Resource, seen: int, of: int | None) -> None:
         """Moves the bar of that kind, and the estimate."""
         self._beat()
+        if of is None or seen < of:
+            self._pages.append(seen - self._seen[resource])
         self._seen[resource], self._of[resource] = seen, of
         self._move(self._rows[resource], seen, _reached(seen, of))
         self._tell()
@@ -108,7 +112,9 @@ class Shown(Progress):
         left = None
         if total is not None:
             spent = self._bars.get_time() - self._since
-            left = seconds_left(done - self._before, total - self._before, spent, self._allowed)
+            left = seconds_left(
+                done - self._before, total - self._before, spent, self._allowed, page=page_size(self._pages)
+            )
         self._move(self._all, done, total, None if left is None else self._bars.get_time() + left)
 
     def _move(self, row: TaskID, done: int, total: int | None, ends: float | None = None) -> None:
@@ -147,9 +153,17 @@ def whole(seen: Mapping[Resource, int], of: Mapping[Resource, int | None]) -> in
     return None if None in totals else sum(total for total in totals if total is not None)
 
 
-def seconds_left(done: int, of: int, spent: float, allowed: Callable[[int], float]) -> float | None:
+def page_size(came: Sequence[int]) -> int:
+    """Records to a page by those that came: a source may give fewer than it is asked for. One page tells nothing yet:
+    it may be the few records of a short walk."""
+    return min(PAGE, max(1, median_high(came))) if len(came) > 1 else PAGE
+
+
+def seconds_left(
+    done: int, of: int, spent: float, allowed: Callable[[int], float], *, page: int = PAGE
+) -> float | None:
     """By the pace since this try began, but not less than the vendor's limits allow; None while there is no pace."""
-    requests = -(-(of - done) // PAGE) + _AFTER
+    requests = -(-(of - done) // page) + _AFTER
     limits = allowed(requests)
     if done <= 0 or done < _TELLING * of:
         return limits or None

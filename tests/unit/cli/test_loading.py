@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from arsync.cli.loading import Shown, _Left, seconds_left, told_left, whole
+from arsync.cli.loading import Shown, _Left, page_size, seconds_left, told_left, whole
 from arsync.connector import Resource
 
 CUSTOMERS, INVOICES, PAYMENTS, CREDIT_NOTES = Resource
@@ -102,3 +102,33 @@ def test_what_the_last_stage_asks_is_counted_too() -> None:
     shown = Shown("acme", console, allowed=allowed, beat=lambda: None, quiet=False, after=10)
     shown.begun({INVOICES: 0}, {INVOICES: 6000})
     assert asked == [6 + 8 + 10]
+
+
+@pytest.mark.parametrize(
+    ("came", "size"),
+    [
+        ([], 1000),  # as it is asked for
+        ([37], 1000),  # the few old ones that are still open: no page of invoices yet
+        ([37, 1000], 1000),
+        ([100, 96, 95], 96),  # the source gives a hundred, and a few of them twice
+        ([0, 0], 1),
+    ],
+)
+def test_the_size_of_a_page_is_learned_from_those_that_came(came: list[int], size: int) -> None:
+    assert page_size(came) == size
+
+
+def test_a_source_with_small_pages_is_reckoned_with_them() -> None:
+    """3,000 invoices: asked for by the thousand, they come by the hundred. The customers' only page tells nothing."""
+    asked: list[int] = []
+
+    def allowed(requests: int) -> float:
+        asked.append(requests)
+        return 0.0
+
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    shown = Shown("acme", console, allowed=allowed, beat=lambda: None, quiet=False)
+    shown.begun({CUSTOMERS: 0, INVOICES: 0}, {CUSTOMERS: 50, INVOICES: 3000})
+    for kind, seen, of in ((CUSTOMERS, 50, 50), (INVOICES, 100, 3000), (INVOICES, 200, 3000)):
+        shown.stored(kind, seen, of)
+    assert asked == [4 + 8, 3 + 8, 3 + 8, 28 + 8]
