@@ -33,7 +33,7 @@ from arsync.connector import (
 from arsync.connector import Answer as Listed
 from arsync.domain.documents import CreditNote, Customer, Deleted, Payment, Record
 from arsync.domain.states import WriteKind
-from arsync.errors import Gone, Malformed, Reauthorise, Rejected, RetryLater, Unverified
+from arsync.errors import Gone, Malformed, NotCovered, Reauthorise, Rejected, RetryLater, Unverified
 from arsync_xero import webhook
 from arsync_xero.auth import Settings, tokens_of
 from arsync_xero.client import Client
@@ -113,7 +113,7 @@ class Connector:
     # --- the company --------------------------------------------------------------------------------------
 
     def company(self) -> Company:
-        """The organisation's own facts; Reauthorise where the consent does not cover it (any more)."""
+        """The organisation's own facts; NotCovered where the consent does not cover it (any more)."""
         try:
             organisation, told_at = self._flights.ask(self._client.organisation)
         except Reauthorise as refused:
@@ -144,7 +144,8 @@ class Connector:
             return refused
         if any(one.external_id == self._external_id for one in covered):
             return refused
-        return Reauthorise(f"the consent covers {len(covered)} organisations, and not {self._external_id}")
+        others = "1 organisation" if len(covered) == 1 else f"{len(covered)} organisations"
+        return NotCovered(f"it covers {others}, and not {self._external_id}")
 
     # --- everything ---------------------------------------------------------------------------------------
 

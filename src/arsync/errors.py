@@ -69,6 +69,10 @@ class Reauthorise(ConnectorError):
     """The consent has ended: a person must connect again."""
 
 
+class NotCovered(Reauthorise):
+    """The consent does not cover this company: a person must connect it."""
+
+
 class Rejected(ConnectorError):
     """The service refused the request for good; nothing was done."""
 

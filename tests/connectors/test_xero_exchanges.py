@@ -27,7 +27,7 @@ from tests.connectors.xero_stand_in import (
 
 from arsync.connector import Connector as Contract
 from arsync.connector import ConnectorFactory, NoteDraft, NoteTarget, Resource, TargetKind
-from arsync.errors import Malformed, OutcomeUnknown, Reauthorise, Rejected, RetryLater
+from arsync.errors import Malformed, NotCovered, OutcomeUnknown, Reauthorise, Rejected, RetryLater
 from arsync.testing.ports import FixedClock, MemoryVault
 from arsync_xero import Connector, Settings
 
@@ -148,7 +148,7 @@ def test_a_lost_tenant_is_told_from_the_consents_own_list(wire: responses.Reques
     wire.get(
         "https://api.xero.com/connections", json=[{"id": guid(3), "tenantId": guid(2), "tenantName": "Another one"}]
     )
-    with pytest.raises(Reauthorise, match=f"covers 1 organisations, and not {TENANT}"):
+    with pytest.raises(NotCovered, match=f"covers 1 organisation, and not {TENANT}"):
         connector().company()
 
 
@@ -156,8 +156,9 @@ def test_what_explains_a_refusal_never_takes_its_place(wire: responses.RequestsM
     wire.get(f"{API}/Organisation", status=403, json={"Detail": "AuthenticationUnsuccessful"})
     explains = wire.get("https://api.xero.com/connections", status=503, headers={"Retry-After": "90"})
     clock = FixedClock(NOW)
-    with pytest.raises(Reauthorise):
+    with pytest.raises(Reauthorise) as refused:
         connector(clock=clock).company()
+    assert not isinstance(refused.value, NotCovered), "nobody said so"
     assert (explains.call_count, clock.slept) == (1, []), "and nobody waits for it"
 
 

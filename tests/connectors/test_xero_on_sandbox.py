@@ -16,7 +16,7 @@ from tests.sandbox_clock import ToldTime
 
 from arsync.connector import Linked, NoteDraft, NoteTarget, Page, Resource, TargetKind
 from arsync.domain.documents import CreditNote, Customer, CustomerState, Deleted, Invoice, Payment, Record
-from arsync.errors import OutcomeUnknown, Reauthorise, Rejected
+from arsync.errors import NotCovered, OutcomeUnknown, Rejected
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.testing.ports import MemoryVault, UnlimitedBudget
 from arsync_xero import Connector, Settings
@@ -412,5 +412,5 @@ def test_another_organisation_than_the_consents_is_refused(books: Books) -> None
     stranger = "00000000-0000-4000-8000-00000000beef"
     books.source._client._tenant = stranger
     books.source._external_id = stranger
-    with pytest.raises(Reauthorise, match="covers 1 organisations"):
+    with pytest.raises(NotCovered, match="covers 1 organisation, and not"):
         books.source.company()

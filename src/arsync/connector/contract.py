@@ -6,6 +6,7 @@ needs to share between processes it is given as a port. Everything here may rais
 
 - `RetryLater`      the source throttles or is down; nothing was done
 - `Reauthorise`     the consent has ended
+- `NotCovered`      of `company()`: the consent lives, and the vendor says that this company is not in it
 - `Rejected`        the source refuses this for good
 - `OutcomeUnknown`  a write was sent and its answer never came
 - `Malformed`       the answer as a whole cannot be read (a single bad record never raises: it is `Broken`)

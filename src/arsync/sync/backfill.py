@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from arsync.connector import Clock, Connector, Page, Resource, in_bulk
 from arsync.domain.garbage import undisturbed
 from arsync.domain.states import Health
-from arsync.errors import Stale
+from arsync.errors import ConnectorError, NotCovered, Reauthorise, Stale
 from arsync.store import balances, connections, events, ledger, met, pulse, quarantine, records, reductions, suspicion
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
@@ -93,7 +93,32 @@ def backfill(
     Where an earlier try was given up so long ago that the source has forgotten what changed since, all is read anew.
     """
     with in_bulk(), undisturbed():
-        return _backfill(store, connection, connector, clock, since, progress or Progress())
+        try:
+            return _backfill(store, connection, connector, clock, since, progress or Progress())
+        except NotCovered as refused:
+            _mark(store, connection, clock, refused)
+            raise
+        except Reauthorise:
+            _look_for(store, connection, connector, clock)
+            raise
+
+
+def _look_for(store: Store, connection: Connection, connector: Connector, clock: Clock) -> None:
+    """Refused within the pages: NotCovered where the company itself is not in the consent any more."""
+    try:
+        connector.company()
+    except NotCovered as refused:
+        _mark(store, connection, clock, refused)
+        raise
+    except ConnectorError:
+        return  # it only explains
+
+
+def _mark(store: Store, connection: Connection, clock: Clock, refused: NotCovered) -> None:
+    with store.working() as work:
+        connections.set_health(work, connection.id, Health.REAUTHORISE, str(refused))
+        events.log(work, "load_failed", at=clock.now(), connection_id=connection.id, reason=str(refused))
+        work.commit()
 
 
 def _backfill(

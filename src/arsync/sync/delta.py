@@ -8,7 +8,7 @@ from datetime import datetime
 
 from arsync.connector import Clock, Company, Connector, Page
 from arsync.domain.states import Health
-from arsync.errors import Abnormal, ConnectorError, Reauthorise, Stale, UsageError
+from arsync.errors import Abnormal, ConnectorError, NotCovered, Reauthorise, Stale, UsageError
 from arsync.store import connections, events, grants, records, suspicion, turns
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
@@ -32,7 +32,8 @@ class Changed:
 def sync(store: Store, connection: Connection, connector: Connector, clock: Clock) -> Changed:
     """Brings the cache up to the source; the connection's health says whether that came through.
 
-    Raises what the connector raises, having marked the connection `partial` (`reauthorise` where its grant has ended).
+    Raises what the connector raises, having marked the connection `partial` (`reauthorise` where its grant has
+    ended or does not cover it any more).
     `Stale` says that the cursor is older than the source remembers: a backfill must follow.
     """
     with store.reading() as work:
@@ -107,8 +108,11 @@ def _fail(store: Store, connection: Connection, clock: Clock, error: ConnectorEr
     if isinstance(error, Abnormal):
         return  # marked already
     with store.working() as work:
-        # A vendor may refuse good tokens for an hour: only a grant that has ended is not asked again.
-        ended = isinstance(error, Reauthorise) and grants.has_ended(work, connection.grant_id)
+        # A vendor may refuse good tokens for an hour: only a grant that has ended is not asked again, and a company
+        # that is not in it.
+        ended = isinstance(error, NotCovered) or (
+            isinstance(error, Reauthorise) and grants.has_ended(work, connection.grant_id)
+        )
         health = Health.REAUTHORISE if ended else Health.PARTIAL
         connections.set_health(work, connection.id, health, str(error))
         if isinstance(error, Stale):

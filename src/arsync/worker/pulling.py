@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from arsync.connector import Clock, in_bulk, others_waiting
 from arsync.domain.states import Health
-from arsync.errors import ConnectorError, Reauthorise, RetryLater, Stale
+from arsync.errors import ConnectorError, NotCovered, Reauthorise, RetryLater, Stale
 from arsync.store import connections
 from arsync.store.engine import Store
 from arsync.sync import reconcile as truth
@@ -100,4 +100,10 @@ def _check_consent(store: Store, desk: Intake) -> None:
     with store.reading() as work:
         known = connections.connection_by_id(work, desk.connection.id)
     if known.health in UNASKED:
-        raise Reauthorise(known.health_reason.removeprefix(str(Reauthorise()).rstrip(".") + ": "))
+        kind = NotCovered if known.health_reason.startswith(_said_of(NotCovered)) else Reauthorise
+        raise kind(known.health_reason.removeprefix(_said_of(kind)))
+
+
+def _said_of(kind: type[Reauthorise]) -> str:
+    """How its sentence begins where a detail follows."""
+    return str(kind()).rstrip(".") + ": "

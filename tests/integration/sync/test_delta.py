@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from tests.integration.sync.mirror import Mirror
@@ -11,10 +13,12 @@ from tests.integration.sync.mirror import Mirror
 from arsync.connector import Resource
 from arsync.domain.chase import Item
 from arsync.domain.states import Health
-from arsync.errors import Reauthorise, RetryLater, Stale, UsageError
+from arsync.errors import NotCovered, Reauthorise, RetryLater, Stale, UsageError
 from arsync.sandbox.launch import SandboxControl
-from arsync.store import chases
+from arsync.store import chases, grants
 from arsync.store.engine import Store
+from arsync.worker import pulling
+from arsync.worker.dispatch import Intake
 
 
 def a_busy_day(mirror: Mirror) -> None:
@@ -190,6 +194,38 @@ def test_a_vendor_that_refuses_good_tokens_for_a_while_is_asked_again(mirror: Mi
     mirror.sync()
     states.append(mirror.connection.health)
     assert states == [Health.PARTIAL, Health.OK]
+
+
+def test_an_organisation_taken_off_the_app_waits_for_a_person_and_its_consent_lives(
+    quiet: SandboxControl, make_store: Callable[[], Store]
+) -> None:
+    """Its siblings live by the same grant; it is not asked for again, and says so in the same words."""
+    mirror = Mirror.of(quiet, "xero", make_store(), invoices=12, customers=3)
+    mirror.backfill()
+    mirror.act("disconnect")
+    with pytest.raises(NotCovered) as told:
+        mirror.sync()
+    connection = mirror.connection
+    assert (connection.health, connection.health_reason) == (Health.REAUTHORISE, str(told.value))
+    with mirror.store.reading() as work:
+        assert not grants.has_ended(work, connection.grant_id)
+    desk = cast(Intake, SimpleNamespace(connection=connection, connector=None))
+    with pytest.raises(NotCovered) as again:
+        pulling.update(mirror.store, desk, mirror.clock)
+    assert str(again.value) == str(told.value)
+
+
+def test_an_organisation_taken_off_in_mid_load_waits_for_a_person(
+    quiet: SandboxControl, make_store: Callable[[], Store]
+) -> None:
+    mirror = Mirror.of(quiet, "xero", make_store(), invoices=12, customers=3)
+
+    def taken_off(_resource: Resource, _seen: int, _of: int | None) -> None:
+        mirror.act("disconnect")
+
+    with pytest.raises(NotCovered):
+        mirror.backfill(after_page=taken_off)
+    assert mirror.connection.health is Health.REAUTHORISE
 
 
 def test_a_company_that_was_never_loaded_has_no_delta(
