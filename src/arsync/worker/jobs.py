@@ -30,7 +30,6 @@ from arsync.store import (
     letters,
     messages,
     notes,
-    reminders,
     touches,
     verdicts,
 )
@@ -39,7 +38,7 @@ from arsync.store.engine import Store
 from arsync.store.messages import Message
 from arsync.sync.pay_links import fetch as fetch_pay_links
 from arsync.sync.recover import is_noted, is_open
-from arsync.worker import enclosures
+from arsync.worker import enclosures, own_reminders
 from arsync.worker.dispatch import Desk, Dispatched, Intake, dispatch
 from arsync.worker.hearing import hear_lists
 from arsync.worker.letters import FAILS
@@ -153,7 +152,8 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
                 _pull_one(store, desk, clock, lock, shift)
             _work_one(store, desk, clock, lock, shift, run_id, told)
     mornings = [(desk.connection, desk.policy.today(clock.now())) for desk in desks]
-    night.tasks = tasks(store) + unanswered(store, mornings) + _unasked(store, desks) + follow_ups(store, mornings)
+    reminding = own_reminders.must_end(store, [(desk.connection, desk.policy) for desk in desks])
+    night.tasks = tasks(store) + unanswered(store, mornings) + reminding + follow_ups(store, mornings)
     with store.working() as work:
         summary = {
             "accepted": night.accepted,
@@ -358,19 +358,6 @@ def follow_ups(store: Store, days: Iterable[tuple[Connection, date]]) -> list[st
             f"({one.author}, for {one.follow_up}; done with it: arsync undo comment {one.id})"
             for company, today in days
             for one in touches.due_comments(work, company.id, today=today)
-        ]
-
-
-def _unasked(store: Store, desks: Sequence[Desk]) -> list[str]:
-    """Companies of which nobody knows whether they send reminders themselves."""
-    with store.reading() as work:
-        return [
-            f"{desk.connection.name}: nothing goes out before somebody has looked whether it sends reminders itself, "
-            f"and has said so: arsync reminders {desk.connection.name} off (or on)"
-            for desk in desks
-            if not desk.policy.reminders_off
-            and connections.connection_by_id(work, desk.connection.id).reminders_on is None
-            and reminders.answered(work, desk.connection.id) is None
         ]
 
 
