@@ -44,11 +44,21 @@ def whom(app: App, invoice: str | None, customer: str | None, connection: str | 
     if (invoice is None) == (customer is None):
         raise UsageError("name an invoice, or --customer")
     if invoice is not None:
-        found = one_invoice(app, invoice, connection)
+        found = _or_customer(app, invoice, connection)
         return Whom(found.connection_id, found.payer_id, found, f"invoice {found.number} of {found.customer}")
     assert customer is not None
     one = one_payer(app, customer, connection)
     return Whom(one.connection_id, one.payer_id, None, f"everything {one.name} pays for")
+
+
+def _or_customer(app: App, number: str, connection: str | None) -> FoundInvoice:
+    """The invoice; where there is none and a customer is called so, the NotFound says how that is written."""
+    try:
+        return one_invoice(app, number, connection)
+    except NotFound:
+        if customers(app, number, connection):
+            raise NotFound(f"invoice {number!r}; a customer is called so: --customer {number!r}") from None
+        raise
 
 
 def one_invoice(app: App, number: str, connection: str | None) -> FoundInvoice:

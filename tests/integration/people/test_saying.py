@@ -128,6 +128,7 @@ def test_a_promise_for_all_in_two_currencies_asks_for_which(desk: Desk) -> None:
         (("instalments", "I1", "--part", "soon=5", *WHY), "write DATE=AMOUNT"),
         (("hold", "--everybody", *WHY), "--everybody goes with --connection"),
         (("undo", "touch", "7"), "touch 7 that stands"),
+        (("pause", "acme stores", "--until", "2026-09-10", *WHY), "is called so: --customer 'acme stores'"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_kept(desk: Desk, command: tuple[str, ...], why: str) -> None:
