@@ -11,7 +11,19 @@ from typing import Final
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage
-from arsync.domain.policy import MILDER_NEEDED, Act, Backlog, Group, Happening, Playbook, Reanchor, Step, Tone
+from arsync.domain.policy import (
+    ACCOUNT,
+    APOLOGY,
+    MILDER_NEEDED,
+    Act,
+    Backlog,
+    Group,
+    Happening,
+    Playbook,
+    Reanchor,
+    Step,
+    Tone,
+)
 from arsync.domain.record import record
 from arsync.domain.states import EFFECTIVE, MessageState
 from arsync.playbook.happenings import Log
@@ -71,6 +83,8 @@ class Ladder:
         return self._shape.places.get(message.step_id, -1) in self._shape.asides
 
     def _read(self, message: PastMessage) -> None:
+        if message.step_id in (ACCOUNT, APOLOGY):
+            return  # it asked for nothing: it counts for the gap and the caps, and moves nobody on the ladder
         place = self._shape.places.get(message.step_id)
         if place is None:
             self._contacted = True  # a step of an older playbook, or a person's own: they have heard from us

@@ -8,7 +8,7 @@ import pytest
 
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import Resend, Rule
-from arsync.domain.policy import ACCOUNT, ON_REQUEST, Playbook, Statements, StepMode
+from arsync.domain.policy import ACCOUNT, APOLOGY, ON_REQUEST, Backlog, Playbook, Statements, StepMode
 from arsync.domain.states import Decision, HoldKind, MessageState
 from arsync.playbook.account import month_day
 from arsync.playbook.plan import plan
@@ -20,6 +20,7 @@ from arsync.testing.builders import (
     an_item,
     day,
     keep_diary,
+    past,
     pays,
     some_facts,
     verdict_of,
@@ -108,3 +109,19 @@ def test_a_persons_own_goes_before_the_ladder_and_whatever_the_gap() -> None:
     assert (answer.intent.step, answer.intent.mode) == (ON_REQUEST, StepMode.AUTO)
     assert [item.number for item in answer.intent.demanded] == ["A", "B"]
     assert "as a person wants it" in verdict_of(answer, "B").reason
+
+
+@pytest.mark.parametrize("step", [ACCOUNT, APOLOGY])
+def test_what_asked_for_nothing_wakes_no_backlog_that_is_skipped(step: str) -> None:
+    """06-01 the chase opens, five months late / 06-10 a statement of account, or an apology: no ladder follows."""
+    skipping = replace(a_playbook(), backlog=Backlog.SKIP)
+    facts = some_facts(an_item("A", due="01-15"), opened="06-01", history=[past(step, "06-10", "A")])
+    assert acts(keep_diary(facts, skipping, "06-11", "07-31", calendar=WORKDAYS)) == []
+
+
+def test_a_skipped_backlog_gets_its_months_statements_and_no_step() -> None:
+    skipping = replace(monthly(), backlog=Backlog.SKIP)
+    entries = keep_diary(
+        some_facts(an_item("A", due="01-15"), opened="06-01"), skipping, "06-01", "07-31", calendar=WORKDAYS
+    )
+    assert acts(entries) == [f"06-02 {ACCOUNT} A", f"07-02 {ACCOUNT} A"]
