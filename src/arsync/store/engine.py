@@ -68,9 +68,21 @@ class Work:
             self._connection.rollback()
             raise
 
+    def make_sure(self, error: object = "its reason was told before") -> None:
+        """Raises DatabaseUnusable where SQLite has undone the transaction on its own, as it may where the disk is full
+        or fails: whatever came next would be saved at once and alone, and a commit would save nothing and say so to
+        nobody."""
+        connection = self._connection
+        if connection.dialect.name != "sqlite" or not connection.in_transaction():
+            return
+        raw: Any = connection.connection.dbapi_connection
+        if not raw.in_transaction:
+            raise DatabaseUnusable(f"the database undid the whole transaction: {error}") from None
+
     def commit(self) -> None:
-        """Makes the work durable; the transaction is over."""
+        """Makes the work durable; the transaction is over. DatabaseUnusable where there is none left to save."""
         self._observe("before", "commit")
+        self.make_sure()
         self._connection.commit()
         self.saved = True
         self._observe("after", "commit")

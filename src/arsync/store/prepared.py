@@ -38,9 +38,12 @@ class Prepared:
         if not connection.in_transaction():
             connection.begin()
         raw: Any = connection.connection.dbapi_connection
+        if not raw.in_transaction:
+            work.make_sure()
         try:
             return self._lite.run(raw, values)
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            work.make_sure(error)
             return self._executed(work, values)  # once more, for what is wrong to be told as of any statement
 
     def _executed(self, work: Work, values: dict[str, Any]) -> list[Row]:

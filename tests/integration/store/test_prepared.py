@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, insert, select, text, update
@@ -11,9 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from tests.integration.store.books import NOW, Books, customer, invoice
 
 from arsync.domain.states import MessageState
-from arsync.store import messages
+from arsync.errors import DatabaseUnusable
+from arsync.store import events, messages
 from arsync.store import tables as t
 from arsync.store.bulk import among_those, those
+from arsync.store.engine import Work
 from arsync.store.prepared import Prepared
 
 _E = t.events.c
@@ -83,3 +87,53 @@ def test_what_the_database_refuses_is_told_as_of_any_statement(books: Books) -> 
         work.execute(text("SELECT 1"))
         work.commit()
     assert books.rows("SELECT name FROM connections") == [("other",)]
+
+
+def _interrupted(work: Work, act: Callable[[], object]) -> None:
+    """As SQLite ends a whole transaction where the disk is full or fails, or memory is."""
+    raw: Any = work.connection.connection.dbapi_connection
+    once = [1]
+    raw.set_progress_handler(lambda: once.pop() if once else 0, 1)
+    try:
+        act()
+    finally:
+        raw.set_progress_handler(None, 0)
+
+
+def test_what_sqlite_undid_is_neither_done_again_alone_nor_taken_for_committed(books: Books) -> None:
+    """A message is moved; the entry about it, or the first move, ends the transaction: nothing of it is kept."""
+    if not books.store.url.startswith("sqlite"):
+        pytest.skip("PostgreSQL refuses what follows an error, and the commit")
+    books.keep(customer("C1"), invoice("I1"))
+    books.follow()
+    message_id = books.plan()
+    approved, cancelled = MessageState.APPROVED, MessageState.CANCELLED
+
+    def moved() -> bool:
+        return messages.move(work, message_id, approved, cancelled, reason="so", now=NOW)
+
+    def told() -> None:
+        events.log(work, "another", at=NOW, message_id=message_id)
+
+    with books.store.working() as work:
+        assert moved()
+        with pytest.raises(DatabaseUnusable, match="undid the whole transaction"):
+            _interrupted(work, told)
+        with pytest.raises(DatabaseUnusable, match="undid the whole transaction"):
+            told()  # nor does anything go on in it
+        with pytest.raises(DatabaseUnusable, match="undid the whole transaction"):
+            work.commit()
+    with books.store.working() as work:
+        work.execute(text("SELECT 1"))  # begun, and nothing written yet
+        try:
+            _interrupted(work, moved)
+            work.commit()
+        except DatabaseUnusable:
+            pass
+    with books.store.working() as work, pytest.raises(DatabaseUnusable):
+        assert moved()
+        with pytest.raises(DatabaseUnusable):
+            _interrupted(work, lambda: work.execute(text("DELETE FROM events")))
+        work.commit()
+    assert books.message(message_id).state is approved
+    assert books.rows("SELECT count(*) FROM events WHERE kind = 'another'") == [(0,)]
