@@ -54,7 +54,7 @@ class Said:
         """Nearly always, on nearly every night."""
         if None in self.on_payer or facts.payer_id in self.on_payer or facts.payer_id in self.owners:
             return False
-        if facts.chase_id in self.calls:
+        if facts.chase_id in self.calls or facts.payer_id in self.replied:
             return False
         if not self.on_invoice and not self.broken:
             return True

@@ -79,3 +79,12 @@ def test_a_promise_that_was_broken_is_told_of_its_own_invoices_only() -> None:
     broken = frozenset({Happening.PROMISE_BROKEN})
     assert log.last(first, broken, 0) == date(2026, 6, 20).toordinal()
     assert log.last(second, broken, 0) is None
+
+
+def test_a_reply_is_told_also_once_it_was_handled_and_nothing_else_was_said() -> None:
+    """06-20 they wrote, and a person answered: no hold, no owner, no call is left of it."""
+    said = Said({}, {}, {}, {}, {}, {"park": (datetime(2026, 6, 20, 3, tzinfo=UTC),)})
+    told = said.onto(some_facts(an_item()), day("06-21"), datetime.date)
+    assert [(one.what, one.on) for one in told.happened] == [(Happening.REPLIED, day("06-20"))]
+    other = said.onto(replace(some_facts(an_item()), payer_id="elm"), day("06-21"), datetime.date)
+    assert other.happened == ()
