@@ -7,13 +7,13 @@ though nobody could know; it is said, counted, and somebody answers for it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
 
 from arsync.connector import Resource
 from arsync.domain.documents import CreditState, InvoiceState
@@ -26,6 +26,8 @@ from arsync.store.engine import Work
 _C = t.corrections.c
 #: A call is no message: whoever made it has spoken with the customer.
 _WRITTEN: Final = (StepChannel.EMAIL.value, StepChannel.LETTER.value)
+#: What answers for one whose money is no longer in the books.
+TAKEN_BACK: Final = "payment taken back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,12 @@ class Correction:
 
 
 def look(work: Work, connection_id: int, *, since: date, now: datetime) -> list[Correction]:
-    """What the books tell of messages since that day, as far as it is news; kept and logged, the caller commits."""
+    """What the books tell of messages since that day, as far as it is news; kept and logged, the caller commits. What
+    they told before and do not tell any more, for a payment was taken back, is settled."""
+    _take_back(work, connection_id, now)
     found = _paid_before(work, connection_id, since)
     for one in found:
+        work.execute(delete(t.corrections).where(_C.message_id == one.message_id, _C.invoice_id == one.invoice_id))
         work.execute(
             insert(t.corrections).values(
                 message_id=one.message_id, invoice_id=one.invoice_id, paid_on=one.paid_on, found_at=now
@@ -59,6 +64,34 @@ def look(work: Work, connection_id: int, *, since: date, now: datetime) -> list[
             message_id=one.message_id, invoice=one.invoice_id, paid_on=one.paid_on, sent_on=one.sent_on,
         )  # fmt: skip
     return found
+
+
+def _take_back(work: Work, connection_id: int, now: datetime) -> None:
+    """Settles those whose invoice is not covered any more by money that came before the message."""
+    m, i = t.messages.c, t.invoices.c
+    joined = t.corrections.join(t.messages, m.id == _C.message_id).outerjoin(
+        t.invoices, and_(i.connection_id == m.connection_id, i.remote_id == _C.invoice_id)
+    )
+    query = (
+        select(_C.message_id, _C.invoice_id, _C.paid_on, m.chase_id, m.sent_on, i.total, i.state)
+        .select_from(joined)
+        .where(m.connection_id == connection_id, _C.settled_at.is_(None))
+    )
+    rows = work.execute(query).all()
+    put = _put_on(work, connection_id, {row.invoice_id for row in rows})
+    for row in rows:
+        still = put.get(row.invoice_id, ())
+        if row.state == InvoiceState.PAID.value and _paid_on(still, row.sent_on, row.total) is not None:
+            continue
+        work.execute(
+            update(t.corrections)
+            .where(_C.message_id == row.message_id, _C.invoice_id == row.invoice_id)
+            .values(settled_at=now, settled_by=TAKEN_BACK)
+        )
+        events.log(
+            work, "correction_withdrawn", at=now, connection_id=connection_id, chase_id=row.chase_id,
+            message_id=row.message_id, invoice=row.invoice_id, paid_on=row.paid_on, reason=TAKEN_BACK,
+        )  # fmt: skip
 
 
 def unsettled(work: Work, connection_id: int | None = None) -> list[Correction]:
@@ -142,7 +175,11 @@ def _paid_before(work: Work, connection_id: int, since: date) -> list[Correction
             k.demanded,
             k.amount > 0,
             i.state == InvoiceState.PAID.value,
-            ~exists().where(_C.message_id == k.message_id, _C.invoice_id == k.invoice_id),
+            ~exists().where(
+                _C.message_id == k.message_id,
+                _C.invoice_id == k.invoice_id,
+                or_(_C.settled_by.is_(None), _C.settled_by != TAKEN_BACK),
+            ),
         )
         .order_by(k.message_id, k.position)
     )  # fmt: skip
@@ -150,14 +187,12 @@ def _paid_before(work: Work, connection_id: int, since: date) -> list[Correction
     put = _put_on(work, connection_id, {row.invoice_id for row in rows})
     found = []
     for row in rows:
-        before = [one for one in put.get(row.invoice_id, ()) if one.on < row.sent_on]
-        paid = sum((one.amount for one in before), start=Decimal("0.00"))
-        days = [one.on for one in before if one.is_money]
-        if days and paid >= row.total:
+        paid_on = _paid_on(put.get(row.invoice_id, ()), row.sent_on, row.total)
+        if paid_on is not None:
             found.append(
                 Correction(
                     row.message_id, row.connection_id, row.chase_id, row.payer_id, row.subject, row.sent_on,
-                    row.invoice_id, row.number, max(days),
+                    row.invoice_id, row.number, paid_on,
                 )
             )  # fmt: skip
     return found
@@ -168,6 +203,14 @@ class _Put:
     on: date
     amount: Decimal
     is_money: bool  # and no credit note
+
+
+def _paid_on(put: Sequence[_Put], sent_on: date, total: Decimal) -> date | None:
+    """The day by which it was paid, where it was before that message; None where it was not, or not by money."""
+    before = [one for one in put if one.on < sent_on]
+    paid = sum((one.amount for one in before), start=Decimal("0.00"))
+    days = [one.on for one in before if one.is_money]
+    return max(days) if days and paid >= total else None
 
 
 def _put_on(work: Work, connection_id: int, invoice_ids: Collection[str]) -> dict[str, list[_Put]]:

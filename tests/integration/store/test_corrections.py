@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from tests.integration.store.books import NOW, TODAY, Books, at, credit, customer, invoice, payment
 
+from arsync.domain.documents import CreditState
 from arsync.domain.states import MessageState
 from arsync.store import corrections, events, messages, settled
 
@@ -83,3 +85,32 @@ def test_an_apology_that_has_gone_answers_for_its_invoices(books: Books, asked: 
         assert corrections.unsettled(work) == []
         assert settled.read(work, books.id, None, today=TODAY, since=since).wrongly == frozenset()
         assert [one.settled_by for one in corrections.every(work)] == ["message 7"]
+
+
+def wrongly(books: Books) -> frozenset[str]:
+    with books.store.working() as work:
+        return settled.read(work, books.id, None, today=AFTER, since=TODAY - timedelta(days=60)).wrongly
+
+
+def test_a_payment_that_is_taken_back_takes_its_correction_back(books: Books, asked: int) -> None:
+    """08-29 the cheque / 09-01 the message / it bounces, and is paid really on 09-03 / it had been the bank's error."""
+    cheque = payment(on={"I1": "100.00"}, received_on=BEFORE, minutes=30)
+    paid(books, cheque)
+    assert found(books)
+    bounced = payment(state=CreditState.VOID, minutes=40, on={}, unapplied=Decimal(0))
+    books.keep(bounced, invoice("I1", "100.00", minutes=40))
+    assert found(books) == []
+    with books.store.working() as work:
+        assert corrections.unsettled(work) == []
+        assert [one.settled_by for one in corrections.every(work)] == [corrections.TAKEN_BACK]
+        assert len(events.of_kind(work, books.id, "correction_withdrawn")) == 1
+    books.keep(payment("P2", on={"I1": "100.00"}, received_on=AFTER, minutes=50), invoice("I1", "0.00", minutes=50))
+    assert found(books) == []
+    assert wrongly(books) == frozenset()
+    books.keep(
+        payment("P2", state=CreditState.VOID, on={}, unapplied=Decimal(0), minutes=55),
+        payment("P3", on={"I1": "100.00"}, received_on=BEFORE, minutes=55),
+        invoice("I1", "0.00", minutes=55),
+    )
+    assert found(books) == [(asked, "I1", BEFORE)], "entered anew with its old day"
+    assert wrongly(books) == {"I1"}
