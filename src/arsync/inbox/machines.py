@@ -16,6 +16,15 @@ from arsync.inbox.mail import Mail
 _SERVERS: Final = re.compile(
     r"^(mailer[-_.]?d(a?e|ae)mon|postmaster|mail[-_.]?delivery|bounces?|noreply-bounce|mdaemon|mmdf|nobody)\b", re.I
 )
+#: Of a small company these are a person as well: what they write tells.
+_PERHAPS_PEOPLE: Final = re.compile(r"^(postmaster|nobody)\b", re.I)
+_ANSWERING: Final = re.compile(r"^\W*(re|aw|antw|r[ée]f?|fwd?|wg|tr)\s?:", re.I)
+#: Subjects under which no person writes of goods.
+_SERVERS_OWN: Final = re.compile(
+    r"^\W*(undeliverable( mail)?\W*(:|$)|undelivered mail|delivery (failure|status notification)|failure notice"
+    r"|returned mail|mail delivery)", re.I,
+)  # fmt: skip
+_CODE: Final = re.compile(r"\b[45]\.\d{1,3}\.\d{1,3}\b|\b[45][0-7]\d[ -]")
 _GIVEN_BACK: Final = re.compile(
     r"undeliver|un-?deliverable|non[- ]?deliver|delivery (status|failure|has failed|problem|report|notification|error)"
     r"|failure notice|failed (mail|delivery)|mail (delivery|system) (fail|error|problem)|returned (mail|to sender)"
@@ -35,6 +44,7 @@ _AUTOMATIC: Final = re.compile(
     r"|vacation (reply|notice|message)|eingangsbest[äa]tigung|accus[ée] de r[ée]ception)",
     re.I,
 )
+_TOLD_WITHIN: Final = 4_000
 _NOBODY: Final = re.compile(r"^(no|do-?not)[-_.]?reply\b", re.I)
 _ABUSE: Final = re.compile(r"^(complaint about message|abuse report|spam complaint)\b", re.I)
 _ANSWERS_ITSELF: Final = (
@@ -53,7 +63,7 @@ def who_wrote(mail: Mail) -> tuple[MailKind, str]:
         return MailKind.COMPLAINT, "it is a complaint report (RFC 5965)"
     if _ABUSE.search(mail.subject) and "message/rfc822" in mail.kinds:
         return MailKind.COMPLAINT, f"its subject is that of a complaint: {mail.subject[:60]}"
-    if "message/disposition-notification" in mail.kinds:
+    if "message/disposition-notification" in mail.kinds and _is_report(mail):
         return MailKind.AUTO_REPLY, "it is a receipt of who has read the mail, or thrown it away (RFC 8098)"
     automatic = head.get("auto-submitted", "").partition(";")[0].strip().lower()
     if told := _gives_back(mail, content):
@@ -66,28 +76,59 @@ def who_wrote(mail: Mail) -> tuple[MailKind, str]:
         return MailKind.AUTO_REPLY, f"its header says Precedence: {precedence}"
     if _AUTOMATIC.search(mail.subject):
         return MailKind.AUTO_REPLY, f"its subject is that of a program: {mail.subject[:60]}"
-    if "list-unsubscribe" in head and not mail.answers and not any(map(key_in, mail.sent_to)):
-        return MailKind.AUTO_REPLY, "it is a mailing: one can unsubscribe from it, and it answers nothing"
-    if _NOBODY.match(mail.address):
-        return MailKind.AUTO_REPLY, f"nobody can be answered at {mail.address[:60]}"
-    if head.get("return-path", "").replace(" ", "") == "<>":
-        return MailKind.AUTO_REPLY, "its return path is empty: nobody can be answered"
+    if told := _unanswerable(mail):
+        return MailKind.AUTO_REPLY, told
     return MailKind.PERSON, "nothing says that a program wrote it"
+
+
+def _unanswerable(mail: Mail) -> str | None:
+    head = mail.headers
+    if (server := _SERVERS.match(mail.address)) and not _PERHAPS_PEOPLE.match(mail.address):
+        return f"it is from {server[0]}, a mail server, and gives nothing back"
+    if "list-unsubscribe" in head and not mail.answers and not any(map(key_in, mail.sent_to)):
+        return "it is a mailing: one can unsubscribe from it, and it answers nothing"
+    if _NOBODY.match(mail.address):
+        return f"nobody can be answered at {mail.address[:60]}"
+    if head.get("return-path", "").replace(" ", "") == "<>":
+        return "its return path is empty: nobody can be answered"
+    return None
 
 
 def _gives_back(mail: Mail, content: str) -> str | None:
     head = mail.headers
-    if "delivery-status" in content or "message/delivery-status" in mail.kinds:
+    # A person may enclose the report of another mail: only the mail itself is one.
+    if "delivery-status" in content or ("message/delivery-status" in mail.kinds and _is_report(mail)):
         return "it is a delivery report (RFC 3464)"
     if "x-failed-recipients" in head:
         return "its header X-Failed-Recipients names who did not get it"
-    server = _SERVERS.match(mail.address)
-    if server:
-        return f"it is from {server[0]}, a mail server"
     # Where nobody can be answered, nobody wrote. A subject alone tells nothing: goods are not delivered either.
     nobody = head.get("return-path", "").replace(" ", "") == "<>"
+    if (server := _SERVERS.match(mail.address)) and _fails(mail, nobody=nobody):
+        return f"it is from {server[0]}, a mail server, and says that a mail failed"
     if _GIVEN_BACK.search(mail.subject) and (nobody or not mail.address or "multipart/report" in mail.kinds):
         return f"its subject is that of a mail server: {mail.subject[:60]}"
     if nobody and {"multipart/report", "message/rfc822"} & {*mail.kinds}:
         return "it gives a mail back and is from nobody"
     return None
+
+
+def _is_report(mail: Mail) -> bool:
+    """Whether the mail itself is a report (RFC 6522), not something within it."""
+    return mail.kinds[:1] in (
+        ("multipart/report",),
+        ("message/delivery-status",),
+        ("message/disposition-notification",),
+    )
+
+
+def _fails(mail: Mail, *, nobody: bool) -> bool:
+    """Whether a mail from a mail server's address says that one was not delivered."""
+    if "multipart/report" in mail.kinds[:1]:
+        return True
+    if _PERHAPS_PEOPLE.match(mail.address):  # goods are not delivered either
+        automatic = mail.headers.get("auto-submitted", "").strip().lower() not in ("", "no")
+        told = nobody or automatic or _SERVERS_OWN.match(mail.subject)
+        if not told or _ANSWERING.match(mail.subject):
+            return False
+    said = f"{mail.subject}\n{mail.text[:_TOLD_WITHIN]}"
+    return bool(_GIVEN_BACK.search(said) or _CODE.search(said))

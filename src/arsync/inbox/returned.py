@@ -22,6 +22,10 @@ _LATE: Final = re.compile(
     r"delayed|warning: (message|could not)|still (being )?tr(y|ied)|will (be retried|retry)", re.I
 )
 _FIELD: Final = re.compile(r"^(action|status|diagnostic-code|(?:final|original)-recipient):[ \t]*(.*)$", re.MULTILINE)
+#: Where a report without parts goes on with the mail that it gives back.
+_COPY: Final = re.compile(r"^>?\s*(received|return-path|message-id|dkim-signature|mime-version):", re.MULTILINE)
+#: So near an address stands what is said of it.
+_BEFORE, _AFTER = 80, 300
 #: Whom the mail that is given back was for: not only those who did not get it.
 _ADDRESSED: Final = re.compile(r"^(to|cc):.*$", re.MULTILINE)
 _STATUS: Final = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
@@ -57,7 +61,8 @@ def losses(mail: Mail, addresses: Collection[str], key: str, *, now: datetime) -
     """Who of the `addresses` that the message `key` was written to did not get it; empty where that is somebody of
     whom the report does not say who; None where the mail is merely late, or was delivered.
 
-    An address where nobody is there is not written to again.
+    An address where nobody is there is not written to again: one that the report names as failed, or its text as one
+    of nobody. Of another's address, a forward's perhaps, it says nothing about ours but that this mail failed.
     """
     said = f"{mail.subject}\n{mail.report}\n{mail.text}".lower()
     told = _report(said)
@@ -71,7 +76,7 @@ def losses(mail: Mail, addresses: Collection[str], key: str, *, now: datetime) -
     else:
         words = f"{named} {' '.join(one.recipients for one in failed)}".strip() or _ADDRESSED.sub("", said)
         missed = {address for address in addresses if _names(words, address)}
-    return [_loss(mail, address, _of(failed, address), key, now) for address in sorted(missed)]
+    return [_loss(mail, address, failed, key, now) for address in sorted(missed)]
 
 
 def _report(said: str) -> list[_Told]:
@@ -96,16 +101,15 @@ def _report(said: str) -> list[_Told]:
     return [one for number, one in enumerate(every) if one not in every[:number]]  # some name each twice
 
 
-def _of(failed: list[_Told], address: str) -> _Told | None:
-    if len(failed) == 1:
-        return failed[0]  # perhaps under the address that it was forwarded to
-    return next((one for one in failed if _names(one.recipients, address)), None)
-
-
-def _loss(mail: Mail, address: str, told: _Told | None, key: str, now: datetime) -> ProviderEvent:
+def _loss(mail: Mail, address: str, failed: list[_Told], key: str, now: datetime) -> ProviderEvent:
+    own = next((one for one in failed if _names(one.recipients, address)), None)
+    told = own or (failed[0] if len(failed) == 1 else None)
     why = (told and f"{told.status} {told.why}".strip()) or mail.subject
-    words = told.why if told and told.why else f"{mail.subject}\n{mail.text}"
-    for_good = _nobody_there(told.status if told else "", words)
+    if own is not None or _names(mail.headers.get("x-failed-recipients", "").lower(), address):
+        words = own.why if own and own.why else f"{mail.subject}\n{mail.text}"
+        for_good = _nobody_there(own.status if own else "", words)
+    else:
+        for_good = not any(one.recipients for one in failed) and _said_of_nobody(mail.text.lower(), address)
     return ProviderEvent(
         provider=PROVIDER,
         event_id=hashlib.sha256(f"{mail.identity} {address}".encode()).hexdigest(),
@@ -134,6 +138,20 @@ def _nobody_there(status: str, words: str) -> bool:
     return (family, number) in _NOBODY_THERE
 
 
+def _said_of_nobody(text: str, address: str) -> bool:
+    """Whether a report in words says of that address that nobody is there."""
+    text = _ADDRESSED.sub("", _COPY.split(text, maxsplit=1)[0])
+    for found in _address(address).finditer(text):
+        near = text[max(0, found.start() - _BEFORE) : found.end() + _AFTER]
+        if _NOBODY.search(near) or any(code[1] == "5" and code[2] == "1" for code in _STATUS.finditer(near)):
+            return True
+    return False
+
+
 def _names(words: str, address: str) -> bool:
     """Whether the address stands there by itself: `bo@x.example` is not in `jimbo@x.example`."""
-    return re.search(rf"(?<![\w.+-]){re.escape(address)}(?![\w-]|\.\w)", words) is not None
+    return _address(address).search(words) is not None
+
+
+def _address(address: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.+-]){re.escape(address)}(?![\w-]|\.\w)")

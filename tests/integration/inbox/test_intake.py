@@ -319,6 +319,27 @@ def test_an_address_where_nobody_is_there_is_not_written_to_again(
     assert let_go(books) == kept
 
 
+def test_a_report_about_the_address_of_a_forward_does_not_end_ours(books: Books) -> None:
+    """The message did not arrive, and a person looks; the address itself may be as good as ever."""
+    message = sent(books)
+    gone = "Status: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 user unknown\n"
+    receive(given_back(message.key, "failed", "old@forward.example", "ada@example.com", more=gone), books=books)
+    assert books.message(message.id).state is MessageState.BOUNCED
+    assert let_go(books) == []
+    assert told(books) == [f"message {message.id} did not reach anybody: mend the address (arsync contact)"]
+
+
+def test_who_disputes_and_encloses_the_report_of_another_mail_is_heard(books: Books) -> None:
+    message = sent(books)
+    raw = given_back(message.key, "failed", "us@example.com", "us@example.com", more="Status: 5.1.1\n")
+    raw = raw.replace(b"multipart/report; report-type=delivery-status", b"multipart/mixed")
+    raw = raw.replace(b"MAILER-DAEMON@mx.example", b"Ada <ada@example.com>").replace(b"Your mail of", b"We dispute it,")
+    taken = receive(raw, books=books)
+    assert (taken.kind, taken.paused) == (MailKind.PERSON, True)
+    assert books.message(message.id).state is MessageState.ACCEPTED
+    assert let_go(books) == []
+
+
 @pytest.mark.parametrize("state", [MessageState.UNKNOWN, MessageState.PRESUMED_SENT])
 def test_a_mail_that_comes_back_went_out(books: Books, state: MessageState, tmp_path: Path) -> None:
     """Its answer never came, perhaps for days; then a mail server gives it back."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from tests.conftest import material
 
+from arsync.domain.feedback import EventKind
 from arsync.domain.replies import MailKind
 from arsync.inbox.machines import who_wrote
 from arsync.inbox.mail import read
+from arsync.inbox.returned import losses
+
+NOW = datetime(2026, 6, 9, tzinfo=UTC)
 
 _PLAIN = b"From: Jo <jo@reed.example>\r\nTo: billing@example.com\r\nSubject: %s\r\n%s\r\nWe pay on Friday.\r\n"
 
@@ -78,3 +83,31 @@ def test_a_receipt_that_it_was_read_gives_nothing_back() -> None:
         b"Content-Type: message/disposition-notification\n\nDisposition: manual-action; displayed\n--b--"
     )
     assert who_wrote(read(raw))[0] is MailKind.AUTO_REPLY
+
+
+def test_a_person_at_a_mail_servers_address_is_a_person_and_a_server_that_gives_nothing_back_no_bounce() -> None:
+    disputes = b"From: Tom <postmaster@acme.example>\nTo: b@x.example\nSubject: %s\n\nThe goods were not delivered.\n"
+    assert who_wrote(read(disputes % b"Re: Invoice 1003"))[0] is MailKind.PERSON
+    assert who_wrote(read(disputes % b"Delivery problem, invoice 1003"))[0] is MailKind.PERSON
+    held = b"From: %s@acme.example\nSubject: Message held for review\n%s\nIt waits for our administrator.\n"
+    assert who_wrote(read(held % (b"postmaster", b"Auto-Submitted: auto-generated\n")))[0] is MailKind.AUTO_REPLY
+    assert who_wrote(read(held % (b"mailer-daemon", b"")))[0] is MailKind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    ("text", "for_good"),
+    [
+        (b"<tom@acme.example>: host mx said: 550 5.1.1 user unknown", True),
+        (b"<tom@acme.example>:\nno such user here", True),
+        (b"<old@forward.example>: 550 5.1.1 user unknown\n\nReceived: for <tom@acme.example>; no such user", False),
+        (b"<tom@acme.example>: your message is held for review", False),
+        (b"user unknown", False),
+    ],
+)
+def test_a_report_in_words_ends_the_address_that_it_names_as_nobodys_and_no_other(text: bytes, for_good: bool) -> None:
+    mail = read(b"From: mailer-daemon@mx.example\nSubject: Undelivered\n\n" + text + b"\n")
+    (told,) = losses(mail, {"tom@acme.example"}, "k", now=NOW) or []
+    assert (told.suppresses is not None, told.kind) == (
+        for_good,
+        EventKind.BOUNCED if for_good else EventKind.BLOCKED,
+    )
