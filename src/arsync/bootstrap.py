@@ -43,6 +43,7 @@ from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Library, Shelf, Volume
 from arsync.playbook.windows import never_opens
+from arsync.render.wording import at_home
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
@@ -227,10 +228,11 @@ class App:
         shelf = self.shelves.present(default)
         volume = self.shelves.read(default)
         sender = self.settings.delivery.sender or ""
+        country = company.country or connection.country
         seller = Seller(
             name=company.company_name or connection.company_name,
             timezone=self.timezone(connection),
-            locale=company.locale,
+            locale=at_home(company.locale, country),
             reply_to=self._inbox_of(connection) or company.reply_to or sender,
             sender=sender,
             legal_footer=company.legal_footer,
@@ -239,7 +241,7 @@ class App:
             font=company.brand.font or "",
             bank_details=dict(company.bank_details),
             address=company.postal_address,
-            country=company.country or connection.country,
+            country=country,
         )
         policy = Policy(
             playbook=volume.playbook,
@@ -248,7 +250,7 @@ class App:
             shelves=self.shelves,
             shelf=shelf,
             seller=seller,
-            country=company.country or connection.country,
+            country=country,
             mode=StepMode(company.mode),
             replies_read=self._replies_are_read(company),
             banked_through=company.banked_through,

@@ -54,12 +54,20 @@ def test_the_first_refusal_ends_the_questions_that_have_not_begun() -> None:
         asked.append("company")
         raise Malformed("not this company")
 
-    going = threading.Event()
+    begun, going = threading.Event(), threading.Event()
+
+    def on_its_way() -> bool:
+        begun.set()
+        return going.wait(5)
+
     with pytest.raises(Malformed, match="not this company"), SideBySide(2) as asking:
         company = asking.ask(refused)
-        late = [asking.ask(partial(going.wait, 5)), asking.ask(partial(going.wait, 5))]
+        early = asking.ask(on_its_way)
+        late = asking.ask(partial(going.wait, 5))  # it may have begun in the place of the one that was refused
         never = asking.ask(partial(asked.append, "count"))
-        threading.Timer(0.1, going.set).start()
+        begun.wait(5)
+        threading.Timer(0.2, going.set).start()
         company.result()
     assert asked == ["company"]
-    assert never.cancelled() and all(one.result() for one in late), "what is on its way comes to its end"
+    assert never.cancelled()
+    assert early.result() and (late.cancelled() or late.result()), "what is on its way comes to its end"

@@ -23,6 +23,7 @@ from arsync.playbook.facts import gather
 from arsync.playbook.preview import intended, sample
 from arsync.playbook.problems import nearest
 from arsync.render import locales, render
+from arsync.render.wording import at_home
 from arsync.store.connections import Connection
 
 _KINDS: Final = (".html", ".txt", ".eml")
@@ -98,7 +99,7 @@ def _seller(app: App) -> Seller:
     return Seller(
         name=company.company_name or "Your company",
         timezone=company.timezone or "UTC",
-        locale=company.locale,
+        locale=at_home(company.locale, company.country),
         reply_to=company.reply_to or sender,
         sender=sender,
         legal_footer=company.legal_footer,

@@ -34,6 +34,19 @@ def locale_of(tag: str) -> Locale:
     raise ConfigurationError(f"no such locale: {tag!r}")
 
 
+def at_home(tag: str, country: str | None) -> str:
+    """The locale as it is spoken in that country, where the tag names no region and CLDR knows it there: "en" in GB is
+    "en-GB", with days and amounts as they are written there."""
+    locale = locale_of(tag)
+    if locale.territory is not None or not country:
+        return tag
+    try:
+        Locale.parse(f"{locale}_{country.upper()}", resolve_likely_subtags=False)
+    except (UnknownLocaleError, ValueError):
+        return tag
+    return f"{tag}-{country.upper()}"
+
+
 def money_text(money: Money, locale: Locale) -> str:
     """The exact amount, no digit rounded away; a currency without cents has none, one with three places has three."""
     text = str(format_currency(money.amount, money.currency, locale=locale, decimal_quantization=False))

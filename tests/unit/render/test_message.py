@@ -31,7 +31,7 @@ from arsync.domain.policy import StepChannel
 from arsync.errors import ConfigurationError, TemplateError
 from arsync.render import locales, render
 from arsync.render.view import view
-from arsync.render.wording import locale_of, money_text
+from arsync.render.wording import at_home, locale_of, money_text
 
 LANGUAGES = ("en", "de", "fr")
 EVERY_MESSAGE = [(step, language) for step in STEPS for language in LANGUAGES]
@@ -374,3 +374,20 @@ def test_a_contested_part_has_not_come_in() -> None:
     less = replace(item, balance=item.balance - Money(Decimal("100.00"), "EUR"))
     none, some = (view(intent(demanded=(one,)), letterhead(), locale_of("en")).received for one in (item, less))
     assert (none, some) == ((), ("€100.00",))
+
+
+@pytest.mark.parametrize(
+    ("tag", "country", "spoken"),
+    [
+        ("en", "GB", "en-GB"),
+        ("de", "at", "de-AT"),
+        ("en-US", "GB", "en-US"),  # said is said
+        ("en", None, "en"),
+        ("en", "", "en"),
+        ("fr", "GB", "fr"),  # nobody writes French as in Great Britain
+    ],
+)
+def test_a_language_without_a_region_is_written_as_in_the_companys_country(
+    tag: str, country: str | None, spoken: str
+) -> None:
+    assert at_home(tag, country) == spoken
