@@ -50,12 +50,13 @@ def accept(
     )  # fmt: skip
     if moved:
         provider_events.fold(work, message.id, now=now)  # what the provider told may have come first
-    if moved and message.step_id == APOLOGY:
+    diverted = how.diverted_to is not None and message.channel == StepChannel.EMAIL
+    if moved and message.step_id == APOLOGY and not diverted:
         said = [item.invoice_id for item in messages.items(work, message.id) if item.demanded]
         corrections.answered_by(work, message.connection_id, said, author=f"message {message.id}", now=now)
     if moved and how.writes:
         _owe_notes(work, message, how, now)
-        if how.marks_sent and message.channel == StepChannel.EMAIL and not how.diverted_to:
+        if how.marks_sent and message.channel == StepChannel.EMAIL and not diverted:
             facts.mark_sent(work, message, now=now)
     return moved
 

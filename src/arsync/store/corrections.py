@@ -171,6 +171,7 @@ def _paid_before(work: Work, connection_id: int, since: date) -> list[Correction
             m.connection_id == connection_id,
             m.state.in_([state.value for state in EFFECTIVE]),
             m.channel.in_(_WRITTEN),
+            m.diverted_to.is_(None),  # a trial: the customer got nothing
             m.sent_on >= since,
             k.demanded,
             k.amount > 0,

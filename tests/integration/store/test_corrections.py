@@ -11,8 +11,10 @@ import pytest
 from tests.integration.store.books import NOW, TODAY, Books, at, credit, customer, invoice, payment
 
 from arsync.domain.documents import CreditState
+from arsync.domain.policy import APOLOGY
 from arsync.domain.states import MessageState
-from arsync.store import corrections, events, messages, settled
+from arsync.outbox.accept import Acceptance, accept
+from arsync.store import corrections, events, messages, settled, tables
 
 WAY = (MessageState.APPROVED, MessageState.CLAIMED, MessageState.SENDING, MessageState.ACCEPTED)
 BEFORE, ON_THE_DAY, AFTER = (TODAY + timedelta(days=days) for days in (-3, 0, 2))
@@ -114,3 +116,28 @@ def test_a_payment_that_is_taken_back_takes_its_correction_back(books: Books, as
     )
     assert found(books) == [(asked, "I1", BEFORE)], "entered anew with its old day"
     assert wrongly(books) == {"I1"}
+
+
+def test_what_went_to_the_trial_address_asked_the_customer_for_nothing(books: Books, asked: int) -> None:
+    with books.store.working() as work:
+        work.execute(tables.messages.update().values(diverted_to="me@us.example"))
+        work.commit()
+    paid(books, payment(on={"I1": "100.00"}, received_on=BEFORE, minutes=30))
+    assert found(books) == []
+
+
+@pytest.mark.parametrize(("diverted_to", "waiting"), [(None, 0), ("me@us.example", 1)])
+def test_only_an_apology_that_went_to_the_customer_answers(
+    books: Books, asked: int, diverted_to: str | None, waiting: int
+) -> None:
+    paid(books, payment(on={"I1": "100.00"}, received_on=BEFORE, minutes=30))
+    found(books)
+    sorry = books.plan(occurrence=2)
+    how = Acceptance(TODAY, writes=False, diverted_to=diverted_to)
+    with books.store.working() as work:
+        for here, there in pairwise(WAY[:-1]):
+            assert messages.move(work, sorry, here, there, reason="sent", now=NOW)
+        work.execute(tables.messages.update().where(tables.messages.c.id == sorry).values(step_id=APOLOGY))
+        said = messages.get(work, sorry)
+        assert accept(work, said, MessageState.SENDING, reference=None, reason="taken", how=how, now=NOW)
+        assert len(corrections.unsettled(work)) == waiting
