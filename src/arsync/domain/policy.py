@@ -223,6 +223,8 @@ class Step:
 ACCOUNT: Final = "account_statement"
 #: The name of an apology for what had been paid; no step of a playbook can be called so either.
 APOLOGY: Final = "apology_for_paid"
+#: Messages of these go beside the ladder: they ask for nothing, and nothing that was in them was demanded.
+ASKS_NOTHING: Final = (ACCOUNT, APOLOGY)
 #: What a person sends where the playbook says nothing of statements; its template is the shipped one.
 ON_REQUEST: Final = Step(
     id=ACCOUNT, offset=0, channel=StepChannel.EMAIL, tone=Tone.FRIENDLY, template="account", mode=None,

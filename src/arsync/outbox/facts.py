@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Final
 
+from arsync.domain.policy import ASKS_NOTHING
 from arsync.domain.states import NoteState, WriteKind
 from arsync.store import connections, holds, ledger, notes
 from arsync.store import messages as outbox
@@ -22,7 +23,10 @@ _OWED: Final = (NoteState.PENDING, NoteState.FAILED)
 
 
 def mark_sent(work: Work, message: Message, *, now: datetime) -> int:
-    """Plans the mark for every invoice that the message demands and the source holds for not sent; how many."""
+    """Plans the mark for every invoice that the message demands and the source holds for not sent; how many. A
+    statement of account and an apology demand none."""
+    if message.step_id in ASKS_NOTHING:
+        return 0
     demanded = [item.invoice_id for item in outbox.items(work, message.id) if item.demanded]
     unsent = ledger.unsent(work, message.connection_id, demanded)
     for invoice_id in unsent:

@@ -12,8 +12,7 @@ from typing import Final
 from arsync.domain.calendar import Calendar
 from arsync.domain.chase import ChaseFacts, Item, PastMessage
 from arsync.domain.policy import (
-    ACCOUNT,
-    APOLOGY,
+    ASKS_NOTHING,
     MILDER_NEEDED,
     Act,
     Backlog,
@@ -83,7 +82,7 @@ class Ladder:
         return self._shape.places.get(message.step_id, -1) in self._shape.asides
 
     def _read(self, message: PastMessage) -> None:
-        if message.step_id in (ACCOUNT, APOLOGY):
+        if message.step_id in ASKS_NOTHING:
             return  # it asked for nothing: it counts for the gap and the caps, and moves nobody on the ladder
         place = self._shape.places.get(message.step_id)
         if place is None:

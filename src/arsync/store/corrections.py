@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select,
 
 from arsync.connector import Resource
 from arsync.domain.documents import CreditState, InvoiceState
-from arsync.domain.policy import APOLOGY, StepChannel
+from arsync.domain.policy import APOLOGY, ASKS_NOTHING, StepChannel
 from arsync.domain.states import EFFECTIVE, LIVE
 from arsync.store import events
 from arsync.store import tables as t
@@ -173,6 +173,7 @@ def _paid_before(work: Work, connection_id: int, since: date) -> list[Correction
             m.channel.in_(_WRITTEN),
             m.diverted_to.is_(None),  # a trial: the customer got nothing
             m.sent_on >= since,
+            m.step_id.not_in(ASKS_NOTHING),
             k.demanded,
             k.amount > 0,
             i.state == InvoiceState.PAID.value,

@@ -15,6 +15,7 @@ from arsync.connector import Resource
 from arsync.domain.chase import Item
 from arsync.domain.documents import InvoiceState
 from arsync.domain.money import Money
+from arsync.domain.policy import ASKS_NOTHING
 from arsync.domain.states import EFFECTIVE
 from arsync.store import tables as t
 from arsync.store.bulk import among, among_those, those
@@ -104,7 +105,7 @@ def _asked_for(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
     joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
     where: list[ColumnElement[bool]] = [
         m.connection_id == bindparam("of"), m.state.in_([state.value for state in EFFECTIVE]), k.demanded,
-        or_(m.sent_on.is_(None), m.sent_on >= bindparam("since")),
+        m.step_id.not_in(ASKS_NOTHING), or_(m.sent_on.is_(None), m.sent_on >= bindparam("since")),
     ]  # fmt: skip
     if some:
         where += [h.connection_id == bindparam("of"), among_those(dialect, h.payer_id)]

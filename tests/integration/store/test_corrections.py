@@ -11,9 +11,10 @@ import pytest
 from tests.integration.store.books import NOW, TODAY, Books, at, credit, customer, invoice, payment
 
 from arsync.domain.documents import CreditState
-from arsync.domain.policy import APOLOGY
+from arsync.domain.policy import ACCOUNT, APOLOGY
 from arsync.domain.states import MessageState
 from arsync.outbox.accept import Acceptance, accept
+from arsync.outbox.facts import mark_sent
 from arsync.store import corrections, events, messages, settled, tables
 
 WAY = (MessageState.APPROVED, MessageState.CLAIMED, MessageState.SENDING, MessageState.ACCEPTED)
@@ -141,3 +142,16 @@ def test_only_an_apology_that_went_to_the_customer_answers(
         said = messages.get(work, sorry)
         assert accept(work, said, MessageState.SENDING, reference=None, reason="taken", how=how, now=NOW)
         assert len(corrections.unsettled(work)) == waiting
+
+
+def test_a_statement_of_account_asked_for_nothing(books: Books, asked: int) -> None:
+    """Nobody says sorry for one, nobody is thanked for what only it named, and it marks no invoice as sent."""
+    with books.store.working() as work:
+        work.execute(tables.messages.update().values(step_id=ACCOUNT))
+        work.commit()
+    paid(books, payment(on={"I1": "100.00"}, received_on=BEFORE, minutes=30))
+    assert found(books) == []
+    with books.store.working() as work:
+        assert settled.read(work, books.id, None, today=AFTER, since=TODAY - timedelta(days=60)).paid == {}
+        work.execute(tables.invoices.update().values(sent=False))
+        assert mark_sent(work, messages.get(work, asked), now=NOW) == 0
