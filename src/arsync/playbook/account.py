@@ -68,12 +68,16 @@ def apologised_for(facts: ChaseFacts) -> frozenset[str]:
     return frozenset[str]().union(*said)
 
 
-def to_apologise_for(facts: ChaseFacts, playbook: Playbook, paid: Sequence[Item]) -> tuple[Item, ...]:
-    """The paid invoices that were asked for wrongly and wait for an apology."""
+def to_apologise_for(facts: ChaseFacts, playbook: Playbook, paid: Sequence[Item], today: date) -> tuple[Item, ...]:
+    """The paid invoices that were asked for wrongly and wait for an apology; what is on hold is a person's."""
     if not facts.wrongly or playbook.apology is None:
         return ()
     open_still = facts.wrongly - apologised_for(facts)
-    return tuple(item for item in paid if item.invoice_id in open_still)
+    return tuple(
+        item
+        for item in paid
+        if item.invoice_id in open_still and not any(hold.covers(item.invoice_id, today) for hold in facts.holds)
+    )
 
 
 def is_due(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> bool:

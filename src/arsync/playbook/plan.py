@@ -153,7 +153,7 @@ class _Day:
 
     def apologise(self) -> tuple[Mapping[str, Verdict], Intent | None] | None:
         """The same day with an apology, which goes first; None where there is none to say, or it has to wait."""
-        step, items = self.playbook.apology, account.to_apologise_for(self.facts, self.playbook, self.paid)
+        step, items = self.playbook.apology, account.to_apologise_for(self.facts, self.playbook, self.paid, self.today)
         if step is None or not items:
             return None
         rung = Rung(step, items[0], self.today, items, ())

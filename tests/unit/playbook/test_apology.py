@@ -9,11 +9,12 @@ import pytest
 from arsync.domain.chase import ChaseFacts, Rule
 from arsync.domain.documents import InvoiceState
 from arsync.domain.policy import APOLOGY, Act, Playbook, Step, StepChannel, StepMode, Tone
-from arsync.domain.states import MessageState
+from arsync.domain.states import HoldKind, MessageState
 from arsync.playbook.plan import plan
 from arsync.testing.builders import (
     STANDARD_STEPS,
     WORKDAYS,
+    a_hold,
     a_playbook,
     acts,
     an_item,
@@ -74,3 +75,15 @@ def test_nobody_is_thanked_for_that_of_which_we_are_sorry() -> None:
 def test_its_mode_is_its_own() -> None:
     answer = plan(wrongly_asked(), sorry(replace(SORRY, mode=StepMode.APPROVE)), WORKDAYS, day("07-06"))
     assert verdict_of(answer, "A").rule is Rule.APPROVE
+
+
+def test_a_hold_on_the_paid_invoice_leaves_its_apology_to_a_person_and_starves_nobody() -> None:
+    """A is paid and on hold (its customer said so); B is 14 days late."""
+    facts = replace(wrongly_asked(), holds=(a_hold(invoice="A"),))
+    assert acts(keep_diary(facts, sorry(), "07-06", "07-14", calendar=WORKDAYS)) == ["07-14 firm B"]
+
+
+@pytest.mark.parametrize("kind", [HoldKind.EXCLUDE, HoldKind.PAUSE])
+def test_nobody_who_is_not_to_be_written_to_gets_an_apology(kind: HoldKind) -> None:
+    facts = replace(wrongly_asked(), holds=(a_hold(kind),))
+    assert plan(facts, sorry(), WORKDAYS, day("07-06")).intent is None
