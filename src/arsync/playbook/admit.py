@@ -10,7 +10,7 @@ from sys import intern
 from typing import Final
 
 from arsync.domain.chase import Budget, Plan, Rule, Verdict
-from arsync.domain.policy import StepChannel, StepMode
+from arsync.domain.policy import ACCOUNT, StepChannel, StepMode
 from arsync.domain.record import record
 from arsync.domain.states import Decision
 
@@ -30,6 +30,7 @@ class Asking:
     outward: bool  # it reaches the customer
     room: int | None
     mailbox: int | None
+    asks: bool = True  # a statement of account asks for nothing: it is capped, and no day is unusual by it
 
     @property
     def payer(self) -> tuple[int, str]:
@@ -56,7 +57,7 @@ def asking(plan: Plan) -> Asking:
     assert intent is not None
     return Asking(
         facts.chase_id, facts.connection.connection_id, facts.payer_id, intern(facts.currency), intent.at_stake.amount,
-        intent.mode is StepMode.AUTO, intent.step.way in _OUTWARD, plan.room, plan.mailbox,
+        intent.mode is StepMode.AUTO, intent.step.way in _OUTWARD, plan.room, plan.mailbox, intent.step.id != ACCOUNT,
     )  # fmt: skip
 
 
@@ -70,19 +71,21 @@ def admit(plans: Sequence[Plan], budget: Budget, sent_before: int) -> list[Plan]
     return told
 
 
-def refused(asking: Sequence[Asking], budget: Budget, sent_before: int) -> dict[int, Refusal]:
+def refused(
+    asking: Sequence[Asking], budget: Budget, sent_before: int, asked_before: int | None = None
+) -> dict[int, Refusal]:
     """Who may not speak, by the place in the sequence: over the cap they wait, far above the usual they hold.
 
-    `sent_before` counts the messages that went out earlier this day, which counts as one run. What a person
-    lets go, and calls, which reach only our own staff, are neither capped nor counted; but a tripped breaker holds them
-    too: the facts are in doubt.
+    `sent_before` counts the messages that went out earlier this day, which counts as one run, and `asked_before` those
+    of them that were no statement of account (all, where nothing is said): the month's statements make no day unusual,
+    and under the cap they come after what asks. What a person lets go, and calls, which reach only our own staff, are
+    neither capped nor counted; but a tripped breaker holds them too: the facts are in doubt.
     """
     no = one_payer_at_a_time(asking)
-    ranked = [place for place in by_stake(asking) if place not in no]
-    volume = sent_before + len(ranked)
-    far = (
-        _far_above_usual([asking[place] for place in ranked], budget, sent_before) if volume > budget.handful else None
-    )
+    ranked = sorted([place for place in by_stake(asking) if place not in no], key=lambda place: not asking[place].asks)
+    asks = [asking[place] for place in ranked if asking[place].asks]
+    before = sent_before if asked_before is None else asked_before
+    far = _far_above_usual(asks, budget, before) if before + len(asks) > budget.handful else None
     if far is not None:
         held = Refusal(Decision.HOLD, Rule.BREAKER, far)
         return {place: no.get(place, held) for place in range(len(asking))}

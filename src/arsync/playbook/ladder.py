@@ -457,7 +457,9 @@ class Ladder:
 
     def _is_about_debt(self, past: PastMessage) -> bool:
         place = self._shape.places.get(past.step_id)
-        return place is None or self._steps[place].tone is not Tone.COURTESY
+        if place is None:
+            return past.step_id not in ASKS_NOTHING
+        return self._steps[place].tone is not Tone.COURTESY
 
 
 def thanks_within(playbook: Playbook) -> int:

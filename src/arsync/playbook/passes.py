@@ -62,6 +62,7 @@ class _Passes:
         self._work, self._connection, self._policy = work, connection, policy
         self._answers = Answers(work, connection, policy, now=now, today=today)
         self._sent_before = volume.gone(work, connection.id, on=today)
+        self._asked_before = volume.asked(work, connection.id, on=today)
         self._usual = volume.usual(work, connection.id, before=today)
         self._tags = tags.of_connection(work, connection.id) if policy.rollout.has_segment else {}
         #: no more leave today
@@ -126,7 +127,7 @@ class _Passes:
         return {asking[place].chase_id for place in waiting}
 
     def _refused(self) -> dict[int, Refusal]:
-        no = refused(self._asking, self._budget(self._owing), self._sent_before)
+        no = refused(self._asking, self._budget(self._owing), self._sent_before, self._asked_before)
         return {self._asking[place].chase_id: refusal for place, refusal in no.items()}
 
     def _budget(self, owing: int) -> Budget:

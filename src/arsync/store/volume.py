@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from arsync.domain.policy import StepChannel
+from arsync.domain.policy import ACCOUNT, StepChannel
 from arsync.domain.states import MessageState
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -35,10 +35,18 @@ def gone(work: Work, connection_id: int, *, on: date) -> int:
     return int(work.execute(query).scalar_one())
 
 
+def asked(work: Work, connection_id: int, *, on: date) -> int:
+    """Those of `gone` that were no statement of account."""
+    query = select(func.count()).where(*_by_themselves(connection_id), _M.step_id != ACCOUNT, on == _DAY)
+    return int(work.execute(query).scalar_one())
+
+
 def usual(work: Work, connection_id: int, *, before: date, of_last: int = 10, at_least: int = 5) -> Decimal | None:
-    """The mean of the last days on which any left; None with too few of them to tell."""
+    """The mean of the last days on which any left but statements of account, which are not counted; None with too few
+    such days to tell."""
     count = func.count().label("count")
-    query = select(count).where(*_by_themselves(connection_id), before > _DAY).group_by(_DAY).order_by(_DAY.desc())
+    asked = select(count).where(*_by_themselves(connection_id), _M.step_id != ACCOUNT, before > _DAY)
+    query = asked.group_by(_DAY).order_by(_DAY.desc())
     recent = list(work.execute(query.limit(of_last)).scalars())
     return Decimal(sum(recent)) / len(recent) if len(recent) >= at_least else None
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from tests.integration.store.books import FRIENDLY, NOW, TODAY, Books, customer, invoice, open_books
 
-from arsync.domain.policy import StepChannel
+from arsync.domain.policy import ACCOUNT, StepChannel
 from arsync.domain.states import MessageState
 from arsync.store import messages, tables, volume
 
@@ -80,3 +80,15 @@ def test_another_connection_is_not_counted(sending: Books) -> None:
 def test_what_never_left_is_not_counted(sending: Books) -> None:
     sending.plan(step=FRIENDLY)
     assert gone_today(sending) == 0
+
+
+def test_statements_of_account_make_no_day_unusual_and_are_counted_to_the_cap(sending: Books) -> None:
+    for ago in range(1, 6):
+        leave(sending, TODAY - timedelta(days=ago), 1)
+    leave(sending, TODAY - timedelta(days=1), 9, step_id=ACCOUNT)
+    leave(sending, TODAY, 1)
+    leave(sending, TODAY, 3, step_id=ACCOUNT)
+    assert usual(sending) == Decimal(1)
+    assert gone_today(sending) == 4
+    with sending.store.reading() as work:
+        assert volume.asked(work, sending.id, on=TODAY) == 1

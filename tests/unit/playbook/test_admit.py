@@ -10,7 +10,7 @@ import pytest
 from arsync.domain.chase import Budget, Plan, Rule
 from arsync.domain.policy import StepMode
 from arsync.domain.states import Decision
-from arsync.playbook.admit import admit
+from arsync.playbook.admit import admit, asking, refused
 from arsync.playbook.plan import plan
 from arsync.testing.builders import (
     WORKDAYS,
@@ -181,3 +181,15 @@ def test_currencies_of_one_customer_are_one_customer_to_the_share() -> None:
     plans = [a_plan(number, "10.00") for number in range(6)]
     budget = replace(a_budget(usual="1", factor="100"), open_customers=1, breaker_share=Decimal("0.5"))
     assert len(going(admit(plans, budget, 0))) == 6
+
+
+def test_a_months_statements_do_not_stop_the_ladder_and_are_capped_after_it() -> None:
+    """Three statements over much and one reminder over little; one message a day is usual."""
+    asks = asking(a_plan(9, "5.00"))
+    statements = [replace(asking(a_plan(number, f"{number}00.00")), asks=False) for number in (1, 2, 3)]
+    assert asks.asks
+    assert refused([*statements, asks], a_budget(usual="1", factor="1"), 40, 0) == {}
+    assert set(refused([*statements, asks], a_budget(2, usual="1", factor="1"), 0, 0)) == {0, 1}
+    tripped = refused([*statements, asks], a_budget(usual="0.5", factor="1"), 0, 0)
+    assert {one.rule for one in tripped.values()} == {Rule.BREAKER}
+    assert len(tripped) == 4, "the facts are in doubt: nothing goes"
