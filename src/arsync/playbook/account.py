@@ -80,22 +80,26 @@ def to_apologise_for(facts: ChaseFacts, playbook: Playbook, paid: Sequence[Item]
     )
 
 
-def is_due(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> bool:
-    """Whether this month's is to go today: its day has come lately, since when the payer has had none. Who began to owe
-    after that day gets the next month's."""
+def due_day(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> date | None:
+    """The day of the month's statement that is to go today, late or not: it has come lately, be it that of last month,
+    and since then the payer has had none. Who began to owe after that day gets the next month's."""
     if playbook.statements is None or playbook.statements.business_day is None:
-        return False
-    day = month_day(calendar, today, playbook.statements.business_day)
+        return None
+    count = playbook.statements.business_day
+    day = month_day(calendar, today, count)
+    if day > today:
+        day = month_day(calendar, today.replace(day=1) - _ONE_DAY, count)
     if not day <= today <= day + timedelta(days=WITHIN) or facts.opened_on > day:
-        return False
-    return not any(past.step_id == ACCOUNT and past.state in _TAKEN and past.on >= day for past in facts.history)
+        return None
+    taken = (past for past in facts.history if past.step_id == ACCOUNT and past.state in _TAKEN)
+    return None if any(past.on >= day for past in taken) else day
 
 
 def next_day(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> date | None:
     """The first day after today on which there may be one to send; None where none comes by itself."""
     if playbook.statements is None or playbook.statements.business_day is None:
         return None
-    if is_due(facts, playbook, calendar, today):
+    if due_day(facts, playbook, calendar, today) is not None:
         return today + _ONE_DAY
     day = month_day(calendar, today, playbook.statements.business_day)
     if day > today:
@@ -116,6 +120,6 @@ def month_day(calendar: Calendar, month: date, count: int) -> date:
     return found
 
 
-def occurrence(ladder: Ladder, playbook: Playbook, today: date) -> int:
-    """Of a statement that comes by itself: the month, so that no other is taken for it."""
-    return max(today.year * 100 + today.month, ladder.occurrence(playbook.account_step))
+def occurrence(ladder: Ladder, playbook: Playbook, day: date) -> int:
+    """Of a statement that comes by itself: the month of its day, however late, so that no other is taken for it."""
+    return max(day.year * 100 + day.month, ladder.occurrence(playbook.account_step))

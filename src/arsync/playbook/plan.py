@@ -39,8 +39,8 @@ def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date)
     verdicts, intent = of_today.apologise() or of_today.decide()
     if facts.resend is not None:
         verdicts, intent = of_today.once_more(facts.resend, intent)
-    elif intent is None and account.is_due(facts, playbook, calendar, today):
-        verdicts, intent = of_today.account(account.occurrence(of_today.ladder, playbook, today), asked=False)
+    elif intent is None and (day := account.due_day(facts, playbook, calendar, today)) is not None:
+        verdicts, intent = of_today.account(account.occurrence(of_today.ladder, playbook, day), asked=False)
     return Plan(
         facts,
         tuple([verdicts[item.invoice_id] for item in facts.items if item.invoice_id in verdicts]),

@@ -125,3 +125,23 @@ def test_a_skipped_backlog_gets_its_months_statements_and_no_step() -> None:
         some_facts(an_item("A", due="01-15"), opened="06-01"), skipping, "06-01", "07-31", calendar=WORKDAYS
     )
     assert acts(entries) == [f"06-02 {ACCOUNT} A", f"07-02 {ACCOUNT} A"]
+
+
+def test_one_that_waits_over_the_end_of_the_month_is_late_and_not_lost() -> None:
+    """06-26 is the 20th business day / an outage until 07-01 / July's is of 07-28: each month has one."""
+    out = {day(f"06-{number}") for number in range(26, 31)}
+    facts = some_facts(an_item("A", due="12-20"))
+    entries = keep_diary(facts, monthly(20), "06-20", "07-31", calendar=WORKDAYS, outage=out)
+    assert acts(entries) == [f"07-01 {ACCOUNT} A", f"07-28 {ACCOUNT} A"]
+    sent = [entry.plan.intent.occurrence for entry in entries if entry.plan.intent]
+    assert sent == [202606, 202607]
+    long = out | {day(f"07-{number:02}") for number in range(1, 8)}
+    late = keep_diary(facts, monthly(20), "06-20", "07-20", calendar=WORKDAYS, outage=long)
+    assert acts(late) == [], "more than 10 days"
+
+
+def test_one_that_waits_for_the_gap_over_the_end_of_the_month_still_goes() -> None:
+    """06-25 friendly, and seven days lie between two messages."""
+    slow = replace(monthly(20), gap=7)
+    facts = some_facts(an_item("A", due="06-22"), history=[past("friendly", "06-25", "A")])
+    assert acts(keep_diary(facts, slow, "06-26", "07-03", calendar=WORKDAYS)) == [f"07-02 {ACCOUNT} A"]
