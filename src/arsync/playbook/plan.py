@@ -112,7 +112,7 @@ class _Day:
         """The same day, where a person wants a step once more: it goes before the usual one, or a guard says why not.
         Once nothing of it is owed, or its playbook has no such step, nobody wants it any more."""
         if asked.step_id == ACCOUNT:
-            return self.account(asked.occurrence, asked=True)
+            return self._account_before(usual, asked.occurrence)
         place = self.playbook.shape.places.get(asked.step_id)
         if place is None:
             return self.verdicts, usual
@@ -143,6 +143,17 @@ class _Day:
             said = replace(verdict, reason=f"{verdict.reason}; once more, as a person wants it")
             self.verdicts[verdict.invoice_id] = said
         return self.verdicts, intent
+
+    def _account_before(self, usual: Intent | None, occurrence: int) -> tuple[Mapping[str, Verdict], Intent | None]:
+        """The same day with the statement that a person wants; what would have gone waits, be it about what is paid."""
+        if not self.overdue and not self.upcoming:
+            return self.verdicts, usual
+        if usual is not None:
+            day = self.calendar.next_open(self.today + timedelta(days=self.playbook.gap))
+            reason = "a statement of account goes first, as a person wants it"
+            for item in (*usual.demanded, *usual.listed):
+                self._say(item, wait(Rule.GAP, reason, day), usual.step.id)
+        return self.account(occurrence, asked=True)
 
     def _thankable(self) -> Sequence[Item]:
         """What is paid, but for that of which we are sorry."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from arsync.domain.chase import ChaseFacts, Rule
+from arsync.domain.chase import ChaseFacts, Resend, Rule
 from arsync.domain.documents import InvoiceState
-from arsync.domain.policy import APOLOGY, Act, Playbook, Step, StepChannel, StepMode, Tone
-from arsync.domain.states import HoldKind, MessageState
+from arsync.domain.policy import ACCOUNT, APOLOGY, Act, Playbook, Step, StepChannel, StepMode, Tone
+from arsync.domain.states import Decision, HoldKind, MessageState
 from arsync.playbook.plan import plan
 from arsync.testing.builders import (
     STANDARD_STEPS,
@@ -87,3 +87,13 @@ def test_a_hold_on_the_paid_invoice_leaves_its_apology_to_a_person_and_starves_n
 def test_nobody_who_is_not_to_be_written_to_gets_an_apology(kind: HoldKind) -> None:
     facts = replace(wrongly_asked(), holds=(a_hold(kind),))
     assert plan(facts, sorry(), WORKDAYS, day("07-06")).intent is None
+
+
+def test_beside_a_statement_that_a_person_wants_it_waits_and_says_so() -> None:
+    facts = replace(wrongly_asked(), resend=Resend(ACCOUNT, 1, frozenset()))
+    answer = plan(facts, sorry(), WORKDAYS, day("07-06"))
+    assert answer.intent is not None
+    assert answer.intent.step.id == ACCOUNT
+    said = verdict_of(answer, "A")
+    assert (said.decision, said.rule, said.step_id) == (Decision.WAIT, Rule.GAP, APOLOGY)
+    assert "a statement of account goes first" in said.reason
