@@ -66,12 +66,13 @@ class Connector:
         self._realm = linked.external_id
         self._home_currency: str | None = None
         self.pages_in_flight = settings.pages_in_flight
-        self._flights = Flights(settings.pages_in_flight)
+        self._flights = Flights(settings.pages_in_flight, bounded=True)
         transport = Transport(
             session=session,
             tokens=tokens(settings, vault=vault, session=session, clock=clock),
             budget=budget,
             clock=clock,
+            at_once=settings.pages_in_flight,
         )
         self._books = Books(transport=transport, base_url=settings.base_url, realm=self._realm, clock=clock)
         self._pull = Pull(self._books, self._home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from itertools import chain
@@ -83,11 +84,13 @@ class Connector:
     ) -> None:
         self._external_id = linked.external_id
         self.pages_in_flight = settings.pages_in_flight
-        self._flights = Flights(settings.pages_in_flight)
+        self._flights = Flights(settings.pages_in_flight, bounded=True)
         self._counted: dict[tuple[str, str | None], int | None] = {}
         self._clock = clock
         tokens = tokens_of(settings, vault=vault, session=session, clock=clock)
-        self._transport = Transport(session=session, tokens=tokens, budget=budget, clock=clock)
+        self._transport = Transport(
+            session=session, tokens=tokens, budget=budget, clock=clock, at_once=settings.pages_in_flight
+        )
         self._tenants = Tenants(session, settings.connections_url, clock, timeout=_BRIEFLY)
         self._client = Client(
             transport=self._transport,
@@ -200,25 +203,33 @@ class Connector:
         since = since_of(cursor)
         read: set[str] = set()
         touched: set[str] = set()
-        lists = (Pass(CONTACTS, None, EVERYBODY), *(Pass(source, None, {}) for source in MONEY))
         # Most are one short page: asked for together they cost the time of two requests.
-        begun = list(self._flights.in_order(partial(self._begun, one, Anchor(since)) for one in lists))
-        at = min((first.at for first, _ in begun if first and first.at), default=since)
+        money = self._together([Pass(source, None, {}) for source in MONEY], since)
+        others = [Pass(CONTACTS, None, EVERYBODY)]
+        if all(one.first is None or one.first.then is None for one in money):
+            others.append(Pass(INVOICES, SALES, {}))  # else they are asked for behind the last page of the money
+        begun = self._together(others, since)
+        told = (one.first.at for one in (*money, *begun) if one.first)
+        at = min((at for at in told if at), default=since)
         following = delta_cursor(max(at, since + OVERLAP))
-        for one, (first, others) in zip(lists, begun, strict=True):
-            for stretch in chain([first] if first else [], others):
+        for one in (begun[0], *money):
+            for stretch in one.stretches():
                 for row in stretch.rows:
                     touched.update(row.touches)
                 yield _page(one.source.resource, stretch.rows, following)
-        for stretch in self._walk(Pass(INVOICES, SALES, {}), Anchor(since)):
+        invoices = begun[1].stretches() if begun[1:] else self._walk(Pass(INVOICES, SALES, {}), Anchor(since))
+        for stretch in invoices:
             read.update(row.remote_id for row in stretch.rows if row.remote_id)
             yield _page(INVOICES.resource, stretch.rows, following)
         yield from self._invoices(touched - read, following)
 
-    def _begun(self, one: Pass, start: Anchor) -> tuple[Stretch | None, Iterator[Stretch]]:
-        """A walk's first page, read, and the walk."""
+    def _together(self, lists: Sequence[Pass], since: datetime) -> list[_Begun]:
+        """The walks of these lists, the first page of each read."""
+        return list(self._flights.in_order(partial(self._begun, one, Anchor(since)) for one in lists))
+
+    def _begun(self, one: Pass, start: Anchor) -> _Begun:
         walked = self._walk(one, start)
-        return next(walked, None), walked
+        return _Begun(one.source, next(walked, None), walked)
 
     def refresh(self, customer_ids: Collection[str], *, cursor: str) -> Iterator[Page]:
         """These customers, their open invoices and those changed since the cursor, and all money that moved since;
@@ -346,6 +357,18 @@ class Connector:
             stands = expected_on(updated) == fact.expected_on
         if not stands:
             raise Rejected("Xero took the request and left the invoice as it was")
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A walk of which the first page is read."""
+
+    source: Source
+    first: Stretch | None
+    others: Iterator[Stretch]
+
+    def stretches(self) -> Iterator[Stretch]:
+        return chain([self.first] if self.first else [], self.others)
 
 
 def _shortened(note: NoteDraft) -> str:

@@ -22,11 +22,14 @@ class Flights:
     The result that a walk needs next is always read; as many more may run ahead over all walks, but one fewer where
     only one or two may be on their way: what is read ahead and not yet stored is read again after a crash. No walk
     waits for another to be taken further, so that several may be begun, and left, in one thread.
+
+    Where `bounded` says that the transport itself lets no more requests than that on their way at a time
+    (`Transport(at_once=)`), an answer that is being read holds no place: half as many reads more are begun.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, bounded: bool = False) -> None:
         self._ahead = threading.Semaphore(most if most > _FEW else most - 1)
-        self._pool = ThreadPoolExecutor(most, thread_name_prefix="flight")
+        self._pool = ThreadPoolExecutor(most + (most // 2 if bounded else 0), thread_name_prefix="flight")
 
     def ask(self, call: Call[T]) -> T:
         """The result of one call, on its way among those of the walks."""

@@ -7,6 +7,8 @@ before an SDK can mistake it for something else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from threading import Semaphore
 from typing import Any, Final, TypeVar
 
 import requests
@@ -56,12 +58,15 @@ class Transport:
         budget: RateBudget,
         clock: Clock,
         timeout: tuple[float, float] = _TIMEOUT,
+        at_once: int | None = None,
     ) -> None:
+        """`at_once` is the most requests on their way at a time, those of all threads (None: as many as are asked)."""
         self._session = session
         self._tokens = tokens
         self._budget = budget
         self._clock = clock
         self._timeout = timeout
+        self._way: AbstractContextManager[object] = Semaphore(at_once) if at_once is not None else nullcontext()
 
     @property
     def access_token(self) -> str:
@@ -92,9 +97,10 @@ class Transport:
         headers["Authorization"] = f"Bearer {token}"
         self._budget.spend()
         try:
-            answer = self._session.request(
-                method, url, **{**options, "headers": headers, "timeout": self._timeout, "allow_redirects": False}
-            )
+            with self._way:
+                answer = self._session.request(
+                    method, url, **{**options, "headers": headers, "timeout": self._timeout, "allow_redirects": False}
+                )
         except BaseException as error:
             self._budget.lose()
             if not isinstance(error, requests.RequestException):
