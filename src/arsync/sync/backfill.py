@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date
@@ -73,8 +73,13 @@ class Loaded:
         return [
             f"{resource}: {self.seen[resource]} seen, the source counts {count}"
             for resource, count in self.expected.items()
-            if count is not None and self.seen.get(resource, 0) < count
+            if self.lacks(resource)
         ]
+
+    def lacks(self, resource: str) -> bool:
+        """Whether the source has counted more than were seen."""
+        count = self.expected.get(resource)
+        return count is not None and self.seen.get(resource, 0) < count
 
 
 def backfill(
@@ -127,12 +132,17 @@ def _backfill(
     loaded = Loaded()
     started, since, loaded.resumed = _begin(store, connection, connector, clock, first_day)
     totals = _totals(store, connection)
-    walks = _walks(store, connection, connector, since, loaded)
-    told.begun({resource: loaded.seen[resource.value] for resource in ORDER}, totals)
-    for item in abreast(walks):
-        _keep(store, connection, clock, item, loaded)
-        if isinstance(item.found, Page):
-            told.stored(item.resource, loaded.seen[item.resource.value], totals[item.resource])
+    with SideBySide(_most(connector)) as asking:
+        walks = _walks(store, connection, connector, since, loaded, totals, asking)
+        told.begun({resource: loaded.seen[resource.value] for resource in ORDER}, totals)
+        for item in abreast(walks):
+            _keep(store, connection, clock, item, loaded)
+            if isinstance(item.found, Page):
+                told.stored(item.resource, loaded.seen[item.resource.value], totals[item.resource])
+        # Counted with the last pages on their way: one that has gone since was counted and is no more.
+        again = [resource for resource in ORDER if loaded.lacks(resource.value)]
+        for resource, one in _counting(asking, connector, since, again).items():
+            loaded.expected[resource.value] = one.result()
     told.closing()
     try:
         closing = delta.follow(store, connection.id, connector, clock, cursor=started)
@@ -158,8 +168,10 @@ def count(connector: Connector, since: date) -> dict[Resource, int | None]:
         return {resource: one.result() for resource, one in counts.items()}
 
 
-def _counting(asking: SideBySide, connector: Connector, since: date) -> dict[Resource, Future[int | None]]:
-    return {resource: asking.ask(partial(connector.count, resource, since=since)) for resource in ORDER}
+def _counting(
+    asking: SideBySide, connector: Connector, since: date, resources: Iterable[Resource] = ORDER
+) -> dict[Resource, Future[int | None]]:
+    return {resource: asking.ask(partial(connector.count, resource, since=since)) for resource in resources}
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +277,13 @@ class _Item:
 
 
 def _walks(
-    store: Store, connection: Connection, connector: Connector, since: date, loaded: Loaded
+    store: Store,
+    connection: Connection,
+    connector: Connector,
+    since: date,
+    loaded: Loaded,
+    totals: Mapping[Resource, int | None],
+    asking: SideBySide,
 ) -> list[Iterator[_Item]]:
     """A walk for each resource where the connector can have several pages on their way, else one for all of them."""
     with store.reading() as work:
@@ -273,15 +291,34 @@ def _walks(
         loaded.first = connections.cursor(work, connection.id, _GHOSTS).done
         loaded.met = met.so_far(work, connection.id)
     loaded.seen = {resource.value: cursor.seen for resource, cursor in cursors.items()}
-    return _together(connector, [_walk(connector, resource, since, cursors[resource]) for resource in ORDER])
+    if _most(connector) == 1:
+        totals = {}  # it is asked one question at a time: for the counts when the pages are stored
+    return _together(
+        connector,
+        [_walk(connector, one, since, cursors[one], asking, totals.get(one)) for one in ORDER],
+    )
 
 
-def _walk(connector: Connector, resource: Resource, since: date, cursor: connections.Cursor) -> Iterator[_Item]:
+def _walk(
+    connector: Connector,
+    resource: Resource,
+    since: date,
+    cursor: connections.Cursor,
+    asking: SideBySide,
+    total: int | None,
+) -> Iterator[_Item]:
+    """The pages, then the count; where the total is told, the count is on its way with the last page."""
+    count = partial(connector.count, resource, since=since)
+    counted: Future[int | None] | None = None
     if not cursor.done:
+        seen = cursor.seen
         for page in connector.backfill(resource, since=since, cursor=cursor.position):
+            seen += page.seen
+            if counted is None and total is not None and seen + PAGE >= total:
+                counted = asking.ask(count)
             yield _Item(resource, page)
     # Before the closing delta: what is made after this is seen there, and counts too much rather than too little.
-    yield _Item(resource, connector.count(resource, since=since))
+    yield _Item(resource, counted.result() if counted is not None else count())
 
 
 def _keep(store: Store, connection: Connection, clock: Clock, item: _Item, loaded: Loaded) -> None:

@@ -76,6 +76,29 @@ def test_a_load_that_does_not_add_up_is_no_basis_and_is_done_again(
     assert mirror.connection.health is Health.OK
 
 
+def test_what_was_counted_with_the_last_page_and_is_gone_is_counted_again(
+    quiet: SandboxControl, provider: str, make_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The count is on its way with the last page; one invoice of it was deleted before its page was read."""
+    mirror = Mirror.of(quiet, provider, make_store(), invoices=60)
+    kind = type(mirror.connector())
+    honest = kind.count
+    told: list[int | None] = []
+
+    def gone_since(self: object, resource: Resource, *, since: date) -> int | None:
+        counted = honest(self, resource, since=since)  # type: ignore[arg-type]
+        if resource is not Resource.INVOICES or counted is None:
+            return counted
+        told.append(counted + 1 if len(told) < 2 else counted)
+        return told[-1]
+
+    monkeypatch.setattr(kind, "count", gone_since)
+    loaded = mirror.backfill()
+    assert told == [61, 61, 60], "in the beginning, with the last page, and again where it differs"
+    assert loaded.differences == []
+    assert mirror.connection.health is Health.OK
+
+
 def test_every_page_of_a_large_company_comes(
     quiet: SandboxControl, provider: str, make_store: Callable[[], Store]
 ) -> None:

@@ -1,0 +1,69 @@
+"""How many requests of one connection are on their way at a time."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from arsync.connector import Flights, Transport
+
+
+def a_transport(send: Any, at_once: int | None) -> Transport:
+    nothing: Any = SimpleNamespace(spend=lambda: None, observe=lambda *_: None, lose=lambda: None, now=lambda: None)
+    tokens: Any = SimpleNamespace(access=lambda: "token")
+    session: Any = SimpleNamespace(request=send)
+    return Transport(session=session, tokens=tokens, budget=nothing, clock=nothing, at_once=at_once)
+
+
+def test_what_was_answered_and_is_being_read_holds_no_place_among_those_on_their_way() -> None:
+    """Two may be on their way. While two answers are being read, a third is fetched."""
+    fetched = threading.Event()
+
+    def send(_method: str, url: str, **_: Any) -> Any:
+        if url == "2":
+            fetched.set()
+        return SimpleNamespace(status_code=200, headers={})
+
+    transport = a_transport(send, 2)
+
+    def read(number: int) -> int:
+        transport.request("GET", str(number))
+        if number < 2:
+            assert fetched.wait(5), "reading the first two keeps the third from its way"
+        return number
+
+    flights = Flights(2, bounded=True)
+    walks = [flights.in_order([partial(read, one)]) for one in range(3)]
+    found: list[int] = []
+    takers = [threading.Thread(target=found.extend, args=(walk,)) for walk in walks]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join(10)
+    assert sorted(found) == [0, 1, 2]
+
+
+def test_no_more_requests_are_on_their_way_than_may_be_whatever_the_number_of_threads() -> None:
+    now, most = 0, 0
+    lock = threading.Lock()
+    full = threading.Barrier(3, timeout=5)
+
+    def send(*_: Any, **__: Any) -> Any:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        full.wait()  # three are on their way at the same time
+        with lock:
+            now -= 1
+        return SimpleNamespace(status_code=200, headers={})
+
+    transport = a_transport(send, 3)
+    threads = [threading.Thread(target=transport.request, args=("GET", "/")) for _ in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert (most, now) == (3, 0)
