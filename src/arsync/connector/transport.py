@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import requests
 
+from arsync.connector.budget import is_bulk
 from arsync.connector.contract import RateBudget
 from arsync.connector.patience import patiently, pause_of
 from arsync.connector.tokens import Tokens
@@ -60,7 +61,8 @@ class Transport:
         timeout: tuple[float, float] = _TIMEOUT,
         at_once: int | None = None,
     ) -> None:
-        """`at_once` is the most requests on their way at a time, those of all threads (None: as many as are asked)."""
+        """`at_once` is the most requests in bulk on their way at a time, those of all threads (None: as many as are
+        asked); what people wait for does not wait for them."""
         self._session = session
         self._tokens = tokens
         self._budget = budget
@@ -93,22 +95,9 @@ class Transport:
         return patiently(read, self._clock)
 
     def _once(self, method: str, url: str, token: str, effect: bool, options: dict[str, Any]) -> requests.Response:
-        headers = dict(options.get("headers") or {})
-        headers["Authorization"] = f"Bearer {token}"
-        self._budget.spend()
-        try:
-            with self._way:
-                answer = self._session.request(
-                    method, url, **{**options, "headers": headers, "timeout": self._timeout, "allow_redirects": False}
-                )
-        except BaseException as error:
-            self._budget.lose()
-            if not isinstance(error, requests.RequestException):
-                raise
-            if effect and not never_left(error):
-                raise OutcomeUnknown(type(error).__name__) from None
-            raise RetryLater(f"no answer ({type(error).__name__})", after=_BLIP) from None
-        self._budget.observe(answer.status_code, answer.headers)
+        # Before the budget: it would let those that wait for a place here look again and again.
+        with self._way if is_bulk() else nullcontext():
+            answer = self._sent(method, url, token, effect, options)
         pause = pause_of(answer, self._clock.now())
         if pause is None:
             return answer
@@ -117,3 +106,21 @@ class Transport:
         if effect:
             raise OutcomeUnknown(f"HTTP {answer.status_code}")
         raise RetryLater(f"HTTP {answer.status_code}", after=pause)
+
+    def _sent(self, method: str, url: str, token: str, effect: bool, options: dict[str, Any]) -> requests.Response:
+        headers = dict(options.get("headers") or {})
+        headers["Authorization"] = f"Bearer {token}"
+        self._budget.spend()
+        try:
+            answer = self._session.request(
+                method, url, **{**options, "headers": headers, "timeout": self._timeout, "allow_redirects": False}
+            )
+        except BaseException as error:
+            self._budget.lose()
+            if not isinstance(error, requests.RequestException):
+                raise
+            if effect and not never_left(error):
+                raise OutcomeUnknown(type(error).__name__) from None
+            raise RetryLater(f"no answer ({type(error).__name__})", after=_BLIP) from None
+        self._budget.observe(answer.status_code, answer.headers)
+        return answer

@@ -7,7 +7,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from arsync.connector import Flights, Transport
+from arsync.connector import Flights, Transport, in_bulk
 
 
 def a_transport(send: Any, at_once: int | None) -> Transport:
@@ -29,7 +29,8 @@ def test_what_was_answered_and_is_being_read_holds_no_place_among_those_on_their
     transport = a_transport(send, 2)
 
     def read(number: int) -> int:
-        transport.request("GET", str(number))
+        with in_bulk():
+            transport.request("GET", str(number))
         if number < 2:
             assert fetched.wait(5), "reading the first two keeps the third from its way"
         return number
@@ -45,7 +46,7 @@ def test_what_was_answered_and_is_being_read_holds_no_place_among_those_on_their
     assert sorted(found) == [0, 1, 2]
 
 
-def test_no_more_requests_are_on_their_way_than_may_be_whatever_the_number_of_threads() -> None:
+def test_no_more_requests_in_bulk_are_on_their_way_than_may_be_whatever_the_number_of_threads() -> None:
     now, most = 0, 0
     lock = threading.Lock()
     full = threading.Barrier(3, timeout=5)
@@ -61,7 +62,12 @@ def test_no_more_requests_are_on_their_way_than_may_be_whatever_the_number_of_th
         return SimpleNamespace(status_code=200, headers={})
 
     transport = a_transport(send, 3)
-    threads = [threading.Thread(target=transport.request, args=("GET", "/")) for _ in range(9)]
+
+    def ask() -> None:
+        with in_bulk():
+            transport.request("GET", "/")
+
+    threads = [threading.Thread(target=ask) for _ in range(9)]
     for thread in threads:
         thread.start()
     for thread in threads:
