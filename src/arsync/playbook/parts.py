@@ -23,7 +23,7 @@ from arsync.playbook.choose import Choice
 from arsync.playbook.facts import Gathered, Policy
 from arsync.playbook.paydays import PaymentDays, payment_days
 from arsync.playbook.places import Place
-from arsync.playbook.plan import plan
+from arsync.playbook.plan import months_statement, plan
 from arsync.playbook.shelves import Shelf, Unreadable, Volume
 from arsync.store import assignments, behaviour, customer_groups, playbooks, tags
 from arsync.store.chases import Chase
@@ -300,13 +300,40 @@ def plan_parts(facts: ChaseFacts, parts: Sequence[Part], place: Place, today: da
         return _merged(facts, answers, answer, None), part
     again = facts.resend
     intent, first, part = min(
-        speaking, key=lambda one: (again is None or one[0].step.id != again.step_id, _urgency(one[0], one[2]))
+        speaking,
+        key=lambda one: (
+            again is None or one[0].step.id != again.step_id,
+            one[0].step.id == ACCOUNT,  # the ladder goes before a month's statement
+            _urgency(one[0], one[2]),
+        ),
     )
+    if intent.step.id == ACCOUNT:
+        whole = _of_all(facts, answers, part, intent, place, today)
+        if whole.intent is not None:
+            return _merged(facts, [*answers, (whole, part)], whole, whole.intent), part
     waiting = [
         (answer if answer is first else _gives_way(answer, own, intent, part, place, today), own)
         for answer, own in answers
     ]
     return _merged(facts, waiting, first, intent), part
+
+
+def _of_all(
+    facts: ChaseFacts, answers: Sequence[tuple[Plan, Part]], first: Part, intent: Intent, place: Place, today: date
+) -> Plan:
+    """A month's statement as of all that is open, whatever playbooks it follows, but for what is never chased."""
+    chasing = {
+        item.invoice_id
+        for _, one in answers
+        if one.facts.no_playbook is None and one.facts.nothing is None
+        for item in one.facts.items
+    }
+    items = tuple(item for item in facts.items if item.invoice_id in chasing)
+    whole = replace(first.facts, items=items)
+    calendar = first.policy.calendar(place)
+    answer = months_statement(whole, first.policy.playbook, calendar, today, intent.occurrence)
+    until = min((one.choice.until for _, one in answers if one.choice.until is not None), default=None)
+    return answer if until is None else _until(answer, until)
 
 
 def _at_one_pace(parts: Sequence[Part]) -> list[Part]:
@@ -343,8 +370,10 @@ def _planned(part: Part, place: Place, today: date) -> Plan:
     calendar = part.policy.calendar(place)
     answer = plan(part.facts, part.policy.playbook, calendar, today)
     until = part.choice.until
-    if until is None:
-        return answer
+    return answer if until is None else _until(answer, until)
+
+
+def _until(answer: Plan, until: date) -> Plan:
     return replace(answer, verdicts=tuple(_looked_at(verdict, until) for verdict in answer.verdicts))
 
 

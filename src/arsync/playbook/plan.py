@@ -51,6 +51,15 @@ def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date)
     )
 
 
+def months_statement(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date, occurrence: int) -> Plan:
+    """The day's answer where this month's statement of account is what goes."""
+    of_today = _Day(facts, playbook, calendar, today)
+    verdicts, intent = of_today.account(occurrence, asked=False)
+    said = tuple([verdicts[item.invoice_id] for item in facts.items if item.invoice_id in verdicts])
+    again_on = calendar.next_open(today + timedelta(days=1))
+    return Plan(facts, said, intent, again_on, step_guards.room(facts, playbook, today), playbook.caps.mailbox)
+
+
 def _is_thanked_for(item: Item) -> bool:
     return item.paid_on is not None and item.state is InvoiceState.PAID
 

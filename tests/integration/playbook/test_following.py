@@ -17,6 +17,7 @@ from arsync.domain.chase import Rule
 from arsync.domain.documents import Allocation, CustomerGroup, CustomerState
 from arsync.domain.payday import PayDay, Rhythm
 from arsync.domain.people import TouchKind
+from arsync.domain.policy import ACCOUNT
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
@@ -380,3 +381,38 @@ def test_a_window_that_holidays_close_where_the_company_is_is_an_error_at_load(s
         with nullcontext() if wrong is None else pytest.raises(ConfigurationError, match=wrong):
             app.policy(shop.books.connection)
         app.close()
+
+
+def test_a_months_statement_is_of_all_that_is_open_but_for_what_is_never_chased(shop: Shop) -> None:
+    """09-01, the first business day: of two playbooks one has statements; I3 follows one that does nothing."""
+    shop.write("standard", rest="statements: {business_day: 1, template: friendly}\n" + ladder(3, 14, 30))
+    shop.write("second")
+    shop.write("never", rest=NOTHING)
+    for number in (1, 2, 3):
+        shop.owes("C1", f"I{number}", due_on=date(2026, 12, 24 + number))
+    with shop.books.store.working() as work:
+        work.execute(text("UPDATE chases SET opened_at = '2026-08-01 12:00:00'"))
+        work.commit()
+    assign(shop, "C1", "second", "I2")
+    assign(shop, "C1", "never", "I3")
+    (plan,) = shop.look()
+    assert plan.intent is not None
+    assert plan.intent.step.id == ACCOUNT
+    assert [item.invoice_id for item in plan.intent.demanded] == ["I1", "I2"]
+    said = {verdict.invoice_id: verdict.decision for verdict in plan.verdicts}
+    assert said == {"I1": Decision.ACT, "I2": Decision.ACT, "I3": Decision.HOLD}
+
+
+def test_a_step_of_one_playbook_goes_before_the_statement_of_another(shop: Shop) -> None:
+    """09-01: I1 has been late longer, and its ladder begins after 90 days; I2 has a step today."""
+    shop.write("standard", rest="statements: {business_day: 1, template: friendly}\n" + ladder(90))
+    shop.write("second", rest=ladder(3, 14))
+    shop.owes("C1", "I1", due_on=date(2026, 8, 20))
+    shop.owes("C1", "I2", due_on=date(2026, 8, 25))
+    with shop.books.store.working() as work:
+        work.execute(text("UPDATE chases SET opened_at = '2026-08-01 12:00:00'"))
+        work.commit()
+    assign(shop, "C1", "second", "I2")
+    (plan,) = shop.look()
+    assert plan.intent is not None
+    assert [item.invoice_id for item in plan.intent.demanded] == ["I2"]
