@@ -10,7 +10,20 @@ from itertools import chain
 from typing import Any, Final
 
 from msgspec import to_builtins
-from sqlalchemy import ARRAY, Column, ColumnElement, Integer, String, Table, any_, bindparam, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Table,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+)
 
 from arsync.store.engine import Work
 
@@ -122,8 +135,15 @@ def among_those(dialect: str, column: Column[Any], name: str = "those") -> Colum
     """As `among`, for a statement that is put together once: the values are given with it as `those(work, values)`
     under that name."""
     if dialect == "sqlite":
-        return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
+        return column.in_(select_those(dialect, name))
     return column == any_(bindparam(name, type_=ARRAY(column.type)))
+
+
+def select_those(dialect: str, name: str = "those") -> Select[Any]:
+    """The texts given as `those(work, values)`, as rows of a query."""
+    if dialect == "sqlite":
+        return select(func.json_each(bindparam(name)).table_valued("value").c.value)
+    return select(func.unnest(bindparam(name, type_=ARRAY(String))))
 
 
 def those(work: Work, values: Collection[str] | Collection[int]) -> Any:

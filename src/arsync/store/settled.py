@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, union
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item
@@ -18,7 +18,7 @@ from arsync.domain.money import Money
 from arsync.domain.policy import ASKS_NOTHING
 from arsync.domain.states import EFFECTIVE
 from arsync.store import tables as t
-from arsync.store.bulk import among, among_those, those
+from arsync.store.bulk import among, among_those, select_those, those
 from arsync.store.engine import Work
 
 #: Whoever was last written to longer ago is not thanked.
@@ -101,17 +101,26 @@ def _chased(work: Work, connection_id: int, who: Collection[str] | None, today: 
 
 @cache
 def _asked_for(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
-    m, k, h = t.messages.c, t.message_items.c, t.chases.c
-    joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
+    m, k = t.messages.c, t.message_items.c
+    joined = t.message_items.join(t.messages, m.id == k.message_id)
     where: list[ColumnElement[bool]] = [
         m.connection_id == bindparam("of"), m.state.in_([state.value for state in EFFECTIVE]), k.demanded,
         m.step_id.not_in(ASKS_NOTHING), or_(m.sent_on.is_(None), m.sent_on >= bindparam("since")),
     ]  # fmt: skip
     if some:
-        where += [h.connection_id == bindparam("of"), among_those(dialect, h.payer_id)]
-        # By way of the payers' chases: SQLite would go through all messages in these states instead.
+        # Whoever pays for it by now, whichever payer's chase had asked.
+        where.append(k.invoice_id.in_(_of_payers(dialect)))
+        # By way of the payers' invoices: SQLite would go through all messages in these states instead.
         where[1] = func.coalesce(m.state, "").in_([state.value for state in EFFECTIVE])
     return select(k.invoice_id, k.message_id).select_from(joined).where(*where)
+
+
+def _of_payers(dialect: str) -> Select[*tuple[Any, ...]]:
+    """The invoices for which those pay, and more of their own."""
+    i, c = t.invoices.c, t.customers.c
+    paid_for = select(c.remote_id).where(c.connection_id == bindparam("of"), among_those(dialect, c.payer_id))
+    whose = union(paid_for, select_those(dialect))  # also customers of whom nothing is known but their invoices
+    return select(i.remote_id).where(i.connection_id == bindparam("of"), i.customer_id.in_(whose))
 
 
 def _playbooks(work: Work, asked: Mapping[str, int]) -> dict[str, str]:

@@ -155,3 +155,23 @@ def test_a_statement_of_account_asked_for_nothing(books: Books, asked: int) -> N
         assert settled.read(work, books.id, None, today=AFTER, since=TODAY - timedelta(days=60)).paid == {}
         work.execute(tables.invoices.update().values(sent=False))
         assert mark_sent(work, messages.get(work, asked), now=NOW) == 0
+
+
+@pytest.mark.usefixtures("asked")
+def test_what_money_did_is_known_of_whoever_pays_now_alone_or_among_all(books: Books) -> None:
+    """I1 was asked of C1 and is P1's by now; a part comes in, and last the rest. E9 owes nothing."""
+    books.keep(customer("P1"), invoice("I2"), invoice("I3", customer="P1"))
+    books.follow()
+    books.keep(invoice("I1", "40.00", customer="P1", minutes=30))
+    books.keep(payment(on={"I1": "60.00"}, minutes=30))
+    books.follow()
+
+    def read(*who: str) -> settled.Settled:
+        with books.store.reading() as work:
+            return settled.read(work, books.id, who or None, today=TODAY, since=TODAY - timedelta(days=60))
+
+    assert list(read().in_part) == ["I1"]
+    assert [list(read(who).in_part) for who in ("P1", "E9")] == [["I1"], []]
+    books.keep(payment(on={"I1": "100.00"}, minutes=40), invoice("I1", "0.00", customer="P1", minutes=40))
+    assert list(read().paid) == [("P1", "EUR")]
+    assert read("P1", "E9") == read("P1") == read()
