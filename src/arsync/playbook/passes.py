@@ -65,6 +65,10 @@ class _Passes:
         self._asked_before = volume.asked(work, connection.id, on=today)
         self._usual = volume.usual(work, connection.id, before=today)
         self._tags = tags.of_connection(work, connection.id) if policy.rollout.has_segment else {}
+        #: who is written to already: as it stands before the first page, for what is settled on the way changes it
+        own, waits = connection.id, policy.rollout.first is not None
+        reached, pending = (volume.reached(work, own), volume.pending(work, own)) if waits else (set(), set())
+        self._known = Known("", {}, {}, reached=reached, pending=pending)
         #: no more leave today
         self._most = self._sent_before + self._answers.count
         self._is_free = policy.rollout.first is None and is_free(self._budget(0), self._most)
@@ -120,9 +124,7 @@ class _Passes:
         rollout, asking = self._policy.rollout, self._asking
         if rollout.first is None:
             return set()
-        own = self._connection.id
-        known = Known("", {}, {}, reached=volume.reached(self._work, own), pending=volume.pending(self._work, own))
-        waiting = later(asking, rollout, known)
+        waiting = later(asking, rollout, self._known)
         self._asking = [one for place, one in enumerate(asking) if place not in waiting]
         return {asking[place].chase_id for place in waiting}
 

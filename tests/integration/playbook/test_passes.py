@@ -13,7 +13,7 @@ from tests.integration.store.books import contact, customer, invoice
 from arsync.domain.chase import Budget, Plan, Rule
 from arsync.domain.documents import Customer, Invoice
 from arsync.domain.rollout import Rollout
-from arsync.domain.states import Decision
+from arsync.domain.states import Decision, MessageState
 from arsync.playbook import facts
 from arsync.playbook.admit import admit
 from arsync.playbook.answers import Answers
@@ -21,7 +21,7 @@ from arsync.playbook.decide import decide
 from arsync.playbook.facts import Policy
 from arsync.playbook.going_live import Known, narrowed
 from arsync.playbook.passes import consider
-from arsync.store import verdicts, volume
+from arsync.store import messages, verdicts, volume
 
 #: Ash owes in two currencies, and Elm not yet anything that is due.
 OWED = {
@@ -116,3 +116,21 @@ def test_the_share_breaker_counts_whoever_owes_also_those_who_are_not_written_to
         policy = replace(shop.policy(), breaker_share=share)
         decided = decide(shop.books.store, shop.books.connection, policy, now=shop.now, run_id=run_id)
         assert decided.said[Decision.ACT] == expected
+
+
+def test_the_dry_and_the_real_night_let_in_the_same_customers_while_going_live(shop: Shop) -> None:
+    """Ash's message over EUR waits and is paid; Ash owes in USD, too; Birch owes more. Only one may be written to."""
+    shop.write("standard")
+    shop.owes("Ash", "I-Ash", "10.00")
+    shop.night()
+    shop.books.keep(invoice("I-Ash", "0.00", customer="Ash", due_on=date(2026, 8, 25), minutes=10))
+    shop.owes("Ash", "I-Ash-2", "20.00", currency="USD")
+    shop.owes("Birch", "I-Birch", "500.00")
+    policy, own = replace(shop.policy(), rollout=Rollout(first=1)), shop.books.connection
+    with shop.books.store.working() as work:
+        dry = {plan.facts.payer_id for plan in consider(work, own, policy, now=shop.now) if plan.intent}
+        run_id = verdicts.begin_run(work, "run", now=shop.now)
+        work.commit()
+    decide(shop.books.store, own, policy, now=shop.now, run_id=run_id)
+    with shop.books.store.reading() as work:
+        assert {one.payer_id for one in messages.in_states(work, [MessageState.APPROVED])} == dry == {"Ash"}
