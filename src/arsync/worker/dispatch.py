@@ -115,19 +115,29 @@ def dispatch(
         except RetryLater as error:
             done.error = str(error)
             return done
+    most = _BATCH
     # A message may be superseded by a new revision right before it goes out, which is claimed in its turn.
-    for _ in range(2 * (leaving // _BATCH + 2) + leaving):
+    for _ in range(2 * (leaving // _BATCH + 2) + leaving + _BATCH.bit_length()):
         beat()
         beaten = clock.elapsed()
         with store.working() as work:
             _token, batch = messages.claim(
-                work, desk.connection.id, limit=_BATCH, term=_TERM, now=clock.now(), but=done.waiting
+                work, desk.connection.id, limit=most, term=_TERM, now=clock.now(), but=done.waiting
             )
             work.commit()
         if not batch:
             break
+        silent, read_at = 0, clock.elapsed()  # what is read is as old as the beginning of its reading
         fresh = read_again(store, desk, batch, clock, done)
-        silent, read_at = 0, clock.elapsed()
+        took = clock.elapsed() - read_at
+        if fresh and took > _FRESH:
+            if len(batch) > 1:  # fewer at a time, down to one payer alone
+                most = len(batch) // 2
+                _put_back(store, fresh, f"to be read again: the reading of {len(batch)} took {took:.0f} s", clock)
+                continue
+            # Nothing fresher can be had: it goes, and the log says how long that took.
+            _log.warning("reading_slow", extra={"message_id": batch[0].id, "seconds": round(took)})
+            read_at = clock.elapsed()
         standing = _looked_at(store, desk, fresh, clock) if fresh else {}
         for place, message in enumerate(fresh):
             if clock.elapsed() - beaten > _BEAT:  # also where the worker was suspended
@@ -137,7 +147,7 @@ def dispatch(
                 # Attachments took their time: what was read is no longer right before what is sent.
                 _put_back(store, fresh[place:], "to be read again: the last reading is too old", clock)
                 break
-            sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at, standing.get(message.id))
+            sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at, standing.get(message.id), beat)
             silent = silent + 1 if sent is Sent.UNKNOWN else 0
             if sent is Sent.LATER or silent == _SILENT:
                 # What holds for one message holds for all: the channel is closed, full, asks to slow down or is down.
@@ -233,17 +243,25 @@ def _confirmed(
 
 def _dispatch_one(
     store: Store, desk: Desk, claimed: Message, clock: Clock, done: Dispatched, run_id: int, read_at: float,
-    standing: Standing | None,
+    standing: Standing | None, beat: Callable[[], None],
 ) -> Sent | None:  # fmt: skip
-    now = clock.now()
     confirmed = _confirmed(store, desk, claimed, clock, done, run_id, standing)
     if confirmed is None:
         return None
-    message, thread = confirmed
-    files = _enclosed(store, desk, message, clock, done, read_at)
+    begun, today = clock.elapsed(), desk.policy.today(clock.now())
+    files = _enclosed(store, desk, confirmed[0], clock, done, read_at)
     if files is None:
         return None
-    how = desk.acceptance(now)
+    # Where that took long, the hour, the day, the approval and what people said are looked at once more.
+    slow = clock.elapsed() - begun > _BEAT
+    if slow:
+        beat()
+    if slow or desk.policy.today(clock.now()) != today:
+        confirmed = _confirmed(store, desk, claimed, clock, done, run_id, None)
+        if confirmed is None:
+            return None
+    message, thread = confirmed
+    how = desk.acceptance(clock.now())
     sent, reason = send(store, message, desk.post, clock, how, files.attachments, files.without, thread)
     done.note(message, sent, reason)
     return sent

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import event, text
+from tests.integration.playbook.desk import OFFICE_HOURS
 from tests.integration.playbook.shop import Shop
 from tests.integration.store.books import contact, customer, unreadable
 
@@ -30,6 +31,7 @@ from arsync.store import connections, holds, messages, promises, provider_events
 from arsync.store.engine import Work
 from arsync.testing.ports import FixedClock
 from arsync.worker import dispatch as dispatching
+from arsync.worker import enclosures
 from arsync.worker.dispatch import Desk, Dispatched
 
 TODAY = date(2026, 9, 1)
@@ -301,3 +303,52 @@ def test_a_message_costs_few_statements_of_its_own(shop: Shop) -> None:
     few = counted(range(100, 105))
     many = counted(range(200, 225))
     assert (many - few) / 20 <= 24
+
+
+@pytest.mark.parametrize("seconds", [70.0, 200.0])
+def test_a_reading_is_as_old_as_its_beginning_and_a_slow_source_is_read_by_fewer(
+    shop: Shop, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three payers at once are too old by the time they are read, one alone is not (70 s), or it goes all the same."""
+    clock, read = FixedClock(shop.now), []
+
+    def slow(*asked: Any) -> None:
+        read.append(len(asked[3]))
+        clock.advance(seconds * len(asked[3]))
+
+    shop.write("standard")
+    owing(shop)
+    monkeypatch.setattr(dispatching, "refresh", slow)
+    box = Letterbox()
+    post = Post({StepChannel.EMAIL: cast(Any, box)}, "us@x.example", "us@x.example", "harbour")
+    desk = Desk(shop.books.connection, cast(Any, None), shop.policy(), post, writes=True)
+    dispatching.dispatch(shop.books.store, desk, clock, run_id=1, beat=lambda: None)
+    assert (read, box.to) == ([3, 1, 1, 1], ["c1", "c2", "c3"])
+
+
+def test_who_fetches_attachments_for_hours_does_not_send_once_the_window_is_closed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noon: it is looked at / nine hours later what goes with it has come, and the office closed at 17:00."""
+    shop.write("standard", rest=OFFICE_HOURS)
+    shop.owes("C1", "I1")
+    shop.night()
+    clock, beats = FixedClock(shop.now), 0
+
+    def slow(*_: Any) -> enclosures.Enclosures:
+        clock.advance(9 * 3600)
+        return enclosures.Enclosures()
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+
+    monkeypatch.setattr(enclosures, "fetch", slow)
+    box = Letterbox()
+    post = Post({StepChannel.EMAIL: cast(Any, box)}, "us@x.example", "us@x.example", "harbour")
+    desk = Desk(shop.books.connection, cast(Any, None), shop.policy(), post, writes=True)
+    done = dispatching.dispatch(shop.books.store, desk, clock, run_id=1, beat=beat)
+    assert not box.taken
+    (told,) = done.postponed
+    assert "the send window opens on" in told[1]
+    assert beats == 3, "before each claim, and after the attachments"
