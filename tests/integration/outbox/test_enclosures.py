@@ -174,7 +174,4 @@ def test_what_is_paid_while_attachments_are_fetched_is_not_chased(
 
     monkeypatch.setattr(enclosures, "fetch", slowly)
     office.dispatch(app)
-    assert (office.sent(), office.states(app)) == ([], ["approved"])
-    office.pass_time(minutes=5)
-    office.dispatch(app)
     assert (office.sent(), office.states(app)) == ([], ["superseded"])
