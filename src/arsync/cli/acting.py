@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parseaddr, parsedate_to_datetime
 from typing import Final
 
 from arsync.bootstrap import App
@@ -21,7 +22,7 @@ from arsync.domain.money import total
 from arsync.domain.replies import MailKind, ReplyState
 from arsync.domain.states import HoldKind
 from arsync.errors import ArsyncError
-from arsync.inbox.days import named_day
+from arsync.inbox.days import promised_day
 from arsync.inbox.intake import Taken
 from arsync.playbook.shelves import Volume
 from arsync.store import connections, messages, replies
@@ -33,6 +34,8 @@ from arsync.store.replies import Reply
 #: Who says it: no person has.
 AUTHOR: Final = "reply"
 _GRACE: Final = 2
+#: What is read later than that after it was written may be overtaken, and its "Friday" over.
+_FRESH: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def act_on(app: App, taken: Iterable[Taken]) -> list[str]:
             continue
         try:
             with app.store.working() as work:
-                meant = _meant(app, work, one.reply_id)
+                meant = _meant(app, work, one.reply_id, one.dated)
                 done = _act(app, work, meant) if meant is not None else None
                 if done is not None:
                     work.commit()
@@ -67,7 +70,7 @@ def act_on(app: App, taken: Iterable[Taken]) -> list[str]:
     return told
 
 
-def _meant(app: App, work: Work, reply_id: int) -> _Meant | None:
+def _meant(app: App, work: Work, reply_id: int, dated: str) -> _Meant | None:
     reply = replies.get(work, reply_id)
     if reply is None or reply.state is not ReplyState.WAITING or reply.meaning is None or reply.message_id is None:
         return None  # nobody knows what it answers: a person does
@@ -80,6 +83,8 @@ def _meant(app: App, work: Work, reply_id: int) -> _Meant | None:
         return None
     if reply.payer_id != message.payer_id or reply.connection_id != message.connection_id:
         return None
+    if not _is_fresh(dated, reply.received_at) or not _is_theirs(work, reply, company):
+        return None
     demanded = [item.invoice_id for item in messages.items(work, message.id) if item.demanded]
     found = [one_invoice(app, f"id:{one}", company.name) for one in demanded]
     named = [
@@ -87,7 +92,36 @@ def _meant(app: App, work: Work, reply_id: int) -> _Meant | None:
         for one in found
         if one.balance and one.payer_id == message.payer_id
     ]
-    return _Meant(reply, message, company, named, said.acts[reply.meaning]) if named else None
+    days = said.acts[reply.meaning]
+    if not named or (days is not None and _was_held(work, reply, set(demanded))):
+        return None
+    return _Meant(reply, message, company, named, days)
+
+
+def _is_fresh(dated: str, read_at: datetime) -> bool:
+    try:
+        written = parsedate_to_datetime(dated)
+    except (TypeError, ValueError):
+        return False
+    aware = written if written.tzinfo else written.replace(tzinfo=UTC)
+    return abs(read_at - aware) <= _FRESH
+
+
+def _is_theirs(work: Work, reply: Reply, company: Connection) -> bool:
+    """Whether an address of that payer, and of no other, wrote it: anybody may answer a mail that was passed on."""
+    address = parseaddr(reply.sender)[1]
+    return bool(address) and replies.payers_at(work, company.id, company.name, address) == {reply.payer_id}
+
+
+def _was_held(work: Work, reply: Reply, invoices: set[str]) -> bool:
+    """Whether a reply has held one of these invoices already, and no person has read one of that payer since."""
+    done = [one for one in replies.handled(work, reply.connection_id, reply.payer_id) if one.id != reply.id]
+    looked = max((one.done_at for one in done if one.done_by != AUTHOR and one.done_at), default=None)
+    return any(
+        one.done_by == AUTHOR and one.message_id is not None and (looked is None or (one.done_at or looked) > looked)
+        and not invoices.isdisjoint(item.invoice_id for item in messages.items(work, one.message_id))
+        for one in done
+    )  # fmt: skip
 
 
 def _act(app: App, work: Work, meant: _Meant) -> str | None:
@@ -96,7 +130,7 @@ def _act(app: App, work: Work, meant: _Meant) -> str | None:
     assert reply.meaning is not None
     why = f"{reply.sender} in reply {reply.id}, by the rules {reply.meaning.replace('_', ' ')} ({reply.confidence}%)"
     if meant.days is None:
-        day = named_day(reply.text, local_date(reply.received_at, app.timezone(company)))
+        day = promised_day(reply.text, local_date(reply.received_at, app.timezone(company)))
         if day is None or day < app.today(company):
             return None
         placed, outcome = _promise(app, work, meant, day, why)

@@ -44,8 +44,7 @@ _DOUBT: Final = re.compile(
 def named_day(text: str, said_on: date) -> date | None:
     """The one day that the text names, within the next two months; None where it names none or several, a part of the
     money, a condition, or a day that may be read in two ways."""
-    plain = unicodedata.normalize("NFKD", text[:_LONGEST].lower())
-    words = "".join(char for char in plain if not unicodedata.combining(char))
+    words = _folded(text)
     try:
         found = set(_days(words, said_on))
     except ValueError:
@@ -55,6 +54,56 @@ def named_day(text: str, said_on: date) -> date | None:
     rest = _DOTTED.sub(" ", words)
     day = found.pop()
     return day if said_on <= day <= said_on + LATEST and not _DOUBT.search(rest) else None
+
+
+#: All that the sentence of a promise may be made of, besides its day: what else is said, a person reads.
+_PAYING: Final = re.compile(
+    r"pay|paying|payment|transfer|transferring|settle|remit|zahlen|zahle|zahlung|uberweisen|uberweise|"
+    r"uberweisung|begleichen|begleiche|reglerons|payerons|reglement|paiement|virement|virerons"
+)
+_PLAIN: Final = re.compile(
+    r"we|i|ll|will|shall|are|is|be|am|going|to|the|a|full|whole|total|entire|complete|amount|sum|balance|"
+    r"outstanding|open|all|everything|it|this|that|your|invoice|invoices|bill|on|by|at|latest|"
+    r"made|sent|done|out|goes|of|for|in|wir|ich|werden|wird|die|den|das|der|ganzen|gesamten|vollen|offenen|"
+    r"betrag|rechnung|rechnungen|alles|am|bis|zum|spatestens|erfolgt|diese|ihre|nous|je|on|le|la|les|l|votre|"
+    r"cette|facture|montant|totalite|au|plus|tard|sera|effectue"
+)
+_GREETING: Final = re.compile(
+    r"^(dear|hi|hello|hey|good (morning|afternoon|evening|day)|guten (tag|morgen)|hallo|sehr geehrte|liebe|bonjour)\b"
+    r"[^.!?\d]{0,50}[,!]?$"
+)
+_CLOSING: Final = re.compile(
+    r"^(many thanks|thanks|thank you|(best|kind|warm)( regards)?|regards|sincerely|cheers|mit freundlichen gru\w*"
+    r"|vie\w* gru\w*|(beste|freundliche) gru\w*|danke|vielen dank|merci|cordialement)[,.!]?$"
+)
+_SIGNED: Final = 4
+
+
+def promised_day(text: str, said_on: date) -> date | None:
+    """The day by which a text that says nothing else promises to pay all: one sentence, its day after its verb, between
+    a greeting and a name; None where it says anything more or less."""
+    day = named_day(text, said_on)
+    if day is None:
+        return None
+    lines = [line.strip() for line in _folded(text).split("\n") if line.strip()]
+    lines = lines[1:] if lines and _GREETING.match(lines[0]) else lines
+    ends = next((number for number, line in enumerate(lines) if _CLOSING.match(line)), len(lines))
+    name = lines[ends + 1 :]
+    if len(name) > _SIGNED or any(len(line) > 40 or "?" in line for line in name):
+        return None
+    said = " ".join(lines[:ends]).replace("no later than", "by")
+    for pattern in (_ISO, _DOTTED, _DAY_MONTH, _MONTH_DAY, _NAMED):
+        said = pattern.sub(" # ", said)
+    words = re.findall(r"[^\W\d_]+|\d+|[^\s\w]", said.strip().rstrip(".! "))
+    verbs = [number for number, word in enumerate(words) if _PAYING.fullmatch(word)]
+    days = [number for number, word in enumerate(words) if word == "#"]
+    known = all(_PAYING.fullmatch(one) or _PLAIN.fullmatch(one) or one in "#,'’" for one in words)
+    return day if known and verbs and days and verbs[0] < days[0] else None
+
+
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text[:_LONGEST].lower())
+    return "".join(char for char in plain if not unicodedata.combining(char))
 
 
 def _days(words: str, said_on: date) -> Iterator[date]:

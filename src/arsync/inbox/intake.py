@@ -39,6 +39,7 @@ class Taken:
     kind: MailKind
     match: Match
     paused: bool = False
+    dated: str = ""  # when it was written, as it says itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def take(
         if paused:
             stop(work, reply_id, fronts, now=now)
         work.commit()
-    return Taken(reply_id, kind, found, paused)
+    return Taken(reply_id, kind, found, paused, mail.dated)
 
 
 def stop(work: Work, reply_id: int, fronts: Sequence[Front], *, now: datetime) -> None:

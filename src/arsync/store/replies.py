@@ -154,6 +154,11 @@ def finish(work: Work, reply_id: int, *, outcome: str, placed: Sequence[int] = (
     return bool(work.execute(statement).rowcount)
 
 
+def handled(work: Work, connection_id: int | None, payer_id: str | None) -> list[Reply]:
+    """The replies of that payer that are done, oldest first."""
+    return _found(work, _R.connection_id == connection_id, _R.payer_id == payer_id, _R.state == ReplyState.DONE.value)
+
+
 def reopen(work: Work, reply_id: int) -> bool:
     """It waits for a person again; False where it was not done."""
     statement = (

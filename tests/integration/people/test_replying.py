@@ -24,10 +24,11 @@ MAILBOX = (
 
 
 def answer(desk: Desk, text: str = "We will pay on Friday.", *, number: int = 1, sender: str = "tom@acme.example",
-           answers: str = "") -> str:  # fmt: skip
+           answers: str = "", written: str = "Tue, 1 Sep 2026 09:00:00 -0400") -> str:  # fmt: skip
     """A mail to the company's address, taken; what is told of it."""
     file = desk.folder / f"{number}.eml"
-    file.write_bytes(letter(text, sender=sender, to="a@harbor.example", answers=answers, number=number))
+    file.write_bytes(letter(text, sender=sender, to="a@harbor.example", answers=answers, number=number,
+                            more=f"Date: {written}\n"))  # fmt: skip
     return desk.arsync("inbox", "read", str(file)).out
 
 
@@ -177,6 +178,7 @@ def following(desk: Desk) -> Desk:
     with desk.books.store.working() as work:
         named = {"version": playbook.version, "id": message.id}
         work.execute(text_of("UPDATE messages SET playbook='standard', playbook_version=:version WHERE id=:id"), named)
+        work.execute(text_of("""UPDATE messages SET recipients='["Tom <tom@acme.example>"]'"""))
         work.commit()
     return desk
 
@@ -212,6 +214,7 @@ def test_who_says_that_it_is_paid_is_left_alone_for_so_long(following: Desk) -> 
     [
         "We will pay on Monday or Tuesday.",  # which?
         "We will pay half on Friday.",
+        "We will pay on Friday, 4 September. Please send us a copy of the invoice.",
         "We will pay once the goods have come.",
         "The goods arrived broken, we dispute this invoice.",
         "Please send a copy of the invoice.",
@@ -222,6 +225,21 @@ def test_what_is_doubtful_or_a_persons_waits_for_a_person(following: Desk, text:
     their_answer(following, text)
     assert holds(following) == [("reply", None)]
     assert len(jobs.tasks(following.books.store)) == 1
+
+
+def test_a_strangers_word_and_one_that_is_read_late_wait_for_a_person(following: Desk) -> None:
+    (key,) = following.books.rows("SELECT key FROM messages")
+    text, to = "We will pay on Friday.", f"{key[0]}@harbor.example"
+    answer(following, text, number=7, sender="eve@else.example", answers=to)
+    answer(following, text, number=8, answers=to, written="Thu, 27 Aug 2026 10:00:00 +0000")
+    assert holds(following) == [("reply", None), ("reply", None)]
+
+
+def test_who_says_again_that_it_is_paid_waits_for_a_person(following: Desk) -> None:
+    said = "This has already been paid, we paid last week."
+    their_answer(following, said)
+    their_answer(following, said + " Really.", number=2)
+    assert sorted(holds(following)) == [("pause", "I1"), ("reply", None)]
 
 
 def test_without_the_key_a_promise_waits_for_a_person(answered: Desk) -> None:
