@@ -203,8 +203,8 @@ class _Step:
         self._counts["playbooks"] += assignments.absorb(self._work, self._connection_id, self._former, self._payer)
         self._counts["tags"] += tags.absorb(self._work, self._connection_id, self._former, self._payer)
         owners.follow(self._work, self._connection_id, self._former, self._payer)
-        languages.follow(self._work, self._connection_id, self._former, self._payer)
-        if self._has_gone():  # the people of a branch that goes on are not those of its head
+        if self._has_gone():  # the people of a branch that goes on, and their language, are not those of its head
+            languages.follow(self._work, self._connection_id, self._former, self._payer)
             self._counts["contacts"] += own_contacts.follow(self._work, self._connection_id, self._former, self._payer)
         self._supersede(None)
         self._hand_over_chases()

@@ -6,7 +6,7 @@ from tests.integration.store.books import NOW, Books, customer, invoice
 
 from arsync.domain.documents import CustomerState
 from arsync.domain.people import Owner
-from arsync.store import owners
+from arsync.store import languages, owners
 
 MIA = Owner("Mia Wong", "mia@seller.example", "+1 555 0100", "Mia Wong\nAccounts")
 TOM = Owner("Tom Reed")
@@ -55,3 +55,15 @@ def test_the_survivor_of_a_merge_keeps_its_owner_or_gets_the_others(books: Books
     books.keep(customer("C", state=CustomerState.MERGED, merged_into="D", minutes=1))
     found = owned(books)
     assert (found["B"], found["D"]) == (MIA, TOM)
+
+
+def test_the_language_of_a_branch_is_not_its_heads(books: Books) -> None:
+    books.keep(customer("HEAD"), customer("BRANCH"), invoice("I1", customer="BRANCH"))
+    books.follow()
+    with books.store.working() as work:
+        languages.put(work, books.id, "BRANCH", "de", author="ann", now=NOW)
+        work.commit()
+    books.keep(customer("BRANCH", parent_id="HEAD", minutes=5))
+    books.follow()
+    with books.store.reading() as work:
+        assert languages.of_customers(work, books.id) == {"BRANCH": "de"}
