@@ -210,9 +210,16 @@ def _mailed(app: App, page: Rendered, those: list[Connection], *, author: str) -
         kind, done = _SENT, Mailed(f"the digest of {day} was perhaps sent to {to}: {error}")
     except ConnectorError as error:
         kind, done = _FAILED, Mailed(f"the digest of {day} could not be sent: {error}", failed=True)
+    except Exception:
+        _log(app, _FAILED, author, day, to)  # the next run sends it
+        raise
     finally:
         channel.finish()
+    _log(app, kind, author, day, to)
+    return done
+
+
+def _log(app: App, kind: str, author: str, day: str, to: str) -> None:
     with app.store.working() as work:
         events.log(work, kind, at=app.clock.now(), author=author, day=day, to=to)
         work.commit()
-    return done

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.outbox.office import Office
 
 from arsync.bootstrap import App
+from arsync.channel.file import FileChannel
 from arsync.cli.night import work_night
 
 Opened = Callable[..., Office]
@@ -53,3 +54,15 @@ def test_where_it_cannot_go_the_run_says_so_and_goes_on(office: Office) -> None:
     night = work_night(app, app.linked())
     assert any("delivery.digest_to is missing" in task for task in night.tasks)
     assert [message.state.value for message in office.messages(app)] == ["accepted"]
+
+
+def test_a_fault_of_ours_does_not_lose_the_page_of_the_day(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = with_digest(office, 'digest = "daily"', 'digest_to = "us@harbour.example"')
+
+    def broken(self: FileChannel, envelope: object) -> object:
+        raise ValueError("before the first byte")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileChannel, "send", broken)
+        work_night(app, app.linked())
+    assert work_night(app, app.linked()).acted == ["the digest of 2026-06-09 was sent to us@harbour.example"]
