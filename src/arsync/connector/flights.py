@@ -24,12 +24,13 @@ class Flights:
     waits for another to be taken further, so that several may be begun, and left, in one thread.
 
     Where `bounded` says that the transport itself lets no more requests than that on their way at a time
-    (`Transport(at_once=)`), an answer that is being read holds no place: half as many reads more are begun.
+    (`Transport(at_once=)`), an answer that is being read holds no place: as many reads more are begun as there may be
+    beyond two. With two on their way a third thread costs more processor time than it gains.
     """
 
     def __init__(self, most: int, *, bounded: bool = False) -> None:
         self._ahead = threading.Semaphore(most if most > _FEW else most - 1)
-        self._pool = ThreadPoolExecutor(most + (most // 2 if bounded else 0), thread_name_prefix="flight")
+        self._pool = ThreadPoolExecutor(most + (max(0, most - _FEW) if bounded else 0), thread_name_prefix="flight")
 
     def ask(self, call: Call[T]) -> T:
         """The result of one call, on its way among those of the walks."""

@@ -18,32 +18,32 @@ def a_transport(send: Any, at_once: int | None) -> Transport:
 
 
 def test_what_was_answered_and_is_being_read_holds_no_place_among_those_on_their_way() -> None:
-    """Two may be on their way. While two answers are being read, a third is fetched."""
+    """Three may be on their way. While three answers are being read, a fourth is fetched."""
     fetched = threading.Event()
 
     def send(_method: str, url: str, **_: Any) -> Any:
-        if url == "2":
+        if url == "3":
             fetched.set()
         return SimpleNamespace(status_code=200, headers={})
 
-    transport = a_transport(send, 2)
+    transport = a_transport(send, 3)
 
     def read(number: int) -> int:
         with in_bulk():
             transport.request("GET", str(number))
-        if number < 2:
-            assert fetched.wait(5), "reading the first two keeps the third from its way"
+        if number < 3:
+            assert fetched.wait(5), "reading the first three keeps the fourth from its way"
         return number
 
-    flights = Flights(2, bounded=True)
-    walks = [flights.in_order([partial(read, one)]) for one in range(3)]
+    flights = Flights(3, bounded=True)
+    walks = [flights.in_order([partial(read, one)]) for one in range(4)]
     found: list[int] = []
     takers = [threading.Thread(target=found.extend, args=(walk,)) for walk in walks]
     for taker in takers:
         taker.start()
     for taker in takers:
         taker.join(10)
-    assert sorted(found) == [0, 1, 2]
+    assert sorted(found) == [0, 1, 2, 3]
 
 
 def test_no_more_requests_in_bulk_are_on_their_way_than_may_be_whatever_the_number_of_threads() -> None:
