@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from arsync.store.messages import Message
 from arsync.worker import jobs, pulling
 from arsync.worker.dispatch import next_opening
 
+_logger: Final = logging.getLogger(__name__)
 _COLUMNS: Final = ("payer", "step", "demands", "to", "how")
 #: What holds a message back though its step has come.
 _BACK: Final = (Rule.NOT_LIVE, Rule.CAP, Rule.BREAKER, Rule.REJECTED, Rule.CALENDAR)
@@ -158,7 +160,8 @@ def of_the_day(app: App) -> Mailed | None:
         raise
     except ArsyncError as error:
         return Mailed(f"the digest could not be sent: {error}", failed=True)
-    except Exception as error:  # noqa: BLE001 - nor does a fault of ours
+    except Exception as error:
+        _logger.exception("digest_failed")
         return Mailed(f"the digest could not be sent: unexpected {type(error).__name__}", failed=True)
 
 

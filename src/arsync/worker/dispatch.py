@@ -135,9 +135,8 @@ def dispatch(
                 most = len(batch) // 2
                 _put_back(store, fresh, f"to be read again: the reading of {len(batch)} took {took:.0f} s", clock)
                 continue
-            # Nothing fresher can be had: it goes, and the log says how long that took.
-            _log.warning("reading_slow", extra={"message_id": batch[0].id, "seconds": round(took)})
-            read_at = clock.elapsed()
+            _too_old(store, fresh[0], took, clock, done)  # the others may be told sooner
+            continue
         standing = _looked_at(store, desk, fresh, clock) if fresh else {}
         for place, message in enumerate(fresh):
             if clock.elapsed() - beaten > _BEAT:  # also where the worker was suspended
@@ -282,12 +281,29 @@ def _enclosed(
         reason = f"{enclosures.WAITS}: arsync failed on it ({type(error).__name__})"
     else:
         # Where that took long the payer is read again: what changed raises the chase's version, and the gate says no.
-        late = clock.elapsed() - read_at > _FRESH
-        return files if not late or _refreshed(store, desk, [message], clock, done) else None
+        again_at = clock.elapsed()
+        if again_at - read_at <= _FRESH:
+            return files
+        if not _refreshed(store, desk, [message], clock, done):
+            return None
+        took = clock.elapsed() - again_at
+        if took <= _FRESH:
+            return files
+        _too_old(store, message, took, clock, done)
+        return None
     _put_back(store, [message], reason, clock)
     done.postponed.append((message.unworded, reason))
     done.waiting.add(message.id)
     return None
+
+
+def _too_old(store: Store, message: Message, took: float, clock: Clock, done: Dispatched) -> None:
+    """A payer alone took too long to be read: it may have paid meanwhile, and waits for the next run."""
+    reason = f"reading its payer again took {took:.0f} s, {_FRESH:.0f} are too old"
+    _put_back(store, [message], reason, clock)
+    done.postponed.append((message.unworded, reason))
+    done.waiting.add(message.id)
+    done.unread.append(reason)
 
 
 def _put_back(store: Store, batch: list[Message], reason: str, clock: Clock) -> None:
