@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import tenacity
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
@@ -196,7 +197,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         raw.isolation_level = None  # transactions are begun below, not by the driver's guess
         cursor = raw.cursor()
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
@@ -214,6 +215,23 @@ def _prepare_sqlite(engine: Engine) -> None:
             connection.info[_KIND] = kind
         # Taking the write lock at once: two workers that both read first could never both go on.
         _begin(connection, "BEGIN IMMEDIATE")
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Where several connect to a file that was just made, SQLite tells all but one at once that it is locked, and does
+    not wait for `busy_timeout`: waited for here. Raises Locked."""
+    in_turn = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_message(match=".*locked"),
+        wait=tenacity.wait_random(0.005, 0.05),
+        stop=tenacity.stop_after_delay(_BUSY_SECONDS),
+        reraise=True,
+    )
+    try:
+        in_turn(cursor.execute, "PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        raise Locked(f"another process has held the new database for {_BUSY_SECONDS} s") from None
 
 
 #: With which durability a connection to SQLite commits, as it was told last.

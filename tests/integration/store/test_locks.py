@@ -1,4 +1,5 @@
-"""PostgreSQL: a process that is suspended in a transaction does not stop the others for ever."""
+"""PostgreSQL: a process that is suspended in a transaction does not stop the others for ever. SQLite: who comes first
+to a new file does not turn the others away."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
@@ -86,3 +89,20 @@ def test_who_ends_a_hold_waits_for_who_follows_a_merge_and_not_the_other_way_rou
         merge.execute(text("UPDATE promises SET payer_id = payer_id"))
         merge.commit()
         assert ended.result(timeout=10), "and then it is done"
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """SQLite refuses all but one that switch a new file to its log, and does not wait as it was told to."""
+    for number in range(25):
+        opened = [Store(f"sqlite:///{tmp_path / str(number)}.db") for _ in range(8)]
+        together = Barrier(len(opened))
+
+        def ask(store: Store, together: Barrier = together) -> None:
+            together.wait()
+            with store.aside() as work:
+                work.commit()
+
+        with ThreadPoolExecutor(len(opened)) as threads:
+            list(threads.map(ask, opened))  # raises what one of them raised
+        for store in opened:
+            store.close()
