@@ -82,9 +82,11 @@ def test_who_ends_a_hold_waits_for_who_follows_a_merge_and_not_the_other_way_rou
     with ThreadPoolExecutor(1) as threads, books.store.working() as merge:
         chases.bump(merge, books.id, ["C1"])
         ended = threads.submit(end)
-        with another_store().reading() as watch:
-            while not watch.execute(waits).scalar_one():
-                assert not ended.done(), "it does not wait for the chase"
+        watching, waiting = another_store(), False
+        while not waiting:
+            assert not ended.done(), "it does not wait for the chase"
+            with watching.reading() as watch:  # anew: within a transaction PostgreSQL tells what it told at first
+                waiting = bool(watch.execute(waits).scalar_one())
         merge.execute(text("UPDATE holds SET payer_id = payer_id"))
         merge.execute(text("UPDATE promises SET payer_id = payer_id"))
         merge.commit()
