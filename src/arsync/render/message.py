@@ -7,6 +7,7 @@ formatted for the reader's locale and made harmless.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -17,6 +18,7 @@ from typing import Any, Final
 from babel import Locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
 from arsync.domain.chase import Intent, Letterhead, Rendered
 from arsync.domain.policy import StepChannel
@@ -27,6 +29,7 @@ from arsync.render.view import MessageView, view
 from arsync.render.wording import beside, counted, day_text, fill, folded, locale_of, one_line
 
 _SUBJECT_LIMIT: Final = 150
+_KEPT: Final = re.compile(r"(?=[^-]*-)\S{3,24}")  # numbers and references; a longer one would leave a phone
 _TWINS_COMPARED: Final = 50  # so many invoices are looked for in both forms of a message
 
 
@@ -125,10 +128,19 @@ def _named(message: MessageView) -> dict[str, Any]:
     return {name.name: getattr(message, name.name) for name in fields(message)}
 
 
+def _unbroken(text: str) -> Markup:
+    """HTML of the text in which a mail program parts no number or reference at its hyphens, as phones like to do."""
+    return Markup(" ").join(
+        Markup('<span style="white-space:nowrap">{}</span>').format(word) if _KEPT.fullmatch(word) else escape(word)
+        for word in str(text).split(" ")
+    )
+
+
 #: What templates have beside Jinja's own filters.
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "fill": fill,
     "counted": counted,
     "beside": beside,
     "days_from_today": _days_from_today,
+    "unbroken": _unbroken,
 }

@@ -391,3 +391,10 @@ def test_a_language_without_a_region_is_written_as_in_the_companys_country(
     tag: str, country: str | None, spoken: str
 ) -> None:
     assert at_home(tag, country) == spoken
+
+
+def test_a_phone_parts_no_number_at_its_hyphen_and_nothing_in_it_becomes_markup() -> None:
+    message = render(intent("firm"), replace(letterhead("en"), remittance="INV-1001, <b>-2"), TEMPLATES)
+    assert '<span style="white-space: nowrap;">INV-1001,</span>' in re.sub(r":\s*nowrap;?", ": nowrap;", message.html)
+    assert "&lt;b&gt;-2" in message.html
+    assert "INV-1001, <b>-2" in message.text
