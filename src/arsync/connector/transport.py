@@ -40,7 +40,7 @@ def pdf_in(answer: requests.Response) -> bytes:
             for piece in answer.iter_content(_BITE):
                 body += piece
                 if len(body) > _LARGEST:
-                    raise Malformed(f"a PDF of more than {_LARGEST} bytes")
+                    raise Malformed(f"a PDF of more than {_LARGEST // 1_000_000} MB")
         except requests.RequestException as error:
             raise RetryLater(f"the answer broke off ({type(error).__name__})", after=_BLIP) from None
     if not body.startswith(b"%PDF-"):

@@ -57,7 +57,7 @@ class Fault:
         return True
 
 
-_MATCH_KEYS = {"provider", "method", "path_contains", "company", "resource"}
+_MATCH_KEYS = {"provider", "method", "path_contains", "company", "resource", "accept"}
 
 
 class Faults:

@@ -127,6 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "path": f"{request.path}?{request.query_string} {text if resource in ('query', 'batch') else ''}",
                 "company": company or "",
                 "resource": resource,
+                "accept": request.header("accept"),  # Xero prints an invoice by it: no path of its own
             }
             fault = world.faults.strike(facts)
             entry["fault"] = fault.fault.value if fault else None

@@ -13,7 +13,7 @@ from typing import Final
 from arsync.channel.contract import Attachment
 from arsync.connector import Clock, Connector, PrintsInvoices
 from arsync.domain.policy import Attach, Lacking
-from arsync.errors import ArsyncError, ConnectorError, Reauthorise, RetryLater, TemplateError
+from arsync.errors import ArsyncError, ConnectorError, Malformed, Reauthorise, RetryLater, TemplateError
 from arsync.playbook.facts import Policy
 from arsync.render.paper import words_of
 from arsync.render.statement import statement_pdf
@@ -31,6 +31,9 @@ _PDF: Final = "application/pdf"
 
 class Missing(ArsyncError):
     """An attachment cannot be had."""
+
+    def __str__(self) -> str:
+        return self.detail  # what it is about is said around it, in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def _each(
             except (RetryLater, Reauthorise):
                 raise
             except ConnectorError as error:
-                yield f"invoice {number}: {error}"
+                yield f"invoice {number}: {error.detail if isinstance(error, Malformed) else error}"
             else:
                 yield Attachment(f"{fill(words['invoice'], number)}.pdf", _PDF, body)
 

@@ -136,21 +136,24 @@ def test_a_fault_of_ours_with_one_attachment_makes_that_message_wait_and_stops_n
     assert "RuntimeError" in task
 
 
-def test_a_pdf_of_40_mb_is_cut_off_told_in_one_line_and_stops_no_other(open_office: Opened, tmp_path: Path) -> None:
+def test_a_pdf_of_40_mb_is_cut_off_told_in_one_line_and_stops_no_other(
+    open_office: Opened, vendor: str, tmp_path: Path
+) -> None:
     """Over the wire, as the vendor would serve it; on the next day it is a small one, and the message goes."""
-    office = enclosing(open_office, "quickbooks", tmp_path)
+    office = enclosing(open_office, vendor, tmp_path)
     books = office.books[0]
     books.invoice(books.customer("Aldgate Ltd"), "900.00", days_late=5)  # the most money goes first
     books.invoice(books.customer("Bigelow Inc"), "100.00", days_late=5)
     app = office.load()
     office.plan(app)
-    office.sandbox.fault("oversize", {"provider": "quickbooks", "path_contains": "/pdf"})
+    office.sandbox.fault("oversize", {"provider": vendor, "accept": "application/pdf"})
     office.dispatch(app)
     assert {one.amount: one.state.value for one in office.messages(app)} == {
         Decimal("900.00"): "approved", Decimal("100.00"): "accepted",
     }  # fmt: skip
     (task,) = tasks(app.store)
-    assert "a PDF of more than 10000000 bytes" in task
+    number = "1001" if vendor == "quickbooks" else "INV-1001"
+    assert task.endswith(f": it waits for what goes with it: invoice {number}: a PDF of more than 10 MB"), task
     assert "\n" not in task
     office.pass_time(days=1)
     assert office.night(office.app()).accepted == 1
