@@ -31,6 +31,7 @@ from arsync.errors import (
 from arsync.playbook.places import Place
 from arsync.render.digest import Chapter
 from arsync.render.digest import digest as page_of
+from arsync.session import before_first_byte
 from arsync.store import connections, events, messages
 from arsync.store.connections import Connection
 from arsync.store.messages import Message
@@ -204,18 +205,28 @@ def _mailed(app: App, page: Rendered, those: list[Connection], *, author: str) -
         message_id=f"digest-{own.key}-{now:%Y%m%dT%H%M%S}", sender=sender, reply_to=sender, to=(to,), cc=(), bcc=(),
         subject=page.subject, text=page.text, html=page.html, at=now, language="en", tags={"step": "digest"},
     )  # fmt: skip
-    channel = app.channel()
+    channel, begun = app.channel(), False
+
+    def begins() -> None:
+        nonlocal begun
+        begun = True
+
     try:
         channel.prepare()
-        channel.send(envelope)
+        with before_first_byte(begins):
+            channel.send(envelope)
         kind, done = _SENT, Mailed(f"the digest of {day} was sent to {to}")
     except OutcomeUnknown as error:
         kind, done = _SENT, Mailed(f"the digest of {day} was perhaps sent to {to}: {error}")
     except ConnectorError as error:
         kind, done = _FAILED, Mailed(f"the digest of {day} could not be sent: {error}", failed=True)
-    except Exception:
-        _log(app, _FAILED, author, day, to)  # the next run sends it
-        raise
+    except Exception as error:
+        if not begun:
+            _log(app, _FAILED, author, day, to)  # the next run sends it
+            raise
+        _logger.exception("digest_failed")
+        kind = _SENT
+        done = Mailed(f"the digest of {day} was perhaps sent to {to}: unexpected {type(error).__name__}", failed=True)
     finally:
         channel.finish()
     _log(app, kind, author, day, to)

@@ -66,7 +66,7 @@ _PLAIN: Final = re.compile(
     r"outstanding|open|all|everything|it|this|that|your|invoice|invoices|bill|on|by|at|latest|"
     r"made|sent|done|out|goes|of|for|in|wir|ich|werden|wird|die|den|das|der|ganzen|gesamten|vollen|offenen|"
     r"betrag|rechnung|rechnungen|alles|am|bis|zum|spatestens|erfolgt|diese|ihre|nous|je|on|le|la|les|l|votre|"
-    r"cette|facture|montant|totalite|au|plus|tard|sera|effectue"
+    r"cette|facture|montant|totalite|au|plus|tard|sera|effectue|fait"
 )
 _GREETING: Final = re.compile(
     r"^(dear|hi|hello|hey|good (morning|afternoon|evening|day)|guten (tag|morgen)|hallo|sehr geehrte|liebe|bonjour)\b"

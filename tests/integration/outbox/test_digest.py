@@ -9,6 +9,7 @@ import pytest
 from tests.integration.outbox.office import Office
 
 from arsync.bootstrap import App
+from arsync.channel.contract import Envelope, Receipt
 from arsync.channel.file import FileChannel
 from arsync.cli.night import work_night
 
@@ -66,3 +67,22 @@ def test_a_fault_of_ours_does_not_lose_the_page_of_the_day(office: Office, monke
         patched.setattr(FileChannel, "send", broken)
         work_night(app, app.linked())
     assert work_night(app, app.linked()).acted == ["the digest of 2026-06-09 was sent to us@harbour.example"]
+
+
+def test_a_fault_of_ours_after_its_first_byte_is_told_and_sends_no_second_one(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = with_digest(office, 'digest = "daily"', 'digest_to = "us@harbour.example"')
+    kept = FileChannel.send
+
+    def broken(self: FileChannel, envelope: Envelope) -> object:
+        kept(self, envelope)
+        if "digest" in envelope.message_id:
+            raise ValueError("after the last byte")
+        return Receipt("")
+
+    monkeypatch.setattr(FileChannel, "send", broken)
+    night = work_night(app, app.linked())
+    assert any("the digest of 2026-06-09 was perhaps sent" in task for task in night.tasks)
+    assert work_night(app, app.linked()).acted == []
+    assert len(list((office.folder / "outbox").glob("digest-*.eml"))) == 1

@@ -12,7 +12,7 @@ from tests.unit.inbox.corpus import LANGUAGES, Example, examples
 from arsync.domain.policy import OnReply
 from arsync.domain.replies import MailKind, Meaning
 from arsync.inbox.classify import classify, folded, table
-from arsync.inbox.days import named_day
+from arsync.inbox.days import promised_day
 from arsync.inbox.machines import who_wrote
 from arsync.inbox.mail import read
 from arsync.inbox.quoting import new_text
@@ -108,7 +108,8 @@ def test_what_a_playbook_may_act_on_by_default_is_never_another_meaning() -> Non
         for part in PARTS
         for one in examples(part)
         if (said := classify(new_text(one.text))).meaning in MEANINGS and said.confidence >= least
-        and (said.meaning is not Meaning.PROMISE or named_day(one.text, date(2026, 6, 9)) is not None)
+        and (said.meaning is not Meaning.PROMISE or promised_day(new_text(one.text), date(2026, 6, 9)) is not None)
     ]  # fmt: skip
     assert len(acted) > 30
+    assert (Meaning.PROMISE, Meaning.PROMISE) in acted
     assert [pair for pair in acted if pair[0] is not pair[1]] == []
