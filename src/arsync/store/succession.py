@@ -202,8 +202,8 @@ class _Step:
             self._counts[what] += self._work.execute(update(table).where(mine).values(payer_id=self._payer)).rowcount
         self._counts["playbooks"] += assignments.absorb(self._work, self._connection_id, self._former, self._payer)
         self._counts["tags"] += tags.absorb(self._work, self._connection_id, self._former, self._payer)
-        owners.follow(self._work, self._connection_id, self._former, self._payer)
-        if self._has_gone():  # the people of a branch that goes on, and their language, are not those of its head
+        if self._has_gone():  # whoever looks after a branch that goes on, its people and their language are its own
+            owners.follow(self._work, self._connection_id, self._former, self._payer)
             languages.follow(self._work, self._connection_id, self._former, self._payer)
             self._counts["contacts"] += own_contacts.follow(self._work, self._connection_id, self._former, self._payer)
         self._supersede(None)

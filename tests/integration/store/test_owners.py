@@ -57,13 +57,15 @@ def test_the_survivor_of_a_merge_keeps_its_owner_or_gets_the_others(books: Books
     assert (found["B"], found["D"]) == (MIA, TOM)
 
 
-def test_the_language_of_a_branch_is_not_its_heads(books: Books) -> None:
+def test_language_and_owner_of_a_branch_are_not_its_heads(books: Books) -> None:
     books.keep(customer("HEAD"), customer("BRANCH"), invoice("I1", customer="BRANCH"))
     books.follow()
     with books.store.working() as work:
         languages.put(work, books.id, "BRANCH", "de", author="ann", now=NOW)
         work.commit()
+    put(books, "BRANCH", TOM)
     books.keep(customer("BRANCH", parent_id="HEAD", minutes=5))
     books.follow()
     with books.store.reading() as work:
         assert languages.of_customers(work, books.id) == {"BRANCH": "de"}
+    assert owned(books) == {"BRANCH": TOM}
