@@ -412,7 +412,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("invoices", schema=None) as batch_op:
-        batch_op.create_index("ix_invoices_customer", ["connection_id", "customer_id"], unique=False)
+        batch_op.create_index("ix_invoices_customer", ["connection_id", "customer_id", "state"], unique=False)
         batch_op.create_index("ix_invoices_number", ["number"], unique=False)
         batch_op.create_index(
             "ix_invoices_open",

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
+from heapq import heappush, heapreplace
 from sys import intern
 from typing import Final
 
@@ -89,27 +91,69 @@ def refused(
     if far is not None:
         held = Refusal(Decision.HOLD, Rule.BREAKER, far)
         return {place: no.get(place, held) for place in range(len(asking))}
-    over: dict[int, Refusal] = {}
     gone = sent_before
     for place in ranked:
         # A playbook's own cap counts whatever left that mailbox, by whichever playbook.
         mailbox = asking[place].mailbox
-        most = budget.max_per_run if mailbox is None else min(budget.max_per_run, mailbox)
-        if gone < most:
+        if gone < (budget.max_per_run if mailbox is None else min(budget.max_per_run, mailbox)):
             gone += 1
-            continue
-        if most not in over:
-            reason = f"{most} messages are enough for one day; larger amounts go first"
-            over[most] = Refusal(Decision.WAIT, Rule.CAP, reason)
-        no[place] = over[most]
+        else:
+            no[place] = over_the_cap(budget.max_per_run, mailbox)
     return no
+
+
+@cache
+def over_the_cap(max_per_run: int, mailbox: int | None) -> Refusal:
+    """Why one waits of whom the run, or its playbook's mailbox, has had enough."""
+    most = max_per_run if mailbox is None else min(max_per_run, mailbox)
+    return Refusal(Decision.WAIT, Rule.CAP, f"{most} messages are enough for one day; larger amounts go first")
 
 
 def is_free(budget: Budget, most: int) -> bool:
     """Whether the day's budget refuses nobody, should no more than so many leave in all."""
+    return most <= budget.max_per_run and is_usual(budget, most)
+
+
+def is_usual(budget: Budget, most: int) -> bool:
+    """Whether the breaker is out of reach, should no more than so many leave in all."""
     usual = budget.usual_per_run
-    usually = usual is None or most <= budget.handful or most <= usual * min(budget.breaker_factor, Decimal(1))
-    return most <= budget.max_per_run and usually
+    return usual is None or most <= budget.handful or most <= usual * min(budget.breaker_factor, Decimal(1))
+
+
+class Foremost:
+    """The largest amounts of each currency that ask so far, as many as the day's cap has room for.
+
+    Whoever comes behind that many of its own currency is over the cap, whoever else may ask: what another currency
+    asks for only comes between, and what asks for nothing comes after. So it need not wait for the others to hear it.
+    That holds where nothing but the caps refuses: the breaker is out of reach, and everybody may be written to.
+    """
+
+    def __init__(self, max_per_run: int, sent_before: int) -> None:
+        self._max, self._room = max_per_run, max(0, max_per_run - sent_before)
+        self._last: defaultdict[str, list[tuple[Decimal, int]]] = defaultdict(list)  # heaps: the last is on top
+
+    def told(self, page: Sequence[Asking]) -> dict[int, Refusal | None]:
+        """Takes note of those who ask on a page, which has all chases of its payers; by their places those who need
+        not wait for the other pages, and why they may not speak (None: they may)."""
+        told: dict[int, Refusal | None] = {place: None for place, one in enumerate(page) if not one.by_itself}
+        told |= one_payer_at_a_time(page)
+        asks = [(place, one) for place, one in enumerate(page) if place not in told]
+        for _, one in asks:
+            # A statement comes after all that asks; a mailbox of its own may be full before the cap is.
+            if one.asks and (one.mailbox is None or one.mailbox >= self._max):
+                self._note(one)
+        return told | {place: over_the_cap(self._max, one.mailbox) for place, one in asks if self._is_behind(one)}
+
+    def _note(self, one: Asking) -> None:
+        heap, rank = self._last[one.currency], (one.amount, -one.chase_id)
+        if len(heap) < self._room:
+            heappush(heap, rank)
+        elif heap and heap[0] < rank:
+            heapreplace(heap, rank)
+
+    def _is_behind(self, one: Asking) -> bool:
+        heap = self._last[one.currency]
+        return len(heap) >= self._room and (not heap or (one.amount, -one.chase_id) < heap[0])
 
 
 def _far_above_usual(ranked: Sequence[Asking], budget: Budget, sent_before: int) -> str | None:

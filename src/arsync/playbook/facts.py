@@ -179,7 +179,9 @@ class _Gathering:
         book = ledger.read(work, self._connection_id, payers, without=self._without, known=self._apart)
         owed = {name: sum([item.balance.amount for item in items], _NOTHING) for name, items in book.items.items()}
         known = balances.held_against(work, self._connection_id, payers, owed, book.unapplied)
-        money = settled.read(work, self._connection_id, payers, today=today, since=today - _LATELY)
+        partly = [one.invoice_id for items in book.items.values() for one in items if one.balance is not one.total]
+        since = today - _LATELY
+        money = settled.read(work, self._connection_id, payers, today=today, since=since, partly=partly)
         heard = _heard(book)
         facts: list[ChaseFacts] = []
         puzzling: dict[int, Exception] = {}

@@ -1,7 +1,8 @@
 """The two pure passes over a connection's chases as they stand in the cache; nothing is saved.
 
 No more than a page of payers is in memory at once. Between the passes nothing is kept of a chase that would speak but
-what the second one asks about it (`Asking`); once it is known whether it may, its plan is made anew.
+what the second one asks about it (`Asking`); once it is known whether it may, its plan is made anew. Whom the
+cap cannot refuse, or must, is told at once (`Foremost`): on a first day nearly all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 from arsync.domain.chase import Budget, Plan
 from arsync.domain.garbage import tidied, undisturbed
-from arsync.playbook.admit import Asking, Refusal, asking, is_free, one_payer_at_a_time, refused
+from arsync.playbook.admit import Asking, Foremost, Refusal, asking, is_free, is_usual, one_payer_at_a_time, refused
 from arsync.playbook.answers import Answered, Answers
 from arsync.playbook.drafts import not_rejected
 from arsync.playbook.facts import Policy
@@ -72,6 +73,10 @@ class _Passes:
         #: no more leave today
         self._most = self._sent_before + self._answers.count
         self._is_free = policy.rollout.first is None and is_free(self._budget(0), self._most)
+        #: where the cap is all that may refuse
+        self._foremost: Foremost | None = None
+        if policy.rollout.first is None and is_usual(self._budget(0), self._most):
+            self._foremost = Foremost(policy.max_per_run, self._sent_before)
         self._owing = 0
         self._asking: list[Asking] = []
         self._waiting: dict[int, str] = {}  # the chases whose answers are not final yet, each with its payer
@@ -107,8 +112,14 @@ class _Passes:
             no = {asked[place].chase_id: refusal for place, refusal in capped.items()}
             return self._second(page, set(), no) if no else page
         self._asking += asked
-        self._waiting.update({one.plan.facts.chase_id: one.plan.facts.payer_id for one in speaking})
-        return [one for one in page if one.plan.intent is None]
+        if self._foremost is None:
+            self._waiting.update({one.chase_id: one.payer_id for one in asked})
+            return [one for one in page if one.plan.intent is None]
+        told = self._foremost.told(asked)
+        waiting = {one.chase_id: one.payer_id for place, one in enumerate(asked) if place not in told}
+        self._waiting.update(waiting)
+        no = {asked[place].chase_id: refusal for place, refusal in told.items() if refusal is not None}
+        return self._second([one for one in page if one.plan.facts.chase_id not in waiting], set(), no)
 
     def _second(self, page: list[Answered], first: set[int], no: dict[int, Refusal]) -> list[Answered]:
         for place, one in enumerate(page):

@@ -12,7 +12,7 @@ from email.utils import parseaddr
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, exists, func, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item, PastMessage
@@ -26,7 +26,9 @@ from arsync.store import tables as t
 from arsync.store.bulk import among, among_those, those
 from arsync.store.engine import Work
 from arsync.store.messages import LEFT_US
+from arsync.store.prepared import Prepared
 from arsync.store.touches import Touch
+from arsync.store.types import day_kept, day_of, units
 
 _CHUNK = 500
 _NOWHERE: Final[frozenset[str]] = frozenset()
@@ -105,45 +107,68 @@ def _billed(table: Any) -> ColumnElement[bool]:
     return and_(t.customers.c.connection_id == table.c.connection_id, t.customers.c.remote_id == table.c.customer_id)
 
 
-@cache
-def _open_items(dialect: str) -> tuple[Select[*tuple[Any, ...]], ...]:
-    """Put together once, as what else is asked at the last look: all; those of some payers; those of strangers."""
-    i, c = t.invoices.c, t.customers.c
-    columns = (
-        c.payer_id, c.name, i.remote_id, i.number, i.customer_id, i.currency, type_coerce(i.total, BigInteger),
-        type_coerce(i.balance, BigInteger), i.issued_on, i.due_on, i.reference, i.email, i.purchase_order, i.copies,
-        func.coalesce(i.terms, c.terms),
-    )  # fmt: skip
-    is_open = (i.connection_id == bindparam("of"), i.state == InvoiceState.OPEN.value, i.balance > 0)
-    every = select(*columns).select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices))).where(*is_open)
-    strangers = every.where(among_those(dialect, i.customer_id), c.remote_id.is_(None))
-    billed = select(*columns).select_from(t.invoices.join(t.customers, _billed(t.invoices)))
-    mine = billed.where(c.connection_id == bindparam("of"), among_those(dialect, c.payer_id), *is_open)
-    return every, mine, strangers
+def _open_items(which: ColumnElement[bool] | None) -> Select[*tuple[Any, ...]]:
+    """Put together once, as what else is asked at the last look."""
+    i = t.invoices.c
+    query = select(
+        i.remote_id, i.number, i.customer_id, i.currency, units(i.total), units(i.balance), day_kept(i.issued_on),
+        day_kept(i.due_on), i.reference, i.email, i.purchase_order, i.copies, i.terms,
+    ).where(i.connection_id == bindparam("of"), i.state == InvoiceState.OPEN.value, i.balance > 0)  # fmt: skip
+    return query if which is None else query.where(which)
+
+
+def _billed_to(dialect: str) -> Select[*tuple[Any, ...]]:
+    c = t.customers.c
+    query = select(c.remote_id, c.payer_id, c.name, c.terms).where(c.connection_id == bindparam("of"))
+    return query.where(among_those(dialect, c.payer_id)) if dialect else query
+
+
+def _of_theirs(dialect: str) -> Select[*tuple[Any, ...]]:
+    c = t.customers.c
+    theirs = select(c.remote_id).where(c.connection_id == bindparam("of"), among_those(dialect, c.payer_id))
+    return _open_items(t.invoices.c.customer_id.in_(theirs))
+
+
+def _of_strangers(dialect: str) -> Select[*tuple[Any, ...]]:
+    c, i = t.customers.c, t.invoices.c
+    known = exists(select(1).where(c.connection_id == i.connection_id, c.remote_id == i.customer_id))
+    return _open_items(and_(among_those(dialect, i.customer_id), ~known))
+
+
+_ALL_BILLED: Final = Prepared(_billed_to(""))
+_ALL_OPEN: Final = Prepared(_open_items(None))
+_BILLED: Final = Prepared(_billed_to)
+_OPEN: Final = Prepared(_of_theirs)
+_OPEN_OF_STRANGERS: Final = Prepared(_of_strangers)
 
 
 def _items(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
-    every, mine, strangers = _open_items(work.dialect)
     if who is None:
-        asked: list[tuple[Select[*tuple[Any, ...]], Collection[str]]] = [(every, ())]
+        billed, rows = _ALL_BILLED(work, of=connection_id), _ALL_OPEN(work, of=connection_id)
     else:
+        theirs = those(work, who)
+        billed, rows = (query(work, of=connection_id, those=theirs) for query in (_BILLED, _OPEN))
         # An invoice whose customer never arrived stands alone; the planner finds nobody to write to.
-        unknown = [one for one in who if one not in ledger.payers]
-        asked = [(mine, who), (strangers, unknown)] if unknown else [(mine, who)]
-    found = ledger.items
-    for query, those_asked in asked:
-        for (
-            payer, name, invoice_id, number, customer_id, currency, total, left, issued_on, due_on, reference, email,
-            order, copies, terms,
-        ) in work.execute(query, {"of": connection_id, "those": those(work, those_asked)}).all():  # fmt: skip
-            owed = Money(from_units(left), currency)
-            found[payer or customer_id, currency].append(
-                Item(
-                    invoice_id, number, name or customer_id, InvoiceState.OPEN,
-                    owed if total == left else Money(from_units(total), currency), owed, issued_on, due_on, reference,
-                    email, (), order, terms, tuple(copies.split(", ")) if copies else (), None, None, customer_id,
-                )
-            )  # fmt: skip
+        if unknown := [one for one in who if one not in ledger.payers]:
+            rows += _OPEN_OF_STRANGERS(work, of=connection_id, those=those(work, unknown))
+    customers = {customer_id: known for customer_id, *known in billed}
+    found, is_open = ledger.items, InvoiceState.OPEN
+    for (
+        invoice_id, number, customer_id, currency, total, left, issued_on, due_on, reference, email, order, copies,
+        own_terms,
+    ) in rows:  # fmt: skip
+        payer, name, terms = customers.get(customer_id) or (customer_id, customer_id, None)
+        owed = Money(from_units(left), currency)
+        issued = day_of(issued_on)
+        assert issued is not None
+        found[payer, currency].append(
+            Item(
+                invoice_id, number, name or customer_id, is_open,
+                owed if total == left else Money(from_units(total), currency), owed, issued, day_of(due_on), reference,
+                email, (), order, terms if own_terms is None else own_terms,
+                tuple(copies.split(", ")) if copies else (), None, None, customer_id,
+            )
+        )  # fmt: skip
 
 
 def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mapping[str, tuple[InvoiceLine, ...]]:

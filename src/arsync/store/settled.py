@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, SelectBase, and_, bindparam, func, or_, select, union
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item
@@ -39,11 +39,17 @@ class Settled:
     wrongly: frozenset[str] = frozenset()  # paid invoices: those that were asked for later, and nobody has said sorry
 
 
-def read(work: Work, connection_id: int, who: Collection[str] | None, *, today: date, since: date) -> Settled:
-    """Of a connection or of some payers. What a credit note cleared last was not paid, and is left out."""
+def read(
+    work: Work, connection_id: int, who: Collection[str] | None, *,
+    today: date, since: date, partly: Collection[str] | None = None,
+) -> Settled:  # fmt: skip
+    """Of a connection or of some payers. What a credit note cleared last was not paid, and is left out.
+
+    Of the open ones only those `partly` paid are looked at, where it is known of some payers which those are.
+    """
     i, c = t.invoices.c, t.customers.c
     joined = t.invoices.outerjoin(t.customers, and_(c.connection_id == i.connection_id, c.remote_id == i.customer_id))
-    chased = _chased(work, connection_id, who, today)
+    chased = _chased(work, connection_id, who, today, partly)
     came = _last(work, connection_id, chased, Resource.PAYMENTS)
     fresh = [invoice_id for invoice_id, on in came.items() if on >= since]
     credited = _last(work, connection_id, fresh, Resource.CREDIT_NOTES)
@@ -89,18 +95,24 @@ def _wrongly(work: Work, connection_id: int, paid: Collection[str]) -> frozenset
     return frozenset(work.execute(query).scalars()) & set(paid) if paid else frozenset()
 
 
-def _chased(work: Work, connection_id: int, who: Collection[str] | None, today: date) -> dict[str, int]:
+def _chased(
+    work: Work, connection_id: int, who: Collection[str] | None, today: date, partly: Collection[str] | None
+) -> dict[str, int]:
     """Every invoice that was asked for lately, with the last message that did."""
-    asked = {"of": connection_id, "since": today - _LATELY, "those": those(work, who or ())}
+    asked = {
+        "of": connection_id, "since": today - _LATELY, "those": those(work, who or ()),
+        "partly": those(work, partly or ()),
+    }  # fmt: skip
+    query = _asked_for(work.dialect, who is not None, who is not None and partly is not None)
     last: dict[str, int] = {}
-    for invoice_id, message_id in work.execute(_asked_for(work.dialect, who is not None), asked).all():
+    for invoice_id, message_id in work.execute(query, asked).all():
         if last.get(invoice_id, 0) < message_id:  # here, for a database would sort them all
             last[invoice_id] = message_id
     return last
 
 
 @cache
-def _asked_for(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
+def _asked_for(dialect: str, some: bool, known: bool) -> Select[*tuple[Any, ...]]:
     m, k = t.messages.c, t.message_items.c
     joined = t.message_items.join(t.messages, m.id == k.message_id)
     where: list[ColumnElement[bool]] = [
@@ -109,18 +121,22 @@ def _asked_for(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
     ]  # fmt: skip
     if some:
         # Whoever pays for it by now, whichever payer's chase had asked.
-        where.append(k.invoice_id.in_(_of_payers(dialect)))
+        where.append(k.invoice_id.in_(_of_payers(dialect, known)))
         # By way of the payers' invoices: SQLite would go through all messages in these states instead.
         where[1] = func.coalesce(m.state, "").in_([state.value for state in EFFECTIVE])
     return select(k.invoice_id, k.message_id).select_from(joined).where(*where)
 
 
-def _of_payers(dialect: str) -> Select[*tuple[Any, ...]]:
-    """The invoices for which those pay, and more of their own."""
+def _of_payers(dialect: str, known: bool) -> SelectBase:
+    """The invoices for which those pay, and more of their own: where it is `known` which are `partly` paid those and
+    the paid ones, for nothing was put on most that are open."""
     i, c = t.invoices.c, t.customers.c
     paid_for = select(c.remote_id).where(c.connection_id == bindparam("of"), among_those(dialect, c.payer_id))
     whose = union(paid_for, select_those(dialect))  # also customers of whom nothing is known but their invoices
-    return select(i.remote_id).where(i.connection_id == bindparam("of"), i.customer_id.in_(whose))
+    every = select(i.remote_id).where(i.connection_id == bindparam("of"), i.customer_id.in_(whose))
+    if not known:
+        return every
+    return union(every.where(i.state == InvoiceState.PAID.value), select_those(dialect, "partly"))
 
 
 def _playbooks(work: Work, asked: Mapping[str, int]) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect
+from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Dialect, String, type_coerce
 from sqlalchemy.types import TypeDecorator
 
 from arsync.domain.money import from_units, to_units
@@ -43,3 +44,19 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def units(column: Column[Decimal]) -> ColumnElement[int]:
+    """An amount as it is kept: for `from_units`, where rows are read by the hundred thousand."""
+    return type_coerce(column, BigInteger)
+
+
+def day_kept(column: Column[date]) -> ColumnElement[Any]:
+    """A day as the database gives it: for `day_of`, where rows are read by the hundred thousand."""
+    return type_coerce(column, String)
+
+
+@lru_cache(maxsize=4096)  # the days of ten years
+def day_of(kept: str | date | None) -> date | None:
+    """The day of such a column: SQLite gives its text."""
+    return date.fromisoformat(kept) if isinstance(kept, str) else kept

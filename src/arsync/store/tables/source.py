@@ -97,7 +97,7 @@ invoices = Table(
     Column("sent", Boolean),
     PrimaryKeyConstraint("connection_id", "remote_id"),
     Index("ix_invoices_number", "number"),
-    Index("ix_invoices_customer", "connection_id", "customer_id"),
+    Index("ix_invoices_customer", "connection_id", "customer_id", "state"),
     partial("ix_invoices_open", "connection_id", "due_on", where="state = 'open'"),
     only("state", InvoiceState),
     sqlite_with_rowid=False,
