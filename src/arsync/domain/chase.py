@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
+from typing import Final
 
 from arsync.domain.behaviour import Behaviour
 from arsync.domain.documents import Contact, ContactRole, InvoiceLine, InvoiceState
@@ -334,15 +336,18 @@ class Letterhead:
 
 def by_age(items: Iterable[Item]) -> list[Item]:
     """Oldest due date first; among equals the largest balance; then the number."""
-    found = sorted(items, key=_due)
+    found = list(items)
+    try:
+        found.sort(key=_DUE)
+    except TypeError:  # one has no due date: it comes last
+        return sorted(found, key=_age)
     # Most days are another one's only: amounts and numbers are seldom asked for.
     if len({item.due_on for item in found}) < len(found):
         found.sort(key=_age)
     return found
 
 
-def _due(item: Item) -> date:
-    return item.due_on or date.max
+_DUE: Final = attrgetter("due_on")
 
 
 def _age(item: Item) -> tuple[date, Decimal, str]:

@@ -198,6 +198,16 @@ class Step:
     cc: tuple[ContactRole, ...] = ()
     #: what it is where an e-mail would reach nobody; None: it waits until a person enters an address
     instead: StepChannel | None = None
+    #: how its message leaves; what a person is to do is on the task list
+    way: StepChannel = field(init=False, repr=False, compare=False)
+    #: whether only a person can do it, whatever the mode says
+    is_task: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_person = self.act is Act.HANDOFF or self.mode is StepMode.TASK
+        way = StepChannel.TASK if by_person and self.channel in _SENT else self.channel
+        object.__setattr__(self, "way", way)
+        object.__setattr__(self, "is_task", way in (StepChannel.CALL, StepChannel.TASK))
 
     @property
     def attached(self) -> tuple[Attach, ...]:
@@ -206,17 +216,6 @@ class Step:
             return ()
         own = self.attach | ({Attach.STATEMENT} if self.act is Act.STATEMENT else frozenset())
         return tuple(one for one in Attach if one in own)
-
-    @property
-    def way(self) -> StepChannel:
-        """How its message leaves; what a person is to do is on the task list."""
-        by_person = self.act is Act.HANDOFF or self.mode is StepMode.TASK
-        return StepChannel.TASK if by_person and self.channel in _SENT else self.channel
-
-    @property
-    def is_task(self) -> bool:
-        """Whether only a person can do it, whatever the mode says."""
-        return self.way in (StepChannel.CALL, StepChannel.TASK)
 
 
 #: The name of a statement of account that is no step of the ladder; no step of a playbook can be called so.
@@ -261,7 +260,7 @@ class Shape:
     #: of each step that is reckoned from the due date: so many days after it; None of the others
     after_due: tuple[int | None, ...]
     waits_for_run: bool  # some step is moved to before the payer's payment run
-    has_final: bool
+    finals: frozenset[int]  # the steps that need milder ones before them
     #: the ladder's first step at each place or behind it, also behind the last; None where there is none
     late_from: tuple[int | None, ...]
     #: of each step the one that comes after it, before the due date or past it; None of the last
@@ -301,7 +300,7 @@ def _shape(steps: tuple[Step, ...]) -> Shape:
         conditional=any(step.when or step.unless for step in steps),
         after_due=tuple(step.offset if step.anchor is Anchor.DUE_DATE else None for step in steps),
         waits_for_run=any(step.before_payment_run is not None for step in steps),
-        has_final=any(step.tone is Tone.FINAL for step in steps),
+        finals=frozenset(place for place in places if steps[place].tone is Tone.FINAL),
         late_from=tuple(min((one for one in late if one >= place), default=None) for place in range(len(steps) + 2)),
         following=tuple(min((one for one in ladder if one > place), default=None) for place in places),
         last_entry=_last_entry(steps, late),

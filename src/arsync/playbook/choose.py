@@ -49,6 +49,7 @@ class Chooser:
     def __init__(self, playbooks: Iterable[Playbook]) -> None:
         rules = [_rule(one.name, one.match) for one in playbooks if one.match is not None]
         self._rules: Final = sorted(rules, key=lambda rule: (rule.priority, rule.name))
+        self._otherwise: Final[dict[tuple[str, date | None], Choice]] = {}
         #: whether any playbook has conditions
         self.asks: Final = bool(self._rules)
         #: whether some playbook is for single invoices: else a chase is asked as a whole
@@ -77,8 +78,12 @@ class Chooser:
 
     def otherwise(self, default: str, until: date | None = None) -> Choice:
         """The settings' own playbook, as no other fits."""
-        told = "no other playbook's conditions fit" if self._rules else "no playbook has conditions"
-        return Choice(default, f"the settings' playbook, for {told}", until)
+        known = self._otherwise.get((default, until))
+        if known is None:
+            told = "no other playbook's conditions fit" if self._rules else "no playbook has conditions"
+            known = Choice(default, f"the settings' playbook, for {told}", until)
+            self._otherwise[default, until] = known
+        return known
 
 
 def _fits(rule: _Rule, subject: Subject, today: date) -> str | None:

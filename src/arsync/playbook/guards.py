@@ -4,7 +4,7 @@ an explanation that changes every night would fill the store with rows that say 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Final
 
@@ -234,6 +234,22 @@ def of_the_invoice(facts: ChaseFacts, item: Item, today: date) -> Answer | None:
 def nothing_is_said_of(facts: ChaseFacts) -> bool:
     """No hold, tag or playbook says of any invoice of the chase that it is not asked for."""
     return not facts.holds and facts.nothing is None and not facts.autopay
+
+
+def plainly_owed(items: Iterable[Item], today: date) -> tuple[list[Item], list[Item], list[Item]]:
+    """Of some invoices what is overdue, what is to come, and those that are not `is_plainly_owed`."""
+    overdue: list[Item] = []
+    upcoming: list[Item] = []
+    others: list[Item] = []
+    for item in items:
+        due_on = item.due_on
+        if due_on is None or not is_plainly_owed(item):
+            others.append(item)
+        elif due_on < today:
+            overdue.append(item)
+        else:
+            upcoming.append(item)
+    return overdue, upcoming, others
 
 
 def is_plainly_owed(item: Item) -> bool:

@@ -10,7 +10,6 @@ from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.policy import Happening, Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Decision
 from arsync.playbook import step_guards
-from arsync.playbook.guards import Answer, wait
 from arsync.playbook.step_guards import Ground
 
 
@@ -18,7 +17,8 @@ def intent_of(ground: Ground) -> Intent:
     facts, rung = ground.facts, ground.rung
     recipients = facts.recipients
     step = step_guards.reached(rung.step, facts)
-    if mode_of(step, facts) is StepMode.TASK:
+    mode = mode_of(step, facts)
+    if mode is StepMode.TASK:
         step = replace(step, mode=StepMode.TASK)  # whoever says so: a person does it
     copies: tuple[Contact, ...] = ()
     if step.way is StepChannel.EMAIL:
@@ -28,7 +28,7 @@ def intent_of(ground: Ground) -> Intent:
     return Intent(
         step=step,
         occurrence=ground.ladder.occurrence(rung.step),
-        mode=mode_of(step, facts),
+        mode=mode,
         demanded=rung.demanded,
         listed=rung.listed,
         unapplied=facts.unapplied,
@@ -61,12 +61,14 @@ def acts(ground: Ground, intent: Intent) -> list[Verdict]:
     verdicts = []
     for item in ground.chased:
         if item.invoice_id in demanded:
-            reason = f"{step} for {item.number}: {item.balance}, due {item.due_on}{what}"
+            reason = f"{step} for {item.number}: {item.balance!s}, due {item.due_on!s}{what}"
             verdicts.append(Verdict(item.invoice_id, Decision.ACT, rule, reason, next_on, step))
         elif item.invoice_id in listed:
-            verdicts.append(_listed(ground, item, follow_up).about(item, step))
+            reason = _listed(ground, item)
+            verdicts.append(Verdict(item.invoice_id, Decision.WAIT, Rule.LISTED, reason, follow_up, step))
         else:
-            verdicts.append(_left_out(ground, item, follow_up).about(item, step))
+            reason = _left_out(ground, item)
+            verdicts.append(Verdict(item.invoice_id, Decision.WAIT, Rule.NOT_DUE, reason, follow_up, step))
     return verdicts
 
 
@@ -109,22 +111,19 @@ def _copies(facts: ChaseFacts, intent: Intent) -> str:
     return (f", with a copy to {to}" if to else "") + (f"; no copy to {gone}" if gone else "")
 
 
-def _listed(ground: Ground, item: Item, follow_up: date) -> Answer:
+def _listed(ground: Ground, item: Item) -> str:
     had = ground.ladder.last_step(item)
     why = (
         f"was in {had.id} already"
         if had and had.offset >= ground.rung.step.offset
         else "is younger than the step demands"
     )
-    reason = f"{item.number}, due {item.due_on}, {why}: named in {ground.rung.step.id}, not demanded"
-    return wait(Rule.LISTED, reason, follow_up)
+    return f"{item.number}, due {item.due_on!s}, {why}: named in {ground.rung.step.id}, not demanded"
 
 
-def _left_out(ground: Ground, item: Item, follow_up: date) -> Answer:
+def _left_out(ground: Ground, item: Item) -> str:
     """A final notice names nothing but what it demands."""
-    step = ground.rung.step
-    reason = f"{item.number}, due {item.due_on}, is not ready for {step.id} and is left out of it"
-    return wait(Rule.NOT_DUE, reason, follow_up)
+    return f"{item.number}, due {item.due_on!s}, is not ready for {ground.rung.step.id} and is left out of it"
 
 
 def _follow_up(ground: Ground) -> date:

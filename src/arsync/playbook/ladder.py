@@ -32,6 +32,7 @@ from arsync.playbook.happenings import Log
 THANKS_WITHIN: Final = 7
 _THANKS_AFTER_GAP: Final = 5
 _THANKS_AT_MOST: Final = 30
+_UNASKED: Final = (-1, 0)  # what no invoice's next step is
 TOUCHED: Final = EFFECTIVE | {MessageState.BOUNCED}
 _NOTICED: Final = frozenset({MessageState.ACCEPTED, MessageState.DELIVERED})
 
@@ -143,7 +144,7 @@ class Ladder:
     @property
     def has_final(self) -> bool:
         """Whether any step of the ladder needs milder ones before it."""
-        return self._shape.has_final
+        return bool(self._shape.finals)
 
     # --- days -------------------------------------------------------------------------------------------------
 
@@ -176,22 +177,26 @@ class Ladder:
     def _next_place(self, item: Item) -> tuple[int, int] | None:
         """An overdue invoice's own next step and its day; None where the ladder has no more."""
         name = item.invoice_id
-        try:
-            return self._next[name]
-        except KeyError:
+        found = self._next.get(name, _UNASKED)
+        if found is _UNASKED:
             found = self._next[name] = self._find_next(item)
-            return found
+        return found
 
     def _find_next(self, item: Item) -> tuple[int, int] | None:
         reached = self._reached.get(item.invoice_id)
         if reached is None or self._steps[reached].tone is Tone.COURTESY:
             start = self._start(item)
         else:
-            if (again := self._again(item, reached)) is not None:
+            if self._steps[reached].repeat is not None and (again := self._again(item, reached)) is not None:
                 return reached, again
             start = reached + 1
-        place = self._from(item, start)
+        place = self._shape.late_from[start] if self._log is None else self._from(item, start)
         return None if place is None else (place, self._raw(item, place))
+
+    def before_the_end(self, overdue: Iterable[Item]) -> list[Item]:
+        """Those for which the ladder has no more, or nothing but a step that needs milder ones before it."""
+        finals = self._shape.finals
+        return [item for item in overdue if (found := self._next_place(item)) is None or found[0] in finals]
 
     def _from(self, item: Item, start: int) -> int | None:
         if self._log is None:
@@ -240,11 +245,11 @@ class Ladder:
             return self._fit(item) if self._playbook.reanchor is Reanchor.FIT_AGE else first
         if self._raw(item, first) >= self._opened:
             return first  # not backlog: the chase was there in time, however long the worker then slept
+        if self._playbook.backlog is Backlog.AGE_STEP:
+            return self._fit(item)
         match self._playbook.backlog:
             case Backlog.FIRST_STEP:
                 return first
-            case Backlog.AGE_STEP:
-                return self._fit(item)
             case Backlog.SKIP:
                 ahead = (place for place in late if self._raw(item, place) >= self._opened)
                 place = next(ahead, nowhere)
@@ -296,20 +301,22 @@ class Ladder:
         until = min(sooner, default=None)
         if day.toordinal() > self._today:
             return Rung(step, anchor, day, (), (), until)  # not due: what it will demand is not known yet
-        demanded = tuple([item for item in overdue if item is anchor or self._demands(place, item)])
+        earlier = [one for one in self._shape.late if one < place]
+        before = earlier[-1] if earlier else None
+        demanded = tuple([item for item in overdue if item is anchor or self._demands(place, before, item)])
         listed: tuple[Item, ...] = ()
         # A final notice speaks of nothing but what it is final about.
         if step.tone is not Tone.FINAL:
-            ids = {item.invoice_id for item in demanded}
-            listed = tuple([item for item in overdue if item.invoice_id not in ids])
+            if len(demanded) < len(overdue):
+                ids = {item.invoice_id for item in demanded}
+                listed = tuple([item for item in overdue if item.invoice_id not in ids])
             if step.act is Act.STATEMENT:
                 listed += tuple(upcoming)
         return Rung(step, anchor, day, demanded, listed, until)
 
-    def _demands(self, place: int, item: Item) -> bool:
-        late = self._shape.late
-        position = late.index(place)
-        if position and self._raw(item, late[position - 1]) > self._today:
+    def _demands(self, place: int, before: int | None, item: Item) -> bool:
+        """Whether a step of the ladder, with that one before it, demands the invoice as well as its anchor."""
+        if before is not None and self._raw(item, before) > self._today:
             return False
         if self._reached.get(item.invoice_id, -1) >= place:
             found = self._next_place(item)  # once more only where its own repetition has come

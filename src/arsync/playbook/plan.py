@@ -72,14 +72,11 @@ class _Day:
         self.verdicts: dict[str, Verdict] = {}
         self.paid: list[Item] = []
         self.ladder = Ladder(facts, playbook, calendar, today)
-        overdue: list[Item] = []
-        upcoming: list[Item] = []
-        free = guards.nothing_is_said_of(facts)
-        for item in facts.items:
-            if free and guards.is_plainly_owed(item):
-                # Nearly every invoice on nearly every night: none of the guards has anything to say.
-                (overdue if item.due_on < today else upcoming).append(item)  # type: ignore[operator]
-            elif _is_thanked_for(item):
+        # Nearly every invoice on nearly every night: none of the guards has anything to say.
+        plain = facts.items if guards.nothing_is_said_of(facts) else ()
+        overdue, upcoming, others = guards.plainly_owed(plain, today)
+        for item in others if plain else facts.items:
+            if _is_thanked_for(item):
                 self.paid.append(item)  # here to be thanked for: else there is nothing to say of it any more
             elif stop := guards.of_the_invoice(facts, item, today):
                 self.verdicts[item.invoice_id] = stop.about(item)
@@ -96,7 +93,8 @@ class _Day:
     def decide(self) -> tuple[Mapping[str, Verdict], Intent | None]:
         overdue, upcoming, ladder = self.overdue, self.upcoming, self.ladder
         # An invoice at the end of its ladder waits for a person; those behind it are still chased.
-        ended = {item.invoice_id: answer for item in overdue if (answer := self._ended(item)) is not None}
+        last = ladder.before_the_end(overdue)
+        ended = {item.invoice_id: answer for item in last if (answer := self._ended(item)) is not None}
         chased = [item for item in overdue if item.invoice_id not in ended] if ended else overdue
         if ended:
             above = _above_end(self.facts, overdue, self.today)
@@ -216,13 +214,16 @@ class _Day:
 
     def _say(self, item: Item, answer: Answer, step_id: str | None = None, *days: date | None) -> None:
         """Puts the answer on the invoice; a wait is looked at again when anything of these comes first."""
-        next_on = answer.next_on
+        name, next_on = item.invoice_id, self._sooner(answer.next_on, *days)
+        self.verdicts[name] = Verdict(name, answer.decision, answer.rule, answer.reason, next_on, step_id)
+
+    def _sooner(self, next_on: date | None, *days: date | None) -> date | None:
+        """The first of the days, of whatever is to be looked at again at all."""
         if next_on is not None:
             for day in (*days, self.edge):
                 if day is not None and day < next_on:
                     next_on = day
-        name = item.invoice_id
-        self.verdicts[name] = Verdict(name, answer.decision, answer.rule, answer.reason, next_on, step_id)
+        return next_on
 
     def _not_overdue(self, item: Item, day: date) -> None:
         edge, name = self.edge, item.invoice_id
@@ -272,7 +273,7 @@ class _Day:
         if not upcoming:
             return
         courted = {item.invoice_id for item in but}
-        first = min(item.due_on for item in upcoming if item.due_on is not None) + _ONE_DAY
+        first = self._first_overdue()
         for item in upcoming:
             if item.invoice_id in courted:
                 continue
@@ -295,17 +296,22 @@ class _Day:
             answering = (item.due_on for item in upcoming if item.due_on and asides and self.ladder.has_answer(item))
             first = next(answering, None)
             answered = first + _ONE_DAY if first is not None else None
-            turns = [day for day in (rung.until, early, answered) if day is not None]
+            next_on = self._sooner(stop.next_on, rung.until, early, answered)
             for item in subjects:
-                ends = self._ends_on(item) if finals else None
-                self._say(item, stop, rung.step.id, *turns, ends)
+                name = item.invoice_id
+                self.verdicts[name] = Verdict(name, stop.decision, stop.rule, stop.reason, next_on, rung.step.id)
+            for item in self.ladder.before_the_end(subjects) if finals else ():
+                self._say(item, stop, rung.step.id, next_on, self._ends_on(item))
             return None
         intent = intent_of(ground)
         self.verdicts.update({verdict.invoice_id: verdict for verdict in acts(ground, intent)})
         return intent
 
     def _first_overdue(self) -> date:
-        return min(item.due_on for item in self.upcoming if item.due_on is not None) + _ONE_DAY
+        """When the first of what is to come is overdue: it comes by age."""
+        due_on = self.upcoming[0].due_on
+        assert due_on is not None
+        return due_on + _ONE_DAY
 
     def _thank(self, rung: Rung) -> Intent | None:
         """The thank-you, where nothing stops it; what is paid is told so in any case."""

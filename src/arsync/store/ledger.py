@@ -12,7 +12,7 @@ from email.utils import parseaddr
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, exists, func, or_, select
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item, PastMessage
@@ -188,31 +188,38 @@ def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mappi
     return {invoice_id: tuple(those) for invoice_id, those in found.items()}
 
 
-@cache
-def _who_they_are(dialect: str, some: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
-    c, k = t.customers.c, t.contacts.c
+def _who_they_are(dialect: str) -> Select[*tuple[Any, ...]]:
+    c = t.customers.c
     query = select(c.remote_id, c.name, c.country, c.language, c.region, c.address).where(
         c.connection_id == bindparam("of"), c.state.in_((CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value))
     )
-    contacts = select(k.customer_id, k.name, k.email, k.phone, k.role).where(k.connection_id == bindparam("of"))
-    if some:
-        query = query.where(among_those(dialect, c.remote_id))
-        contacts = contacts.where(among_those(dialect, k.customer_id))
-    return query, contacts.order_by(k.customer_id, k.position)
+    return query.where(among_those(dialect, c.remote_id)) if dialect else query
+
+
+def _whom_to_reach(dialect: str) -> Select[*tuple[Any, ...]]:
+    k = t.contacts.c
+    query = select(k.customer_id, k.name, k.email, k.phone, k.role).where(k.connection_id == bindparam("of"))
+    return (query.where(among_those(dialect, k.customer_id)) if dialect else query).order_by(k.customer_id, k.position)
+
+
+#: Of some payers, and of all.
+_WHO: Final = (Prepared(_who_they_are), Prepared(_who_they_are("")))
+_WHOM: Final = (Prepared(_whom_to_reach), Prepared(_whom_to_reach("")))
 
 
 def _payers(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
-    query, contacts = _who_they_are(work.dialect, who is not None)
-    asked = {"of": connection_id, "those": those(work, who or ())}
+    asked: dict[str, Any] = {"of": connection_id}
+    if who is not None:
+        asked["those"] = those(work, who)
     people: dict[str, list[Contact]] = defaultdict(list)
-    for customer_id, name, email, phone, role in work.execute(contacts, asked).all():
+    for customer_id, name, email, phone, role in _WHOM[who is None](work, **asked):
         people[customer_id].append(Contact(name, email, phone, _ROLES[role]))
     for customer_id, known in own_contacts.of_customers(work, connection_id, who).items():
         ours = {contact.email.lower() for contact in known if contact.email}
         theirs = [one for one in people[customer_id] if not one.email or one.email.strip().lower() not in ours]
         people[customer_id] = [*known, *theirs]  # of the same address ours counts: what the source says may be older
     spoken = languages.of_customers(work, connection_id, who)
-    for customer_id, name, country, language, region, address in work.execute(query, asked).all():
+    for customer_id, name, country, language, region, address in _WHO[who is None](work, **asked):
         contacts_of = tuple(people.get(customer_id, ()))
         own = spoken.get(customer_id, language)
         ledger.payers[customer_id] = Payer(customer_id, name, country, own, contacts_of, region, address)
@@ -271,55 +278,78 @@ def _quarantine(work: Work, connection_id: int) -> tuple[Mapping[str, list[str]]
     return jailed, for_all
 
 
-@cache
-def _told_them(dialect: str, some: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
-    """What messages demanded; the messages; and those to other payers that count for this one, as a customer has moved:
-    only what left us, or may have."""
-    m, h, k, s = t.messages.c, t.chases.c, t.message_items.c, t.shared_messages.c
+def _to_them(dialect: str) -> list[ColumnElement[bool]]:
+    """Which messages were to some payers, or to all; joined with their chases."""
+    m, h = t.messages.c, t.chases.c
     where = [
         m.connection_id == bindparam("of"),
         m.state.not_in((MessageState.SUPERSEDED.value, MessageState.CANCELLED.value)),
     ]
-    if some:
-        where += [h.connection_id == bindparam("of"), among_those(dialect, h.payer_id)]
+    return [*where, h.connection_id == bindparam("of"), among_those(dialect, h.payer_id)] if dialect else where
+
+
+def _demanded(dialect: str) -> Select[*tuple[Any, ...]]:
+    m, h, k = t.messages.c, t.chases.c, t.message_items.c
     joined = t.message_items.join(t.messages, m.id == k.message_id).join(t.chases, h.id == m.chase_id)
-    named_in = select(k.message_id, k.invoice_id).select_from(joined).where(*where, k.demanded)
-    columns = (h.currency, m.step_id, m.occurrence, m.state, m.sent_on, m.planned_on)
-    query = select(m.id, h.payer_id, *columns).join(t.chases, h.id == m.chase_id).where(*where)
+    return select(k.message_id, k.invoice_id).select_from(joined).where(*_to_them(dialect), k.demanded)
+
+
+def _said(payer_id: Column[str]) -> Select[*tuple[Any, ...]]:
+    m, h = t.messages.c, t.chases.c
+    return select(
+        m.id, payer_id, h.currency, m.step_id, m.occurrence, m.state, day_kept(m.sent_on), day_kept(m.planned_on)
+    )
+
+
+def _said_to_them(dialect: str) -> Select[*tuple[Any, ...]]:
+    m, h = t.messages.c, t.chases.c
+    return _said(h.payer_id).join(t.chases, h.id == m.chase_id).where(*_to_them(dialect))
+
+
+def _shared_with_them(dialect: str) -> Select[*tuple[Any, ...]]:
+    """Messages to other payers that count for these, as a customer has moved: only what left us, or may have."""
+    m, h, s = t.messages.c, t.chases.c, t.shared_messages.c
     passed_on = t.shared_messages.join(t.messages, m.id == s.message_id).join(t.chases, h.id == m.chase_id)
-    shared = select(m.id, s.payer_id, *columns).select_from(passed_on)
-    shared = shared.where(s.connection_id == bindparam("of"), m.state.in_([state.value for state in LEFT_US]))
-    return named_in, query, shared.where(among_those(dialect, s.payer_id)) if some else shared
+    where = [s.connection_id == bindparam("of"), m.state.in_([state.value for state in LEFT_US])]
+    if dialect:
+        where.append(among_those(dialect, s.payer_id))
+    return _said(s.payer_id).select_from(passed_on).where(*where)
+
+
+#: Of some payers, and of all: what messages demanded, the messages, and those that are shared.
+_DEMANDED: Final = (Prepared(_demanded), Prepared(_demanded("")))
+_SAID: Final = (Prepared(_said_to_them), Prepared(_said_to_them("")))
+_SHARED: Final = (Prepared(_shared_with_them), Prepared(_shared_with_them("")))
 
 
 def _history(
     work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None, without: Collection[int]
 ) -> None:
     m, k = t.messages.c, t.message_items.c
-    named_in, query, shared = _told_them(work.dialect, who is not None)
-    asked = {"of": connection_id, "those": those(work, who or ())}
+    asked: dict[str, Any] = {"of": connection_id}
+    if who is not None:
+        asked["those"] = those(work, who)
     demanded: dict[int, set[str]] = defaultdict(set)
-    for message_id, invoice_id in work.execute(named_in, asked).all():
+    for message_id, invoice_id in _DEMANDED[who is None](work, **asked):
         demanded[message_id].add(invoice_id)
     left_out = frozenset(without)
-    rows = {(row[0], row[1]): row for row in work.execute(query, asked).all() if row[0] not in left_out}
-    for row in work.execute(shared, asked).all():
+    rows = {(row[0], row[1]): row for row in _SAID[who is None](work, **asked) if row[0] not in left_out}
+    for row in _SHARED[who is None](work, **asked):
         if row[0] not in left_out and (row[0], row[1]) not in rows:
             rows[row[0], row[1]] = row
             named = select(k.invoice_id).where(k.message_id == row[0], k.demanded)
             demanded[row[0]] = set(work.execute(named).scalars())
-    returned = [row.id for row in rows.values() if row.state == MessageState.BOUNCED.value]
+    returned = [row[0] for row in rows.values() if row[5] == MessageState.BOUNCED.value]
     to: dict[int, frozenset[str]] = {}
     for start in range(0, len(returned), _CHUNK):
         mailboxes = select(m.id, m.recipients).where(m.id.in_(returned[start : start + _CHUNK]))
         to |= {row.id: _addresses(row.recipients) for row in work.execute(mailboxes)}
     for name in sorted(rows):
         message_id, payer_id, currency, step_id, occurrence, state, sent_on, planned_on = rows[name]
-        about = frozenset(demanded[message_id])
+        about, on = frozenset(demanded[message_id]), day_of(sent_on or planned_on)
+        assert on is not None
         ledger.history[payer_id, currency].append(
-            PastMessage(
-                step_id, occurrence, _STATES[state], sent_on or planned_on, about, to=to.get(message_id, _NOWHERE)
-            )
+            PastMessage(step_id, occurrence, _STATES[state], on, about, to=to.get(message_id, _NOWHERE))
         )
 
 

@@ -7,15 +7,16 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Select, insert, select, update
 
 from arsync.domain.chase import Rule, Verdict
 from arsync.domain.states import Decision
 from arsync.store import tables as t
-from arsync.store.bulk import among, among_ids
+from arsync.store.bulk import among, among_ids, among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ class Recording:
         """Keeps all that these chases were told."""
         self._chases.update(chase_ids)
         named = [verdict.invoice_id for _, verdict in answers]
-        # Not by the connection, which the chases tell: SQLite would go through all that stands for every page.
-        standing = _standing(self._work, among_ids(self._work, _V.chase_id, chase_ids))
+        standing: dict[str, _Standing] = {
+            row[0]: row for row in _OF_CHASES(self._work, those=those(self._work, chase_ids))
+        }
         # An invoice may have come from another chase meanwhile.
         came = [name for name in named if name not in standing]
         if came:
@@ -60,19 +62,19 @@ class Recording:
         self.changed += len(told.fresh)
         self._elsewhere |= told.elsewhere
         if standing.keys() - told.seen:
-            self._unsaid |= {name: row.id for name, row in standing.items() if name not in told.seen}
+            self._unsaid |= {name: row[1] for name, row in standing.items() if name not in told.seen}
         for name in named if self._unsaid else ():
             self._unsaid.pop(name, None)
 
     def close(self) -> None:
         """An invoice that got no verdict any more (paid, void) has its interval closed."""
         orphans = self._standing(~among_ids(self._work, _V.chase_id, self._chases))
-        unsaid = {**{name: row.id for name, row in orphans.items()}, **self._unsaid}
+        unsaid = {**{name: row[1] for name, row in orphans.items()}, **self._unsaid}
         ended = [row_id for name, row_id in unsaid.items() if name not in self._elsewhere]
         self.changed += len(ended)
         _end(self._work, ended, self._run_id, self._today)
 
-    def _standing(self, which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
+    def _standing(self, which: ColumnElement[bool]) -> dict[str, _Standing]:
         return _standing(self._work, _V.connection_id == self._connection_id, which)
 
 
@@ -93,7 +95,7 @@ def amend(
     moved = _V.invoice_id.in_([verdict.invoice_id for _, verdict in given])
     standing = _standing(work, _V.connection_id == connection_id, (_V.chase_id == chase_id) | moved)
     told = _differences(connection_id, given, standing, run_id, today)
-    unsaid = [row.id for name, row in standing.items() if name not in told.seen]
+    unsaid = [row[1] for name, row in standing.items() if name not in told.seen]
     told.ended += unsaid
     _write(work, told, run_id, today)
     return len(told.fresh) + len(unsaid)
@@ -109,16 +111,26 @@ class _Told:
     elsewhere: set[str]  # ... and those of them whose standing row is another chase's
 
 
-def _standing(work: Work, *which: ColumnElement[bool]) -> dict[str, Row[*tuple[Any, ...]]]:
-    query = select(_V.invoice_id, _V.id, _V.inputs, _V.chase_id)  # in this order below, too
-    rows = work.execute(query.where(_V.last_run.is_(None), *which)).all()
-    return {row[0]: row for row in rows}
+#: A row that stands: of which invoice, its id, its hash, and whose chase gave it.
+_Standing = tuple[str, int, str, int]
+
+
+def _stands(*which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    return select(_V.invoice_id, _V.id, _V.inputs, _V.chase_id).where(_V.last_run.is_(None), *which)
+
+
+#: Not by the connection, which the chases tell: SQLite would go through all that stands for every page.
+_OF_CHASES: Final = Prepared(lambda dialect: _stands(among_those(dialect, _V.chase_id)))
+
+
+def _standing(work: Work, *which: ColumnElement[bool]) -> dict[str, _Standing]:
+    return {row[0]: tuple(row) for row in work.execute(_stands(*which)).all()}
 
 
 def _differences(
     connection_id: int,
     answers: Sequence[tuple[int, Verdict]],
-    standing: Mapping[str, Row[*tuple[Any, ...]]],
+    standing: Mapping[str, _Standing],
     run_id: int,
     today: date,
 ) -> _Told:
@@ -131,7 +143,7 @@ def _differences(
                 told.elsewhere.add(verdict.invoice_id)
             continue
         if known is not None:
-            told.ended.append(known.id)
+            told.ended.append(known[1])
         told.fresh.append(
             {
                 "connection_id": connection_id,
@@ -193,5 +205,5 @@ def _end(work: Work, ids: Collection[int], run_id: int, today: date) -> None:
 
 def _hash(verdict: Verdict) -> str:
     # The reason comes last: of what stands before it nothing has a line of its own.
-    said = f"{verdict.decision}\n{verdict.rule}\n{verdict.next_on}\n{verdict.step_id}\n{verdict.reason}"
-    return hashlib.sha256(said.encode()).hexdigest()
+    said = verdict.decision, verdict.rule, str(verdict.next_on), str(verdict.step_id), verdict.reason
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
