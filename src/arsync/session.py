@@ -16,6 +16,8 @@ from typing import Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 from requests.models import CONTENT_CHUNK_SIZE
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
@@ -59,19 +61,35 @@ def _rearm() -> None:
 
 
 class _GuardedConnection(HTTPConnection):
+    """Asks the check right before the first byte, and sends a request's head and its body by one write: a server that
+    has half of it does nothing yet, and is woken for it."""
+
+    _held: list[Any] | None = None
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
+        if not isinstance(body, bytes):
+            super().request(method, url, body, *args, **options)
+            return
+        held: list[Any] = []
+        self._held = held
+        try:
+            super().request(method, url, body, *args, **options)
+        finally:
+            self._held = None
+        self.send(b"".join(held))
+
     def send(self, data: Any) -> None:
+        if self._held is not None:
+            self._held.append(data)
+            return
         if self.sock is None:
             self.connect()  # so that the time to connect comes before the check, not after it
         first_byte()
         super().send(data)
 
 
-class _GuardedTLSConnection(HTTPSConnection):
-    def send(self, data: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        first_byte()
-        super().send(data)
+class _GuardedTLSConnection(_GuardedConnection, HTTPSConnection):
+    pass
 
 
 class _GuardedPool(HTTPConnectionPool):
@@ -91,10 +109,12 @@ class _Answer(requests.Response):
 
 
 class _Adapter(HTTPAdapter):
-    """No retries of its own, a timeout always."""
+    """No retries of its own, a timeout always; no proxies, no cookies, and what does not change from one request to the
+    next is looked up once for each host."""
 
     def __init__(self, observe: Callable[[str, str], None]) -> None:
         self._observe = observe
+        self._pools: dict[tuple[str, object, object], Any] = {}
         super().__init__(pool_connections=_POOL, pool_maxsize=_POOL, max_retries=0)
         self.poolmanager.pool_classes_by_scheme = {"http": _GuardedPool, "https": _GuardedTLSPool}
 
@@ -109,6 +129,55 @@ class _Adapter(HTTPAdapter):
         answer.__class__ = _Answer
         return answer
 
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        assert not proxies, "what leaves takes no detour"
+        host = "/".join((request.url or "").split("/", 3)[:3])
+        pool: Any = self._pools.get((host, verify, cert))
+        if pool is None or pool.pool is None:  # closed, as too many hosts were asked since
+            pool = super().get_connection_with_tls_context(request, verify, None, cert)
+            super().cert_verify(pool, request.url or "", verify, cert)  # type: ignore[no-untyped-call] # of requests
+            self._pools[host, verify, cert] = pool
+        return pool
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Done when the host's pool was made."""
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        return request.path_url
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        answer = _Answer()
+        answer.status_code = resp.status
+        answer.headers = CaseInsensitiveDict(resp.headers)
+        answer.encoding = get_encoding_from_headers(answer.headers)
+        answer.raw = resp
+        answer.reason = resp.reason
+        answer.url = req.url or ""
+        answer.request = req
+        return answer
+
+    def close(self) -> None:
+        super().close()
+        self._pools.clear()
+
+
+class _Session(requests.Session):
+    """Follows where it is told to, and else hands a request straight to its adapter."""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        if options.get("allow_redirects", True) or request.hooks["response"] or options.get("proxies"):
+            return super().send(request, **options)
+        stream, told = options.get("stream") or False, options.get("verify")
+        verify: Any = self.verify if told is None else told
+        answer = self.get_adapter(request.url or "").send(
+            request, stream=stream, timeout=options.get("timeout"), verify=verify, cert=options.get("cert", self.cert)
+        )
+        if not stream:
+            _ = answer.content
+        return answer
+
 
 def _unobserved(moment: str, what: str) -> None:
     pass
@@ -119,7 +188,7 @@ def pooled_session(*, observe: Callable[[str, str], None] = _unobserved) -> requ
 
     `observe` is told "before" and "after" each request; a crash test ends the process there.
     """
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False  # a stray .netrc or proxy variable must not send tokens elsewhere
     adapter = _Adapter(observe)
     session.mount("http://", adapter)

@@ -1,0 +1,96 @@
+"""The one session by which everything leaves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+
+from arsync.session import before_first_byte, pooled_session
+
+
+class _Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(302 if self.path == "/elsewhere" else 202)
+        self.send_header("Location", "/here")
+        self.send_header("Set-Cookie", "crumb=1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        told = self.headers.get("Cookie", "no cookie").encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[str]:
+    with _Server(("127.0.0.1", 0), _Answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_request_leaves_by_one_write_and_its_check_is_asked_once(place: str) -> None:
+    asked: list[int] = []
+    with pooled_session() as out, before_first_byte(lambda: asked.append(len(written)), of_each=True):
+        written: list[bytes] = []
+        out.get(place)  # the line stands
+        pool = out.get_adapter(place)._pools[place, True, None]  # type: ignore[attr-defined]
+        line = pool.pool.queue[-1]
+        sent = line.sock.sendall
+
+        class _Seen:
+            def __getattr__(self, name: str) -> object:
+                return getattr(real, name)
+
+            def sendall(self, data: bytes) -> None:
+                written.append(data)
+                sent(data)
+
+        real, line.sock = line.sock, _Seen()
+        assert out.post(place, data=b"a mail", allow_redirects=False).content == b"a mail"
+    assert [data.endswith(b"\r\n\r\na mail") for data in written] == [True]
+    assert asked == [0, 0]
+
+
+def test_nothing_is_followed_and_nothing_is_kept_of_what_a_server_sets(place: str) -> None:
+    with pooled_session() as out:
+        answer = out.post(f"{place}/elsewhere", data=b"", allow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (302, "/here")
+        assert out.get(place, allow_redirects=False).text == "no cookie"
+        assert out.post(f"{place}/elsewhere", data=b"").url == f"{place}/here"  # followed, where that is wanted
+
+
+def test_a_server_without_a_certificate_that_one_trusts_is_never_written_to(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def made(*_: object, **options: object) -> None:
+        asked.append((str(options["cert_reqs"]), bool(options["ca_certs"])))
+        raise OSError("far enough")
+
+    monkeypatch.setattr("urllib3.connection._ssl_wrap_socket_and_match_hostname", made)
+    with pooled_session() as out:
+        for _ in range(2):  # also by the pool that is known by then
+            with pytest.raises(requests.ConnectionError, match="far enough"):
+                out.post(place.replace("http:", "https:"), data=b"", allow_redirects=False, timeout=2)
+    assert asked == [("CERT_REQUIRED", True)] * 2
