@@ -172,7 +172,7 @@ def test_a_postgresql_that_is_down_is_said_without_its_password(shop: Installati
 
 
 def test_a_database_held_by_a_long_writer_is_another_run(shop: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arsync.store.engine._BUSY_SECONDS", 0)
+    monkeypatch.setattr("arsync.store.engine.BUSY_SECONDS", 0)
     with closing(sqlite3.connect(shop.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert "Another run holds the lock" in shop.arsync("hold", "H-1", "--reason", "x", status=3).err

@@ -212,6 +212,12 @@ class Calendar:
         opens, _closes = next(self._windows(now))
         return None if opens == now else opens
 
+    def closes(self, now: datetime) -> datetime | None:
+        """Until when a message may go out that may now, in UTC and on this day of the company's; None where it may not.
+        Needs `hours`; NeverOpens as `next_open`."""
+        opens, closes = next(self._windows(now))
+        return closes if opens == now else None
+
     def window_after(self, now: datetime) -> tuple[datetime, datetime]:
         """The first window that opens after now and its end, in UTC. Needs `hours`; NeverOpens as `next_open`."""
         return next(window for window in self._windows(now) if window[0] > now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -29,6 +30,7 @@ class Acceptance:
     writes: bool  # notes are written into the source
     diverted_to: str | None = None  # where every message goes instead of to the customer, and the notes say so
     marks_sent: bool = False  # an invoice that is demanded is marked as sent in the source
+    installation: str | None = None  # the key of this database, where it has been looked up already
 
 
 def accept(
@@ -42,8 +44,10 @@ def accept(
     now: datetime,
     token: str | None = None,
     author: str = "arsync",
+    items: Sequence[MessageItem] | None = None,
 ) -> bool:
-    """Moves a message to `accepted` and plans its notes; False where another was faster. The caller commits."""
+    """Moves a message to `accepted` and plans its notes; False where another was faster. The caller commits. `items`
+    are its invoices, where they have been read already."""
     moved = messages.move(
         work, message.id, origin, MessageState.ACCEPTED, reason=reason, now=now, token=token,
         author=author, accepted_at=now, sent_on=how.today, reference=reference,
@@ -55,19 +59,18 @@ def accept(
         said = [item.invoice_id for item in messages.items(work, message.id) if item.demanded]
         corrections.answered_by(work, message.connection_id, said, author=f"message {message.id}", now=now)
     if moved and how.writes:
-        _owe_notes(work, message, how, now)
+        _owe_notes(work, message, how, now, messages.items(work, message.id) if items is None else items)
         if how.marks_sent and message.channel == StepChannel.EMAIL and not diverted:
             facts.mark_sent(work, message, now=now)
     return moved
 
 
-def _owe_notes(work: Work, message: Message, how: Acceptance, now: datetime) -> None:
+def _owe_notes(work: Work, message: Message, how: Acceptance, now: datetime, items: Sequence[MessageItem]) -> None:
     today = how.today
     recipients = (*message.recipients, *(f"{one} (copy)" for one in message.copies))
     if how.diverted_to and message.channel == StepChannel.EMAIL:
         recipients = (f"{how.diverted_to} (diverted: the customer got nothing)",)
-    own = connections.installation(work)
-    items = messages.items(work, message.id)
+    own = how.installation or connections.installation(work).key
 
     def owe(kind: TargetKind, remote_id: str, text: str, marker: str) -> None:
         target = NoteTarget(kind, remote_id)
@@ -85,20 +88,20 @@ def _owe_notes(work: Work, message: Message, how: Acceptance, now: datetime) -> 
     named = [_as_item(item, message) for item in items]
     if len(named) < _TOO_MANY:
         for item in named:
-            marker = notes.new_marker(own.key)
+            marker = notes.new_marker(own)
             text = invoice_note(
                 channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
                 subject=message.subject, recipients=recipients, sent_on=today, item=item, marker=marker,
             )  # fmt: skip
             owe(TargetKind.INVOICE, item.invoice_id, text, marker)
         return
-    marker = notes.new_marker(own.key)
+    marker = notes.new_marker(own)
     text = customer_note(
         channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
         subject=message.subject, recipients=recipients, sent_on=today, items=named, marker=marker,
     )  # fmt: skip
     owe(TargetKind.CUSTOMER, message.payer_id, text, marker)
-    marker = notes.new_marker(own.key)
+    marker = notes.new_marker(own)
     text = oldest_note(
         channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
         recipients=recipients, sent_on=today, items=named, marker=marker,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from arsync.channel.attached import USUAL_BYTES, file_name, fitting
@@ -22,9 +23,9 @@ from arsync.domain.states import MessageState
 from arsync.errors import Barred, ConnectorError, Deferred, OutcomeUnknown, Refused, Rejected, RetryLater
 from arsync.outbox.accept import Acceptance, accept
 from arsync.session import before_first_byte
-from arsync.store import messages, threads
+from arsync.store import gate, messages, threads
 from arsync.store.engine import Store, Work
-from arsync.store.messages import Message
+from arsync.store.messages import Message, MessageItem
 
 #: No first byte later than this after the gate's commit, in real seconds.
 FIRST_BYTE: Final = 10.0
@@ -38,6 +39,7 @@ class Sent(StrEnum):
     """What became of a message at dispatch."""
 
     ACCEPTED = "accepted"
+    CHANGED = "changed"  # since its batch was looked at; still claimed, nothing left: it is to be looked at alone
     REFUSED = "refused"  # by the last gate; nothing left
     RETRY = "retry"  # nothing left; tried again at once
     LATER = "later"  # the channel takes nothing for now; nothing left
@@ -58,6 +60,14 @@ class Post:
     inbox: str | None = None  # where answers are read: each message has an address of its own there
 
 
+@dataclass(frozen=True, slots=True)
+class Beforehand:
+    """What was asked of a message together with its batch."""
+
+    thread: tuple[str, ...]  # what the conversation had before it
+    items: tuple[MessageItem, ...]
+
+
 def send(
     store: Store,
     message: Message,
@@ -66,28 +76,32 @@ def send(
     how: Acceptance,
     attachments: Sequence[Attachment] = (),
     without: Sequence[str] = (),
-    thread: tuple[str, ...] | None = None,
+    beforehand: Beforehand | None = None,
 ) -> tuple[Sent, str]:
     """Sends a claimed and confirmed message, at most once; what became of it and why. What is too large to go with it
-    stays behind, and the reason says so; as it says what it goes `without` because it could not be had. `thread` is
-    what the conversation had before it, where that has been looked up already."""
+    stays behind, and the reason says so; as it says what it goes `without` because it could not be had. Where it was
+    confirmed with its batch (`beforehand`) and the gate says no, it is CHANGED and stays claimed."""
     token = message.claim_token
     assert token is not None, "only a claimed message is sent"
     channel = post.channels[StepChannel(message.channel)]
     attached, left_out = fitting(attachments, post.most_attached)
-    if thread is None:
+    if beforehand is None:
         with store.reading() as work:
             thread = threads.before(work, message)
+    else:
+        thread = beforehand.thread
     deadline = clock.elapsed() + FIRST_BYTE  # counted from before the gate's commit: never too late
     with store.working() as work:
-        refusal = messages.pass_gate(
+        refusal = gate.pass_gate(
             work, message.id, token=token, now=clock.now(), today=how.today, way_out=channel.place,
             diverted_to=how.diverted_to,
         )  # fmt: skip
-        if refusal is not None:
+        if refusal is None:
             work.commit()
-            return _step_back(store, message, token, refusal, clock)
-        work.commit()
+    if refusal is not None:
+        if beforehand is not None:
+            return Sent.CHANGED, refusal
+        return _step_back(store, message, token, refusal, clock)
 
     begun = False
 
@@ -112,21 +126,19 @@ def send(
         reason = "; without ".join([f"taken by {channel.name}{with_them}", *without, *left_out]) + (
             receipt.remark and f"; {receipt.remark}"
         )
-        accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock)
+        items = None if beforehand is None else beforehand.items
+        accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock, items)
         work.commit()
     return (Sent.ACCEPTED, reason) if accepted else (Sent.LOST, "another worker settled it")
 
 
 def _accept_anyhow(
-    work: Work, message: Message, token: str, reference: str, reason: str, how: Acceptance, clock: Clock
-) -> bool:
+    work: Work, message: Message, token: str, reference: str, reason: str, how: Acceptance, clock: Clock,
+    items: Sequence[MessageItem] | None,
+) -> bool:  # fmt: skip
     """The answer is evidence: it also settles what another worker had meanwhile to call unknown or presumed."""
-    now = clock.now()
-    return (
-        accept(work, message, MessageState.SENDING, reference=reference, reason=reason, how=how, now=now, token=token)
-        or accept(work, message, MessageState.UNKNOWN, reference=reference, reason=reason, how=how, now=now)
-        or accept(work, message, MessageState.PRESUMED_SENT, reference=reference, reason=reason, how=how, now=now)
-    )
+    taken = partial(accept, work, message, reference=reference, reason=reason, how=how, now=clock.now(), items=items)
+    return taken(MessageState.SENDING, token=token) or taken(MessageState.UNKNOWN) or taken(MessageState.PRESUMED_SENT)
 
 
 def _step_back(store: Store, message: Message, token: str, refusal: str, clock: Clock) -> tuple[Sent, str]:

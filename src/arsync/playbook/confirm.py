@@ -55,17 +55,12 @@ class Standing:
     message: Message
     chase_version: int
     today: date
-    calendar: Calendar
+    since: datetime
+    until: datetime  # the end of its send window or of its approval, whichever comes first
 
     def is_of(self, now: datetime, today: date) -> bool:
         """Whether it may go at that moment as far as the clock has to do with it."""
-        until = self.message.approved_until
-        if self.today != today or (until is not None and until <= now):
-            return False
-        try:
-            return self.calendar.next_moment(now) is None
-        except NeverOpens:
-            return False
+        return self.today == today and self.since <= now < self.until
 
 
 def confirm_all(
@@ -115,9 +110,10 @@ def _standing(
             continue
         if not_as_approved(work, connection, own, answer, intent, message) is not None:
             continue
-        held = Standing(message, chase.version, today, own.calendar(gathered.place(chase.payer_id)))
-        if not held.is_of(now, today):
+        until = _until(message, own.calendar(gathered.place(chase.payer_id)), now)
+        if until is None:
             continue
+        held = Standing(message, chase.version, today, now, until)
         if message.planned_on != today and message.edited_by is None:
             try:
                 words = rendered(work, connection, own, answer, intent, today)
@@ -130,6 +126,18 @@ def _standing(
             held = replace(held, message=replace(message, subject=words.subject, text=words.text, html=words.html))
         found.append(held)
     return found
+
+
+def _until(message: Message, calendar: Calendar, now: datetime) -> datetime | None:
+    """Until when the message may go as far as the clock has to do with it, today; None where it may not now."""
+    try:
+        closes = calendar.closes(now)
+    except NeverOpens:
+        return None
+    ends = message.approved_until
+    if closes is None or ends is None:
+        return closes
+    return min(closes, ends) if ends > now else None
 
 
 def confirm(

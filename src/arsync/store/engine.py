@@ -13,11 +13,11 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
 from arsync.errors import ConfigurationError, DatabaseUnusable, Locked
+from arsync.store.seats import BUSY_SECONDS, Seat, Seats, begin
 
 #: Told before and after each effect ("commit", "request ..."); a crash test kills the process there.
 Observer = Callable[[str, str], None]
 
-_BUSY_SECONDS: Final = 30
 #: Whoever is suspended in a transaction for so long holds its locks no more (PostgreSQL).
 _IDLE_SECONDS: Final = 60
 #: What a page of records changes in all indexes of a company of some size fits in; what does not is written twice.
@@ -34,20 +34,29 @@ def _unobserved(moment: str, what: str) -> None:
 class Work:
     """One transaction. Leaving it without `commit()` undoes it."""
 
-    def __init__(self, connection: Connection, observe: Observer) -> None:
+    def __init__(self, connection: Connection, observe: Observer, seat: Seat | None = None) -> None:
         self._connection = connection
         self._observe = observe
+        self._seat = seat
         self.saved = False
-
-    @property
-    def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
-        return self._connection.dialect.name
+        self.dialect: Final = connection.dialect.name  # sqlite or postgresql
 
     @property
     def connection(self) -> Connection:
         """The SQLAlchemy connection; for the store only."""
         return self._connection
+
+    @property
+    def driver(self) -> Any:
+        """SQLite's own connection, in this transaction; for the store only."""
+        seat = self._seat
+        assert seat is not None, "only SQLite is spoken to by its driver"
+        if not seat.raw.in_transaction:
+            try:
+                seat.start()
+            except sqlite3.Error:
+                self._connection.begin()  # once more, for what is wrong to be told as of any statement
+        return seat.raw
 
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
@@ -58,7 +67,7 @@ class Work:
     @contextmanager
     def part(self) -> Iterator[None]:
         """What is done within is undone where it raises, and the transaction goes on without it."""
-        if self._connection.in_transaction():
+        if self._connection.in_transaction() or (self._seat is not None and self._seat.begun):
             with self._connection.begin_nested():
                 yield
             return
@@ -66,25 +75,27 @@ class Work:
         try:
             yield
         except BaseException:
-            self._connection.rollback()
+            self._undo()
             raise
 
+    def _undo(self) -> None:
+        if self._seat is not None:
+            self._seat.undo()
+        else:
+            self._connection.rollback()
+
     def make_sure(self, error: object = "its reason was told before") -> None:
-        """Raises DatabaseUnusable where SQLite has undone the transaction on its own, as it may where the disk is full
-        or fails: whatever came next would be saved at once and alone, and a commit would save nothing and say so to
-        nobody."""
-        connection = self._connection
-        if connection.dialect.name != "sqlite" or not connection.in_transaction():
-            return
-        raw: Any = connection.connection.dbapi_connection
-        if not raw.in_transaction:
-            raise DatabaseUnusable(f"the database undid the whole transaction: {error}") from None
+        """As the seat does, on SQLite."""
+        if self._seat is not None:
+            self._seat.make_sure(error)
 
     def commit(self) -> None:
         """Makes the work durable; the transaction is over. DatabaseUnusable where there is none left to save."""
         self._observe("before", "commit")
-        self.make_sure()
-        self._connection.commit()
+        if self._seat is not None:
+            self._seat.commit()
+        else:
+            self._connection.commit()
         self.saved = True
         self._observe("after", "commit")
 
@@ -97,6 +108,9 @@ class Store:
         self._observe = observe
         self._engine = _engine(url)
         self._beside = _engine_beside(url) or self._engine
+        lite = self._engine.dialect.name == "sqlite"
+        self._seats = Seats(self._engine) if lite else None
+        self._seats_beside = Seats(self._beside) if lite else None
 
     @property
     def engine(self) -> Engine:
@@ -106,19 +120,24 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Work]:
         """A consistent view: all of it is of one moment; nothing can be saved from it."""
+        if self._seats is not None:
+            with self._seats.taken(None) as seat:
+                yield Work(seat.connection, _unobserved, seat)
+            return
         with self._engine.connect() as plain:
-            connection = plain
-            if self._engine.dialect.name == "postgresql":
-                connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            yield Work(connection, _unobserved)
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            yield Work(plain.execution_options(**options), _unobserved)
 
     @contextmanager
     def working(self, *, durable: bool = True) -> Iterator[Work]:
         """A transaction that may save. `durable=False` lets SQLite commit without waiting for the disk: only for
         what can be pulled again."""
+        if self._seats is not None:
+            with self._seats.taken("durable" if durable else "bulk") as seat:
+                yield Work(seat.connection, self._observe, seat)
+            return
         with self._engine.connect() as plain:
-            connection = plain.execution_options(arsync_write="durable" if durable else "bulk")
-            yield Work(connection, self._observe)
+            yield Work(plain, self._observe)
 
     @contextmanager
     def aside(self) -> Iterator[Work]:
@@ -127,11 +146,18 @@ class Store:
         On SQLite it is in a file of its own, whose tables its users make, so that it need not wait for a page that is
         being stored, and so that such a page finds its cache as the last one left it.
         """
+        if self._seats_beside is not None:
+            with self._seats_beside.taken("bulk") as seat:
+                yield Work(seat.connection, _unobserved, seat)
+            return
         with self._beside.connect() as plain:
-            yield Work(plain.execution_options(arsync_write="bulk"), _unobserved)
+            yield Work(plain, _unobserved)
 
     def close(self) -> None:
         """Lets go of every connection."""
+        for seats in (self._seats, self._seats_beside):
+            if seats is not None:
+                seats.close()
         self._engine.dispose()
         self._beside.dispose()
 
@@ -169,7 +195,7 @@ def _translate(context: ExceptionContext) -> None:
     found = context.sqlalchemy_exception
     state = getattr(context.original_exception, "sqlstate", None)
     if state == _NO_LOCK:
-        raise Locked(f"another process has held what this one needs for {_BUSY_SECONDS} s") from None
+        raise Locked(f"another process has held what this one needs for {BUSY_SECONDS} s") from None
     if state == _IDLED:
         raise DatabaseUnusable("this process paused in a transaction, which was ended and undone") from None
     if type(found) not in (OperationalError, DatabaseError) or "database is locked" in str(context.original_exception):
@@ -184,7 +210,7 @@ def _prepare_postgresql(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _record: Any) -> None:
         with raw.cursor() as cursor:
-            cursor.execute(f"SET lock_timeout = '{_BUSY_SECONDS}s'")
+            cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
             cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
         raw.commit()  # what a rollback would undo
 
@@ -196,7 +222,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         raw.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
         raw.isolation_level = None  # transactions are begun below, not by the driver's guess
         cursor = raw.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
         _write_ahead(cursor)
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA synchronous=FULL")
@@ -204,17 +230,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA temp_store=MEMORY")  # what undoes a savepoint would be written to a file otherwise
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        kind = connection.get_execution_options().get("arsync_write")
-        if kind is None:
-            _begin(connection, "BEGIN")
-            return
-        if connection.info.get(_KIND) != kind:
-            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if kind == 'durable' else 'NORMAL'}")
-            connection.info[_KIND] = kind
-        # Taking the write lock at once: two workers that both read first could never both go on.
-        _begin(connection, "BEGIN IMMEDIATE")
+    event.listen(engine, "begin", begin)
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
@@ -223,7 +239,7 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
     in_turn = tenacity.Retrying(
         retry=tenacity.retry_if_exception_message(match=".*locked"),
         wait=tenacity.wait_random(0.005, 0.05),
-        stop=tenacity.stop_after_delay(_BUSY_SECONDS),
+        stop=tenacity.stop_after_delay(BUSY_SECONDS),
         reraise=True,
     )
     try:
@@ -231,19 +247,4 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
     except sqlite3.OperationalError as error:
         if "locked" not in str(error):
             raise
-        raise Locked(f"another process has held the new database for {_BUSY_SECONDS} s") from None
-
-
-#: With which durability a connection to SQLite commits, as it was told last.
-_KIND: Final = "arsync_write"
-
-
-def _begin(connection: Connection, how: str) -> None:
-    """Straight to the driver: every message begins three times."""
-    raw: Any = connection.connection.dbapi_connection
-    try:
-        raw.execute(how)
-    except sqlite3.Error as error:
-        if "locked" in str(error):
-            raise Locked(f"another process has been writing to the database for {_BUSY_SECONDS} s") from None
-        connection.exec_driver_sql(how)  # once more, for what is wrong to be told as of any statement
+        raise Locked(f"another process has held the new database for {BUSY_SECONDS} s") from None

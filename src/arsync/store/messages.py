@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from email.utils import parseaddr
 from functools import cache
 from typing import Any, Final
 
@@ -17,8 +16,8 @@ from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, 
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import Attach, Lacking, Step, StepChannel
 from arsync.domain.seen import item_seen, named, sealed, written
-from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, Health, HoldState, MessageState
-from arsync.store import chases, events
+from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, MessageState
+from arsync.store import events
 from arsync.store import tables as t
 from arsync.store.bulk import among_ids, among_those, those
 from arsync.store.engine import Work
@@ -275,9 +274,9 @@ UNAPPROVED: Final[Mapping[str, Any]] = dict.fromkeys(
 
 
 @cache
-def _moving(ours: bool, tried: bool, _said: tuple[str, ...]) -> Prepared:
+def _moving(origin: MessageState, ours: bool, tried: bool, _said: tuple[str, ...]) -> Prepared:
     """What is said with a move goes along as values of the columns' names; `tried` counts a try."""
-    where = [_M.id == bindparam("message"), _M.state == bindparam("origin")]
+    where = [_M.id == bindparam("message"), _M.state == origin.value]
     if ours:
         where.append(_M.claim_token == bindparam("token"))
     statement = update(t.messages).where(*where)
@@ -304,10 +303,10 @@ def move(
     the log calls it, where its new state says too little; `tried` counts a try; `values` go into the columns of these
     names."""
     assert target in MESSAGE_ARROWS[origin], f"no arrow {origin} -> {target}"
-    said = {"message": message_id, "origin": origin.value, "state": target.value, "reason": reason, **values}
+    said = {"message": message_id, "state": target.value, "reason": reason, **values}
     if token is not None:
         said["token"] = token
-    moved = _moving(token is not None, tried, tuple(said))(work, **said)
+    moved = _moving(origin, token is not None, tried, tuple(said))(work, **said)
     if not moved:
         return False
     ((connection_id, chase_id),) = moved
@@ -332,55 +331,17 @@ def rewrite(work: Work, message_id: int, rendered: Rendered, *, token: str) -> N
 _K = t.message_items.c
 _ITEM: Final = tuple(_K[name] for name in MessageItem.__slots__)
 _ITEMS: Final = Prepared(select(*_ITEM).where(_K.message_id == bindparam("message")).order_by(_K.position))
-_AT_THE_GATE: Final = Prepared(
-    select(_M.chase_id, _M.chase_version, _M.connection_id, _M.amount, _M.channel, _M.recipients, _M.copies).where(
-        _M.id == bindparam("message")
+_ITEMS_OF_EACH: Final = Prepared(
+    lambda dialect: (
+        select(_K.message_id, *_ITEM).where(among_those(dialect, _K.message_id, "messages")).order_by(_K.position)
     )
 )
 _OURS: Final = and_(
     _M.id == bindparam("message"), _M.state == MessageState.CLAIMED.value, _M.claim_token == bindparam("token")
 )
 _CONFIRMED: Final = update(t.messages).where(_OURS).values(chase_version=bindparam("version"))
-_STANDS: Final = Prepared(
-    select(_M.id)
-    .join(t.chases, t.chases.c.id == _M.chase_id)
-    .where(_OURS, _M.chase_version == bindparam("version"), t.chases.c.version == bindparam("version"))
-)
-_BUTTON: Final = Prepared(select(t.installation.c.stopped_at).with_for_update(read=True))
-_S = t.suppressions.c
 
-
-def _fitness(dialect: str) -> Select[*tuple[Any, ...]]:
-    written_to = among_those(dialect, _S.address, "addresses")
-    let_go = select(func.min(_S.address)).where(_S.lifted_at.is_(None), written_to)
-    return (
-        select(t.connections.c.health, let_go.scalar_subquery().label("let_go"))
-        .where(t.connections.c.id == bindparam("connection"))
-        .with_for_update(read=True, of=t.connections)
-    )
-
-
-_FITNESS: Final = Prepared(_fitness)
-_H = t.holds.c
-_HOLDING: Final = Prepared(
-    select(_H.kind)
-    .where(
-        _H.connection_id == bindparam("connection"),
-        _H.state == HoldState.ACTIVE.value,
-        _H.amount.is_(None),  # what is contested in part is still chased for the rest
-        _H.begins <= bindparam("today"),
-        or_(_H.until.is_(None), _H.until >= bindparam("today")),
-        # A hold on an invoice goes with it, whoever pays for it by now.
-        or_(
-            and_(_H.invoice_id.is_(None), or_(_H.payer_id.is_(None), _H.payer_id == bindparam("payer"))),
-            _H.invoice_id.in_(select(_K.invoice_id).where(_K.message_id == bindparam("message"), _K.demanded)),
-        ),
-    )
-    .limit(1)
-)
-
-
-# --- claiming and the last gate ----------------------------------------------------------------------------------
+# --- claiming and confirming ---------------------------------------------------------------------------------------
 
 
 def claim(
@@ -435,63 +396,6 @@ def confirm_all(work: Work, held: Sequence[tuple[Message, int]]) -> None:
     if held:
         rows = [{"message": one.id, "token": one.claim_token, "version": version} for one, version in held]
         work.execute(_CONFIRMED, rows)
-
-
-def stands(work: Work, message: Message, chase_version: int) -> bool:
-    """Whether it is still claimed as it was and confirmed, and nothing has touched its chase since that version."""
-    return bool(_STANDS(work, message=message.id, token=message.claim_token, version=chase_version))
-
-
-def pass_gate(
-    work: Work,
-    message_id: int,
-    *,
-    token: str,
-    now: datetime,
-    today: date,
-    way_out: str,
-    diverted_to: str | None = None,
-) -> str | None:
-    """The last gate: moves a claimed message to `sending` by this way out, or says why not. Commit, and send within
-    seconds.
-
-    It compares the claim's token, the chase's version as confirmed, the holds, the stop switch, the addresses that
-    nobody writes to and the connection's health, all under locks on the installation, the connection and the chase (in
-    this order, everywhere): whatever forbids the message changes or locks one of these rows, so it comes wholly before
-    the gate or wholly after it.
-    """
-    ((chase_id, confirmed_at, connection_id, amount, channel, recipients, copies),) = _AT_THE_GATE(
-        work, message=message_id
-    )
-    ((stopped_at,),) = _BUTTON(work)
-    mailed = [*json.loads(recipients), *json.loads(copies or "[]")] if channel == StepChannel.EMAIL else []
-    addresses = those(work, [parseaddr(one)[1].lower() for one in mailed])
-    ((health, let_go),) = _FITNESS(work, connection=connection_id, addresses=addresses)
-    chase = chases.lock(work, chase_id)
-    if stopped_at is not None:
-        return "stopped"
-    if health != Health.OK.value:
-        return f"the connection is {health}"
-    if let_go is not None:
-        return f"nobody writes to {let_go} any more"
-    held = _holding(work, message_id, connection_id, chase.payer_id, today)
-    if held is not None:
-        return f"a hold: {held}"
-    thanks = chase.state is ChaseState.CLEAR and amount == 0  # it asks for nothing
-    if not thanks and chase.state.value not in ("open", "reopened"):
-        return f"the chase is {chase.state.value}"
-    if confirmed_at is None or chase.version != confirmed_at:
-        return "something about the payer changed since the message was confirmed"
-    moved = move(
-        work, message_id, MessageState.CLAIMED, MessageState.SENDING, reason="past the last gate", now=now, token=token,
-        sending_at=now, tried=True, way_out=way_out, diverted_to=diverted_to,
-    )  # fmt: skip
-    return None if moved else "the claim was lost to another worker"
-
-
-def _holding(work: Work, message_id: int, connection_id: int, payer_id: str, today: date) -> str | None:
-    found = _HOLDING(work, message=message_id, connection=connection_id, payer=payer_id, today=today)
-    return str(found[0][0]) if found else None
 
 
 # --- what the dead left behind ---------------------------------------------------------------------------------------
@@ -589,6 +493,14 @@ def calls(work: Work) -> list[Message]:
 def items(work: Work, message_id: int) -> list[MessageItem]:
     """The message's invoices, in its own order."""
     return [MessageItem(*row) for row in _ITEMS(work, message=message_id)]
+
+
+def items_of_each(work: Work, message_ids: Collection[int]) -> dict[int, tuple[MessageItem, ...]]:
+    """As `items`, of several messages, by their ids."""
+    found: dict[int, list[MessageItem]] = {one: [] for one in message_ids}
+    for message_id, *values in _ITEMS_OF_EACH(work, messages=those(work, message_ids)):
+        found[message_id].append(MessageItem(*values))
+    return {one: tuple(some) for one, some in found.items()}
 
 
 def oldest_items(work: Work, message_ids: Collection[int]) -> dict[int, MessageItem]:

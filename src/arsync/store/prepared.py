@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import Delete, Insert, Select, Update
+from sqlalchemy import BindParameter, Delete, Insert, Select, Update
+from sqlalchemy.sql.visitors import cloned_traverse
 
 from arsync.store.engine import Work
 
@@ -34,12 +35,7 @@ class Prepared:
             return self._executed(work, values)
         if self._lite is None:
             self._lite = _Lite(work, self._statement(work), values)
-        connection = work.connection
-        if not connection.in_transaction():
-            connection.begin()
-        raw: Any = connection.connection.dbapi_connection
-        if not raw.in_transaction:
-            work.make_sure()
+        raw = work.driver
         try:
             return self._lite.run(raw, values)
         except sqlite3.Error as error:
@@ -58,11 +54,19 @@ class Prepared:
         return self._told
 
 
+def _spelled_out(bind: BindParameter[Any]) -> None:
+    """Constants stand in the statement itself: where an index is of some rows only (`WHERE state = 'active'`), SQLite
+    plans a statement anew at each execution whose parameter decides whether that index will do."""
+    if isinstance(bind.value, str | int):
+        bind.literal_execute = True
+
+
 class _Lite:
     """A statement as SQLite's driver takes it, and what becomes of the values on both ways."""
 
     def __init__(self, work: Work, statement: Any, values: dict[str, Any]) -> None:
         dialect = work.connection.dialect
+        statement = cloned_traverse(statement, {}, {"bindparam": _spelled_out})
         compiled = statement.compile(dialect=dialect, column_keys=list(values))
         written = compiled.construct_expanded_state(values)  # lists of constants are written out
         self._text = written.statement

@@ -15,7 +15,7 @@ from arsync.domain.policy import SendWindow, StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
-from arsync.outbox.send import Post, Sent, send
+from arsync.outbox.send import Beforehand, Post, Sent, send
 from arsync.playbook.answers import NOBODYS
 from arsync.playbook.confirm import Confirmation, Standing, confirm, confirm_all
 from arsync.playbook.facts import Policy
@@ -61,9 +61,18 @@ class Desk(Intake):
     marks_sent: bool = False
     lists: AddressLists | None = None  # the mail provider's, of addresses that it does not write to
 
-    def acceptance(self, now: datetime) -> Acceptance:
+    def acceptance(self, now: datetime, installation: str | None = None) -> Acceptance:
         """How a message is accepted today."""
-        return Acceptance(self.policy.today(now), self.writes, self.diverted_to, self.marks_sent)
+        return Acceptance(self.policy.today(now), self.writes, self.diverted_to, self.marks_sent, installation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A message that held when its batch was looked at, and what was asked of it with the batch."""
+
+    standing: Standing
+    beforehand: Beforehand
+    installation: str
 
 
 @dataclass(slots=True)
@@ -208,23 +217,27 @@ def _known(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: D
     return []
 
 
-def _looked_at(store: Store, desk: Desk, batch: list[Message], clock: Clock) -> dict[int, Standing]:
+def _looked_at(store: Store, desk: Desk, batch: list[Message], clock: Clock) -> dict[int, _Looked]:
     """Those of the messages that hold as things stand, by id."""
     with store.reading() as work:
         connection = connections.connection_by_id(work, desk.connection.id)
-    return confirm_all(store, connection, desk.policy, batch, now=clock.now())
+    standing = confirm_all(store, connection, desk.policy, batch, now=clock.now())
+    with store.reading() as work:
+        thread = threads.before_each(work, [one.message for one in standing.values()])
+        items = messages.items_of_each(work, standing)
+        own = connections.installation(work).key
+    return {one: _Looked(held, Beforehand(thread[one], items[one]), own) for one, held in standing.items()}
 
 
 def _confirmed(
-    store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched, run_id: int, standing: Standing | None
-) -> tuple[Message, tuple[str, ...]] | None:
-    """The message as it is to go out, and what its conversation had before it; None where it does not go, and `done`
-    says why. What its batch was told of it counts as long as nothing has changed since: else it is looked at alone."""
+    store: Store, desk: Desk, message: Message, clock: Clock, done: Dispatched, run_id: int, looked: _Looked | None
+) -> tuple[Message, Beforehand | None] | None:
+    """The message as it is to go out, and what was asked of it beforehand; None where it does not go, and `done` says
+    why. What its batch was told of it counts for the gate to judge, unless the day or the hour is another: then it is
+    looked at alone."""
     now = clock.now()
-    if standing is not None and standing.is_of(now, desk.policy.today(now)):
-        with store.reading() as work:
-            if messages.stands(work, message, standing.chase_version):
-                return standing.message, threads.before(work, message)
+    if looked is not None and looked.standing.is_of(now, desk.policy.today(now)):
+        return looked.standing.message, looked.beforehand
     with store.reading() as work:
         connection = connections.connection_by_id(work, desk.connection.id)
     answer, reason = confirm(store, connection, desk.policy, message, now=now, run_id=run_id)
@@ -236,15 +249,14 @@ def _confirmed(
         return None
     with store.reading() as work:
         as_of_today = messages.get(work, message.id)  # the claim stays the one of before: the gate asks for it
-        thread = threads.before(work, message)
-    return replace(message, subject=as_of_today.subject, text=as_of_today.text, html=as_of_today.html), thread
+    return replace(message, subject=as_of_today.subject, text=as_of_today.text, html=as_of_today.html), None
 
 
 def _dispatch_one(
     store: Store, desk: Desk, claimed: Message, clock: Clock, done: Dispatched, run_id: int, read_at: float,
-    standing: Standing | None, beat: Callable[[], None],
+    looked: _Looked | None, beat: Callable[[], None],
 ) -> Sent | None:  # fmt: skip
-    confirmed = _confirmed(store, desk, claimed, clock, done, run_id, standing)
+    confirmed = _confirmed(store, desk, claimed, clock, done, run_id, looked)
     if confirmed is None:
         return None
     begun, today = clock.elapsed(), desk.policy.today(clock.now())
@@ -259,9 +271,11 @@ def _dispatch_one(
         confirmed = _confirmed(store, desk, claimed, clock, done, run_id, None)
         if confirmed is None:
             return None
-    message, thread = confirmed
-    how = desk.acceptance(clock.now())
-    sent, reason = send(store, message, desk.post, clock, how, files.attachments, files.without, thread)
+    message, beforehand = confirmed
+    how = desk.acceptance(clock.now(), looked.installation if looked is not None else None)
+    sent, reason = send(store, message, desk.post, clock, how, files.attachments, files.without, beforehand)
+    if sent is Sent.CHANGED:  # what goes with it may be another by now, too
+        return _dispatch_one(store, desk, claimed, clock, done, run_id, read_at, None, beat)
     done.note(message, sent, reason)
     return sent
 

@@ -20,7 +20,7 @@ from arsync.outbox.accept import accept
 from arsync.playbook.answers import NOBODYS
 from arsync.playbook.confirm import Confirmation, confirm, written_again
 from arsync.render.letter import letter_pdf, letter_values
-from arsync.store import connections, events, letters, messages, touches, verdicts
+from arsync.store import connections, events, gate, letters, messages, touches, verdicts
 from arsync.store.engine import Store, Work
 from arsync.store.letters import Letter
 from arsync.store.messages import Message
@@ -163,7 +163,7 @@ def post(
         now = clock.now()
         assert message.claim_token is not None, "it was claimed"
         with store.working() as work:
-            refusal = messages.pass_gate(
+            refusal = gate.pass_gate(
                 work, message.id, token=message.claim_token, now=now, today=desk.policy.today(now), way_out=_PLACE
             )
             if refusal is None:

@@ -117,7 +117,7 @@ def test_a_database_that_another_process_keeps_busy_is_a_lock_and_no_fault(
     """A worker suspended within a commit holds the database itself: the next run says so and ends."""
     office = busy(open_office)
     holding = office.load()
-    monkeypatch.setattr(engine, "_BUSY_SECONDS", 0)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0)
     with holding.store.working() as work:
         assert work.execute(text("SELECT 1")).scalar_one() == 1  # its transaction has begun
         with pytest.raises(Locked, match="another process"):

@@ -16,7 +16,7 @@ from arsync.playbook.approval import lasts_until
 from arsync.playbook.confirm import Confirmation, confirm
 from arsync.playbook.decide import Decided, decide
 from arsync.playbook.facts import Policy
-from arsync.store import approvals, connections, messages, reminders, verdicts
+from arsync.store import approvals, connections, gate, messages, reminders, verdicts
 from arsync.store.messages import Approval, Message
 
 #: Office hours only, so that an approval can outlive them.
@@ -99,7 +99,7 @@ class Desk:
     def pass_gate(self, message: Message) -> str | None:
         assert message.claim_token is not None
         with self.shop.books.store.working() as work:
-            refusal = messages.pass_gate(
+            refusal = gate.pass_gate(
                 work, message.id, token=message.claim_token, now=self.now, today=self.now.date(), way_out="a folder"
             )
             work.commit()

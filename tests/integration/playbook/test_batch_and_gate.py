@@ -206,7 +206,9 @@ def test_the_button_and_an_unfit_connection_stop_what_has_been_looked_at(shop: S
     shop.now = shop.now.replace(hour=13)
     again, done = send(shop, suspected)
     assert again.to == ["c2"]
-    assert [reason for _message, reason in done.postponed] == ["the connection is suspect"]
+    assert [reason for _message, reason in done.postponed] == [
+        "the data of harbour looks abnormal: odd; a person must look at it"
+    ]
 
 
 def test_what_concerns_everybody_is_heard_by_everybody(shop: Shop) -> None:
@@ -284,7 +286,10 @@ def test_who_owes_in_two_currencies_is_looked_at_right_before_each_message(shop:
 def statements(shop: Shop) -> list[str]:
     """Whatever reaches the database from now on."""
     seen: list[str] = []
+    with shop.books.store.reading() as work:
+        work.driver.set_trace_callback(seen.append)
     event.listen(shop.books.store.engine, "checkout", lambda raw, *_: raw.set_trace_callback(seen.append))
+    seen.clear()
     return seen
 
 
@@ -302,7 +307,7 @@ def test_a_message_costs_few_statements_of_its_own(shop: Shop) -> None:
 
     few = counted(range(100, 105))
     many = counted(range(200, 225))
-    assert (many - few) / 20 <= 24
+    assert (many - few) / 20 <= 14
 
 
 @pytest.mark.parametrize(("seconds", "written_to"), [(70.0, ["c1", "c2", "c3"]), (200.0, [])])

@@ -31,7 +31,7 @@ from arsync.domain.documents import (
 from arsync.domain.money import Money
 from arsync.domain.policy import Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Health, HoldKind, MessageState
-from arsync.store import chases, connections, messages, records, succession
+from arsync.store import chases, connections, gate, messages, records, succession
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Draft, Message
@@ -214,7 +214,7 @@ class Books:
 
 def ask_gate(work: Work, message: Message, *, today: date = TODAY) -> str | None:
     assert message.claim_token is not None
-    return messages.pass_gate(work, message.id, token=message.claim_token, now=NOW, today=today, way_out="a folder")
+    return gate.pass_gate(work, message.id, token=message.claim_token, now=NOW, today=today, way_out="a folder")
 
 
 def a_draft(

@@ -25,7 +25,7 @@ _TAKE = text("LOCK TABLE budgets IN EXCLUSIVE MODE")
 
 @pytest.mark.parametrize("database", ["postgresql"])
 def test_who_waits_too_long_for_a_lock_says_so(another_store: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_BUSY_SECONDS", 1)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 1)
     with another_store().working() as holder:
         holder.execute(_TAKE)
         with another_store().working() as other, pytest.raises(Locked, match="held what this one needs"):
