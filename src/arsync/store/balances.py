@@ -23,6 +23,7 @@ from arsync.store import connections
 from arsync.store import tables as t
 from arsync.store.bulk import among, among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _TRADED: Final = (CustomerState.ACTIVE.value, CustomerState.ARCHIVED.value)
 _UNSEEN: Final = "accounts"
@@ -97,6 +98,12 @@ def held_against(
     }
 
 
+_U: Final = t.cursors.c
+_LOCKED: Final = Prepared(
+    select(_U.position).where(_U.connection_id == bindparam("of"), _U.pull == _UNSEEN, _U.done).with_for_update()
+)
+
+
 def touch(work: Work, connection_id: int, customer_ids: Collection[str], *, now: datetime) -> None:
     """These customers' accounts are to be looked at again; commit it together with what touched them."""
     unseen = _unseen(work, connection_id)
@@ -130,10 +137,8 @@ def falling_short(work: Work, connection_id: int, *, now: datetime) -> list[Acco
 
 def _unseen(work: Work, connection_id: int) -> set[str] | None:
     """The customers whose accounts nobody has looked at since they were touched; None: all of them."""
-    u = t.cursors.c
-    query = select(u.position).where(u.connection_id == connection_id, u.pull == _UNSEEN, u.done)
-    position = work.execute(query.with_for_update()).scalar_one_or_none()
-    return None if position is None else set(json.loads(position))
+    rows = _LOCKED(work, of=connection_id)
+    return set(json.loads(rows[0][0])) if rows and rows[0][0] is not None else None
 
 
 def _keep(work: Work, connection_id: int, unseen: set[str] | None, now: datetime) -> None:

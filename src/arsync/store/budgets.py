@@ -23,6 +23,7 @@ from arsync.store import tables as t
 from arsync.store.bulk import Insert
 from arsync.store.engine import Store, Work
 from arsync.store.leases import holder, is_dead
+from arsync.store.prepared import Prepared
 
 T = TypeVar("T")
 
@@ -35,13 +36,13 @@ _POLL: Final = 0.1
 _log: Final = logging.getLogger(__name__)
 
 _B: Final = t.budgets.c
-_READ: Final = (
+_READ: Final = Prepared(
     select(_B.scope, _B.account)
     .where(_B.scope.in_((bindparam("one"), bindparam("other"))))
     .order_by(_B.scope)  # everybody locks them in the same order
     .with_for_update()
 )
-_WRITE: Final = update(t.budgets).where(_B.scope == bindparam("of")).values(account=bindparam("text"))
+_WRITE: Final = Prepared(update(t.budgets).where(_B.scope == bindparam("of")).values(account=bindparam("text")))
 _OPEN: Final = Insert(t.budgets, " ON CONFLICT DO NOTHING")
 
 _decode: Final = msgspec.json.Decoder(Account).decode
@@ -186,7 +187,7 @@ class SharedBudget:
             for scope, account in ((self._app, app), (self._company, company)):
                 text = _encode(account).decode()
                 if text != texts[scope]:
-                    work.execute(_WRITE, {"of": scope, "text": text})
+                    _WRITE(work, of=scope, text=text)
             work.commit()
             self._opened = True
         return result
@@ -197,7 +198,7 @@ class SharedBudget:
         _OPEN(work, [(self._app, "{}"), (self._company, "{}")])
 
     def _texts(self, work: Work) -> dict[str, str]:
-        return {row[0]: row[1] for row in work.execute(_READ, {"one": self._app, "other": self._company})}
+        return dict(_READ(work, one=self._app, other=self._company))
 
     def _quietly(self, change: Callable[[Account, Account, float], None]) -> None:
         """An answer that has come is not lost over its accounting."""

@@ -24,7 +24,7 @@ _LIVE = (ChaseState.OPEN.value, ChaseState.REOPENED.value)
 _WRITING = (*_LIVE, ChaseState.CLEAR.value)
 _GIVEN_AWAY = (ChaseState.HANDED_OFF.value, ChaseState.WRITTEN_OFF.value)
 #: Put together once: every page of a load asks it.
-_ANY_WRITING: Final = (
+_ANY_WRITING: Final = Prepared(
     select(t.chases.c.id).where(t.chases.c.connection_id == bindparam("of"), t.chases.c.state.in_(_WRITING)).limit(1)
 )
 
@@ -69,7 +69,7 @@ def bump(
     `whole` the closed ones are locked, too.
     """
     h, c = t.chases.c, t.customers.c
-    if work.execute(_ANY_WRITING, {"of": connection_id}).first() is None:
+    if not _ANY_WRITING(work, of=connection_id):
         return  # the first load brings customers by the thousand, and nobody is chased yet
     payers = select(c.payer_id).where(c.connection_id == connection_id, among(work, c.remote_id, customer_ids))
     concerned = {*customer_ids, *work.execute(payers).scalars()}

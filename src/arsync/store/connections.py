@@ -266,11 +266,12 @@ def set_health(
 _P: Final = t.cursors.c
 _THIS: Final = (_P.connection_id == bindparam("of"), _P.pull == bindparam("which"))
 #: Put together once: a load moves its cursor with every page.
-_CURSOR: Final = select(_P.position, _P.done, _P.seen).where(*_THIS)
-_MOVE: Final = (
+_CURSOR: Final = Prepared(select(_P.position, _P.done, _P.seen).where(*_THIS))
+_MOVE: Final = Prepared(
     update(t.cursors)
     .where(*_THIS)
     .values({name: bindparam(name) for name in ("position", "done", "seen", "updated_at")})
+    .returning(_P.pull)
 )
 _BY_ID: Final = select(*_COLUMNS).where(_C.id == bindparam("connection"))
 _I = t.installation.c
@@ -279,8 +280,8 @@ _INSTALLATION: Final = Prepared(select(_I.key, _I.stopped_at, _I.stopped_by, _I.
 
 def cursor(work: Work, connection_id: int, pull: str) -> Cursor:
     """How far a pull has got; a fresh one where it never began."""
-    row = work.execute(_CURSOR, {"of": connection_id, "which": pull}).one_or_none()
-    return Cursor(*tuple(row)) if row is not None else Cursor(None, done=False, seen=0)
+    rows = _CURSOR(work, of=connection_id, which=pull)
+    return Cursor(*rows[0]) if rows else Cursor(None, done=False, seen=0)
 
 
 def move_cursor(
@@ -288,7 +289,7 @@ def move_cursor(
 ) -> None:
     """Stores how far a pull has got; commit it together with the page."""
     values = {"position": position, "done": done, "seen": seen, "updated_at": now}
-    if not work.execute(_MOVE, {"of": connection_id, "which": pull, **values}).rowcount:
+    if not _MOVE(work, of=connection_id, which=pull, **values):
         work.execute(insert(t.cursors), {"connection_id": connection_id, "pull": pull, **values})
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from arsync.connector import Broken
 from arsync.domain.documents import Record, resource_of
@@ -16,6 +16,7 @@ from arsync.store import events
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _ID_LENGTH: Final = 64
 _UNNAMED: Final = "sha256:"
@@ -76,11 +77,16 @@ def forget_unnamed(work: Work, connection_id: int) -> None:
     )
 
 
+_ANYTHING: Final = Prepared(
+    select(t.quarantine.c.remote_id).where(t.quarantine.c.connection_id == bindparam("of")).limit(1)
+)
+
+
 def release(work: Work, connection_id: int, records: Iterable[Record], broken: Iterable[Broken], now: datetime) -> None:
     """What could be read after all leaves quarantine."""
-    q = t.quarantine.c
-    if work.execute(select(q.remote_id).where(q.connection_id == connection_id).limit(1)).first() is None:
+    if not _ANYTHING(work, of=connection_id):
         return
+    q = t.quarantine.c
     named: dict[str, list[str]] = defaultdict(list)
     for record in records:
         if _is_storable(record.remote_id):

@@ -307,12 +307,9 @@ def test_what_lies_in_quarantine_is_looked_up_by_the_names_of_a_page(books: Book
         whole = work.execute
 
         def counting(statement: Any, *more: Any) -> Any:
-            found = whole(statement, *more)
-            if not statement.is_select:
-                return found
-            rows = found.freeze()
-            answers.append(len(rows().all()))
-            return rows()
+            if statement.is_select:
+                answers.append(len(whole(statement, *more).all()))
+            return whole(statement, *more)
 
         work.execute = counting  # type: ignore[method-assign, assignment]
         page = [invoice("I7"), invoice("I8"), invoice("J1")]
