@@ -26,7 +26,7 @@ TYPICAL: Final[Mapping[str, Mapping[str, str]]] = {
     "invoices": {
         "invoices": "200000 200000 1",
         "ix_invoices_number": "200000 2",
-        "ix_invoices_customer": "200000 200000 20",
+        "ix_invoices_customer": "200000 200000 20 15",
         "ix_invoices_open": "20000 20000 200",
     },
     "invoice_lines": {"invoice_lines": "600000 600000 3 1"},
