@@ -236,10 +236,7 @@ class Intent:
     def at_stake(self) -> Money:
         """The open balance demanded."""
         balances = [item.balance for item in self.demanded]
-        currency = balances[0].currency
-        if len({one.currency for one in balances}) > 1:
-            return total(balances, currency)
-        return Money(sum([one.amount for one in balances], start=Decimal("0.00")), currency)
+        return total(balances, balances[0].currency)
 
     def fingerprint(self, playbook_version: str, locale: str) -> str:
         """A hash of all a reader would see but the relative day counts; equal fingerprints, equal message."""

@@ -12,6 +12,7 @@ from arsync.domain.record import record
 SCALE: Final = 4
 _QUANTUM: Final = Decimal(1).scaleb(-SCALE)
 _CENT: Final = Decimal("0.01")
+_NOTHING: Final = Decimal("0.00")
 #: What a signed 64-bit column holds at that scale.
 LIMIT: Final = Decimal("900000000000000")
 _ADJUSTED: Final = LIMIT.adjusted()
@@ -90,7 +91,12 @@ class Money:
 
 def total(items: Iterable[Money], currency: str) -> Money:
     """The sum in that currency; CurrencyMismatch where an item has another."""
-    return sum(items, start=Money(Decimal("0.00"), currency))
+    found = _NOTHING
+    for item in items:
+        if item.currency != currency:
+            raise CurrencyMismatch(f"{currency} and {item.currency}")
+        found += item.amount
+    return Money(found, currency)
 
 
 def totals(items: Iterable[Money]) -> dict[str, Money]:

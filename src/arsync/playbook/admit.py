@@ -142,7 +142,13 @@ class Foremost:
             # A statement comes after all that asks; a mailbox of its own may be full before the cap is.
             if one.asks and (one.mailbox is None or one.mailbox >= self._max):
                 self._note(one)
-        return told | {place: over_the_cap(self._max, one.mailbox) for place, one in asks if self._is_behind(one)}
+        return told | {place: why for place, one in asks if (why := self.over(one)) is not None}
+
+    def over(self, one: Asking) -> Refusal | None:
+        """Why one who leaves by itself is over the cap, by now; None where nobody knows yet."""
+        heap = self._last[one.currency]
+        is_behind = len(heap) >= self._room and (not heap or (one.amount, -one.chase_id) < heap[0])
+        return over_the_cap(self._max, one.mailbox) if is_behind else None
 
     def _note(self, one: Asking) -> None:
         heap, rank = self._last[one.currency], (one.amount, -one.chase_id)
@@ -150,10 +156,6 @@ class Foremost:
             heappush(heap, rank)
         elif heap and heap[0] < rank:
             heapreplace(heap, rank)
-
-    def _is_behind(self, one: Asking) -> bool:
-        heap = self._last[one.currency]
-        return len(heap) >= self._room and (not heap or (one.amount, -one.chase_id) < heap[0])
 
 
 def _far_above_usual(ranked: Sequence[Asking], budget: Budget, sent_before: int) -> str | None:

@@ -1,8 +1,9 @@
 """The two pure passes over a connection's chases as they stand in the cache; nothing is saved.
 
-No more than a page of payers is in memory at once. Between the passes nothing is kept of a chase that would speak but
-what the second one asks about it (`Asking`); once it is known whether it may, its plan is made anew. Whom the
-cap cannot refuse, or must, is told at once (`Foremost`): on a first day nearly all.
+No more than a page of payers is in memory at once, and as many answers that wait for those of others. Of any other
+chase that would speak nothing is kept between the passes but what the second one asks about it (`Asking`); once it is
+known whether it may, its plan is made anew. Whom the cap cannot refuse, or must, is told as soon as that is certain
+(`Foremost`): on a first day that leaves no more of them than the day's cap to wait.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 from arsync.domain.chase import Budget, Plan
 from arsync.domain.garbage import tidied, undisturbed
+from arsync.playbook import facts
 from arsync.playbook.admit import Asking, Foremost, Refusal, asking, is_free, is_usual, one_payer_at_a_time, refused
 from arsync.playbook.answers import Answered, Answers
 from arsync.playbook.drafts import not_rejected
@@ -80,12 +82,20 @@ class _Passes:
         self._owing = 0
         self._asking: list[Asking] = []
         self._waiting: dict[int, str] = {}  # the chases whose answers are not final yet, each with its payer
+        self._kept: dict[int, tuple[Asking, Answered]] = {}  # more of them, and their answers: no more than a page
 
     def final(self) -> Iterator[list[Answered]]:
         for page in self._answers.read():
             yield self._first(self._narrowed(page))
+        if not self._waiting and not self._kept:
+            return
+        first, no = self._not_first(), self._refused()
+        kept = [answered for _, answered in self._kept.values()]
+        self._kept.clear()
+        if kept:
+            yield self._second(kept, first, no)
+            del kept
         if self._waiting:
-            first, no = self._not_first(), self._refused()
             for page in self._answers.read(self._waiting):
                 yield self._second(self._narrowed(page), first, no)
 
@@ -112,14 +122,26 @@ class _Passes:
             no = {asked[place].chase_id: refusal for place, refusal in capped.items()}
             return self._second(page, set(), no) if no else page
         self._asking += asked
-        if self._foremost is None:
-            self._waiting.update({one.chase_id: one.payer_id for one in asked})
-            return [one for one in page if one.plan.intent is None]
-        told = self._foremost.told(asked)
-        waiting = {one.chase_id: one.payer_id for place, one in enumerate(asked) if place not in told}
-        self._waiting.update(waiting)
+        told = self._foremost.told(asked) if self._foremost is not None else {}
         no = {asked[place].chase_id: refusal for place, refusal in told.items() if refusal is not None}
-        return self._second([one for one in page if one.plan.facts.chase_id not in waiting], set(), no)
+        fallen = self._fallen()
+        final = [self._kept.pop(chase_id)[1] for chase_id in fallen]
+        waiting = {one.chase_id: (one, speaking[place]) for place, one in enumerate(asked) if place not in told}
+        for chase_id, (one, answered) in waiting.items():
+            if len(self._kept) < facts.PAYERS_A_PAGE:
+                self._kept[chase_id] = one, answered
+            else:
+                self._waiting[chase_id] = one.payer_id
+        final += [one for one in page if one.plan.facts.chase_id not in waiting]
+        return self._second(final, set(), no | fallen)
+
+    def _fallen(self) -> dict[int, Refusal]:
+        """Those of earlier pages, their answers kept, who are over the cap by now."""
+        foremost = self._foremost
+        if foremost is None:
+            return {}
+        asked = [one for one, _ in self._kept.values()]
+        return {one.chase_id: why for one in asked if (why := foremost.over(one)) is not None}
 
     def _second(self, page: list[Answered], first: set[int], no: dict[int, Refusal]) -> list[Answered]:
         for place, one in enumerate(page):

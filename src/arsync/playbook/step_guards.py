@@ -43,10 +43,7 @@ class Ground:
 
 def owed(items: Sequence[Item], currency: str) -> Money:
     """The sum of the balances; CurrencyMismatch where one is in another currency."""
-    balances = [item.balance for item in items]
-    if {one.currency for one in balances} - {currency}:
-        return total(balances, currency)
-    return Money(sum([one.amount for one in balances], start=_NOTHING), currency)
+    return total([item.balance for item in items], currency)
 
 
 def not_due(ground: Ground) -> Answer | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -19,6 +18,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Select, Table, and_, b
 
 from arsync.domain.documents import CreditState, CustomerState, InvoiceState
 from arsync.domain.money import from_units
+from arsync.domain.record import record
 from arsync.store import connections
 from arsync.store import tables as t
 from arsync.store.bulk import among, among_those, those
@@ -33,7 +33,7 @@ _MANY: Final = 2000
 _SPLIT: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Account:
     """One payer with all for whom it pays. `told` is the source's figure, None where it is not known of each of them;
     `net` the open invoices less what is not put on any, currencies added unconverted as sources do."""
