@@ -261,6 +261,7 @@ class Shape:
     after_due: tuple[int | None, ...]
     waits_for_run: bool  # some step is moved to before the payer's payment run
     finals: frozenset[int]  # the steps that need milder ones before them
+    dispensable: tuple[int, ...]  # the last ones of the ladder, each of which may be left out
     #: the ladder's first step at each place or behind it, also behind the last; None where there is none
     late_from: tuple[int | None, ...]
     #: of each step the one that comes after it, before the due date or past it; None of the last
@@ -301,6 +302,7 @@ def _shape(steps: tuple[Step, ...]) -> Shape:
         after_due=tuple(step.offset if step.anchor is Anchor.DUE_DATE else None for step in steps),
         waits_for_run=any(step.before_payment_run is not None for step in steps),
         finals=frozenset(place for place in places if steps[place].tone is Tone.FINAL),
+        dispensable=tuple(place for place in late if all(steps[one].unless for one in late if one >= place)),
         late_from=tuple(min((one for one in late if one >= place), default=None) for place in range(len(steps) + 2)),
         following=tuple(min((one for one in ladder if one > place), default=None) for place in places),
         last_entry=_last_entry(steps, late),

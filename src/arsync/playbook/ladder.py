@@ -198,6 +198,16 @@ class Ladder:
         finals = self._shape.finals
         return [item for item in overdue if (found := self._next_place(item)) is None or found[0] in finals]
 
+    def runs_out_on(self, overdue: Iterable[Item]) -> date | None:
+        """The first day on which what fits an invoice's age by then is left out, and nothing comes after it."""
+        days = [
+            day
+            for place in self._shape.dispensable
+            for item in overdue
+            if (day := self._raw(item, place)) > self._today and self._from(item, place) is None
+        ]
+        return date.fromordinal(min(days)) if days else None
+
     def _from(self, item: Item, start: int) -> int | None:
         if self._log is None:
             return self._shape.late_from[start]

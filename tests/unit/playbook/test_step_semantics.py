@@ -197,6 +197,22 @@ def test_a_payer_hears_from_us_so_often_in_a_month_and_no_more() -> None:
     assert (waits.rule, waits.next_on) == (Rule.PAYER_CAP, day("07-29"))
 
 
+def test_an_answer_that_waits_is_looked_at_again_on_the_day_on_which_the_ladder_runs_out() -> None:
+    """07-05 part paid / thanks-for-that waits for the cap until 07-29 / from 07-20 on its age fits firm: left out."""
+    part = frozenset({H.PART_PAID})
+    answer = replace(a_step("thanks-for-that", 1), when=part)
+    firm = replace(a_step("firm", 20, Tone.FIRM), unless=part)
+    item = replace(an_item(balance="50.00", total="100.00"), paid_on=day("07-05"))
+    visits = [replace(past("visit", on, "INV-0"), by_hand=True) for on in ("06-29", "07-04")]
+    for group in Group:
+        playbook = replace(a_playbook(a_step("friendly", 3), firm, answer, gap=1), caps=Caps(month=2), group=group)
+        facts = some_facts(item, history=visits)
+        waits = verdict_of(plan(facts, playbook, EVERY_DAY, day("07-06")))
+        assert (waits.rule, waits.step_id, waits.next_on) == (Rule.PAYER_CAP, "thanks-for-that", day("07-20"))
+        ended = verdict_of(plan(facts, playbook, EVERY_DAY, day("07-20")))
+        assert ended.rule is (Rule.LADDER_DONE if group is Group.PAYER else Rule.PAYER_CAP)
+
+
 def test_the_end_of_the_ladder_has_a_name_and_says_what_to_do() -> None:
     playbook = replace(a_playbook(a_step("friendly", 3)), end=End("decide", "ask the owner whether to sue"))
     done = verdict_of(
