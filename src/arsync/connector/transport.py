@@ -27,6 +27,8 @@ T = TypeVar("T")
 _TIMEOUT: Final = (5.0, 130.0)
 #: a broken connection is tried again soon
 _BLIP: Final = 5.0
+#: fresh tokens refused before the consent counts as ended: a machine may sleep between the renewal and the request
+_FRESH_ONES: Final = 2
 #: bytes of a PDF
 _LARGEST: Final = 10_000_000
 _BITE: Final = 1 << 16
@@ -83,11 +85,13 @@ class Transport:
         """
         token = self._tokens.access()
         answer = self._once(method, url, token, effect, options)
-        if answer.status_code == 401:
+        for _ in range(_FRESH_ONES):
+            if answer.status_code != 401:
+                return answer
             token = self._tokens.renew(token)
             answer = self._once(method, url, token, effect, options)
-            if answer.status_code == 401:
-                raise Reauthorise("a fresh access token was refused")
+        if answer.status_code == 401:
+            raise Reauthorise("fresh access tokens were refused")
         return answer
 
     def patiently(self, read: Callable[[], T]) -> T:

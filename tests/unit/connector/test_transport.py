@@ -1,4 +1,4 @@
-"""How many requests of one connection are on their way at a time."""
+"""How many requests of one connection are on their way at a time, and what a refused token comes to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from arsync.connector import Flights, Transport, in_bulk
+from arsync.errors import Reauthorise
 
 
-def a_transport(send: Any, at_once: int | None) -> Transport:
+def a_transport(send: Any, at_once: int | None = None) -> Transport:
     nothing: Any = SimpleNamespace(spend=lambda: None, observe=lambda *_: None, lose=lambda: None, now=lambda: None)
-    tokens: Any = SimpleNamespace(access=lambda: "token")
+    tokens: Any = SimpleNamespace(access=lambda: "token", renew=lambda refused: f"{refused}, renewed")
     session: Any = SimpleNamespace(request=send)
     return Transport(session=session, tokens=tokens, budget=nothing, clock=nothing, at_once=at_once)
 
@@ -73,3 +76,23 @@ def test_no_more_requests_in_bulk_are_on_their_way_than_may_be_whatever_the_numb
     for thread in threads:
         thread.join(10)
     assert (most, now) == (3, 0)
+
+
+def test_a_fresh_token_that_ends_on_its_way_is_renewed_and_a_refusal_that_stays_ends_the_consent() -> None:
+    """01:00 renewed / the machine sleeps an hour / 02:00 refused: the token is old, the consent is not."""
+
+    def ask(refusals: int) -> list[str]:
+        carried: list[str] = []
+
+        def send(*_: Any, headers: dict[str, str], **__: Any) -> Any:
+            carried.append(headers["Authorization"])
+            return SimpleNamespace(status_code=401 if len(carried) <= refusals else 200, headers={}, content=b"")
+
+        answer = a_transport(send).request("GET", "/", headers={})
+        assert answer.status_code == 200
+        return carried
+
+    assert ask(0) == ["Bearer token"]
+    assert ask(2) == ["Bearer token", "Bearer token, renewed", "Bearer token, renewed, renewed"]
+    with pytest.raises(Reauthorise):
+        ask(3)
