@@ -199,8 +199,8 @@ def tell_night(app: App, night: Night) -> None:
         if (closed := _closed(shift.dispatched)) is not None:
             say(f"{shift.connection}: {closed}")
         if shift.corrected:
-            what = "messages had asked for what was paid before: arsync corrections"
-            say(f"{shift.connection}: {shift.corrected} {what}")
+            what = "had asked for what was paid before: arsync corrections"
+            say(f"{shift.connection}: {counted(shift.corrected, 'message')} {what}")
         for error in shift.errors:
             say(f"{shift.connection}: {error}", style="red")
         for reason, count in _reasons(shift):

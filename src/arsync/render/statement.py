@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from babel import Locale
 from babel.dates import format_date
@@ -14,7 +14,10 @@ from arsync.domain.statement import Entry, EntryKind, Line, Statement
 from arsync.errors import TemplateError
 from arsync.render.paper import ROWS_LIMIT, typeset, words_of
 from arsync.render.stationery import sheet_values, window_lines
-from arsync.render.wording import counted, day_text, fill, fonts_of, locale_of, money_text, one_line
+from arsync.render.wording import address_of, counted, day_text, fill, fonts_of, locale_of, money_text, one_line
+
+#: So many invoices are named for the payer to quote, as in a message.
+_QUOTED: Final = 5
 
 
 def statement_pdf(
@@ -31,6 +34,11 @@ def statement_pdf(
     return typeset("statement", values, fonts_of(seller.font))
 
 
+def _quoted(numbers: Sequence[str]) -> str:
+    known = [number for number in numbers if number]
+    return ", ".join(known[:_QUOTED]) + (" …" if len(known) > _QUOTED else "")
+
+
 def statement_values(
     statement: Statement, seller: Seller, *, locale: str, address: str | None = None, country: str | None = None
 ) -> dict[str, Any]:
@@ -42,7 +50,7 @@ def statement_values(
     values = sheet_values(
         seller, told, words, title=words["statement"], today=today,
         window=window_lines(statement.payer_name, address, country, seller),
-        currencies=(statement.currency,), quote=", ".join(filter(None, quoted[:3])),
+        currencies=(statement.currency,) if statement.balance.amount > 0 else (), quote=_quoted(quoted),
     )  # fmt: skip
     balance = words["balance" if statement.balance.amount >= 0 else "balance_credit"]
     return {
@@ -50,7 +58,7 @@ def statement_values(
         "info": [
             [words["date"], today],
             [words["currency"], statement.currency],
-            [words["reply"], one_line(seller.reply_to)],
+            [words["reply"], address_of(seller.reply_to)],
         ],
         "opening": fill(words["opening"], today) if statement.lines else words["nothing"],
         "lines": [_line(line, statement.payer_name, told, words) for line in statement.lines],

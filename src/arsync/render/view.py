@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from email.utils import parseaddr
 from typing import Final
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ from arsync.domain.money import totals
 from arsync.domain.people import Owner
 from arsync.domain.policy import StepChannel
 from arsync.render.colors import NIGHT, PAPER, color_of, readable, text_on
-from arsync.render.wording import day_text, font_stack, lines_of, locale_of, money_text, one_line, web_image
+from arsync.render.wording import address_of, day_text, font_stack, lines_of, locale_of, money_text, one_line, web_image
 
 _REMITTANCE_LIMIT: Final = 140  # what a SEPA transfer carries
 _LINES_NAMED: Final = 3
@@ -206,7 +205,7 @@ def _person(contact: Contact) -> PersonView:
 
 def _seller(seller: Seller) -> SellerView:
     color = color_of(seller.color)
-    reply_to = one_line(parseaddr(one_line(seller.reply_to, 400))[1] or seller.reply_to, 254)
+    reply_to = address_of(seller.reply_to)
     return SellerView(
         name=one_line(seller.name),
         reply_to=reply_to,

@@ -6,6 +6,7 @@ import re
 import textwrap
 import unicodedata
 from datetime import date
+from email.utils import parseaddr
 from typing import Any, Final
 
 from babel import Locale, UnknownLocaleError
@@ -87,6 +88,11 @@ def one_line(text: str, limit: int = 80) -> str:
         )
     flat = " ".join(visible.split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def address_of(mailbox: str) -> str:
+    """The bare address of `Name <address>`, as a reader would type it; harmless on one line."""
+    return one_line(parseaddr(one_line(mailbox, 400))[1] or mailbox, 254)
 
 
 def lines_of(text: str, limit: int = 120) -> tuple[str, ...]:

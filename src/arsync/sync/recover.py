@@ -160,7 +160,10 @@ def _ring(
     if not unknown:
         return None
     count = len(unknown)
-    reason = f"{count} notes of messages that this database does not know stand in the source; they are read back"
+    stand = "1 note of a message that this database does not know stands" if count == 1 else (
+        f"{count} notes of messages that this database does not know stand"
+    )  # fmt: skip
+    reason = f"{stand} in the source; read back before anything else goes out"
     with store.working() as work:
         _begin_all(work, connection, clock, reason)
         events.log(work, "recovery_noticed", at=clock.now(), connection_id=connection.id, reason=reason)

@@ -79,6 +79,15 @@ def test_a_statement_is_printed_in_the_language_of_its_reader(locale: str, balan
     assert first == statement_pdf(the_euros(), SELLER, locale=locale), "the same values, the same bytes"
 
 
+def test_who_owes_nothing_on_balance_is_not_told_how_to_pay_and_who_does_what_to_quote() -> None:
+    covered = entry(None, "-2500.50", date(2025, 11, 5), kind=EntryKind.PAYMENT)
+    assert statement_values(the_euros(covered), SELLER, locale="en")["bank"] == []
+    owing = statement_values(the_euros(), replace(SELLER, reply_to="Harbour <us@harbour.example>"), locale="en")
+    assert owing["bank"]
+    assert owing["info"][-1][1] == "us@harbour.example"
+    assert "INV-1, INV-2, INV-3, INV-4" in str(owing["quote"])
+
+
 @pytest.mark.parametrize("country", ["GB", "FR", "US"])
 def test_whatever_somebody_is_called_it_is_text_on_paper(country: str) -> None:
     hostile = entry(HOSTILE, "1.00", TODAY, customer=HOSTILE)
