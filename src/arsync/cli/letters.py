@@ -13,7 +13,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, Json, author_or_me, locked, opened
-from arsync.cli.output import complain, dump, flat, say, table
+from arsync.cli.output import complain, counted, dump, flat, say, table
 from arsync.errors import NotFound, UsageError
 from arsync.render.cover import cover_pdf
 from arsync.store import connections, ledger, letters
@@ -108,11 +108,12 @@ def posted(
                     if not letter.prints:
                         complain(f"letter {letter.message.id} was never printed: it cannot have left the house")
                 post_room.keep_gone(app.store, app.desk(company), app.clock, printed, on=day, author=who)
-                say(f"{company.name}: {len(printed)} letters are kept as posted on {day}")
+                say(f"{company.name}: {counted(len(printed), 'letter')} kept as posted on {day}")
                 continue
             found = post_room.post(app.store, app.desk(company), app.clock, those, on=day, author=who)
             say(
-                f"{company.name}: {len(found.holding)} letters posted on {day}; their notes are written at the next run"
+                f"{company.name}: {counted(len(found.holding), 'letter')} posted on {day}; "
+                "what is noted of it is written at the next run"
             )
             checked.extend(found)
         _tell_and_end(checked)
@@ -144,7 +145,7 @@ def pull(
                 ids = [letter.message.id for letter in out]
                 letters.take_out(work, ids, author=author_or_me(author), now=app.clock.now())
                 work.commit()
-            say(f"{len(out)} letters are kept as taken out")
+            say(f"{counted(len(out), 'letter')} kept as taken out")
         elif out:
             raise typer.Exit(1)
 
@@ -232,7 +233,7 @@ def _print(
         except OSError as error:
             kept = "" if trial else "; the letters are kept as printed: --again"
             raise UsageError(f"{path} cannot be written: {error.strerror or error}{kept}") from None
-        say(f"{company.name}: {len(paper.sheets)} letters in {paths[0]}, their list in {paths[1]}")
+        say(f"{company.name}: {counted(len(paper.sheets), 'letter')} in {paths[0]}, their list in {paths[1]}")
         if trial:
             say(f"a trial, not to be posted: delivery.redirect_to is set ({desk.diverted_to})", style="yellow")
         else:

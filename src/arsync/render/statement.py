@@ -34,7 +34,7 @@ def statement_pdf(
     return typeset("statement", values, fonts_of(seller.font))
 
 
-def _quoted(numbers: Sequence[str]) -> str:
+def _quoted(numbers: Sequence[str | None]) -> str:
     known = [number for number in numbers if number]
     return ", ".join(known[:_QUOTED]) + (" …" if len(known) > _QUOTED else "")
 
