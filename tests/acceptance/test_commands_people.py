@@ -267,6 +267,5 @@ def test_names_from_outside_steer_no_terminal_and_are_no_markup(shop: Installati
         told = shop.arsync(*command, status=None)
         steering = [letter for letter in told.said if letter != "\n" and not letter.isprintable()]
         assert steering == [], command
+        assert not [line for line in told.out.splitlines() if line.lstrip().startswith("now: act (paid)")], command
     assert "[red]Evil[/red]" in shop.arsync("explain", number).out
-    lines = shop.arsync("explain", number).out.splitlines()
-    assert not [line for line in lines if line.startswith("now: act (paid)")]

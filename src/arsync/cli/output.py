@@ -22,14 +22,18 @@ out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty()
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> None:
-    """Prints rows under their columns; values are text as they are, never markup."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = (), several_lines: bool = False
+) -> None:
+    """Prints rows under their columns; values are text as they are, never markup, and each is one line: a name from
+    outside forges no row. `several_lines` is for values of our own making."""
     aligned = set(right)
     grid = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for column in columns:
         grid.add_column(column, justify="right" if column in aligned else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(Text("" if value is None else clean(str(value))) for value in row))
+        told = (clean("" if value is None else str(value)) for value in row)
+        grid.add_row(*(Text(value if several_lines else " ".join(value.splitlines())) for value in told))
     out.print(grid)
 
 

@@ -126,7 +126,7 @@ def _of_customer(app: App, step: Step, customer: str, connection: str | None) ->
     fitting = [one for one in found if one[1].payer_name.casefold() == wanted] or [
         one for one in found if wanted in one[1].payer_name.casefold()
     ]
-    names = sorted({f"{one[1].payer_name} ({one[0].name})" for one in fitting})
+    names = sorted({flat(f"{one[1].payer_name} ({one[0].name})") for one in fitting})
     if not fitting:
         near = nearest(customer, {one[1].payer_name.lower() for one in found})
         hint = f" (did you mean {near!r}?)" if near else ""

@@ -122,6 +122,7 @@ def _print(path: Path, outcomes: list[Outcome], problems: tuple[Problem, ...], e
                 )
                 for day in outcome.days
             ],
+            several_lines=True,
         )
         for one in outcome.differences:
             say(f"{file.parent.name}/{file.name}:{one.line}: {one.on}: {one.message}")
