@@ -26,7 +26,7 @@ from arsync.channel.sendgrid_lists import SendGridLists
 from arsync.channel.sent_folder import SentFolder
 from arsync.channel.smtp import Encryption, MailServer, SmtpChannel
 from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consenting, Limits, Linked
-from arsync.domain.calendar import Blackout, NeverOpens, closed_days
+from arsync.domain.calendar import Blackout, closed_days
 from arsync.domain.chase import Seller
 from arsync.domain.clock import SystemClock, local_date
 from arsync.domain.payday import PayDay
@@ -39,6 +39,7 @@ from arsync.inbox.inbound_parse import Door, Posted, read_post
 from arsync.inbox.matching import Front
 from arsync.inbox.poll import Polled, poll
 from arsync.outbox.send import Post
+from arsync.playbook.calendars import House, never_at_home
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Library, Shelf, Volume
@@ -272,12 +273,10 @@ class App:
         """What is left of a window beside holidays is known for customers where the company is; of the others each
         verdict says so."""
         today = policy.today(self.clock.now())
+        house = House(Place(policy.country, policy.region), policy.seller.timezone, policy.closed)
         for playbook in policy.shelf.playbooks:
-            try:
-                policy.calendar(Place(), playbook.window).next_open(today)
-            except NeverOpens:
-                why = "public holidays, blackouts and closed days leave no day of two years to send on"
-                raise ConfigurationError(f"{self.settings.source}: playbook {playbook.name}: {why}") from None
+            if why := never_at_home(playbook.window, house, today):
+                raise ConfigurationError(f"{self.settings.source}: playbook {playbook.name}: {why}")
 
     def _rollout(self) -> Rollout:
         """Who is written to so far; ConfigurationError where no such tag can be."""

@@ -18,6 +18,9 @@ from arsync.domain.chase import Rule
 from arsync.domain.clock import local_date
 from arsync.domain.documents import InvoiceState
 from arsync.domain.states import WriteKind
+from arsync.errors import ConfigurationError
+from arsync.playbook.choose import Choice
+from arsync.playbook.following import choices
 from arsync.store import (
     assignments,
     behaviour,
@@ -63,7 +66,8 @@ def explain(
             _explain_payer(app, named, as_json)
             return
         found = named.invoice
-        lines, standing = _story(app, found)
+        follows = _follows(app, found.connection_id, found.payer_id).get(found.invoice_id)
+        lines, standing = _story(app, found, follows)
         since = _since_the_run(app, found, standing)
         unasked = _unasked(app, found)
         pays = how_it_pays(app, found.connection_id, found.payer_id)
@@ -76,6 +80,7 @@ def explain(
                 "invoice": found,
                 "now": standing,
                 "since": since,
+                "playbook": follows,
                 "drift": drifts[0].difference if drifts else None,
                 "behaviour": pays,
                 "story": [{"on": on, "what": line} for on, line in lines],
@@ -85,14 +90,11 @@ def explain(
     due = f"due {found.due_on}" if found.due_on else "no due date"
     owed = f"{found.state}, {found.balance} of {found.total}, {due}"
     say(flat(f"{found.number} of {found.customer} ({found.connection}): {owed}"), style="bold")
-    if told := _told(found):
-        say("     " + flat(f"{told}"))
-    for one_currency in pays:
-        say("     " + flat(f"rated {one_currency}"))
-    if owner:
-        say("     " + flat(f"{owner}"))
-    if unasked:
-        say("     " + flat(f"whether {found.connection} sends reminders itself is {unasked}"))
+    rated = [f"rated {one_currency}" for one_currency in pays]
+    follow = None if follows is None else f"follows playbook {follows.name}: {follows.why}"
+    asked = unasked and f"whether {found.connection} sends reminders itself is {unasked}"
+    for told in filter(None, (_told(found), *rated, follow, owner, asked)):
+        say("     " + flat(told))
     if since is not None:
         say(flat(f"now: {since}"))
         if standing is not None and found.state == "open":
@@ -127,6 +129,8 @@ def _explain_payer(app: App, named: Whom, as_json: bool) -> None:
             what = f"message {message.id}, {message.step_id} about {about}: {message.state}, {message.reason}"
             lines.append((at, what))
     answers = []
+    follows = _follows(app, company.id, named.payer_id)
+    several = len({choice.name for choice in follows.values()}) > 1
     for one in every:
         _, standing = _story(app, one)
         answers.append((one, standing, _since_the_run(app, one, standing)))
@@ -137,16 +141,23 @@ def _explain_payer(app: App, named: Whom, as_json: bool) -> None:
         dump({
             "customer_id": named.payer_id, "customer": name, "connection": company.name, "owed": list(owed.values()),
             "owner": owner, "behaviour": pays,
-            "invoices": [{"invoice": one, "now": standing, "since": since} for one, standing, since in answers],
+            "invoices": [
+                {"invoice": one, "now": standing, "since": since, "playbook": follows.get(one.invoice_id)}
+                for one, standing, since in answers
+            ],
             "story": [{"on": on, "what": line} for on, line in told],
         })  # fmt: skip
         return
     say(flat(f"{name} ({company.name}): {' and '.join(map(str, owed.values())) or 'nothing'} open"), style="bold")
-    for line in (*(f"rated {one}" for one in pays), *((owner,) if owner else ())):
-        say("     " + flat(f"{line}"))
+    told_once = next((f"follows playbook {choice.name}: {choice.why}" for choice in follows.values()), None)
+    for line in (*(f"rated {one}" for one in pays), None if several else told_once, owner):
+        if line:
+            say("     " + flat(f"{line}"))
     for one, standing, since in answers:
         due = f"due {one.due_on}" if one.due_on else "no due date"
         say(flat(f"{one.number}: {one.balance} of {one.total}, {due}"))
+        if several and (choice := follows.get(one.invoice_id)) is not None:
+            say("     " + flat(f"follows playbook {choice.name}: {choice.why}"))
         if since is not None:
             say("     " + flat(f"now: {since}"))
         elif standing is None:
@@ -164,6 +175,16 @@ def how_it_pays(app: App, connection_id: int, payer_id: str) -> tuple[Behaviour,
         connection = connections.connection_by_id(work, connection_id)
         today = local_date(app.clock.now(), app.timezone(connection))
         return behaviour.of_payer(work, connection_id, payer_id, today)
+
+
+def _follows(app: App, connection_id: int, payer_id: str) -> dict[str, Choice]:
+    """Which playbook each of the payer's invoices follows, and why; nothing where the playbooks cannot be read."""
+    with app.store.reading() as work:
+        company = connections.connection_by_id(work, connection_id)
+        try:
+            return choices(work, company, app.policy(company), payer_id, now=app.clock.now())
+        except ConfigurationError:
+            return {}  # `doctor` and `plan` name what is wrong
 
 
 def _told(found: FoundInvoice) -> str:
@@ -210,7 +231,9 @@ def _since_the_run(app: App, found: FoundInvoice, standing: Interval | None) -> 
     return None
 
 
-def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Interval | None]:
+def _story(
+    app: App, found: FoundInvoice, follows: Choice | None = None
+) -> tuple[list[tuple[date, str]], Interval | None]:
     """Everything that concerns the invoice in the order in which it happened, on the company's days."""
     lines: list[tuple[datetime, str]] = []
     standing = None
@@ -240,19 +263,25 @@ def _story(app: App, found: FoundInvoice) -> tuple[list[tuple[date, str]], Inter
             at = fact.written_at or fact.tried_at or app.clock.now()
             lines.append((at, f"written back: {fact.text}: {fact.state}, {fact.reason}"))
         lines += story.said(work, found.connection_id, found.payer_id, found.invoice_id)
-        lines += _followed(work, found)
+        lines += _followed(work, found, follows)
         connection = connections.connection_by_id(work, found.connection_id)
     timezone = app.timezone(connection)
     return [(local_date(at, timezone), said) for at, said in sorted(lines, key=lambda line: line[0])], standing
 
 
-def _followed(work: Work, found: FoundInvoice) -> list[tuple[datetime, str]]:
+def _followed(work: Work, found: FoundInvoice, follows: Choice | None) -> list[tuple[datetime, str]]:
     """Which playbooks the chase followed and why, and what a person chose."""
     lines = []
-    for event in events.of_chase(work, found.chase_id) if found.chase_id is not None else ():
-        if event.kind == "playbook_chosen":
-            told = f"playbook {event.data['playbook']}, version {event.data['version'][:12]}: {event.data['why']}"
-            lines.append((event.at, told))
+    chosen = [
+        event
+        for event in (events.of_chase(work, found.chase_id) if found.chase_id is not None else ())
+        if event.kind == "playbook_chosen"
+    ]
+    # What is kept is of the chase as a whole; an invoice may follow one of its own.
+    alone = bool(chosen) and follows is not None and follows.name != chosen[-1].data["playbook"]
+    for event in chosen:
+        told = f"playbook {event.data['playbook']}, version {event.data['version'][:12]}: {event.data['why']}"
+        lines.append((event.at, f"the payer's other invoices: {told}" if alone else told))
     for one in assignments.of_payer(work, found.connection_id, found.payer_id, found.invoice_id):
         what = "this invoice" if one.invoice_id is not None else "the customer"
         ended = " (ended)" if one.ended_at is not None else ""

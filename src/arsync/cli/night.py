@@ -72,11 +72,13 @@ def tell_plans(name: str, answers: Iterable[Plan], *, every: bool = False, most:
     rows: list[_Message] = []
     silent: list[tuple[object, ...]] = []
     acting = demanded = 0
+    followed: set[str] = set()
     rules: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], Verdict] = {}
     for answer in answers:
         if answer.intent is not None:
             acting += 1
+            followed.add(answer.playbook)
             rows.append(_message(answer, answer.intent))
             if len(rows) > 2 * most:
                 rows = _largest(rows, most)
@@ -94,8 +96,9 @@ def tell_plans(name: str, answers: Iterable[Plan], *, every: bool = False, most:
             ]
     say(f"\n{name}: {counted(acting, 'message')} about {counted(demanded, 'invoice')}", style="bold")
     if rows:
-        columns = ("step", "mode", "payer", "to", "demands", "invoices")
-        table(columns, _largest(rows, most), right=("demands", "invoices"))
+        columns = ("step", "mode", "payer", "to", "demands", "invoices", "playbook")
+        shown = len(columns) if len(followed) > 1 else -1  # of one alone nobody need be told
+        table(columns[:shown], [row[:shown] for row in _largest(rows, most)], right=("demands", "invoices"))
     if acting > most:
         say(f"... and {acting - most} more")
     say(f"{name}: {counted(rules.total(), 'invoice')} not demanded today", style="bold")
@@ -108,14 +111,15 @@ def tell_plans(name: str, answers: Iterable[Plan], *, every: bool = False, most:
         table(("invoice", "payer", "", "rule", "reason", "next"), silent)
 
 
-#: Step, mode, payer, to whom, what is demanded, of how many invoices.
-_Message = tuple[str, str, str, str, Money, int]
+#: Step, mode, payer, to whom, what is demanded, of how many invoices, by which playbook.
+_Message = tuple[str, str, str, str, Money, int, str]
 
 
 def _message(answer: Plan, intent: Intent) -> _Message:
     to = ", ".join(contact.email or contact.phone or contact.name for contact in intent.recipients)
     to += "".join(f", cc {contact.email}" for contact in intent.copies)
-    return intent.step.id, intent.mode, answer.facts.payer_name, to, intent.at_stake, len(intent.demanded)
+    payer, demanded = answer.facts.payer_name, len(intent.demanded)
+    return intent.step.id, intent.mode, payer, to, intent.at_stake, demanded, answer.playbook
 
 
 def _largest(rows: Sequence[_Message], most: int) -> list[_Message]:
@@ -135,6 +139,7 @@ def _as_json(answer: Plan) -> dict[str, object]:
         "message": None
         if intent is None
         else {
+            "playbook": answer.playbook,
             "step": intent.step.id,
             "occurrence": intent.occurrence,
             "mode": intent.mode,

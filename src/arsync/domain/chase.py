@@ -287,6 +287,7 @@ class Plan:
     again_on: date | None = None  # the next business day: when to ask again should the run have no room for the intent
     room: int | None = None  # so many messages the payer may still get today; None: its playbook has no cap
     mailbox: int | None = None  # so many messages may leave the company's mailbox in a day; None: no cap
+    playbook: str = ""  # whose message it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def answer(gathered: Gathered, parting: Parting, chase: Chase, facts: ChaseFacts
         planned, part = plan_parts(facts, parted.parts, place, today)
         return Answered(planned, part.policy, parted)
     except NeverOpens:
-        plan = held(facts, _never_opens(place))
+        plan = held(facts, never_opens(facts, place, _names(parted)))
     except NOBODYS:
         raise
     except Exception as error:  # noqa: BLE001 - one chase never stops the other 999
@@ -93,7 +93,7 @@ def unplannable(facts: ChaseFacts, error: Exception) -> Plan:
     """Every invoice of the chase held for a person, with what is wrong."""
     what = f"{type(error).__name__}: {error}".removesuffix(": ")
     said = " ".join(what.split())[:_LONGEST]
-    return held(facts, f"it cannot be planned ({said}); a person must look at its invoices")
+    return held(facts, f"{facts.payer_name} cannot be planned ({said}); a person must look at its invoices")
 
 
 def held(facts: ChaseFacts, reason: str) -> Plan:
@@ -104,9 +104,15 @@ def held(facts: ChaseFacts, reason: str) -> Plan:
     )
 
 
-def _never_opens(place: Place) -> str:
+def never_opens(facts: ChaseFacts, place: Place, playbook: str) -> str:
+    """The reason where nothing can ever be sent to the payer, and what a person must do."""
     there = ", ".join(filter(None, (place.region, place.country))) or "the customer's country"
     return (
-        f"its send window never opens: holidays, blackouts and closed days leave no business day of two years in "
-        f"{there}; a person must widen the window of its playbook"
+        f"the send window of {playbook} never opens for {facts.payer_name}: holidays, blackouts and closed days leave "
+        f"no business day of two years in {there}; a person must widen the window"
     )
+
+
+def _names(parted: Parted | None) -> str:
+    names = sorted({part.choice.name for part in parted.parts}) if parted else []
+    return f"playbook {' or '.join(names)}" if names else "its playbook"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from arsync.domain.calendar import NeverOpens
 from arsync.domain.chase import Intent, Plan, Rule
 from arsync.domain.money import Money
 from arsync.domain.seen import item_seen, named
@@ -20,12 +21,15 @@ from arsync.store.messages import Approval, Message, MessageItem
 
 
 def lasts_until(work: Work, policy: Policy, message: Message, *, now: datetime) -> datetime:
-    """The end of the first send window of the message's payer that opens after now."""
+    """The end of the first send window of the message's payer that opens after now; now where none ever does, for
+    the next plan takes the message back."""
     places = ledger.places(work, message.connection_id, {message.payer_id})
     volume = policy.shelves.volume(work, message.playbook, message.playbook_version, policy.shelf)
     own = replace(policy, playbook=volume.playbook) if isinstance(volume, Volume) else policy
-    _opens, closes = own.calendar(Place(*places.get(message.payer_id, ()))).window_after(now)
-    return closes
+    try:
+        return own.calendar(Place(*places.get(message.payer_id, ()))).window_after(now)[1]
+    except NeverOpens:
+        return now
 
 
 def carried(message: Message, items: Sequence[MessageItem], intent: Intent, frame: str) -> Approval | None:

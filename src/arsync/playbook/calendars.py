@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from arsync.domain.calendar import Blackout, Calendar, Closed, Hours
+from arsync.domain.calendar import Blackout, Calendar, Closed, Hours, NeverOpens
 from arsync.domain.policy import Observed, SendWindow
 from arsync.playbook.places import Place, region_code, regions_of, timezone_of
 
@@ -54,6 +54,15 @@ def public_holidays(place: Place) -> Container[date]:
 @cache
 def _holidays(country: str, region: str | None) -> PublicHolidays:
     return PublicHolidays(country, region)
+
+
+def never_at_home(window: SendWindow, house: House, today: date) -> str | None:
+    """Why nothing can ever go out to customers where the company is; None where something can."""
+    try:
+        calendar_for(Place(), window, house).next_open(today)
+    except NeverOpens:
+        return "public holidays, blackouts and closed days leave no day of two years to send on"
+    return None
 
 
 @lru_cache(maxsize=4096)

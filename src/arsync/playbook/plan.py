@@ -34,7 +34,7 @@ def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date)
     room, mailbox = step_guards.room(facts, playbook, today), playbook.caps.mailbox
     if stop := guards.of_the_chase(facts, today):
         stopped = [stop.about(item) for item in facts.items if not _is_thanked_for(item)]
-        return Plan(facts, tuple(stopped), None, again_on, room, mailbox)
+        return Plan(facts, tuple(stopped), None, again_on, room, mailbox, playbook.name)
     of_today = _Day(facts, playbook, calendar, today)
     verdicts, intent = of_today.apologise() or of_today.decide()
     if facts.resend is not None:
@@ -48,6 +48,7 @@ def plan(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date)
         again_on,
         room,
         mailbox,
+        playbook.name,
     )
 
 
@@ -57,7 +58,8 @@ def months_statement(facts: ChaseFacts, playbook: Playbook, calendar: Calendar, 
     verdicts, intent = of_today.account(occurrence, asked=False)
     said = tuple([verdicts[item.invoice_id] for item in facts.items if item.invoice_id in verdicts])
     again_on = calendar.next_open(today + timedelta(days=1))
-    return Plan(facts, said, intent, again_on, step_guards.room(facts, playbook, today), playbook.caps.mailbox)
+    room, mailbox = step_guards.room(facts, playbook, today), playbook.caps.mailbox
+    return Plan(facts, said, intent, again_on, room, mailbox, playbook.name)
 
 
 def _is_thanked_for(item: Item) -> bool:

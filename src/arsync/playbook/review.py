@@ -13,8 +13,9 @@ from datetime import datetime
 from arsync.domain.chase import ChaseFacts, Plan
 from arsync.domain.states import Health, MessageState
 from arsync.errors import NotFound, UsageError
+from arsync.playbook.answers import answer
 from arsync.playbook.facts import Policy, gather
-from arsync.playbook.parts import Parted, Parting, plan_parts
+from arsync.playbook.parts import Parted, Parting
 from arsync.playbook.shelves import Shelf, Volume
 from arsync.store import playbooks
 from arsync.store.connections import Connection
@@ -139,12 +140,8 @@ def _moves(
     for chase, one in zip(gathered.chases, facts, strict=True):
         if chase.rulebook not in instead:
             continue
-        place = gathered.place(one.payer_id)
-        places = []
-        for parting in (before, after):
-            parted = parting.part(chase, one)
-            answer, _part = plan_parts(one, parted.parts, place, today)
-            places.append(_stands(parted, answer))
+        was, would = (answer(gathered, parting, chase, one, today) for parting in (before, after))
+        places = _stands(was.parted, was.plan), _stands(would.parted, would.plan)
         if places[0] != places[1]:
             found.append(Move(connection.name, chase.id, one.payer_name, one.currency, *places))
     return found
@@ -157,14 +154,14 @@ def _undisturbed(facts: ChaseFacts) -> ChaseFacts:
     return replace(facts, connection=calm, history=gone)
 
 
-def _stands(parted: Parted, answer: Plan) -> str:
+def _stands(parted: Parted | None, said: Plan) -> str:
     """The playbook and the step that comes next, with its day."""
-    names = sorted({part.choice.name for part in parted.parts})
-    first = next((verdict for verdict in answer.verdicts if verdict.step_id is not None), None)
+    names = sorted({part.choice.name for part in parted.parts}) if parted else ["nobody knows"]
+    first = next((verdict for verdict in said.verdicts if verdict.step_id is not None), None)
     if first is None:
-        rules = sorted({verdict.rule.value for verdict in answer.verdicts})
+        rules = sorted({verdict.rule.value for verdict in said.verdicts})
         return f"{'+'.join(names)}: {', '.join(rules) or 'nothing'}"
-    when = "today" if answer.intent is not None else f"on {first.next_on}" if first.next_on else first.rule.value
+    when = "today" if said.intent is not None else f"on {first.next_on}" if first.next_on else first.rule.value
     return f"{'+'.join(names)}: {first.step_id} {when}"
 
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from arsync.domain.calendar import Calendar
+from arsync.domain.calendar import Calendar, NeverOpens
 from arsync.domain.chase import Budget, ChaseFacts, ConnectionFacts, Happened, Intent, PastMessage, Plan, Rule
 from arsync.domain.documents import Contact, ContactRole, InvoiceState
 from arsync.domain.matching import Billed, Subject
@@ -20,6 +20,7 @@ from arsync.domain.money import Money
 from arsync.domain.policy import Happening, Playbook, StepMode
 from arsync.domain.states import EFFECTIVE, Health, MessageState
 from arsync.playbook.admit import admit
+from arsync.playbook.answers import held, never_opens
 from arsync.playbook.calendars import House, calendar_for
 from arsync.playbook.choose import Chooser
 from arsync.playbook.ladder import TOUCHED
@@ -147,11 +148,17 @@ class _Customer:
         self.books.settle(today)
         self._follow(today)
         return [
-            (chase, plan(facts, self.playbook, self.calendar, today))
+            (chase, self._planned(facts, today))
             for currency, chase in sorted(self.chases.items())
             if chase.closed_on is None or chase.closed_on >= today - _LATELY
             for facts in self._facts(currency, chase, today, answers)
         ]
+
+    def _planned(self, facts: ChaseFacts, today: date) -> Plan:
+        try:
+            return plan(facts, self.playbook, self.calendar, today)
+        except NeverOpens:
+            return held(facts, never_opens(facts, self.customer.place, f"playbook {self.playbook.name}"))
 
     # --- the planner's facts ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from arsync.connector import Clock
+from arsync.domain.calendar import NeverOpens
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import StepMode
 from arsync.errors import ConfigurationError
@@ -78,5 +79,8 @@ def _told(work: Work, desk: Intake, message: Message, stake: Stake, now: datetim
             pass  # the script of then; what is at stake is told beside it
     calendar = own.calendar(gathered.place(facts.payer_id))
     zone = calendar.hours.zone if calendar.hours else ZoneInfo(desk.policy.seller.timezone)
-    opens = calendar.next_moment(now)
+    try:
+        opens = calendar.next_moment(now)
+    except NeverOpens:
+        opens = None  # there are no hours of theirs to wait for
     return OpenedCall(message, stake, script, now.astimezone(zone), opens and opens.astimezone(zone))

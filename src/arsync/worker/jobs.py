@@ -291,8 +291,8 @@ def _ask_for_pay_links(store: Store, desk: Desk, clock: Clock) -> None:
     fetch_pay_links(store, desk.connection.id, desk.connector, named, clock)
 
 
-#: Nobody can be written to: without a person nothing more would be said.
-_NOBODY: Final = (Rule.NO_RECIPIENT, Rule.UNDELIVERED)
+#: Nobody can be written to, or nothing be planned: without a person nothing more would ever be said.
+_SILENT: Final = (Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK)
 #: How the reason of an approved message begins that a person must look at.
 _WAITS: Final = (enclosures.WAITS, FAILS)
 
@@ -306,7 +306,7 @@ def tasks(store: Store) -> list[str]:
         open_notes = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
         open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
         jailed = connections.quarantined(work)
-        undelivered = [one for rule in _NOBODY for one in verdicts.standing(work, rule)]
+        silent = [one for rule in _SILENT for one in verdicts.standing(work, rule)]
         lacking = [one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(_WAITS)]
         sorry = corrections.being_answered(work)
         wrongly = [one for one in corrections.unsettled(work) if (one.connection_id, one.invoice_id) not in sorry]
@@ -335,7 +335,7 @@ def tasks(store: Store) -> list[str]:
             for one in paper
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
-        *(f"{names[connection_id]}: {reason}" for connection_id, reason in undelivered),
+        *(f"{names[connection_id]}: {reason}" for connection_id, reason in silent),
     ]
 
 

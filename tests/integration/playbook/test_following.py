@@ -13,6 +13,7 @@ from tests.integration.playbook.shop import Shop, ladder
 from tests.integration.store.books import NOW, customer, payment
 
 from arsync.bootstrap import App
+from arsync.cli.app import run
 from arsync.domain.chase import Rule
 from arsync.domain.documents import Allocation, CustomerGroup, CustomerState
 from arsync.domain.payday import PayDay, Rhythm
@@ -21,10 +22,12 @@ from arsync.domain.policy import ACCOUNT
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ConfigurationError
 from arsync.outbox.send import Post
+from arsync.playbook.following import choices
 from arsync.settings import load
-from arsync.store import assignments, customer_groups, events, messages, tags, touches
+from arsync.store import assignments, customer_groups, events, messages, tags, touches, verdicts
 from arsync.testing.ports import FixedClock
 from arsync.worker.dispatch import Desk, dispatch
+from arsync.worker.jobs import tasks
 
 NOTHING = 'do_nothing: "they settle among themselves"\n'
 
@@ -338,6 +341,18 @@ def test_a_chase_waits_for_the_payment_run_though_only_its_own_version_asks_for_
     assert (shop.said("I1").rule, shop.said("I1").next_on) == (Rule.CALENDAR, date(2026, 9, 3))
 
 
+def test_an_invoice_with_a_playbook_of_its_own_is_said_to_follow_that_one(shop: Shop) -> None:
+    shop.write("projects", PROJECTS)
+    shop.write("standard")
+    shop.owes("C1", "I1", number="PRJ-1")
+    shop.owes("C1", "I2", number="A-1")
+    assign(shop, "C1", "gentle", "I2")
+    with shop.books.store.reading() as work:
+        found = choices(work, shop.books.connection, shop.policy(), "C1", now=shop.now)
+    assert (found["I1"].name, found["I2"].name) == ("projects", "gentle")
+    assert "PRJ-1" in found["I1"].why and "kim chose it for this invoice" in found["I2"].why
+
+
 LATE_HOURS = ladder(5).replace("opens: '00:00', closes: '23:59'", "opens: '20:00', closes: '21:00'")
 
 
@@ -365,11 +380,26 @@ def test_a_customer_whose_days_are_all_closed_is_held_with_the_reason(shop: Shop
     assert shop.said("I2").rule is Rule.NOT_DUE
     said = shop.said("I1")
     assert (said.rule, said.next_on) == (Rule.UNPLANNABLE, None)
-    assert said.reason.startswith("its send window never opens: holidays, blackouts and closed days leave no business")
-    assert said.reason.endswith("in DE; a person must widen the window of its playbook")
+    assert said.reason.startswith("the send window of playbook standard never opens for ")
+    assert said.reason.endswith("leave no business day of two years in DE; a person must widen the window")
+    shop.night()
+    with shop.books.store.reading() as work:
+        assert [line for _connection, line in verdicts.standing(work, Rule.UNPLANNABLE)] == [said.reason]
+    assert f"harbour: {said.reason}" in tasks(shop.books.store), "a person hears of it at every run"
 
 
-def test_a_window_that_holidays_close_where_the_company_is_is_an_error_at_load(shop: Shop) -> None:
+def test_who_is_told_of_a_change_hears_of_a_window_that_never_opens(shop: Shop) -> None:
+    shop.write("standard", "", ladder(3))
+    shop.owes("C1", "I1")
+    shop.night()
+    shop.write("standard", "", CHRISTMAS)
+    (found,) = shop.review()
+    assert [one.after for one in found.moves] == ["standard: unplannable"]
+
+
+def test_a_window_that_holidays_close_where_the_company_is_is_an_error_at_load(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
     shop.write("standard", "", CHRISTMAS)
     config = shop.folder.parent / "arsync.toml"
     for country, wrong in (
@@ -381,6 +411,9 @@ def test_a_window_that_holidays_close_where_the_company_is_is_an_error_at_load(s
         with nullcontext() if wrong is None else pytest.raises(ConfigurationError, match=wrong):
             app.policy(shop.books.connection)
         app.close()
+        status = run(["--config", str(config), "playbook", "lint", f"{shop.folder}/standard.yaml"])
+        assert status == (0 if wrong is None else 1)
+        assert ("leave no day of two years to send on, where DE is" in capsys.readouterr().out) is (wrong is not None)
 
 
 def test_a_months_statement_is_of_all_that_is_open_but_for_what_is_never_chased(shop: Shop) -> None:

@@ -87,8 +87,8 @@ def test_whatever_goes_wrong_in_one_chase_is_its_verdict_and_the_other_is_chased
     night = shop.night()
     assert (night.kept, night.superseded) == (1, 1), "what was to go to the one is taken back"
     said = _told(shop, "I1")
-    reason = "it cannot be planned (TypeError: a date and a text do not compare); a person must look at its invoices"
-    assert (said.rule, said.reason, said.next_on) == (Rule.UNPLANNABLE, reason, None)
+    why = "cannot be planned (TypeError: a date and a text do not compare); a person must look at its invoices"
+    assert (said.rule, said.next_on, said.reason.endswith(why)) == (Rule.UNPLANNABLE, None, True), said.reason
     assert _told(shop, "I2").rule == Rule.SEND
     monkeypatch.undo()
     assert (shop.night().planned, _told(shop, "I1").rule) == (1, Rule.SEND), "mended, it goes on"

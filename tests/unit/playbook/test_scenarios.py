@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from arsync.cli.app import run
+from arsync.domain.calendar import blackout
 from arsync.domain.chase import Rule
 from arsync.domain.matching import Match
 from arsync.domain.policy import Playbook
@@ -181,6 +182,15 @@ def test_what_is_never_chased_is_told_so(tmp_path: Path) -> None:
     )
     (outcome,) = outcomes(HEAD + collected, tmp_path)
     assert outcome.differences == ()
+
+
+def test_a_customer_whose_days_are_all_closed_is_held_and_stops_no_test(tmp_path: Path) -> None:
+    """Open on 25 and 26 December only, and both are holidays in England."""
+    closed = replace(shipped().window, weekdays=frozenset(range(7)), blackouts=(blackout("12-27", "12-24", "shut"),))
+    text = LADDER[: LADDER.index("    expect:")] + "    expect: nothing\n"
+    why = "    why_not:\n      - {day: 2026-07-15, rule: unplannable, says: never opens}\n"
+    (found,) = outcomes(HEAD + text + why, tmp_path, replace(shipped(), window=closed))
+    assert found.differences == ()
 
 
 def test_two_currencies_are_two_ladders_of_one_customer(tmp_path: Path) -> None:
