@@ -25,6 +25,7 @@ from arsync.cli.languages import change_language, tag
 from arsync.cli.naming import Whom, one_customer, one_payer, whom
 from arsync.cli.noting import note
 from arsync.cli.output import dump, flat, say
+from arsync.cli.tags import collected
 from arsync.domain.chase import Hold
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.people import DisputeCode, Owner
@@ -211,7 +212,13 @@ def _tag(app: App, work: Work, line: Line, connection: str | None, author: str) 
         fresh = tags.add(work, found.connection_id, found.customer_id, names, author=author, now=app.clock.now())
     except ValueError as error:
         raise UsageError(f"tag: {error}") from error
-    return Kept(f"{found.name}: {', '.join(fresh)}") if fresh else None
+    if not fresh:
+        return None
+    said = None
+    if tags.AUTOPAY in fresh:
+        company = connections.connection_by_id(work, found.connection_id)
+        said = Said(company, found.customer_id, None, author, collected(found.name))
+    return Kept(f"{found.name}: {', '.join(fresh)}", said)
 
 
 def _owner(app: App, work: Work, line: Line, connection: str | None, author: str) -> Kept | None:

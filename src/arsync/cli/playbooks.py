@@ -12,6 +12,7 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.naming import one_customer, one_invoice
+from arsync.cli.noting import note
 from arsync.cli.output import counted, dump, flat, say, table
 from arsync.domain.calendar import closed_days
 from arsync.domain.clock import SystemClock
@@ -27,7 +28,7 @@ from arsync.playbook.step_checks import reads_replies
 from arsync.resources import bundled
 from arsync.settings import Settings
 from arsync.settings import load as load_settings
-from arsync.store import assignments
+from arsync.store import assignments, connections
 
 _group = typer.Typer(no_args_is_help=True, help="Chase policies.")
 
@@ -217,7 +218,7 @@ def assign(
     if name is not None and not reason.strip():
         raise UsageError("--reason: why this playbook?")
     with opened(context) as app:
-        connection_id, payer_id, invoice_id = _whom(app, whom, connection)
+        connection_id, payer_id, invoice_id, named = _whom(app, whom, connection)
         who, now = author_or_me(author), app.clock.now()
         if name is not None:
             app.playbook(name)  # or ConfigurationError
@@ -232,16 +233,23 @@ def assign(
                     work, connection_id, payer_id=payer_id, invoice_id=invoice_id, playbook=name, reason=reason,
                     author=who, now=now,
                 )  # fmt: skip
+            company = connections.connection_by_id(work, connection_id)
+            told = f"Playbook {name} chosen" if name else "Playbook left to its conditions again"
+            note(
+                app, work, company, payer_id, invoice_id, what=f"{told} for {named}, said",
+                more=(f"Reason: {reason}",) if name else (), by=who, now=now,
+            )  # fmt: skip
             work.commit()
     back = " (take it back by: arsync playbook assign --clear)" if name else ""
     say(flat(f"{whom} follows {name or 'what the conditions of the playbooks say'} from the next run on{back}"))
 
 
-def _whom(app: App, whom: str, connection: str | None) -> tuple[int, str, str | None]:
-    """(connection, payer, invoice or none) of a customer's name or id, else of an invoice's number."""
+def _whom(app: App, whom: str, connection: str | None) -> tuple[int, str, str | None, str]:
+    """(connection, payer, invoice or none, in words) of a customer's name or id, else of an invoice's number."""
     try:
         customer = one_customer(app, whom, connection)
     except NotFound:
         billed = one_invoice(app, whom, connection)
-        return billed.connection_id, billed.payer_id, billed.invoice_id
-    return customer.connection_id, customer.payer_id, None
+        what = f"invoice {billed.number} of {billed.customer}"
+        return billed.connection_id, billed.payer_id, billed.invoice_id, what
+    return customer.connection_id, customer.payer_id, None, f"everything {customer.name} pays for"

@@ -9,9 +9,10 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.naming import by_customer, one_customer
+from arsync.cli.noting import note
 from arsync.cli.output import dump, flat, say, table
 from arsync.errors import UsageError
-from arsync.store import tags
+from arsync.store import connections, tags
 from arsync.store.ledger import FoundCustomer
 
 
@@ -43,11 +44,22 @@ def tag(
                 changed = change(work, found.connection_id, found.customer_id, names, author=who, now=app.clock.now())
             except ValueError as error:
                 raise UsageError(str(error)) from error
+            if tags.AUTOPAY in changed:  # it stops the chase as a hold does; other tags are words of our own
+                company = connections.connection_by_id(work, found.connection_id)
+                what = f"{collected(found.name, remove)}, said"
+                note(app, work, company, found.customer_id, None, what=what, by=who, now=app.clock.now())
             left = sorted(tags.of_customer(work, found.connection_id, found.customer_id))
             work.commit()
     done = f"{', '.join(changed)} {'taken off' if remove else 'put on'}" if changed else "nothing changed"
     back = " (take them off by: --remove)" if changed and not remove else ""
     say(flat(f"{found.name}: {done}; now: {', '.join(left) or 'no tags'}{back}"))
+
+
+def collected(name: str, remove: bool = False) -> str:
+    """What the tag `autopay` says of a customer, put on or taken off."""
+    if remove:
+        return f"Tag autopay taken off {name}: its invoices are chased again"
+    return f"Tag autopay put on {name}: its invoices are collected by themselves and not chased"
 
 
 def _list(app: App, only: FoundCustomer | None, as_json: bool) -> None:

@@ -157,6 +157,26 @@ def test_a_hold_of_a_whole_company_stops_everybody_and_has_no_place_for_a_note(d
     ).err  # fmt: skip
 
 
+def test_a_playbook_by_hand_is_noted_and_of_tags_the_one_that_stops_the_chase(desk: Desk) -> None:
+    before = version(desk)
+    desk.arsync("tag", "Acme Stores", "vip", *SAID)
+    assert desk.notes() == [], "a word of our own"
+    desk.arsync("playbook", "assign", "I1", "gentle", *WHY, *SAID)
+    desk.arsync("playbook", "assign", "I1", "--clear", *SAID)
+    desk.arsync("playbook", "assign", "Acme Stores", "gentle", *WHY, *SAID)
+    desk.arsync("tag", "Acme Stores", "autopay", *SAID)
+    desk.arsync("tag", "Acme Stores", "autopay", *SAID)
+    desk.arsync("tag", "Acme Stores", "autopay", "--remove", *SAID)
+    assert [(target, told.removesuffix(" on 2026-09-01")) for _kind, target, told in desk.notes()] == [
+        ("I1", "Playbook gentle chosen for invoice I1 of Acme Stores, said"),
+        ("I1", "Playbook left to its conditions again for invoice I1 of Acme Stores, said"),
+        ("A", "Playbook gentle chosen for everything Acme Stores pays for, said"),
+        ("A", "Tag autopay put on Acme Stores: its invoices are collected by themselves and not chased, said"),
+        ("A", "Tag autopay taken off Acme Stores: its invoices are chased again, said"),
+    ]
+    assert version(desk) >= before + 4, "what is about to leave stops at the last gate"
+
+
 def test_a_touch_stands_for_a_step_of_the_playbook_that_the_chase_follows(desk: Desk) -> None:
     """Acme was given to `high-value`, whose first call the company's own playbook does not know."""
     assert "standard has" in desk.arsync("touch", "I1", "--step", "precall", status=2).err
