@@ -208,7 +208,7 @@ def test_explain_tells_the_message_its_note_and_when_the_next_one_is_due(shop: I
     assert "now: wait (" in again, "why nothing went out today"
     assert "next on 2026-09-24" in again
     story = shop.json("explain", "H-3")
-    assert set(story) == {"invoice", "now", "since", "drift", "behaviour", "story"}
+    assert set(story) == {"invoice", "now", "since", "playbook", "drift", "behaviour", "story"}
     assert [one["rating"] for one in story["behaviour"]] == ["new"]
     assert "rated new in USD: 0 invoices paid in full, and at least 3 are needed: not rated" in told
     assert story["drift"] is None
