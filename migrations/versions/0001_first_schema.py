@@ -634,8 +634,6 @@ def upgrade() -> None:
         sa.Column("recipients", sa.Text(), nullable=False),
         sa.Column("copies", sa.Text(), nullable=True),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("html", sa.Text(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
@@ -874,6 +872,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_message_items_invoice", ["invoice_id"], unique=False)
 
     op.create_table(
+        "message_words",
+        sa.Column("message_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_message_words_message_id")),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_message_words")),
+    )
+    op.create_table(
         "notes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -1033,6 +1039,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_notes_state")
 
     op.drop_table("notes")
+    op.drop_table("message_words")
     with op.batch_alter_table("message_items", schema=None) as batch_op:
         batch_op.drop_index("ix_message_items_invoice")
 

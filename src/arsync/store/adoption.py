@@ -13,10 +13,11 @@ from typing import Any, Final
 from sqlalchemy import and_, func, insert, or_, select, update
 
 from arsync.connector import NoteTarget, TargetKind
+from arsync.domain.chase import Rendered
 from arsync.domain.documents import InvoiceState
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import ChaseState, MessageState, NoteState, WriteKind
-from arsync.store import chases, events, messages
+from arsync.store import chases, events, messages, words
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -205,8 +206,6 @@ def _new(
             fingerprint="read back",
             recipients=json.dumps([]),
             subject=sent.notes[0][2].splitlines()[0][:200],
-            text=sent.notes[0][2],
-            html="",
             currency=currency,
             amount=sum((row.balance for row in owed), Decimal(0)),
             planned_at=at,
@@ -218,6 +217,7 @@ def _new(
         .returning(m.id)
     )
     message_id = int(work.execute(statement).scalar_one())
+    words.keep(work, message_id, Rendered("", sent.notes[0][2], ""))
     _extend(work, message_id, owed)
     events.log(
         work, "message_adopted", at=now, connection_id=connection_id, chase_id=chase_id, message_id=message_id,

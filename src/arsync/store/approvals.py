@@ -13,7 +13,7 @@ from arsync.domain.chase import Rendered
 from arsync.domain.policy import StepChannel
 from arsync.domain.seen import sealed
 from arsync.domain.states import MessageState
-from arsync.store import events, messages
+from arsync.store import events, messages, words
 from arsync.store import tables as t
 from arsync.store.engine import Work
 from arsync.store.messages import UNAPPROVED, Approval, Message, approved_columns
@@ -56,8 +56,10 @@ def approve(work: Work, message: Message, yes: Approval, *, not_before: datetime
 
 def _is_still(work: Work, message: Message) -> bool:
     """Whether nobody has put other words into it since it was read; locks its row."""
-    query = select(_M.subject, _M.text, _M.html).where(_M.id == message.id, _M.state == message.state.value)
-    row = work.execute(query.with_for_update()).one_or_none()
+    w = t.message_words.c
+    query = select(_M.subject, w.text, w.html).join(t.message_words, w.message_id == _M.id)
+    query = query.where(_M.id == message.id, _M.state == message.state.value).with_for_update(of=t.messages)
+    row = work.execute(query).one_or_none()
     return row is not None and Rendered(*row) == message.rendered
 
 
@@ -101,7 +103,7 @@ def reject(work: Work, message: Message, *, reason: str, author: str, now: datet
     )  # fmt: skip
 
 
-def edit(work: Work, message: Message, words: Rendered, *, author: str, now: datetime) -> bool:
+def edit(work: Work, message: Message, said: Rendered, *, author: str, now: datetime) -> bool:
     """Puts a person's words in place of the generated ones; False where others stand there by now. What was approved
     has to be approved anew."""
     if not _is_still(work, message):
@@ -113,10 +115,11 @@ def edit(work: Work, message: Message, words: Rendered, *, author: str, now: dat
     changed = (
         update(t.messages)
         .where(_M.id == message.id, _M.state == MessageState.PLANNED.value)
-        .values(subject=words.subject, text=words.text, html=words.html, edited_by=author)
+        .values(subject=said.subject, edited_by=author)
     )
     if not work.execute(changed).rowcount:
         return False
+    words.change(work, message.id, said)
     events.log(
         work, "message_edited", at=now, author=author, connection_id=message.connection_id, chase_id=message.chase_id,
         message_id=message.id,

@@ -17,7 +17,7 @@ from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import Attach, Lacking, Step, StepChannel
 from arsync.domain.seen import item_seen, named, sealed, written
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, MessageState
-from arsync.store import events
+from arsync.store import events, words
 from arsync.store import tables as t
 from arsync.store.bulk import among_ids, among_those, those
 from arsync.store.engine import Work
@@ -159,14 +159,16 @@ _M = t.messages.c
 
 #: In the order of `Message`.
 _NAMES: Final = tuple(Message.__slots__)
-_COLUMNS: Final = tuple(t.chases.c.payer_id if name == "payer_id" else _M[name] for name in _NAMES)
+_ELSEWHERE: Final = {"payer_id": t.chases.c.payer_id, "text": t.message_words.c.text, "html": t.message_words.c.html}
+_COLUMNS: Final = tuple(_ELSEWHERE[name] if name in _ELSEWHERE else _M[name] for name in _NAMES)
 _STATE: Final = _NAMES.index("state")
 _RECIPIENTS: Final = _NAMES.index("recipients")
 _COPIES: Final = _NAMES.index("copies")
 
 
 def _query() -> Select[*tuple[Any, ...]]:
-    return select(*_COLUMNS).select_from(t.messages.join(t.chases, t.chases.c.id == _M.chase_id))
+    whole = t.messages.join(t.chases, t.chases.c.id == _M.chase_id)
+    return select(*_COLUMNS).select_from(whole.join(t.message_words, t.message_words.c.message_id == _M.id))
 
 
 def _message(row: Row[*tuple[Any, ...]]) -> Message:
@@ -211,8 +213,6 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
             recipients=json.dumps(draft.recipients),
             copies=json.dumps(draft.copies) if draft.copies else None,
             subject=draft.rendered.subject,
-            text=draft.rendered.text,
-            html=draft.rendered.html,
             currency=intent.at_stake.currency,
             amount=intent.at_stake.amount,
             planned_at=now,
@@ -229,6 +229,7 @@ def plan(work: Work, draft: Draft, *, now: datetime, today: date) -> int:
         .returning(_M.id)
     )
     message_id = int(work.execute(statement).scalar_one())
+    words.keep(work, message_id, draft.rendered)
     items = named(intent)
     work.execute(
         insert(t.message_items),
@@ -319,11 +320,9 @@ def move(
 
 def rewrite(work: Work, message_id: int, rendered: Rendered, *, token: str) -> None:
     """Puts today's wording (relative day counts) in place of an older day's; nothing else of the message changes."""
-    work.execute(
-        update(t.messages)
-        .where(_M.id == message_id, _M.claim_token == token)
-        .values(subject=rendered.subject, text=rendered.text, html=rendered.html)
-    )
+    ours = update(t.messages).where(_M.id == message_id, _M.claim_token == token).values(subject=rendered.subject)
+    if work.execute(ours).rowcount:
+        words.change(work, message_id, rendered)
 
 
 # --- what is asked for every message, put together once ---------------------------

@@ -237,7 +237,7 @@ def test_words_that_changed_behind_an_approval_do_not_go_out(desk: Desk) -> None
     desk.edit(desk.last(), "Dear Ada")
     desk.approve(desk.last())
     with desk.shop.books.store.working() as work:
-        work.execute(text("UPDATE messages SET text = 'Pay or else'"))
+        work.execute(text("UPDATE message_words SET text = 'Pay or else'"))
         work.commit()
     (message,) = desk.claim()
     answer, reason = desk.confirm(message)

@@ -47,8 +47,6 @@ messages = Table(
     Column("recipients", Text, nullable=False),  # JSON: RFC 5322 mailboxes
     Column("copies", Text),  # JSON: the mailboxes that get a copy; null: none does
     Column("subject", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("html", Text, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amount", Amount, nullable=False),  # demanded
     Column("planned_at", Instant, nullable=False),
@@ -81,6 +79,14 @@ messages = Table(
     partial("uq_messages_live", "chase_id", where=_LIVE, unique=True),
     Index("ix_messages_state", "state", "connection_id"),
     only("state", MessageState),
+)
+
+message_words = Table(
+    "message_words",
+    metadata,
+    Column("message_id", Integer, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
 )
 
 message_items = Table(
