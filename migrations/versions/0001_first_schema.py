@@ -680,6 +680,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_messages_key")),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_messages_due",
+            ["connection_id", sa.literal_column("amount DESC"), "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'approved'"),
+            postgresql_where=sa.text("state = 'approved'"),
+        )
         batch_op.create_index("ix_messages_state", ["state", "connection_id"], unique=False)
         batch_op.create_index(
             "uq_messages_live",
@@ -1090,6 +1097,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("state IN ('planned', 'approved', 'claimed', 'sending', 'unknown')"),
         )
         batch_op.drop_index("ix_messages_state")
+        batch_op.drop_index(
+            "ix_messages_due",
+            sqlite_where=sa.text("state = 'approved'"),
+            postgresql_where=sa.text("state = 'approved'"),
+        )
 
     op.drop_table("messages")
     with op.batch_alter_table("touches", schema=None) as batch_op:

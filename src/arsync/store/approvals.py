@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 
 from arsync.domain.chase import Rendered
 from arsync.domain.policy import StepChannel
@@ -15,8 +15,10 @@ from arsync.domain.seen import sealed
 from arsync.domain.states import MessageState
 from arsync.store import events, messages, words
 from arsync.store import tables as t
+from arsync.store.bulk import among_those, those
 from arsync.store.engine import Work
 from arsync.store.messages import UNAPPROVED, Approval, Message, approved_columns
+from arsync.store.prepared import Prepared
 
 _M = t.messages.c
 #: So many weekdays a person has to answer before it is said aloud.
@@ -55,10 +57,11 @@ def approve(work: Work, message: Message, yes: Approval, *, not_before: datetime
 
 
 def _is_still(work: Work, message: Message) -> bool:
-    """Whether nobody has put other words into it since it was read; locks its row."""
+    """Whether nobody has put other words into it since it was read; locks its row and its words, for where only one of
+    them were locked, the other would be read as it was before the wait."""
     w = t.message_words.c
     query = select(_M.subject, w.text, w.html).join(t.message_words, w.message_id == _M.id)
-    query = query.where(_M.id == message.id, _M.state == message.state.value).with_for_update(of=t.messages)
+    query = query.where(_M.id == message.id, _M.state == message.state.value).with_for_update()
     row = work.execute(query).one_or_none()
     return row is not None and Rendered(*row) == message.rendered
 
@@ -127,10 +130,7 @@ def edit(work: Work, message: Message, said: Rendered, *, author: str, now: date
     return True
 
 
-def rejected(
-    work: Work, connection_id: int, chase_ids: Collection[int] | None = None
-) -> dict[tuple[int, str, int], Rejected]:
-    """The intents whose newest revision a person rejected, by chase, step and occurrence; of these chases or of all."""
+def _cancelled() -> Select[*tuple[Any, ...]]:
     other = t.messages.alias("other")
     newer = (
         select(other.c.id)
@@ -140,15 +140,31 @@ def rejected(
         )
         .exists()
     )  # fmt: skip
-    cancelled, columns = MessageState.CANCELLED.value, (_M.step_id, _M.occurrence, _M.fingerprint, _M.reason)
-    query = select(_M.id, _M.chase_id, *columns).where(_M.connection_id == connection_id, ~newer)
-    if chase_ids is None:
-        query = query.where(_M.state == cancelled)
-    else:  # by way of the chases: SQLite would go through all that was ever cancelled instead
-        query = query.where(_M.chase_id.in_(chase_ids), func.coalesce(_M.state, "") == cancelled)
+    columns = (_M.id, _M.chase_id, _M.step_id, _M.occurrence, _M.fingerprint, _M.reason)
+    return select(*columns).where(_M.connection_id == bindparam("connection"), ~newer)
+
+
+_REJECTED: Final = Prepared(_cancelled().where(_M.state == MessageState.CANCELLED.value))
+#: By way of the chases: SQLite would go through all that was ever cancelled instead.
+_REJECTED_OF: Final = Prepared(
+    lambda dialect: _cancelled().where(
+        among_those(dialect, _M.chase_id, "chases"), func.coalesce(_M.state, "") == MessageState.CANCELLED.value
+    )
+)
+
+
+def rejected(
+    work: Work, connection_id: int, chase_ids: Collection[int] | None = None
+) -> dict[tuple[int, str, int], Rejected]:
+    """The intents whose newest revision a person rejected, by chase, step and occurrence; of these chases or of all."""
+    found = (
+        _REJECTED(work, connection=connection_id)
+        if chase_ids is None
+        else _REJECTED_OF(work, connection=connection_id, chases=those(work, chase_ids))
+    )
     return {
-        (row.chase_id, row.step_id, row.occurrence): Rejected(row.id, row.fingerprint, row.reason)
-        for row in work.execute(query)
+        (chase_id, step_id, occurrence): Rejected(message_id, fingerprint, reason)
+        for message_id, chase_id, step_id, occurrence, fingerprint, reason in found
     }
 
 

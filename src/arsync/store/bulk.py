@@ -18,11 +18,13 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    TextClause,
     any_,
     bindparam,
     func,
     literal,
     select,
+    text,
 )
 
 from arsync.store.engine import Work
@@ -123,11 +125,19 @@ class DeleteWhere:
             work.connection.exec_driver_sql(f"DELETE FROM {self._table} WHERE {where}", list(keys))  # noqa: S608
 
 
+#: Not built by SQLAlchemy's functions: what they are made of takes longer than the statement.
+_LISTED: Final = text("SELECT value FROM json_each(:listed)")
+
+
+def _listed(values: Collection[str] | Collection[int]) -> TextClause:
+    return _LISTED.bindparams(bindparam("listed", json.dumps(list(values)), unique=True))
+
+
 def among(work: Work, column: Column[Any], values: Collection[str]) -> ColumnElement[bool]:
     """Whether the text column holds one of these values, however many: they travel as one parameter, for a statement
     with a parameter for each would be put together anew every time."""
     if work.dialect == "sqlite":
-        return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
+        return column.in_(_listed(values))
     return column == any_(literal(list(values), ARRAY(String)))
 
 
@@ -154,7 +164,7 @@ def those(work: Work, values: Collection[str] | Collection[int]) -> Any:
 def among_ids(work: Work, column: Column[Any], values: Collection[int]) -> ColumnElement[bool]:
     """As `among`, of whole numbers."""
     if work.dialect == "sqlite":
-        return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
+        return column.in_(_listed(values))
     return column == any_(literal(list(values), ARRAY(Integer)))
 
 

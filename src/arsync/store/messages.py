@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Integer, Select, and_, bindparam, func, insert, or_, select, update
 
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import Attach, Lacking, Step, StepChannel
@@ -171,7 +171,7 @@ def _query() -> Select[*tuple[Any, ...]]:
     return select(*_COLUMNS).select_from(whole.join(t.message_words, t.message_words.c.message_id == _M.id))
 
 
-def _message(row: Row[*tuple[Any, ...]]) -> Message:
+def _message(row: Sequence[Any]) -> Message:
     values = list(row)
     values[_STATE] = MessageState(values[_STATE])
     values[_RECIPIENTS] = tuple(json.loads(values[_RECIPIENTS]))
@@ -343,40 +343,44 @@ _CONFIRMED: Final = update(t.messages).where(_OURS).values(chase_version=bindpar
 # --- claiming and confirming ---------------------------------------------------------------------------------------
 
 
+_DUE: Final = Prepared(
+    lambda dialect: (
+        select(_M.id)
+        .where(
+            _M.connection_id == bindparam("connection"),
+            _M.state == MessageState.APPROVED.value,
+            _M.channel != StepChannel.LETTER.value,  # also one that has just taken a mail's place
+            ~among_those(dialect, _M.id, "but"),
+            or_(_M.not_before.is_(None), _M.not_before <= bindparam("now")),
+            or_(_M.approved_until.is_(None), _M.approved_until > bindparam("now")),
+        )
+        .order_by(_M.amount.desc(), _M.id)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+    )
+)
+_CLAIM: Final = Prepared(
+    lambda dialect: update(t.messages).where(
+        among_those(dialect, _M.id, "messages"), _M.state == MessageState.APPROVED.value
+    )
+)
+_CLAIMED: Final = Prepared(_query().where(_M.claim_token == bindparam("token"), _M.state == MessageState.CLAIMED.value))
+
+
 def claim(
     work: Work, connection_id: int, *, limit: int, term: timedelta, now: datetime, but: Collection[int] = ()
 ) -> tuple[str, list[Message]]:
     """Claims approved messages for one worker, the most money first, `but` those it has just put back: the claim's
     token and the messages. Letters are left out: a person posts them."""
     token = secrets.token_hex(16)
-    due = (
-        select(_M.id)
-        .where(
-            _M.connection_id == connection_id,
-            _M.state == MessageState.APPROVED.value,
-            _M.channel != StepChannel.LETTER.value,  # also one that has just taken a mail's place
-            _M.id.not_in(list(but)),
-            or_(_M.not_before.is_(None), _M.not_before <= now),
-            or_(_M.approved_until.is_(None), _M.approved_until > now),
-        )
-        .order_by(_M.amount.desc(), _M.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(work.execute(due).scalars())
-    work.execute(
-        update(t.messages)
-        .where(_M.id.in_(ids), _M.state == MessageState.APPROVED.value)
-        .values(
-            state=MessageState.CLAIMED.value,
-            claim_token=token,
-            claimed_by=holder(),
-            claimed_until=now + term,
-            chase_version=None,
-        )
-    )
-    rows = work.execute(_query().where(_M.claim_token == token, _M.state == MessageState.CLAIMED.value))
-    return token, sorted(map(_message, rows), key=lambda message: ids.index(message.id))
+    due = _DUE(work, connection=connection_id, but=those(work, but), now=now, limit=limit)
+    ids = [message_id for (message_id,) in due]
+    _CLAIM(
+        work, messages=those(work, ids), state=MessageState.CLAIMED.value, claim_token=token, claimed_by=holder(),
+        claimed_until=now + term, chase_version=None,
+    )  # fmt: skip
+    place = {message_id: place for place, message_id in enumerate(ids)}
+    return token, sorted(map(_message, _CLAIMED(work, token=token)), key=lambda message: place[message.id])
 
 
 def confirm(work: Work, message_id: int, *, token: str, chase_version: int) -> bool:

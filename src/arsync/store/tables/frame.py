@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -38,7 +39,7 @@ def only(name: str, kind: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{name} IN ({words})", name=name)
 
 
-def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+def partial(name: str, *columns: str | ColumnElement[Any], where: str, unique: bool = False) -> Index:
     """An index over the rows that matter only."""
     return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 

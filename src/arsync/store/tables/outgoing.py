@@ -80,6 +80,10 @@ messages = Table(
     Index("ix_messages_state", "state", "connection_id"),
     only("state", MessageState),
 )
+# In the order in which they are claimed: the most money first.
+partial(
+    "ix_messages_due", messages.c.connection_id, messages.c.amount.desc(), messages.c.id, where="state = 'approved'"
+)
 
 message_words = Table(
     "message_words",
