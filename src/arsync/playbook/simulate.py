@@ -20,15 +20,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
 from arsync.domain.behaviour import LOOKED_BACK
 from arsync.domain.calendar import Calendar
-from arsync.domain.chase import Budget, ChaseFacts, ConnectionFacts, Hold, Intent, Item, PastMessage, Plan, Rule
-from arsync.domain.documents import Contact, InvoiceState
+from arsync.domain.chase import Budget, ChaseFacts, ConnectionFacts, Intent, Item, PastMessage, Plan, Rule
 from arsync.domain.money import Money
 from arsync.domain.payday import PayDay, habit
 from arsync.domain.policy import Act, Playbook, StepMode, Tone
@@ -39,18 +37,14 @@ from arsync.playbook.choosing import Following
 from arsync.playbook.facts import Policy, language, recipients
 from arsync.playbook.ladder import thanks_within
 from arsync.playbook.parts import plan_parts
-from arsync.playbook.people import without_disputed
+from arsync.playbook.past_account import HoldsByPlace, PastAccount, what_came
 from arsync.playbook.places import Place
 from arsync.playbook.plan import plan
 from arsync.playbook.simulated import ANYWAY, Simulation, Touch, Touched
-from arsync.store.ledger import Payer
 from arsync.store.past import Past, PastInvoice
 
 _ONE_DAY: Final = timedelta(days=1)
 _NOTHING: Final = Decimal("0.00")
-#: How long a part payment counts as news, and a message as the one it answers; as the nightly run has it.
-_PART_IS_NEWS: Final = timedelta(days=30)
-_ASKED_LATELY: Final = timedelta(days=180)
 #: Answers that name no day, and yet may be others as invoices grow older: what a step demands grows with their age.
 _AGEING: Final = frozenset(
     {Rule.BELOW_MINIMUM, Rule.COVERED, Rule.NO_RECIPIENT, Rule.NO_TEMPLATE, Rule.NO_PAY_DETAILS, Rule.UNPLANNABLE}
@@ -78,109 +72,6 @@ def simulate(
     """Replays the past with the policy's playbook, or with those that `following` chooses. With `every_day` every chase
     is planned on every day: the same answer, later."""
     return _Replay(past, policy, connection_id, name, every_day, following).run()
-
-
-@dataclass(slots=True, eq=False)
-class _Account:
-    """One payer in one currency, as it stood on the day that it was last turned to."""
-
-    payer_id: str
-    currency: str
-    payer: Payer | None
-    contacts: tuple[Contact, ...]  # usable ones of its own; else the invoices' addresses are
-    place: Place
-    ways: tuple[tuple[Playbook, Calendar], ...]  # what it follows, each with when that lets it be written to
-    thanked_within: timedelta
-    invoices: dict[str, PastInvoice] = field(default_factory=dict)
-    #: what is still to come, the latest first: a day with an invoice and what is then open on it, or with loose money
-    ahead: list[tuple[date, PastInvoice | None, Decimal]] = field(default_factory=list)
-    on_invoice: dict[str, list[Hold]] = field(default_factory=dict)
-    on_payer: list[Hold] = field(default_factory=list)
-    autopay: frozenset[str] = frozenset()
-    open: dict[str, Item] = field(default_factory=dict)
-    paid: dict[str, Item] = field(default_factory=dict)  # of what was demanded: lately, and not yet forgotten
-    unapplied: Decimal = _NOTHING
-    history: tuple[PastMessage, ...] = ()
-    asked_on: dict[str, date] = field(default_factory=dict)  # by invoice: when it was last demanded
-    is_live: bool = False
-    opened_on: date = date.min
-    chase_id: int = 0
-    free_on: date = date.min  # when the gap after its last message has ended
-    followed: str | None = None  # the playbook of the chase as a whole, where they are chosen
-    until: date | None = None  # on that day another one may be chosen
-
-    @property
-    def payer_name(self) -> str:
-        return self.payer.name if self.payer else self.payer_id
-
-    def turn_to(self, day: date) -> None:
-        """Lets happen what happened up to that day."""
-        while self.ahead and self.ahead[-1][0] <= day:
-            _, invoice, amount = self.ahead.pop()
-            if invoice is None:
-                self.unapplied += amount
-                continue
-            name = invoice.item.invoice_id
-            left = Money(amount, self.currency)
-            if amount > 0:
-                self.open[name] = replace(invoice.item, state=InvoiceState.OPEN, balance=left)
-                continue
-            self.open.pop(name, None)
-            if name in self.asked_on and invoice.paid_on is not None:
-                paid = replace(invoice.item, state=InvoiceState.PAID, balance=left, paid_on=invoice.paid_on)
-                self.paid[name] = paid
-        if self.paid:
-            self.paid = {
-                name: item
-                for name, item in self.paid.items()
-                if item.paid_on is not None
-                and day <= item.paid_on + self.thanked_within
-                and self.asked_on[name] >= day - _ASKED_LATELY
-            }
-
-    def opens(self, day: date) -> bool:
-        """Whether a chase begins that day. One that goes on as a payment was taken back is the old one."""
-        was_live, self.is_live = self.is_live, bool(self.open)
-        if was_live or not self.is_live:
-            return False
-        if self.opened_on != date.min and any(name in self.asked_on for name in self.open):
-            return False
-        self.opened_on = day
-        return True
-
-    def items(self, day: date, *, parts_matter: bool) -> tuple[Item, ...]:
-        """Every open invoice as it stood, then what was paid lately."""
-        items: Iterable[Item] = self.open.values()
-        if parts_matter:
-            items = [self._with_part(item, day) for item in items]
-        if self.on_invoice:
-            items = [without_disputed(item, self.on_invoice.get(item.invoice_id, ()), day) for item in items]
-        return (*items, *self.paid.values())
-
-    def _with_part(self, item: Item, day: date) -> Item:
-        asked_on = self.asked_on.get(item.invoice_id)
-        if asked_on is None or asked_on < day - _ASKED_LATELY or item.balance.amount >= item.total.amount:
-            return item
-        came = [on for on in self.invoices[item.invoice_id].money_on if on <= day]
-        return replace(item, paid_on=came[-1]) if came and came[-1] >= day - _PART_IS_NEWS else item
-
-    def holds(self, day: date) -> tuple[Hold, ...]:
-        """Those that have not ended before that day."""
-        if not self.on_payer and not self.on_invoice:
-            return ()
-        own = [hold for name in self.open for hold in self.on_invoice.get(name, ())]
-        return tuple([hold for hold in (*self.on_payer, *own) if hold.until is None or hold.until >= day])
-
-    def forgets_on(self, day: date) -> date | None:
-        """The day on which a part payment is no news any more."""
-        days = [
-            on + _PART_IS_NEWS + _ONE_DAY
-            for name in self.open
-            if name in self.asked_on
-            for on in self.invoices[name].money_on
-            if on <= day
-        ]
-        return min((on for on in days if on > day), default=None)
 
 
 class _Replay:
@@ -211,7 +102,7 @@ class _Replay:
             banked_through=None,
             pay_currencies=frozenset(policy.seller.bank_details),
         )
-        self._accounts: list[_Account] = []
+        self._accounts: list[PastAccount] = []
         self._agenda: defaultdict[date, set[int]] = defaultdict(set)  # who is planned
         self._news: defaultdict[date, set[int]] = defaultdict(set)  # of whom something is written down, and no more
         self._heard: defaultdict[str, list[tuple[str, date]]] = defaultdict(list)  # by payer: currency and day
@@ -260,16 +151,16 @@ class _Replay:
         ahead: dict[tuple[str, str], list[tuple[date, PastInvoice | None, Decimal]]] = defaultdict(list)
         for name, invoices in by_name.items():
             for invoice in invoices:
-                ahead[name] += [(on, invoice, left) for on, left in _from(invoice, past.first)]
+                ahead[name] += [(on, invoice, left) for on, left in what_came(invoice, past.first)]
         for one in past.loose:
             if (one.payer_id, one.currency) in by_name:
                 ahead[one.payer_id, one.currency].append((max(one.on, past.first), None, one.amount))
-        placed = _Placed(past.holds)
+        placed = HoldsByPlace(past.holds)
         for payer_id, currency in sorted(by_name):
             payer, invoices = past.payers.get(payer_id), by_name[payer_id, currency]
             place = Place(payer.country, payer.region) if payer else Place()
             usable = recipients(payer.contacts if payer else (), ())
-            account = _Account(
+            account = PastAccount(
                 payer_id=payer_id,
                 currency=currency,
                 payer=payer,
@@ -303,7 +194,7 @@ class _Replay:
             for on in days:
                 self._look(place_of, max(on, past.first))
 
-    def _matters_on(self, account: _Account, invoice: PastInvoice, on: date) -> date:
+    def _matters_on(self, account: PastAccount, invoice: PastInvoice, on: date) -> date:
         """When something that happens to an invoice can first change an answer: one that is written matters when its
         first step comes or when it is overdue, but for an address that nobody knew before."""
         item = invoice.item
@@ -351,7 +242,7 @@ class _Replay:
         if acting:
             self._let_out(day, acting)
 
-    def _plan(self, account: _Account, day: date) -> Plan:
+    def _plan(self, account: PastAccount, day: date) -> Plan:
         facts = self._facts(account, day)
         try:
             if self._following is None:
@@ -363,7 +254,7 @@ class _Replay:
             self._held[Rule.UNPLANNABLE.value].add(self._accounts.index(account))
             return Plan(facts, ())
 
-    def _plan_as_chosen(self, following: Following, account: _Account, facts: ChaseFacts, day: date) -> Plan:
+    def _plan_as_chosen(self, following: Following, account: PastAccount, facts: ChaseFacts, day: date) -> Plan:
         chosen = following.follow(facts, account.followed, day)
         policies = [part.policy for part in chosen.parts]
         account.ways = tuple((one.playbook, one.calendar(account.place)) for one in policies)
@@ -374,7 +265,7 @@ class _Replay:
             self._spoken_by[account.chase_id] = part.policy.playbook.name
         return answer
 
-    def _facts(self, account: _Account, day: date) -> ChaseFacts:
+    def _facts(self, account: PastAccount, day: date) -> ChaseFacts:
         items = account.items(day, parts_matter=self._conditional)
         payer = account.payer
         heard = self._heard.get(account.payer_id, ())
@@ -399,7 +290,7 @@ class _Replay:
             autopay=account.autopay,
         )
 
-    def _payment_day(self, account: _Account, day: date) -> PayDay | None:
+    def _payment_day(self, account: PastAccount, day: date) -> PayDay | None:
         said = self._policy.payment_days
         by_hand = said.get(account.payer_id) or said.get(account.payer_name.casefold())
         if by_hand is not None:
@@ -407,7 +298,7 @@ class _Replay:
         received = self._past.received.get((account.payer_id, account.currency), ())
         return habit(on for known_on, on in received if known_on <= day and on >= day - LOOKED_BACK)
 
-    def _again(self, account: _Account, answer: Plan, day: date) -> date | None:
+    def _again(self, account: PastAccount, answer: Plan, day: date) -> date | None:
         """The day on which the chase has another answer, should nothing happen until then."""
         days = [verdict.next_on for verdict in answer.verdicts if verdict.next_on is not None]
         if not answer.verdicts or any(one.next_on is None and one.rule in _AGEING for one in answer.verdicts):
@@ -454,7 +345,7 @@ class _Replay:
         if by_themselves:
             self._volumes.append(by_themselves)
 
-    def _touch(self, account: _Account, intent: Intent, day: date) -> None:
+    def _touch(self, account: PastAccount, intent: Intent, day: date) -> None:
         names = [item.invoice_id for item in intent.demanded]
         sent = PastMessage(intent.step.id, intent.occurrence, MessageState.ACCEPTED, day, frozenset(names))
         account.history = (*account.history, sent)
@@ -481,31 +372,6 @@ class _Replay:
                 demanded=tuple(_touched(account.invoices[name], day) for name in sorted(names)),
             )
         )
-
-
-class _Placed:
-    """Holds, by what they stop."""
-
-    def __init__(self, holds: Iterable[Hold]) -> None:
-        self._on_payer: defaultdict[str | None, list[Hold]] = defaultdict(list)
-        self._on_invoice: defaultdict[str, list[Hold]] = defaultdict(list)
-        for hold in holds:
-            if hold.invoice_id is not None:
-                self._on_invoice[hold.invoice_id].append(hold)
-            else:
-                self._on_payer[hold.payer_id].append(hold)
-
-    def of_payer(self, payer_id: str) -> list[Hold]:
-        return [*self._on_payer.get(None, ()), *self._on_payer.get(payer_id, ())]
-
-    def of_invoices(self, names: Iterable[str]) -> dict[str, list[Hold]]:
-        return {name: self._on_invoice[name] for name in names if name in self._on_invoice}
-
-
-def _from(invoice: PastInvoice, first: date) -> list[tuple[date, Decimal]]:
-    """What was open on an invoice on the first day, and what came after."""
-    before = [level for level in invoice.levels if level[0] <= first]
-    return [*((first, left) for _, left in before[-1:]), *(level for level in invoice.levels if level[0] > first)]
 
 
 def _ages(items: Iterable[Item], playbook: Playbook, calendar: Calendar, day: date) -> list[date]:
