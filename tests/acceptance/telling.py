@@ -44,7 +44,9 @@ class Telling:
         app = night.look()
         events = []
         for post in self._posts:
-            told = app.read_events(post["body"].encode(), signature=post["signature"], timestamp=post["timestamp"])
+            told = app.mailroom.read_events(
+                post["body"].encode(), signature=post["signature"], timestamp=post["timestamp"]
+            )
             assert told.problems == ()
             times = self.chance.randint(1, 2) if all_of_it else self.chance.randint(0, 2)
             events += list(told.events) * times

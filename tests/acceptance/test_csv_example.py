@@ -26,7 +26,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     points = [f"{name} = {place}" for name, place in project["entry-points"]["arsync.connectors"].items()]
     (metadata / "entry_points.txt").write_text("\n".join(["[arsync.connectors]", *points]))
     monkeypatch.syspath_prepend(tmp_path / "site")
-    monkeypatch.setattr("arsync.bootstrap.SystemClock", lambda: FixedClock(MORNING))
+    monkeypatch.setattr("arsync.bootstrap.app.SystemClock", lambda: FixedClock(MORNING))
     shutil.copytree(EXAMPLE / "books", tmp_path / "books")
     (tmp_path / "arsync.toml").write_text(
         f'[csv]\nfolder = "{tmp_path / "books"}"\n[defaults]\nmode = "auto"\nbank_details.GBP = "Acme Bank 12-34-56"\n'

@@ -205,7 +205,7 @@ def _mailed(app: App, page: Rendered, those: list[Connection], *, author: str) -
         message_id=f"digest-{own.key}-{now:%Y%m%dT%H%M%S}", sender=sender, reply_to=sender, to=(to,), cc=(), bcc=(),
         subject=page.subject, text=page.text, html=page.html, at=now, language="en", tags={"step": "digest"},
     )  # fmt: skip
-    channel, begun = app.channel(), False
+    channel, begun = app.mailroom.channel(), False
 
     def begins() -> None:
         nonlocal begun

@@ -44,7 +44,7 @@ def import_events(
     body = _body(file)
     with opened(context) as app:
         if signature is not None and timestamp is not None:
-            told = app.read_events(body, signature=signature, timestamp=timestamp)
+            told = app.mailroom.read_events(body, signature=signature, timestamp=timestamp)
         else:
             told = read(body)
         heard = hear(app.store, told.events, app.clock)
@@ -57,7 +57,7 @@ def import_events(
 def poll(context: typer.Context, as_json: Json = False) -> None:
     """Reads SendGrid's lists of addresses that it does not write to, as a run does once a day."""
     with opened(context) as app:
-        lists = app.lists
+        lists = app.mailroom.lists
         if lists is None:
             raise ConfigurationError(f"{app.settings.source}: mail does not go by SendGrid (delivery.channel)")
         heard = hear_lists(app.store, lists, app.clock, at_once=True)
@@ -137,5 +137,5 @@ def lift(
 def _lift_there(app: App, standing: list[suppressions.Suppression]) -> list[suppressions.Suppression]:
     """First at the provider: were it only lifted here, the next message would be dropped there. What only a person can
     lift there."""
-    lists = app.lists
+    lists = app.mailroom.lists
     return [one for one in standing if one.source == "sendgrid" and not (lists and lists.forget(one.address, one.kind))]

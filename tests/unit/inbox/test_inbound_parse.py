@@ -132,9 +132,9 @@ def test_whoever_serves_the_address_hands_over_what_was_posted(tmp_path: Path) -
     config = tmp_path / "arsync.toml"
     config.write_text('[inbox]\ninbound_parse_secret = "s3cret"\n')
     app = App(load(config, environ={}))
-    assert app.read_reply(URL, HEADERS, form(email=MAIL)).mail.address == "jo@reed.example"
+    assert app.mailroom.read_reply(URL, HEADERS, form(email=MAIL)).mail.address == "jo@reed.example"
     with pytest.raises(Unverified, match="secret"):
-        app.read_reply("https://x/replies", HEADERS, form(email=MAIL))
+        app.mailroom.read_reply("https://x/replies", HEADERS, form(email=MAIL))
     config.write_text("")
     with pytest.raises(Unverified, match="nobody is let in"):
-        App(load(config, environ={})).read_reply(URL, HEADERS, form(email=MAIL))
+        App(load(config, environ={})).mailroom.read_reply(URL, HEADERS, form(email=MAIL))

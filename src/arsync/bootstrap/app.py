@@ -1,11 +1,10 @@
-"""The only place that wires settings, store, connectors and services together."""
+"""One installation, wired."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import cached_property
 from importlib.metadata import EntryPoint
@@ -14,17 +13,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from arsync.bootstrap.mailroom import Mailroom
 from arsync.channel.attached import MEGABYTE
 from arsync.channel.call import CallChannel
-from arsync.channel.contract import Channel
-from arsync.channel.file import FileChannel
 from arsync.channel.letter import LetterChannel
-from arsync.channel.redirect import Redirected
-from arsync.channel.sendgrid import SendGridChannel
-from arsync.channel.sendgrid_events import Told, read, verify
-from arsync.channel.sendgrid_lists import SendGridLists
-from arsync.channel.sent_folder import SentFolder
-from arsync.channel.smtp import Encryption, MailServer, SmtpChannel
 from arsync.connector import Clock, Connector, ConnectorFactory, Consent, Consenting, Limits, Linked
 from arsync.domain.calendar import Blackout, closed_days
 from arsync.domain.chase import Seller
@@ -34,8 +26,6 @@ from arsync.domain.policy import Playbook, StepChannel, StepMode
 from arsync.domain.rollout import Rollout
 from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
-from arsync.inbox.imap import ImapMailbox
-from arsync.inbox.inbound_parse import Door, Posted, read_post
 from arsync.inbox.matching import Front
 from arsync.inbox.poll import Polled, poll
 from arsync.outbox.send import Post
@@ -48,7 +38,7 @@ from arsync.render.wording import at_home
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
-from arsync.settings import Settings, check_rehearsal, connector_points, is_here, vendor_urls
+from arsync.settings import Settings, check_rehearsal, connector_points, vendor_urls
 from arsync.settings.kinds import payment_day
 from arsync.settings.model import CompanySettings
 from arsync.store import connections, replies, tags, upgrade
@@ -117,6 +107,11 @@ class App:
     @cached_property
     def _session(self) -> Any:
         return pooled_session(observe=self._observe)
+
+    @cached_property
+    def mailroom(self) -> Mailroom:
+        """How mail goes out and comes back."""
+        return Mailroom(self.settings, session=lambda: self._session, clock=self.clock, observe=self._observe)
 
     # --- connectors -------------------------------------------------------------------------------------
 
@@ -234,7 +229,7 @@ class App:
             name=company.company_name or connection.company_name,
             timezone=self.timezone(connection),
             locale=at_home(company.locale, country),
-            reply_to=self._inbox_of(connection) or company.reply_to or sender,
+            reply_to=self.mailroom.inbox_of(company) or company.reply_to or sender,
             sender=sender,
             legal_footer=company.legal_footer,
             color=company.brand.color,
@@ -303,89 +298,26 @@ class App:
                 raise ConfigurationError(f"{self.settings.source}: closed, beside playbook {playbook.name}: {never}")
         return closed
 
-    def channel(self) -> Channel:
-        """The way out for mail, diverted where the settings say so."""
-        delivery = self.settings.delivery
-        channel: Channel
-        if delivery.channel == "sendgrid":
-            section = self.settings.sendgrid
-            assert section.api_key is not None, "`desk` has asked `undeliverable`"
-            channel = SendGridChannel(
-                section.api_key.get_secret_value(),
-                section.host,
-                self._session,
-                clock=self.clock,
-                activity_lookup=section.activity_lookup,
-            )
-        elif delivery.channel == "smtp":
-            channel = self._smtp()
-        else:
-            channel = FileChannel(self.settings.outbox_dir)
-        if delivery.redirect_to or delivery.bcc:
-            return Redirected(channel, redirect_to=delivery.redirect_to, bcc=delivery.bcc)
-        return channel
-
-    def _smtp(self) -> Channel:
-        section = self.settings.smtp
-        assert section.host is not None, "`desk` has asked `undeliverable`"
-        encryption = Encryption(section.tls)
-        password = section.password.get_secret_value() if section.password else None
-        usual = 465 if encryption is Encryption.IMPLICIT else 587
-        sent = None
-        if section.sent_host is not None:
-            assert section.user is not None, "`desk` has asked `undeliverable`"
-            sent = SentFolder(
-                section.sent_host,
-                section.sent_port,
-                section.user,
-                password or "",
-                section.sent_folder or "",
-                encrypted=not is_here(section.sent_host) or encryption is not Encryption.NONE,
-            )
-        server = MailServer(section.host, section.port or usual, encryption, section.user, password)
-        return SmtpChannel(server, clock=self.clock, sent=sent, observe=self._observe)
-
     # --- what comes back -----------------------------------------------------------------------------------
-
-    def mailbox(self) -> ImapMailbox | None:
-        """The mailbox that answers are read from; None where none is configured."""
-        section = self.settings.inbox.imap
-        if section.host is None:
-            return None
-        if not section.user or section.password is None:
-            raise ConfigurationError(f"{self.settings.source}: inbox.imap.host goes with inbox.imap.user and .password")
-        return ImapMailbox(
-            section.host, section.port, section.user, section.password.get_secret_value(), folder=section.folder,
-            tls=section.tls,
-        )  # fmt: skip
 
     def fronts(self) -> list[Front]:
         """Each company as its customers reach it."""
         found = []
         for one in self.linked():
             company = self.settings.company(one.name)
-            known = (self._inbox_of(one), company.reply_to, self.settings.delivery.sender)
+            known = (self.mailroom.inbox_of(company), company.reply_to, self.settings.delivery.sender)
             addresses = frozenset(parseaddr(mailbox)[1].casefold() for mailbox in known if mailbox)
             found.append(Front(one.id, one.name, addresses, self.timezone(one), company.writes == "on"))
         return found
 
     def poll(self) -> Polled | None:
         """Reads the mailbox to its end; None where none is configured."""
-        mailbox = self.mailbox()
+        mailbox = self.mailroom.mailbox()
         return None if mailbox is None else poll(self.store, mailbox, self.fronts(), self.clock)
-
-    def _inbox_of(self, connection: Connection) -> str | None:
-        """Where the company's answers are read, under the name that its customers know."""
-        company = self.settings.company(connection.name)
-        mailbox = company.inbox_address or self.settings.inbox.address
-        if mailbox is None or parseaddr(mailbox)[0]:
-            return mailbox
-        named = parseaddr(company.reply_to or "")[0] or parseaddr(self.settings.delivery.sender or "")[0]
-        return str(Address(display_name=named, addr_spec=parseaddr(mailbox)[1]))
 
     def _replies_are_read(self, company: CompanySettings) -> bool:
         """Whether answers reach a mailbox, and it was read to its end lately."""
-        inbox, mailbox = self.settings.inbox, self.mailbox()
+        inbox, mailbox = self.settings.inbox, self.mailroom.mailbox()
         if mailbox is None or (company.inbox_address or inbox.address) is None:
             return False
         with self.store.reading() as work:
@@ -403,19 +335,19 @@ class App:
         if lacking:
             raise ConfigurationError(f"{self.settings.source}: " + "; ".join(lacking))
         policy = self.policy(connection)
+        company = self.settings.company(connection.name)
         post = Post(
             channels={
                 **dict.fromkeys(StepChannel, CallChannel()),
-                StepChannel.EMAIL: self.channel(),
+                StepChannel.EMAIL: self.mailroom.channel(),
                 StepChannel.LETTER: LetterChannel(),
             },
             sender=policy.seller.sender,
             reply_to=policy.seller.reply_to,
             connection=connection.name,
             most_attached=self.settings.delivery.attachments_mb * MEGABYTE,
-            inbox=self._inbox_of(connection),
+            inbox=self.mailroom.inbox_of(company),
         )
-        company = self.settings.company(connection.name)
         return Desk(
             connection=connection,
             connector=self.connector(connection),
@@ -424,33 +356,8 @@ class App:
             writes=company.writes == "on",
             diverted_to=self.settings.delivery.redirect_to,
             marks_sent=company.mark_sent == "on" and WriteKind.SENT in self.keeps(connection),
-            lists=self.lists if self.settings.sendgrid.suppression_lookup else None,
+            lists=self.mailroom.lists if self.settings.sendgrid.suppression_lookup else None,
         )
-
-    @property
-    def lists(self) -> SendGridLists | None:
-        """SendGrid's lists of addresses that it does not write to; None where mail does not go by SendGrid."""
-        section = self.settings.sendgrid
-        if self.settings.delivery.channel != "sendgrid" or section.api_key is None:
-            return None
-        return SendGridLists(section.api_key.get_secret_value(), section.host, self._session)
-
-    def read_events(self, body: bytes, *, signature: str, timestamp: str) -> Told:
-        """What SendGrid's webhook tells; Unverified where it is not SendGrid's, or old, ConfigurationError where nobody
-        has said how to know."""
-        key = self.settings.sendgrid.webhook_public_key
-        if key is None:
-            raise ConfigurationError(f"{self.settings.source}: sendgrid.webhook_public_key is missing")
-        verify(key, signature, timestamp, body, now=self.clock.now())
-        return read(body)
-
-    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
-        """The mail that SendGrid's Inbound Parse posted to that address; Unverified where it is not SendGrid's, or old,
-        Malformed where it is no such post."""
-        section = self.settings.inbox
-        secret = section.inbound_parse_secret
-        door = Door(secret.get_secret_value() if secret else "", section.inbound_parse_public_key or "")
-        return read_post(url, headers, body, door=door, now=self.clock.now())
 
     def keeps(self, connection: Connection) -> frozenset[WriteKind]:
         """The facts that may be written onto that company's invoices; none where nothing may be written."""
