@@ -11,9 +11,10 @@ import tenacity
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from arsync.errors import ConfigurationError, DatabaseUnusable, Locked
-from arsync.store.seats import BUSY_SECONDS, Seat, Seats, begin
+from arsync.store.seats import BUSY_SECONDS, NO_FILE, Seat, Seats, begin
 
 #: Told before and after each effect ("commit", "request ..."); a crash test kills the process there.
 Observer = Callable[[str, str], None]
@@ -169,7 +170,7 @@ BESIDE: Final = "-requests"
 def _engine_beside(url: str) -> Engine | None:
     """The database in the file beside, made when it is first used; None where there is no file."""
     known = make_url(url)
-    if known.get_backend_name() != "sqlite" or known.database in (None, "", ":memory:"):
+    if known.get_backend_name() != "sqlite" or known.database in NO_FILE:
         return None
     return _engine(known.set(database=f"{known.database}{BESIDE}").render_as_string(hide_password=False))
 
@@ -179,7 +180,10 @@ def _engine(url: str) -> Engine:
         kind = make_url(url).get_backend_name()
         if kind not in ("sqlite", "postgresql"):
             raise ConfigurationError(f"[database] url: {kind} is not supported (sqlite, postgresql)")
-        engine = create_engine(url, pool_pre_ping=kind == "postgresql", hide_parameters=True)
+        # The seats of a file are kept beside the engine: a pool behind them would run out of those they keep.
+        in_a_file = kind == "sqlite" and make_url(url).database not in NO_FILE
+        options: dict[str, Any] = {"poolclass": NullPool} if in_a_file else {"pool_pre_ping": kind == "postgresql"}
+        engine = create_engine(url, hide_parameters=True, **options)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"[database] url: {error}") from None
     event.listen(engine, "handle_error", _translate)

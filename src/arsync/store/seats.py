@@ -19,6 +19,10 @@ from arsync.errors import DatabaseUnusable, Locked
 
 #: So long one waits for whoever holds what is needed.
 BUSY_SECONDS: Final = 30
+#: So many are kept; of more who are at work at once each opens one of its own, and closes it.
+_KEPT: Final = 8
+#: What the database of a URL is called that is in memory only.
+NO_FILE: Final = (None, "", ":memory:")
 #: In a connection's `info`: its seat, and with which durability it commits, as it was told last.
 _SEAT: Final = "arsync_seat"
 _COMMITS: Final = "arsync_commits"
@@ -90,7 +94,7 @@ class Seat:
         self.begun = False
 
     def leave(self) -> None:
-        """Gives the connection back to the pool."""
+        """Gives the connection back to the engine, which closes one to a file."""
         self._info.pop(_SEAT, None)
         self.connection.close()
 
@@ -101,7 +105,7 @@ class Seats:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._free: list[Seat] = []
-        self._keeps = engine.url.database not in (None, "", ":memory:")
+        self._keeps = engine.url.database not in NO_FILE
 
     @contextmanager
     def taken(self, kind: str | None) -> Iterator[Seat]:
@@ -129,10 +133,10 @@ class Seats:
             seat.connection.invalidate()
             seat.leave()
             return
-        if self._keeps and not seat.connection.invalidated:
-            self._free.append(seat)
-        else:
+        if not self._keeps or seat.connection.invalidated or len(self._free) >= _KEPT:
             seat.leave()
+            return
+        self._free.append(seat)
 
 
 def begin(connection: Connection) -> None:

@@ -108,3 +108,18 @@ def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
             list(threads.map(ask, opened))  # raises what one of them raised
         for store in opened:
             store.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite"])  # PostgreSQL has a pool, as it has few connections to give
+def test_many_at_work_at_once_wait_for_no_seat(store: Store) -> None:
+    """Twenty are each within a transaction of their own at the same moment, twice."""
+    together = Barrier(20, timeout=10)
+
+    def ask(_one: int) -> int:
+        with store.reading() as work:
+            together.wait()
+            return int(work.execute(text("SELECT count(*) FROM connections")).scalar_one())
+
+    for _ in range(2):
+        with ThreadPoolExecutor(together.parties) as threads:
+            assert list(threads.map(ask, range(together.parties))) == [0] * together.parties
