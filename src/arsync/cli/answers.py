@@ -20,7 +20,7 @@ from arsync.domain.replies import FOR_A_PERSON, MailKind, Meaning, ReplyState
 from arsync.domain.states import HoldKind, HoldState
 from arsync.errors import NotFound, UsageError
 from arsync.inbox.intake import pause, stop
-from arsync.store import connections, events, holds, ledger, messages, replies
+from arsync.store import connections, events, finding, holds, messages, replies
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.replies import Reply
@@ -182,7 +182,7 @@ def _about(app: App, one: Reply, invoice: str | None, *, single: bool) -> Whom:
         raise UsageError(f"nobody knows whose reply {one.id} is: arsync replies match {one.id} --customer NAME")
     with app.store.reading() as work:
         company = connections.connection_by_id(work, one.connection_id)
-        name = ledger.customer_name(work, company.id, one.payer_id)
+        name = finding.customer_name(work, company.id, one.payer_id)
         items = messages.items(work, one.message_id) if one.message_id is not None else []
     demanded = [item for item in items if item.demanded]
     if invoice is None and len(demanded) == 1:
@@ -278,7 +278,7 @@ def _company(work: Work, one: Reply) -> Connection | None:
 def _payer(work: Work, one: Reply) -> str | None:
     if one.connection_id is None or one.payer_id is None:
         return None
-    return ledger.customer_name(work, one.connection_id, one.payer_id)
+    return finding.customer_name(work, one.connection_id, one.payer_id)
 
 
 def _means(one: Reply) -> str:

@@ -21,7 +21,7 @@ from arsync.errors import NotFound, UsageError
 from arsync.playbook.approval import lasts_until
 from arsync.render.edited import edited
 from arsync.store import approvals as answers
-from arsync.store import connections, ledger, messages
+from arsync.store import connections, finding, messages
 from arsync.store.engine import Work
 from arsync.store.messages import Approval, Message
 
@@ -66,7 +66,7 @@ def tell_waiting(work: Work, waiting: list[Message]) -> None:
     table(
         ("id", "state", "step", "payer", "to", "subject", "demands", "why"),
         [
-            (one.id, one.state, one.step_id, ledger.customer_name(work, one.connection_id, one.payer_id),
+            (one.id, one.state, one.step_id, finding.customer_name(work, one.connection_id, one.payer_id),
              ", ".join(one.recipients), one.subject, f"{one.amount:,.2f} {one.currency}", one.reason)
             for one in waiting
         ],
@@ -76,7 +76,7 @@ def tell_waiting(work: Work, waiting: list[Message]) -> None:
 
 def show(work: Work, message: Message) -> None:
     """Prints one message as it would go out."""
-    payer = ledger.customer_name(work, message.connection_id, message.payer_id)
+    payer = finding.customer_name(work, message.connection_id, message.payer_id)
     say(
         flat(f"message {message.id}: {message.step_id} #{message.occurrence} to {payer}: {message.state}"), style="bold"
     )
@@ -92,7 +92,7 @@ def show(work: Work, message: Message) -> None:
 def _as_json(work: Work, message: Message) -> dict[str, object]:
     return {
         "connection": connections.connection_by_id(work, message.connection_id).name,
-        "payer": ledger.customer_name(work, message.connection_id, message.payer_id),
+        "payer": finding.customer_name(work, message.connection_id, message.payer_id),
         "items": messages.items(work, message.id),
     }
 

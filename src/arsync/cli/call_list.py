@@ -15,7 +15,7 @@ from arsync.domain.people import CallOutcome
 from arsync.domain.policy import StepChannel
 from arsync.errors import ConnectorError, NotFound
 from arsync.store import calls as call_rows
-from arsync.store import connections, ledger, messages, touches
+from arsync.store import connections, finding, messages, touches
 from arsync.store.calls import Stake
 from arsync.store.engine import Work
 from arsync.store.messages import Message
@@ -54,7 +54,7 @@ def calls(
         with app.store.reading() as work:
             due = waiting_calls(app, work)
             payers = {
-                one.message.id: ledger.customer_name(work, one.message.connection_id, one.message.payer_id)
+                one.message.id: finding.customer_name(work, one.message.connection_id, one.message.payer_id)
                 for one in due
             }
     if as_json:

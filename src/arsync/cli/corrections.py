@@ -10,7 +10,7 @@ from arsync.cli.context import Author, Json, author_or_me, opened
 from arsync.cli.output import dump, say, so_many, table
 from arsync.errors import NotFound, UsageError
 from arsync.store import corrections as rows
-from arsync.store import events, ledger
+from arsync.store import events, finding
 
 
 def register(program: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def corrections(
             return
         with app.store.reading() as work:
             found = rows.every(work) if every else rows.unsettled(work)
-            names = {one.payer_id: ledger.customer_name(work, one.connection_id, one.payer_id) for one in found}
+            names = {one.payer_id: finding.customer_name(work, one.connection_id, one.payer_id) for one in found}
     if as_json:
         dump(found)
         return

@@ -23,8 +23,8 @@ from arsync.errors import UsageError
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.settings import load
-from arsync.store import ledger, messages, notes
-from arsync.store.ledger import FoundInvoice
+from arsync.store import finding, messages, notes
+from arsync.store.finding import FoundInvoice
 from arsync.worker import jobs
 from arsync.worker.jobs import Night
 
@@ -178,7 +178,7 @@ def _dispute_one(app: App) -> FoundInvoice | None:
         wanted = (sent[-1].connection_id, item.invoice_id)
         # A number of one invoice may be the id of another.
         found = next(
-            one for one in ledger.find_invoices(work, item.invoice_id) if (one.connection_id, one.invoice_id) == wanted
+            one for one in finding.find_invoices(work, item.invoice_id) if (one.connection_id, one.invoice_id) == wanted
         )
     place(app, found, kind=HoldKind.DISPUTE, reason="goods arrived damaged", until=None, author="demo")
     return found

@@ -27,6 +27,7 @@ from arsync.store import (
     connections,
     drift,
     events,
+    finding,
     holds,
     ledger,
     messages,
@@ -37,7 +38,7 @@ from arsync.store import (
     verdicts,
 )
 from arsync.store.engine import Work
-from arsync.store.ledger import FoundInvoice
+from arsync.store.finding import FoundInvoice
 from arsync.store.verdicts import Interval
 
 _CHANGE: Final = {
@@ -115,10 +116,10 @@ def _explain_payer(app: App, named: Whom, as_json: bool) -> None:
     """All that a payer owes with the standing answers, and what was said to it and of it."""
     with app.store.reading() as work:
         company = connections.connection_by_id(work, named.connection_id)
-        name = ledger.customer_name(work, company.id, named.payer_id)
+        name = finding.customer_name(work, company.id, named.payer_id)
         owed = ledger.open_balances(work, company.id, named.payer_id)
         ids = [one for currency in owed for one in promises.open_invoices(work, company.id, named.payer_id, currency)]
-        found = [one for some in ids for one in ledger.find_invoices(work, some, company.name)]
+        found = [one for some in ids for one in finding.find_invoices(work, some, company.name)]
         every = [one for one in found if one.invoice_id in ids]
         every.sort(key=lambda one: (one.due_on or date.max, one.number))
         owner = story.owner_line(work, company.id, named.payer_id)
@@ -255,7 +256,7 @@ def _story(
                     lines.append((note.written_at, f"note of message {message.id} on the {note.target.kind}: written"))
         for change in succession.changes_of(work, found.connection_id, found.customer_id, found.invoice_id):
             now, before = (
-                ledger.customer_name(work, found.connection_id, who) for who in (change.payer, change.former)
+                finding.customer_name(work, found.connection_id, who) for who in (change.payer, change.former)
             )
             along = f"; with it went {change.followed}" if change.followed else ""
             lines.append((change.at, f"{_CHANGE[change.how].format(now=now, before=before)}{along}"))

@@ -22,7 +22,7 @@ from arsync.outbox import facts
 from arsync.store import connections, events, holds
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
-from arsync.store.ledger import FoundInvoice
+from arsync.store.finding import FoundInvoice
 
 Until = Annotated[datetime | None, typer.Option(formats=[DAY], help="The last day of it; default: until lifted.")]
 Reason = Annotated[str, typer.Option(help="Why; it is shown wherever it stops something.")]

@@ -15,7 +15,7 @@ from arsync.domain.replies import MailKind
 from arsync.errors import ConfigurationError, UsageError
 from arsync.inbox.intake import Taken, take
 from arsync.inbox.mail import READ, read
-from arsync.store import ledger, replies
+from arsync.store import finding, replies
 
 _group = typer.Typer(no_args_is_help=True, help="Mails that come in.")
 
@@ -75,7 +75,7 @@ def _told(app: App, one: Taken) -> str:
         kept = replies.get(work, one.reply_id)
         assert kept is not None
         payer = (
-            ledger.customer_name(work, kept.connection_id, kept.payer_id)
+            finding.customer_name(work, kept.connection_id, kept.payer_id)
             if kept.connection_id is not None and kept.payer_id is not None
             else None
         )

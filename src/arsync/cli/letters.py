@@ -16,7 +16,7 @@ from arsync.cli.context import Author, Json, author_or_me, locked, opened
 from arsync.cli.output import complain, counted, dump, flat, say, table
 from arsync.errors import NotFound, UsageError
 from arsync.render.cover import cover_pdf
-from arsync.store import connections, ledger, letters
+from arsync.store import connections, finding, letters
 from arsync.store.connections import Connection
 from arsync.store.letters import Letter
 from arsync.worker import letters as post_room
@@ -249,7 +249,7 @@ def _list(app: App, pile: Sequence[Letter], as_json: bool) -> None:
         rows = [
             (
                 f"L{one.batch_id}", one.message.id,
-                ledger.customer_name(work, one.message.connection_id, one.message.payer_id), one.message.step_id,
+                finding.customer_name(work, one.message.connection_id, one.message.payer_id), one.message.step_id,
                 f"{one.message.amount:,.2f} {one.message.currency}", _stands(one),
             )
             for one in pile

@@ -14,7 +14,7 @@ from arsync.cli.output import dump, flat, say, table
 from arsync.domain.states import HoldKind, WriteKind
 from arsync.errors import NotFound
 from arsync.outbox import facts
-from arsync.store import connections, events, holds, ledger, promises
+from arsync.store import connections, events, finding, holds, promises
 from arsync.store.engine import Work
 from arsync.store.holds import PlacedHold
 
@@ -48,11 +48,11 @@ def scope(work: Work, placed: PlacedHold) -> str:
     hold = placed.hold
     if hold.payer_id is None:
         return "everybody"
-    payer = ledger.customer_name(work, placed.connection_id, hold.payer_id)
+    payer = finding.customer_name(work, placed.connection_id, hold.payer_id)
     if hold.invoice_id is None:
         return f"everything {payer} pays for"
     part = f"{hold.part} of " if hold.part else ""
-    return f"{part}{ledger.invoice_number(work, placed.connection_id, hold.invoice_id)} of {payer}"
+    return f"{part}{finding.invoice_number(work, placed.connection_id, hold.invoice_id)} of {payer}"
 
 
 def lift(

@@ -11,9 +11,9 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.output import flat
 from arsync.errors import Ambiguous, NotFound, UsageError
-from arsync.store import connections, ledger
+from arsync.store import connections, finding
 from arsync.store.engine import Work
-from arsync.store.ledger import FoundCustomer, FoundInvoice
+from arsync.store.finding import FoundCustomer, FoundInvoice
 
 #: Before an id, where a number of one invoice is the id of another.
 _BY_ID: Final = "id:"
@@ -71,7 +71,7 @@ def one_invoice(app: App, number: str, connection: str | None) -> FoundInvoice:
     with app.store.reading() as work:
         if connection is not None:
             connections.connection(work, connection)  # or NotFound, with the names there are
-        both = ledger.find_invoices(work, wanted, connection)
+        both = finding.find_invoices(work, wanted, connection)
     numbered = [] if by_id else [one for one in both if one.number == wanted]
     found = numbered or [one for one in both if one.invoice_id == wanted]
     if not found:
@@ -91,7 +91,7 @@ def customers(app: App, name: str, connection: str | None) -> list[FoundCustomer
     with app.store.reading() as work:
         if connection is not None:
             connections.connection(work, connection)
-        found = ledger.find_customers(work, wanted, connection)
+        found = finding.find_customers(work, wanted, connection)
     return [one for one in found if one.customer_id == wanted] if by_id else found
 
 
@@ -122,7 +122,7 @@ def by_customer(
     the customer's id and its name, in the order of the names."""
     with app.store.reading() as work:
         rows = [
-            (linked.name, customer_id, ledger.customer_name(work, linked.id, customer_id), one)
+            (linked.name, customer_id, finding.customer_name(work, linked.id, customer_id), one)
             for linked in connections.connections(work)
             for customer_id, one in kept(work, linked.id).items()
             if only is None or (linked.id, customer_id) == only

@@ -20,7 +20,7 @@ from arsync.domain.states import MessageState
 from arsync.errors import NotFound, UsageError
 from arsync.outbox import settle
 from arsync.playbook.resending import resend as plan_once_more
-from arsync.store import connections, events, ledger, messages, notes
+from arsync.store import connections, events, finding, messages, notes
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.messages import Message
@@ -84,7 +84,7 @@ def outbox(
 def _list(work: Work, found: list[Message]) -> None:
     rows = [
         (one.id, one.sent_on or one.planned_on, one.state, f"{one.step_id} #{one.occurrence}.{one.revision}",
-         one.channel, ledger.customer_name(work, one.connection_id, one.payer_id),
+         one.channel, finding.customer_name(work, one.connection_id, one.payer_id),
          f"{one.amount:,.2f} {one.currency}", flat(one.reason))
         for one in found
     ]  # fmt: skip
@@ -94,7 +94,7 @@ def _list(work: Work, found: list[Message]) -> None:
 def _summary(work: Work, one: Message) -> dict[str, object]:
     return {
         "id": one.id, "key": one.key, "connection": connections.connection_by_id(work, one.connection_id).name,
-        "payer_id": one.payer_id, "payer": ledger.customer_name(work, one.connection_id, one.payer_id),
+        "payer_id": one.payer_id, "payer": finding.customer_name(work, one.connection_id, one.payer_id),
         "step": one.step_id, "occurrence": one.occurrence, "revision": one.revision, "state": one.state,
         "reason": one.reason, "channel": one.channel, "to": one.recipients, "cc": one.copies, "subject": one.subject,
         "amount": one.amount, "currency": one.currency, "planned_on": one.planned_on, "sent_on": one.sent_on,

@@ -23,7 +23,7 @@ from arsync.domain.money import Money, total
 from arsync.domain.states import HoldKind, PromiseState, WriteKind
 from arsync.errors import UsageError
 from arsync.outbox import facts
-from arsync.store import connections, events, holds, ledger, promises
+from arsync.store import connections, events, finding, holds, ledger, promises
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.promises import Promise
@@ -165,8 +165,8 @@ def _each(work: Work, connection_id: int) -> list[Promise]:
 
 
 def _about(work: Work, one: Promise) -> str:
-    payer = ledger.customer_name(work, one.connection_id, one.payer_id)
-    number = f"{ledger.invoice_number(work, one.connection_id, one.invoice_id)} of " if one.invoice_id else ""
+    payer = finding.customer_name(work, one.connection_id, one.payer_id)
+    number = f"{finding.invoice_number(work, one.connection_id, one.invoice_id)} of " if one.invoice_id else ""
     return f"{number}{payer}{f' (plan {one.plan_id})' if one.plan_id else ''}"
 
 
@@ -280,7 +280,7 @@ def _part(written: str, currency: str) -> tuple[date, Money]:
 def _list_plans(app: App, as_json: bool) -> None:
     with app.store.reading() as work:
         every = [(one.name, plan) for one in connections.connections(work) for plan in promises.plans_of(work, one.id)]
-        payers = {plan.id: ledger.customer_name(work, plan.connection_id, plan.payer_id) for _, plan in every}
+        payers = {plan.id: finding.customer_name(work, plan.connection_id, plan.payer_id) for _, plan in every}
     if as_json:
         dump([{"connection": name, "plan": plan} for name, plan in every])
         return

@@ -18,7 +18,7 @@ from arsync.cli.output import flat, say
 from arsync.domain.people import TouchKind
 from arsync.errors import NotFound, UsageError
 from arsync.playbook.following import followed
-from arsync.store import connections, events, ledger, touches
+from arsync.store import connections, events, finding, ledger, touches
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 
@@ -146,7 +146,7 @@ def undo(
             what=f"{what.capitalize()} {number} {end}", more=(f"It was: {said}",),
         )  # fmt: skip
         events.log(work, f"{what}_undone", at=now, author=who, connection_id=company.id, number=number, payer=payer_id)
-        name = ledger.customer_name(work, company.id, payer_id)
+        name = finding.customer_name(work, company.id, payer_id)
         work.commit()
     say(flat(f"{what} {number} is {end}: {said} ({name})"))
 

@@ -21,7 +21,8 @@ from arsync.render.statement import statement_pdf
 from arsync.store import connections, ledger, statements
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
-from arsync.store.ledger import FoundCustomer, Payer
+from arsync.store.finding import FoundCustomer
+from arsync.store.ledger import Payer
 
 _DAY = "%Y-%m-%d"
 

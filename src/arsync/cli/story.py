@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from arsync.domain.states import HoldState, PromiseState
+from arsync.store import finding, notes, owners, promises, replies, touches
 from arsync.store import holds as placed_holds
-from arsync.store import ledger, notes, owners, promises, replies, touches
 from arsync.store.engine import Work
 from arsync.store.holds import PlacedHold
 from arsync.store.promises import Promise
@@ -71,7 +71,7 @@ def _hold(one: PlacedHold) -> list[Line]:
 
 def _promise(work: Work, one: Promise) -> list[Line]:
     what = f"instalment of plan {one.plan_id}" if one.plan_id else "promise"
-    number = f" for {ledger.invoice_number(work, one.connection_id, one.invoice_id)}" if one.invoice_id else ""
+    number = f" for {finding.invoice_number(work, one.connection_id, one.invoice_id)}" if one.invoice_id else ""
     lines = [(one.created_at, f"{what}: {one.amount} by {one.promised_on}{number}, by {one.author}: {one.reason}")]
     if one.settled_at is not None and one.state is not PromiseState.OPEN:
         lines.append((one.settled_at, f"{what} of {one.amount} by {one.promised_on}: {one.state}"))

@@ -13,7 +13,7 @@ from arsync.cli.noting import note
 from arsync.cli.output import dump, flat, say, table
 from arsync.errors import UsageError
 from arsync.store import connections, tags
-from arsync.store.ledger import FoundCustomer
+from arsync.store.finding import FoundCustomer
 
 
 def register(program: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from arsync.cli.call_list import tried_on, waiting_calls
 from arsync.cli.context import Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.domain.states import MessageState, PromiseState
-from arsync.store import connections, ledger, messages, promises
+from arsync.store import connections, finding, messages, promises
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.worker import jobs
@@ -49,12 +49,12 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
     with app.store.reading() as work:
         companies = connections.connections(work)
         calls = [
-            f"call {one.message.id}: {ledger.customer_name(work, one.message.connection_id, one.message.payer_id)}, "
+            f"call {one.message.id}: {finding.customer_name(work, one.message.connection_id, one.message.payer_id)}, "
             f"{one.stake.open}, since {one.message.sent_on}{f' ({tried_on(one.tried)})' if one.tried else ''}"
             for one in waiting_calls(app, work)
         ]
         waiting = [
-            f"message {one.id}: {one.step_id} to {ledger.customer_name(work, one.connection_id, one.payer_id)}, "
+            f"message {one.id}: {one.step_id} to {finding.customer_name(work, one.connection_id, one.payer_id)}, "
             f"{one.amount:,.2f} {one.currency}"
             for one in messages.in_states(work, (MessageState.PLANNED,))
         ]
@@ -74,7 +74,7 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
 def _promised(app: App, work: Work, company: Connection, days: int) -> list[str]:
     last = app.today(company) + timedelta(days=days)
     return [
-        f"{company.name}: {ledger.customer_name(work, company.id, one.payer_id)}: {one.amount} by {one.promised_on}"
+        f"{company.name}: {finding.customer_name(work, company.id, one.payer_id)}: {one.amount} by {one.promised_on}"
         f"{' (instalment)' if one.plan_id else ''}, in time until {one.until}"
         for one in promises.in_state(work, company.id, PromiseState.OPEN)
         if one.promised_on <= last
@@ -84,7 +84,7 @@ def _promised(app: App, work: Work, company: Connection, days: int) -> list[str]
 def _broken(app: App, work: Work, company: Connection) -> list[str]:
     since = app.clock.now() - _LATELY
     return [
-        f"{company.name}: {ledger.customer_name(work, company.id, one.payer_id)}: {one.amount} by {one.promised_on}"
+        f"{company.name}: {finding.customer_name(work, company.id, one.payer_id)}: {one.amount} by {one.promised_on}"
         for one in promises.in_state(work, company.id, PromiseState.BROKEN)
         if one.settled_at is not None and one.settled_at >= since
     ]

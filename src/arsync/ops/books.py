@@ -11,7 +11,18 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings
-from arsync.store import approvals, balances, connections, drift, grants, ledger, reminders, replies, suspicion, upgrade
+from arsync.store import (
+    approvals,
+    balances,
+    connections,
+    drift,
+    finding,
+    grants,
+    reminders,
+    replies,
+    suspicion,
+    upgrade,
+)
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.grants import Grant
@@ -237,7 +248,7 @@ def _accounts(work: Work, connection: Connection) -> Iterator[Finding]:
     if short:
         first = short[0]
         held = "1 payer is held" if len(short) == 1 else f"{len(short)} payers are held"
-        who = ledger.customer_name(work, connection.id, first.payer_id)
+        who = finding.customer_name(work, connection.id, first.payer_id)
         said = (
             f"{connection.name}: {held}, for the source says that less is owed than the invoices come to; "
             f"first {who}: {first.told} instead of {first.net}"

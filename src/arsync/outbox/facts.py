@@ -8,7 +8,7 @@ from typing import Final
 
 from arsync.domain.policy import ASKS_NOTHING
 from arsync.domain.states import NoteState, WriteKind
-from arsync.store import connections, holds, ledger, notes
+from arsync.store import connections, finding, holds, ledger, notes
 from arsync.store import messages as outbox
 from arsync.store.engine import Work
 from arsync.store.messages import Message
@@ -36,7 +36,7 @@ def mark_sent(work: Work, message: Message, *, now: datetime) -> int:
             kind=WriteKind.SENT,
             invoice_id=invoice_id,
             value="true",
-            text=f"the mark that invoice {ledger.invoice_number(work, message.connection_id, invoice_id)} was sent",
+            text=f"the mark that invoice {finding.invoice_number(work, message.connection_id, invoice_id)} was sent",
             marker=_marker(work),
             message_id=message.id,
             now=now,
@@ -46,7 +46,7 @@ def mark_sent(work: Work, message: Message, *, now: datetime) -> int:
 
 def expect(work: Work, connection_id: int, invoice_id: str, on: date, *, now: datetime) -> None:
     """Plans that the source expects the money of an invoice on that day; an older day not yet written is forgotten."""
-    number = ledger.invoice_number(work, connection_id, invoice_id)
+    number = finding.invoice_number(work, connection_id, invoice_id)
     notes.plan_fact(
         work,
         connection_id=connection_id,
@@ -75,7 +75,7 @@ def follow_promises(work: Work, connection_id: int, invoice_id: str, *, today: d
             return True  # it is to be told that anyway
     if not planned or (day_of(standing[-1]) if standing else None) == wanted:
         return False
-    number = ledger.invoice_number(work, connection_id, invoice_id)
+    number = finding.invoice_number(work, connection_id, invoice_id)
     notes.plan_fact(
         work,
         connection_id=connection_id,

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from arsync.domain.states import PromiseState
 from arsync.outbox.remarks import remark
-from arsync.store import holds, ledger, promises
+from arsync.store import finding, holds, promises
 from arsync.store.engine import Work
 from arsync.store.promises import Settled
 
@@ -33,7 +33,7 @@ def tell(work: Work, answer: Settled) -> str:
     name = "Instalment" if answer.plan else "Promise"
     about = ""
     if promise.invoice_id is not None:
-        about = f" for invoice {ledger.invoice_number(work, promise.connection_id, promise.invoice_id)}"
+        about = f" for invoice {finding.invoice_number(work, promise.connection_id, promise.invoice_id)}"
     kept = promise.state is PromiseState.KEPT
     end = ""
     if answer.plan_ended:

@@ -12,7 +12,7 @@ from email.utils import parseaddr
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, exists, or_, select
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item, PastMessage
@@ -103,7 +103,8 @@ def payers(work: Work, connection_id: int) -> dict[str, Payer]:
     return ledger.payers
 
 
-def _billed(table: Any) -> ColumnElement[bool]:
+def billed(table: Any) -> ColumnElement[bool]:
+    """Joins documents of that table to the customer whom they bill."""
     return and_(t.customers.c.connection_id == table.c.connection_id, t.customers.c.remote_id == table.c.customer_id)
 
 
@@ -117,7 +118,7 @@ def _open_items(which: ColumnElement[bool] | None) -> Select[*tuple[Any, ...]]:
     return query if which is None else query.where(which)
 
 
-def _billed_to(dialect: str) -> Select[*tuple[Any, ...]]:
+def billed_to(dialect: str) -> Select[*tuple[Any, ...]]:
     c = t.customers.c
     query = select(c.remote_id, c.payer_id, c.name, c.terms).where(c.connection_id == bindparam("of"))
     return query.where(among_those(dialect, c.payer_id)) if dialect else query
@@ -135,9 +136,9 @@ def _of_strangers(dialect: str) -> Select[*tuple[Any, ...]]:
     return _open_items(and_(among_those(dialect, i.customer_id), ~known))
 
 
-_ALL_BILLED: Final = Prepared(_billed_to(""))
+_ALL_BILLED: Final = Prepared(billed_to(""))
 _ALL_OPEN: Final = Prepared(_open_items(None))
-_BILLED: Final = Prepared(_billed_to)
+_BILLED: Final = Prepared(billed_to)
 _OPEN: Final = Prepared(_of_theirs)
 _OPEN_OF_STRANGERS: Final = Prepared(_of_strangers)
 
@@ -232,7 +233,7 @@ def _left_over(dialect: str, some: bool) -> tuple[Select[*tuple[Any, ...]], ...]
         x, c = table.c, t.customers.c
         query: Select[*tuple[Any, ...]] = (
             select(c.payer_id, x.currency, x.unapplied)
-            .select_from(table.join(t.customers, _billed(table)))
+            .select_from(table.join(t.customers, billed(table)))
             .where(x.connection_id == bindparam("of"), x.state == CreditState.ACTIVE.value, x.unapplied != 0)
         )
         if some:
@@ -378,92 +379,6 @@ def _by_hand(ledger: Ledger, made_by_hand: Iterable[Touch], who: Collection[str]
             ledger.history[name] = sorted([*ledger.history[name], made], key=lambda past: past.on)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundInvoice:
-    """An invoice named by its printed number."""
-
-    connection_id: int
-    connection: str
-    invoice_id: str
-    number: str
-    customer_id: str
-    customer: str
-    payer_id: str
-    state: InvoiceState
-    total: Money
-    balance: Money
-    due_on: date | None
-    chase_id: int | None
-    reference: str | None
-    purchase_order: str | None
-    terms: str | None
-    exchange_rate: str | None  # exact: the company's own currency for one unit; None in the own currency
-    expected_on: date | None
-    sent: bool | None
-
-
-def find_invoices(work: Work, number: str, connection: str | None = None) -> list[FoundInvoice]:
-    """Every invoice with that printed number or id; numbers are not unique over connections."""
-    i, c, n, h = t.invoices.c, t.customers.c, t.connections.c, t.chases.c
-    newest = (
-        select(func.max(h.id))
-        .where(h.connection_id == i.connection_id, h.payer_id == c.payer_id, h.currency == i.currency)
-        .scalar_subquery()
-    )
-    joined = t.invoices.join(t.connections, n.id == i.connection_id).outerjoin(t.customers, _billed(t.invoices))
-    query = (
-        select(i.connection_id, n.name, i.remote_id, i.number, i.customer_id, c.name, c.payer_id, i.state,
-               i.currency, i.total, i.balance, i.due_on, newest, i.reference, i.purchase_order,
-               func.coalesce(i.terms, c.terms), i.exchange_rate, i.expected_on, i.sent)
-        .select_from(joined)
-        .where(or_(i.number == number, i.remote_id == number))
-        .order_by(n.name, i.remote_id)
-    )  # fmt: skip
-    if connection is not None:
-        query = query.where(n.name == connection)
-    return [
-        FoundInvoice(
-            connection_id=row[0], connection=row[1], invoice_id=row[2], number=row[3], customer_id=row[4],
-            customer=row[5] or row[4], payer_id=row[6] or row[4], state=InvoiceState(row[7]),
-            total=Money(row[9], row[8]), balance=Money(row[10], row[8]), due_on=row[11], chase_id=row[12],
-            reference=row[13], purchase_order=row[14], terms=row[15], exchange_rate=row[16], expected_on=row[17],
-            sent=row[18],
-        )
-        for row in work.execute(query)
-    ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class FoundCustomer:
-    """A customer named by its name, id or e-mail."""
-
-    connection_id: int
-    connection: str
-    customer_id: str
-    name: str
-    payer_id: str
-
-
-def find_customers(work: Work, name: str, connection: str | None = None) -> list[FoundCustomer]:
-    """Every customer of that name (in any case), id, or e-mail of one of its people."""
-    c, n = t.customers.c, t.connections.c
-    mails = [
-        select(1).where(
-            k.connection_id == c.connection_id, k.customer_id == c.remote_id, func.lower(k.email) == name.lower()
-        )
-        for k in (t.contacts.c, t.own_contacts.c)
-    ] if "@" in name else []  # fmt: skip
-    query = (
-        select(c.connection_id, n.name, c.remote_id, c.name, c.payer_id)
-        .select_from(t.customers.join(t.connections, n.id == c.connection_id))
-        .where(or_(c.name == name, func.lower(c.name) == name.lower(), c.remote_id == name, *map(exists, mails)))
-        .order_by(n.name, c.remote_id)
-    )
-    if connection is not None:
-        query = query.where(n.name == connection)
-    return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
-
-
 def places(work: Work, connection_id: int, customer_ids: Collection[str]) -> dict[str, tuple[str | None, str | None]]:
     """The country and the region of each of these customers, as the source writes them."""
     c = t.customers.c
@@ -476,7 +391,7 @@ def places(work: Work, connection_id: int, customer_ids: Collection[str]) -> dic
 def overdue(work: Work, connection_id: int, payer_id: str, *, on: date) -> list[str]:
     """The payer's open invoices that were past due that day, by id."""
     i, c = t.invoices.c, t.customers.c
-    query = select(i.remote_id).select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices)))
+    query = select(i.remote_id).select_from(t.invoices.outerjoin(t.customers, billed(t.invoices)))
     late = query.where(
         i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0, i.due_on < on,
         or_(c.payer_id == payer_id, i.customer_id == payer_id),
@@ -487,26 +402,12 @@ def overdue(work: Work, connection_id: int, payer_id: str, *, on: date) -> list[
 def open_balances(work: Work, connection_id: int, payer_id: str) -> dict[str, Money]:
     """What the payer owes on open invoices, by currency."""
     i, c = t.invoices.c, t.customers.c
-    query = select(i.currency, i.balance).select_from(t.invoices.outerjoin(t.customers, _billed(t.invoices)))
+    query = select(i.currency, i.balance).select_from(t.invoices.outerjoin(t.customers, billed(t.invoices)))
     owed = query.where(
         i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0,
         or_(c.payer_id == payer_id, i.customer_id == payer_id),
     )  # fmt: skip
     return totals_of(Money(row.balance, row.currency) for row in work.execute(owed))
-
-
-def customer_name(work: Work, connection_id: int, customer_id: str) -> str:
-    """The customer's name, or its id where it never arrived."""
-    c = t.customers.c
-    query = select(c.name).where(c.connection_id == connection_id, c.remote_id == customer_id)
-    return work.execute(query).scalar_one_or_none() or customer_id
-
-
-def invoice_number(work: Work, connection_id: int, invoice_id: str) -> str:
-    """The invoice's printed number, or its id where it never arrived."""
-    i = t.invoices.c
-    query = select(i.number).where(i.connection_id == connection_id, i.remote_id == invoice_id)
-    return work.execute(query).scalar_one_or_none() or invoice_id
 
 
 def unsent(work: Work, connection_id: int, invoice_ids: Collection[str]) -> list[str]:
@@ -519,53 +420,3 @@ def unsent(work: Work, connection_id: int, invoice_ids: Collection[str]) -> list
         i.sent.is_(False),
     )
     return sorted(work.execute(query).scalars())
-
-
-def customers_of(work: Work, connection_id: int, payer_ids: Collection[str]) -> set[str]:
-    """The customers for whom these payers pay, themselves included."""
-    c = t.customers.c
-    found = set(payer_ids)
-    every = list(payer_ids)
-    for start in range(0, len(every), _CHUNK):
-        chunk = every[start : start + _CHUNK]
-        query = select(c.remote_id).where(c.connection_id == connection_id, c.payer_id.in_(chunk))
-        found |= set(work.execute(query).scalars())
-    return found
-
-
-def customer_ids(work: Work, connection_id: int) -> set[str]:
-    """The customers that the cache does not hold for deleted."""
-    c = t.customers.c
-    query = select(c.remote_id).where(c.connection_id == connection_id, c.state != CustomerState.DELETED.value)
-    return set(work.execute(query).scalars())
-
-
-def open_invoice_ids(work: Work, connection_id: int, customer_ids: Collection[str] | None = None) -> set[str]:
-    """The invoices (of these customers) that the cache holds for open."""
-    i = t.invoices.c
-    query = select(i.remote_id).where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value)
-    if customer_ids is None:
-        return set(work.execute(query).scalars())
-    found: set[str] = set()
-    every = list(customer_ids)
-    for start in range(0, len(every), _CHUNK):
-        found |= set(work.execute(query.where(i.customer_id.in_(every[start : start + _CHUNK]))).scalars())
-    return found
-
-
-def totals(work: Work, connection_id: int) -> dict[str, int]:
-    """How many records of each kind the cache holds."""
-    tables = {
-        Resource.CUSTOMERS: t.customers,
-        Resource.INVOICES: t.invoices,
-        Resource.PAYMENTS: t.payments,
-        Resource.CREDIT_NOTES: t.credit_notes,
-    }
-    return {
-        resource.value: int(
-            work.execute(
-                select(func.count()).select_from(table).where(table.c.connection_id == connection_id)
-            ).scalar_one()
-        )
-        for resource, table in tables.items()
-    }

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, upda
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.replies import MailKind, Meaning, ReplyState
-from arsync.store import ledger
+from arsync.store import finding
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
@@ -174,7 +174,7 @@ def reopen(work: Work, reply_id: int) -> bool:
 
 def payers_at(work: Work, connection_id: int, connection: str, address: str) -> set[str]:
     """The payers of one company with whom that address has to do: by their people, or by what was sent to it."""
-    found = {one.payer_id for one in ledger.find_customers(work, address, connection)}
+    found = {one.payer_id for one in finding.find_customers(work, address, connection)}
     m, h = t.messages.c, t.chases.c
     query = (
         select(h.payer_id, m.recipients, m.copies)

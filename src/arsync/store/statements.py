@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select
 from arsync.domain.documents import CreditState, InvoiceState
 from arsync.domain.money import Money
 from arsync.domain.statement import Entry, EntryKind, Statement, statements
-from arsync.store import ledger
+from arsync.store import finding
 from arsync.store import tables as t
 from arsync.store.engine import Work
 
@@ -20,7 +20,7 @@ _CREDITS: Final = ((t.payments, EntryKind.PAYMENT), (t.credit_notes, EntryKind.C
 
 def of_payer(work: Work, connection_id: int, payer_id: str, *, on: date) -> tuple[Statement, ...]:
     """What is open with the payer and with all for whom it pays, by currency, aged on that day."""
-    name = ledger.customer_name(work, connection_id, payer_id)
+    name = finding.customer_name(work, connection_id, payer_id)
     entries = [*_invoices(work, connection_id, payer_id), *_credits(work, connection_id, payer_id)]
     return statements(payer_id, name, entries, on)
 

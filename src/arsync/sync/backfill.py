@@ -15,7 +15,18 @@ from arsync.connector import Clock, Connector, Page, Resource, in_bulk
 from arsync.domain.garbage import undisturbed
 from arsync.domain.states import Health
 from arsync.errors import ConnectorError, NotCovered, Reauthorise, Stale
-from arsync.store import balances, connections, events, ledger, met, pulse, quarantine, records, reductions, suspicion
+from arsync.store import (
+    balances,
+    cached,
+    connections,
+    events,
+    met,
+    pulse,
+    quarantine,
+    records,
+    reductions,
+    suspicion,
+)
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.met import Met
@@ -249,7 +260,7 @@ def _begin(
             connections.move_cursor(work, connection.id, resource.value, position=None, done=False, seen=0, now=now)
         connections.move_cursor(work, connection.id, _HISTORY, position=since.isoformat(), done=True, seen=0, now=now)
         connections.move_cursor(work, connection.id, _TOTALS, position=totals, done=True, seen=0, now=now)
-        held_open = len(ledger.open_invoice_ids(work, connection.id))
+        held_open = len(cached.open_invoice_ids(work, connection.id))
         connections.move_cursor(
             work, connection.id, _GHOSTS, position=None, done=not held_open, seen=held_open, now=now
         )
@@ -358,9 +369,9 @@ def _exorcise(store: Store, connection: Connection, connector: Connector, clock:
     with store.reading() as work:
         if connections.cursor(work, connection.id, _GHOSTS).done:
             return 0  # nothing was held open before this load, so that a resumed one need not read all again
-        ghosts = ledger.open_invoice_ids(work, connection.id) - loaded.met.of(Resource.INVOICES)
+        ghosts = cached.open_invoice_ids(work, connection.id) - loaded.met.of(Resource.INVOICES)
         others = reductions.unapplied(work, connection.id)
-        others[Resource.CUSTOMERS] = ledger.customer_ids(work, connection.id)
+        others[Resource.CUSTOMERS] = cached.customer_ids(work, connection.id)
         for resource, ids in reductions.put_on(work, connection.id, loaded.met.reopened).items():
             others[resource] |= ids
         others = {resource: ids - loaded.met.of(resource) for resource, ids in others.items()}
@@ -369,7 +380,7 @@ def _exorcise(store: Store, connection: Connection, connector: Connector, clock:
         if ids:
             keep_all(store, connection.id, connector.records(resource, sorted(ids)), clock)
     with store.reading() as work:
-        return len(ghosts & ledger.open_invoice_ids(work, connection.id))
+        return len(ghosts & cached.open_invoice_ids(work, connection.id))
 
 
 def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) -> None:
@@ -396,5 +407,5 @@ def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) 
             found = (watch.upheaval(work, connection.id), unlisted)
             delta.conclude(work, connection.id, filter(None, found), now=now)
         events.log(work, "backfill_finished", at=now, connection_id=connection.id, seen=loaded.seen,
-                   cached=ledger.totals(work, connection.id))  # fmt: skip
+                   cached=cached.totals(work, connection.id))  # fmt: skip
         work.commit()

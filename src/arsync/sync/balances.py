@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from arsync.connector import Clock, Connector, Resource
-from arsync.store import balances, connections, ledger, records
+from arsync.store import balances, cached, connections, records
 from arsync.store.engine import Store
 from arsync.sync.pull import keep_all
 
@@ -19,7 +19,7 @@ def reread_balances(store: Store, connection_id: int, connector: Connector, cloc
     customer as changed, so that ours is older than the invoices. At most `MOST` customers, in turn."""
     with store.working(durable=False) as work:
         short = [one.payer_id for one in balances.falling_short(work, connection_id, now=clock.now())]
-        concerned = sorted(ledger.customers_of(work, connection_id, short)) if short else []
+        concerned = sorted(cached.customers_of(work, connection_id, short)) if short else []
         last = connections.cursor(work, connection_id, _CURSOR).position
         work.commit()
     if not concerned:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.connector import Clock, Connector, Page, Resource
-from arsync.store import balances, connections, ledger, quarantine, records, reductions, succession, turns
+from arsync.store import balances, cached, connections, quarantine, records, reductions, succession, turns
 from arsync.store.engine import Store, Work
 
 _UNSETTLED: Final = "unsettled"
@@ -72,7 +72,7 @@ def keep_and_settle(
 
     take(pages)
     with store.reading() as work:
-        left_open = ledger.open_invoice_ids(work, connection_id, doubts.gone_from)
+        left_open = cached.open_invoice_ids(work, connection_id, doubts.gone_from)
         left_over = reductions.unapplied(work, connection_id, doubts.gone_from) if doubts.gone_from else {}
     missing = (doubts.invoices | set(held_open) | left_open) - total.invoices
     if missing:

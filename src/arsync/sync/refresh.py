@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from arsync.connector import Clock, Connector
 from arsync.errors import UsageError
-from arsync.store import connections, ledger, records, suspicion, turns
+from arsync.store import cached, connections, records, suspicion, turns
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.sync import watch
@@ -24,8 +24,8 @@ def refresh(
     """
     with store.reading() as work:
         cursor = connections.cursor(work, connection.id, DELTA).position
-        customers = ledger.customers_of(work, connection.id, payer_ids)
-        held_open = ledger.open_invoice_ids(work, connection.id, customers)
+        customers = cached.customers_of(work, connection.id, payer_ids)
+        held_open = cached.open_invoice_ids(work, connection.id, customers)
     if cursor is None:
         raise UsageError(f"{connection.name} is not loaded yet")
     pages = connector.refresh(sorted(customers), cursor=cursor)

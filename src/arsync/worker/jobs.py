@@ -25,8 +25,8 @@ from arsync.store import (
     chases,
     connections,
     corrections,
+    finding,
     leases,
-    ledger,
     letters,
     messages,
     notes,
@@ -343,7 +343,7 @@ def unanswered(store: Store, days: Iterable[tuple[Connection, date]]) -> list[st
     """Messages that have waited for a person's answer for too long, a sentence each."""
     with store.reading() as work:
         return [
-            f"{company.name}: {one.step_id} to {ledger.customer_name(work, company.id, one.payer_id)} has waited for "
+            f"{company.name}: {one.step_id} to {finding.customer_name(work, company.id, one.payer_id)} has waited for "
             f"an answer since {(one.asked_at or one.planned_at):%Y-%m-%d}: arsync approve {one.id}, or reject it"
             for company, today in days
             for one in approvals.unanswered(work, company.id, today=today)
@@ -354,7 +354,7 @@ def follow_ups(store: Store, days: Iterable[tuple[Connection, date]]) -> list[st
     """Comments that are to be looked at again by these companies' days, a sentence each."""
     with store.reading() as work:
         return [
-            f"{company.name}: {ledger.customer_name(work, company.id, one.payer_id)}: {one.text} "
+            f"{company.name}: {finding.customer_name(work, company.id, one.payer_id)}: {one.text} "
             f"({one.author}, for {one.follow_up}; done with it: arsync undo comment {one.id})"
             for company, today in days
             for one in touches.due_comments(work, company.id, today=today)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arsync.domain.replies import MailKind, Meaning
-from arsync.store import ledger, replies
+from arsync.store import finding, replies
 from arsync.store.engine import Work
 from arsync.store.replies import Reply
 
@@ -19,7 +19,7 @@ def unread_replies(work: Work) -> list[str]:
 def _whose(work: Work, one: Reply) -> str:
     if one.connection_id is None or one.payer_id is None:
         return " of nobody that is known"
-    return f" of {ledger.customer_name(work, one.connection_id, one.payer_id)}"
+    return f" of {finding.customer_name(work, one.connection_id, one.payer_id)}"
 
 
 def _said(one: Reply) -> str:

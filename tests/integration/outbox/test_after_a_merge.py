@@ -10,7 +10,7 @@ from tests.integration.outbox.office import Office
 from arsync.bootstrap import App
 from arsync.domain.chase import Hold
 from arsync.domain.states import HoldKind, MessageState
-from arsync.store import connections, holds, ledger, succession
+from arsync.store import connections, finding, holds, succession
 
 
 def steps(office: Office, app: App) -> list[tuple[str, str]]:
@@ -47,7 +47,7 @@ def test_a_customer_chased_under_one_name_is_not_chased_anew_under_another(
     assert (second - first).days >= 5
     with app.store.reading() as work:
         (connection,) = connections.connections(work)
-        found = next(iter(ledger.find_invoices(work, invoice)))
+        found = next(iter(finding.find_invoices(work, invoice)))
         (change,) = succession.changes_of(work, connection.id, found.customer_id, invoice)
     assert (change.former, change.payer, change.how) == (acme, bolt, "joined")
 

@@ -17,8 +17,8 @@ from arsync.domain.documents import Invoice
 from arsync.domain.states import Health, HoldKind, WriteKind
 from arsync.outbox import facts
 from arsync.outbox.writeback import Written, write_back
-from arsync.store import holds, ledger
-from arsync.store.ledger import FoundInvoice
+from arsync.store import finding, holds
+from arsync.store.finding import FoundInvoice
 from arsync.store.notes import Note
 
 Opened = Callable[..., Office]
@@ -42,7 +42,7 @@ def promise(app: App, invoice: str, on: date = PROMISED) -> None:
 
 def known(app: App, invoice: str) -> FoundInvoice:
     with app.store.reading() as work:
-        (found,) = ledger.find_invoices(work, invoice)
+        (found,) = finding.find_invoices(work, invoice)
     return found
 
 

@@ -29,7 +29,7 @@ from tests.integration.store.books import page as page_of
 from arsync.connector import Resource
 from arsync.domain.documents import CreditState, CustomerGroup, CustomerState, Invoice, InvoiceState, Record
 from arsync.domain.states import Health
-from arsync.store import connections, customer_groups, ledger, quarantine, records
+from arsync.store import connections, customer_groups, finding, ledger, quarantine, records
 from arsync.store.engine import Store
 
 BALANCE = "SELECT state, balance FROM invoices ORDER BY remote_id"
@@ -383,8 +383,8 @@ def test_what_else_the_source_says_of_an_invoice_is_kept_exactly(books: Books) -
         ("0.93",),
     ]
     with books.store.reading() as work:
-        (found,) = ledger.find_invoices(work, "No I1")
-        (plain,) = ledger.find_invoices(work, "No I2")
+        (found,) = finding.find_invoices(work, "No I1")
+        (plain,) = finding.find_invoices(work, "No I2")
         items = ledger.read(work, books.id).items["C1", "USD"]
     assert (found.expected_on, found.sent, found.terms) == (date(2026, 8, 20), False, "Net 30")
     assert (plain.exchange_rate, plain.sent) == (None, None)

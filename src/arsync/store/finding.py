@@ -1,0 +1,114 @@
+"""Invoices and customers by the names that people use, and the names of those."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import exists, func, or_, select
+
+from arsync.domain.documents import InvoiceState
+from arsync.domain.money import Money
+from arsync.store import tables as t
+from arsync.store.engine import Work
+from arsync.store.ledger import billed
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInvoice:
+    """An invoice named by its printed number."""
+
+    connection_id: int
+    connection: str
+    invoice_id: str
+    number: str
+    customer_id: str
+    customer: str
+    payer_id: str
+    state: InvoiceState
+    total: Money
+    balance: Money
+    due_on: date | None
+    chase_id: int | None
+    reference: str | None
+    purchase_order: str | None
+    terms: str | None
+    exchange_rate: str | None  # exact: the company's own currency for one unit; None in the own currency
+    expected_on: date | None
+    sent: bool | None
+
+
+def find_invoices(work: Work, number: str, connection: str | None = None) -> list[FoundInvoice]:
+    """Every invoice with that printed number or id; numbers are not unique over connections."""
+    i, c, n, h = t.invoices.c, t.customers.c, t.connections.c, t.chases.c
+    newest = (
+        select(func.max(h.id))
+        .where(h.connection_id == i.connection_id, h.payer_id == c.payer_id, h.currency == i.currency)
+        .scalar_subquery()
+    )
+    joined = t.invoices.join(t.connections, n.id == i.connection_id).outerjoin(t.customers, billed(t.invoices))
+    query = (
+        select(i.connection_id, n.name, i.remote_id, i.number, i.customer_id, c.name, c.payer_id, i.state,
+               i.currency, i.total, i.balance, i.due_on, newest, i.reference, i.purchase_order,
+               func.coalesce(i.terms, c.terms), i.exchange_rate, i.expected_on, i.sent)
+        .select_from(joined)
+        .where(or_(i.number == number, i.remote_id == number))
+        .order_by(n.name, i.remote_id)
+    )  # fmt: skip
+    if connection is not None:
+        query = query.where(n.name == connection)
+    return [
+        FoundInvoice(
+            connection_id=row[0], connection=row[1], invoice_id=row[2], number=row[3], customer_id=row[4],
+            customer=row[5] or row[4], payer_id=row[6] or row[4], state=InvoiceState(row[7]),
+            total=Money(row[9], row[8]), balance=Money(row[10], row[8]), due_on=row[11], chase_id=row[12],
+            reference=row[13], purchase_order=row[14], terms=row[15], exchange_rate=row[16], expected_on=row[17],
+            sent=row[18],
+        )
+        for row in work.execute(query)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCustomer:
+    """A customer named by its name, id or e-mail."""
+
+    connection_id: int
+    connection: str
+    customer_id: str
+    name: str
+    payer_id: str
+
+
+def find_customers(work: Work, name: str, connection: str | None = None) -> list[FoundCustomer]:
+    """Every customer of that name (in any case), id, or e-mail of one of its people."""
+    c, n = t.customers.c, t.connections.c
+    mails = [
+        select(1).where(
+            k.connection_id == c.connection_id, k.customer_id == c.remote_id, func.lower(k.email) == name.lower()
+        )
+        for k in (t.contacts.c, t.own_contacts.c)
+    ] if "@" in name else []  # fmt: skip
+    query = (
+        select(c.connection_id, n.name, c.remote_id, c.name, c.payer_id)
+        .select_from(t.customers.join(t.connections, n.id == c.connection_id))
+        .where(or_(c.name == name, func.lower(c.name) == name.lower(), c.remote_id == name, *map(exists, mails)))
+        .order_by(n.name, c.remote_id)
+    )
+    if connection is not None:
+        query = query.where(n.name == connection)
+    return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
+
+
+def customer_name(work: Work, connection_id: int, customer_id: str) -> str:
+    """The customer's name, or its id where it never arrived."""
+    c = t.customers.c
+    query = select(c.name).where(c.connection_id == connection_id, c.remote_id == customer_id)
+    return work.execute(query).scalar_one_or_none() or customer_id
+
+
+def invoice_number(work: Work, connection_id: int, invoice_id: str) -> str:
+    """The invoice's printed number, or its id where it never arrived."""
+    i = t.invoices.c
+    query = select(i.number).where(i.connection_id == connection_id, i.remote_id == invoice_id)
+    return work.execute(query).scalar_one_or_none() or invoice_id
