@@ -58,6 +58,7 @@ def lint(
             good[path.name] = playbook
             problems += _never_at_home(settings, path, playbook)
     problems += clashes(good)
+    problems = list(dict.fromkeys(problems))  # several playbooks may share a template
     if as_json:
         dump(problems)
     else:
@@ -76,13 +77,14 @@ def _never_at_home(settings: Settings, path: Path, playbook: Playbook) -> Iterat
     """A window that holidays and closed days never let open for customers where a company of the settings is."""
     today = SystemClock().now().date()
     for company in {one: settings.company(one) for one in ("", *settings.connections)}.values():
-        if company.country is not None:
+        if company.country is not None or company.closed:
             closed = tuple(closed_days(one) for one in company.closed)
             house = House(Place(company.country, company.region), company.timezone or "UTC", closed)
             if why := never_at_home(playbook.window, house, today):
                 lines = path.read_text(encoding="utf-8").splitlines()
+                where = f", where {company.country} is" if company.country else ""
                 at = next((number for number, line in enumerate(lines, 1) if line.startswith("window:")), 1)
-                yield Problem(path.name, at, f"window: {why}, where {company.country} is")
+                yield Problem(path.name, at, f"window: {why}{where}")
                 return
 
 

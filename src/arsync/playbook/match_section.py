@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 import yaml
+from babel.core import Locale, get_global
 
 from arsync.domain.matching import UNRATED, Between, Days, Match, OfInvoice
 from arsync.domain.money import amount
@@ -23,7 +24,9 @@ PRIORITIES: Final = (1, 1000)
 AGES: Final = (0, 3650)
 AMOUNT: Final = r"[0-9]+(\.[0-9]{1,4})?"
 RATINGS: Final = ("A", "B", "C", "D", UNRATED)
-_COUNTRY: Final = re.compile(r"[A-Z]{2}")
+#: Countries by other letters than the accounting systems tell.
+_MEANT: Final = {"UK": "GB", "EL": "GR"}
+_ENGLISH: Final = Locale("en")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 _TAG: Final = re.compile(r"[^\W_A-Z]+(?:-[^\W_A-Z]+)*")
 
@@ -49,13 +52,25 @@ def read_match(root: Section, problems: Problems, currencies: frozenset[str]) ->
         currency=words("currency", currency, "ISO 4217 currencies such as EUR"),
         group=words("group", lambda value: value.strip().casefold() or None, "names of customer groups"),
         tag=words("tag", lambda value: value if _TAG.fullmatch(value) else None, "tags: lower case, joined by hyphens"),
-        country=words("country", lambda value: value if _COUNTRY.fullmatch(value) else None, "countries such as GB"),
+        country=words("country", _country, "countries such as GB"),
         language=words("language", lambda v: v if _LANGUAGE.fullmatch(v) else None, "languages such as de"),
         rating=words("rating", lambda v: v if v in RATINGS else None, f"ratings, of {', '.join(RATINGS)}"),
         connection=words("connection", lambda value: value.strip() or None, "names of connections"),
         invoice=_invoice(section, problems, currencies),
     )
     return match if priority is not None else None
+
+
+def _meant(key: str, written: str) -> str | None:
+    """The code of a country or language that is written by its English name, or otherwise than ISO has it."""
+    named = {"country": _ENGLISH.territories, "language": _ENGLISH.languages}.get(key, {})
+    codes = (code for code, name in named.items() if name.casefold() == written.casefold() and len(code) == 2)
+    return next(codes, _MEANT.get(written) if key == "country" else None)
+
+
+def _country(value: str) -> str | None:
+    """The code where there is such a country: any other would never fit."""
+    return value if len(value) == 2 and value in get_global("territory_zones") else None
 
 
 def _words(
@@ -71,7 +86,7 @@ def _words(
         if value is None:
             scalar = isinstance(entry, yaml.ScalarNode)
             written = repr(entry.value[:40]) if scalar else "a list or mapping"
-            hint = nearest(entry.value, RATINGS) if scalar and key == "rating" else None
+            hint = _meant(key, entry.value) if scalar else None
             problems.add(line(entry), f"match: {key} must be {wanted}, not {written}", hint)
         else:
             yield value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +46,8 @@ class Problems:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like a misspelt one, or None where none is near."""
-    return next(iter(get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.4)), None)
+    """The known name most like a misspelt one, else one that begins alike; None where none is near."""
+    names, written = sorted(known), name.lower()
+    near = get_close_matches(written, names, n=1, cutoff=0.6)
+    alike = (one for one in names if len(written) > 1 and one[:2] == written[:2])
+    return next(chain(near, alike), None)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from arsync.domain.people import CallOutcome, DisputeCode, TouchKind
+from arsync.domain.policy import ACCOUNT
 from arsync.domain.states import HoldKind
 from arsync.playbook import scenarios as s
 from arsync.playbook.match_section import RATINGS
@@ -17,7 +18,7 @@ _DAY: Final = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 _TEXT: Final = {"type": "string", "minLength": 1}
 _WORDS: Final = {"type": ["string", "integer"]}
 _AMOUNT: Final = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.]+$"}]}
-_STEP: Final = {"type": "string", "pattern": f"^{SLUG}$", "maxLength": 40}
+_STEP: Final = {"type": "string", "pattern": f"^({SLUG}|{ACCOUNT})$", "maxLength": 40}
 _CURRENCY: Final = {"type": "string", "pattern": "^[A-Z]{3}$"}
 _COUNTRY: Final = {"type": "string", "pattern": "^[A-Z]{2}$"}
 _LANGUAGE: Final = {"type": "string", "pattern": "^[a-z]{2,3}$"}

@@ -8,7 +8,7 @@ from datetime import date
 
 import yaml
 
-from arsync.domain.policy import Playbook
+from arsync.domain.policy import ACCOUNT, Playbook
 from arsync.playbook.load import currencies
 from arsync.playbook.nodes import Section, line
 from arsync.playbook.problems import Problems, nearest
@@ -56,8 +56,10 @@ class Scope:
         return None
 
     def step(self, section: Section, key: str) -> str | None:
-        """The step of the playbook that stands there."""
+        """The step of the playbook that stands there; a month's statement of account goes by its own name."""
         step, steps = section.words(key), [step.id for step in self.playbook.steps]
+        if self.playbook.statements is not None and self.playbook.statements.business_day is not None:
+            steps.append(ACCOUNT)
         if step is None or step in steps:
             return step
         self.add(section.line_of(key), f"{self.playbook.name} has no step {step!r}", nearest(step, steps))

@@ -79,7 +79,10 @@ def tell(intent: Intent, letterhead: Letterhead, templates: Path, parts: Mapping
     message = view(intent, letterhead, locale)
     values = _named(message)
     shared = f"_words.{language}.j2"
-    values["words"] = words(jinja, shared) if (templates / shared).is_file() else {}
+    said = words(jinja, shared) if (templates / shared).is_file() else {}
+    if not message.named and "greeting_unnamed" in said:
+        said["greeting"] = said["greeting_unnamed"]
+    values["words"] = said
 
     name = f"{intent.step.template}.{language}.txt.j2"
     first, _, rest = run(jinja, name, values).lstrip().partition("\n")

@@ -109,6 +109,7 @@ class MessageView:
     payer_language: str  # its name, in the language of the message
     payer: str
     greeted: str  # the one reader's name, else the payer's
+    named: bool  # whether that is a person's name, and not the payer's again
     people: tuple[PersonView, ...]
     demanded: tuple[ItemView, ...]
     listed: tuple[ItemView, ...]  # all younger ones
@@ -139,12 +140,14 @@ def view(intent: Intent, letterhead: Letterhead, locale: Locale) -> MessageView:
     received = totals(item.total - left for item, left in zip(intent.demanded, still_open, strict=True))
     people = tuple(_person(contact) for contact in intent.recipients)
     payer = one_line(letterhead.payer_name)
+    reader = people[0].name if len(people) == 1 else ""
     details = letterhead.seller.bank_details
     return MessageView(
         language=str(locale).replace("_", "-"),
         payer_language=str(locale_of(letterhead.locale).get_display_name(locale)),
         payer=payer,
-        greeted=people[0].name if len(people) == 1 and people[0].name else payer,
+        greeted=reader or payer,
+        named=bool(reader) and reader.casefold() != payer.casefold(),  # a source that knows nobody says that
         people=people,
         demanded=demanded,
         listed=listed,

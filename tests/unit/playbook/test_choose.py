@@ -232,8 +232,8 @@ invoice: {numbr: x}""",
         "never.yaml:5: match: age: nothing is from 60 and below 30",
         "never.yaml:6: match has no key 'tags' (did you mean 'tag'?)",
         "never.yaml:7: match: tag must be tags: lower case, joined by hyphens, not 'VIP'",
-        "never.yaml:8: match: country must be countries such as GB, not 'Germany'",
-        "never.yaml:9: match: rating must be ratings, of A, B, C, D, new, not 'E' (did you mean 'new'?)",
+        "never.yaml:8: match: country must be countries such as GB, not 'Germany' (did you mean 'DE'?)",
+        "never.yaml:9: match: rating must be ratings, of A, B, C, D, new, not 'E'",
         "never.yaml:10: match: invoice has no key 'numbr' (did you mean 'number'?)",
     ]
 

@@ -16,7 +16,7 @@ from arsync.cli.app import run
 from arsync.domain.calendar import blackout
 from arsync.domain.chase import Rule
 from arsync.domain.matching import Match
-from arsync.domain.policy import Playbook
+from arsync.domain.policy import ON_REQUEST, Playbook, Statements
 from arsync.domain.states import HoldKind
 from arsync.playbook.expectations import Outcome, check
 from arsync.playbook.load import load
@@ -235,6 +235,32 @@ def test_several_customers_share_the_mailbox_and_nothing_else(tmp_path: Path) ->
     capped = replace(standard, caps=replace(standard.caps, mailbox=1))
     (outcome,) = outcomes(HEAD + SEVERAL, tmp_path, capped)
     assert [one.message for one in outcome.differences] == []
+
+
+MONTHLY = """\
+  - name: a statement of account each month, beside the ladder
+    from: 2026-07-01
+    to: 2026-08-07
+    invoices:
+      - {number: INV-1, amount: 1200.00, issued: 2026-06-01, due: 2026-07-27}
+    expect:
+      - {day: 2026-07-02, step: account_statement, invoices: INV-1, amount: 1200.00}
+      - {day: 2026-07-24, step: courtesy}
+      - {day: 2026-07-30, step: friendly}
+      - {day: 2026-08-04, step: account_statement}
+"""
+
+
+def test_a_scenario_may_expect_the_months_statement_of_account(tmp_path: Path) -> None:
+    monthly = replace(shipped(), statements=Statements(ON_REQUEST, business_day=2))
+    (outcome,) = outcomes(HEAD + MONTHLY, tmp_path, monthly)
+    assert [one.message for one in outcome.differences] == []
+
+
+def test_a_playbook_without_monthly_statements_has_no_such_step(tmp_path: Path) -> None:
+    said = told(HEAD + MONTHLY, tmp_path)
+    assert all(one.endswith("standard has no step 'account_statement'") for one in said)
+    assert len(said) == 2
 
 
 # --- what is wrong with a file --------------------------------------------------------------------------------

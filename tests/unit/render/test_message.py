@@ -233,6 +233,28 @@ def test_a_message_about_three_hundred_invoices_names_each_of_them() -> None:
         assert "€330.00" in twin
 
 
+@pytest.mark.parametrize(
+    ("language", "opening"), [("de", "Sehr geehrte Damen und Herren,"), ("fr", "Madame, Monsieur,")]
+)
+def test_who_is_not_known_by_name_is_greeted_as_the_language_does(language: str, opening: str) -> None:
+    for name in ("", "Harbour Hotel Group"):
+        for twin in both(written("friendly", language, recipients=(replace(JANE, name=name),))):
+            assert opening in twin
+            assert "Harbour Hotel Group," not in twin
+    for twin in both(written("friendly", language)):
+        assert opening not in twin
+        assert "Jane Okafor," in twin
+
+
+def test_french_puts_a_space_that_does_not_break_before_its_double_signs() -> None:
+    for path in sorted(TEMPLATES.glob("*.fr.*")):
+        text = path.read_text(encoding="utf-8")
+        prose = " ".join(re.findall(r'"([^"]*)"', text)) if path.name.startswith("_words") else text
+        prose = re.sub(r"{[{%#].*?[}%#]}|<[^>]*>", "x", prose)
+        assert not re.search(r"\w +[:;?!]", prose), path.name
+        assert not re.search(r"\w[;?!:](?=\s|$)", prose.removeprefix("Subject:"), re.MULTILINE), path.name
+
+
 def test_one_reader_is_greeted_by_name_and_several_by_their_company() -> None:
     assert "Hello Jane Okafor," in written("friendly", "en").text
     assert "Hello Harbour Hotel Group," in written("friendly", "en", recipients=(JANE, replace(JANE, name="Bob"))).text
