@@ -63,7 +63,7 @@ def read_match(root: Section, problems: Problems, currencies: frozenset[str]) ->
 
 def _meant(key: str, written: str) -> str | None:
     """The code of a country or language that is written by its English name, or otherwise than ISO has it."""
-    named = {"country": _ENGLISH.territories, "language": _ENGLISH.languages}.get(key, {})
+    named: Mapping[str, str] = {"country": _ENGLISH.territories, "language": _ENGLISH.languages}.get(key, {})
     codes = (code for code, name in named.items() if name.casefold() == written.casefold() and len(code) == 2)
     return next(codes, _MEANT.get(written) if key == "country" else None)
 
