@@ -95,11 +95,19 @@ def customers(app: App, name: str, connection: str | None) -> list[FoundCustomer
     return [one for one in found if one.customer_id == wanted] if by_id else found
 
 
+def _unknown(app: App, name: str, connection: str | None) -> NotFound:
+    """That there is no such customer, with those in whose names the words occur."""
+    with app.store.reading() as work:
+        near = finding.customers_like(work, name, connection)
+    there_are = f"; there are {', '.join(f'{flat(one.name)!r} ({one.connection})' for one in near)}" if near else ""
+    return NotFound(f"customer {name!r}{there_are}")
+
+
 def one_customer(app: App, name: str, connection: str | None) -> FoundCustomer:
     """The customer of that name, id or e-mail; Ambiguous with the list where there are several."""
     found = customers(app, name, connection)
     if not found:
-        raise NotFound(f"customer {name!r}")
+        raise _unknown(app, name, connection)
     if len(found) > 1:
         raise Ambiguous(f"customer {name!r}: {listed(found)}")
     return found[0]
@@ -109,7 +117,7 @@ def one_payer(app: App, name: str, connection: str | None) -> FoundCustomer:
     """A customer of that name whose payer is the only one; Ambiguous with the list where there are several."""
     found = customers(app, name, connection)
     if not found:
-        raise NotFound(f"customer {name!r}")
+        raise _unknown(app, name, connection)
     if len({(one.connection_id, one.payer_id) for one in found}) > 1:
         raise Ambiguous(f"customer {name!r}: {listed(found)}")
     return next((one for one in found if one.customer_id == one.payer_id), found[0])

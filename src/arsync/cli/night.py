@@ -238,10 +238,11 @@ def _closed(sent: Dispatched) -> str | None:
     if sent.opens_at is None:
         return None
     opens = f"{sent.opens_at:%Y-%m-%d %H:%M %Z}"
-    if not sent.leaving:
+    if sent.night:
         return f"the send window is closed; messages go at {opens}"
     messages_wait = "1 message waits" if sent.closed == 1 else f"{sent.closed} messages wait"
-    return f"{messages_wait} for the customers' own send windows, the first until {opens}; the others are not held up"
+    others = "; the others are not held up" if sent.leaving else ""
+    return f"{messages_wait} for the customers' own send windows, the first until {opens}{others}"
 
 
 def _said_of(decided: Decided | None) -> Counter[Decision]:

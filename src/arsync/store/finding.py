@@ -100,6 +100,24 @@ def find_customers(work: Work, name: str, connection: str | None = None) -> list
     return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
 
 
+def customers_like(work: Work, name: str, connection: str | None = None, *, limit: int = 5) -> list[FoundCustomer]:
+    """Customers in whose name every word of that one occurs, in any case, by name; `limit` at most."""
+    c, n = t.customers.c, t.connections.c
+    words = [func.lower(c.name).contains(word, autoescape=True) for word in name.lower().split()]
+    if not words:
+        return []
+    query = (
+        select(c.connection_id, n.name, c.remote_id, c.name, c.payer_id)
+        .select_from(t.customers.join(t.connections, n.id == c.connection_id))
+        .where(*words)
+        .order_by(c.name, n.name, c.remote_id)
+        .limit(limit)
+    )
+    if connection is not None:
+        query = query.where(n.name == connection)
+    return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
+
+
 def customer_name(work: Work, connection_id: int, customer_id: str) -> str:
     """The customer's name, or its id where it never arrived."""
     c = t.customers.c

@@ -89,6 +89,7 @@ class Dispatched:
     opens_at: datetime | None = None  # the first opening, where a message's send window is closed now
     closed: int = 0  # messages whose customers' send window is closed now
     leaving: int = 0  # messages whose customers' send window is open now
+    night: bool = False  # nothing may leave, and the company's own send window is closed as well
     error: str | None = None  # the source could not be read: nothing more was sent
 
     def note(self, message: Message, sent: Sent, reason: str) -> None:
@@ -116,7 +117,10 @@ def dispatch(
     approved = [message for message in every if message.id not in posted]  # a letter goes when a person posts it
     closed, opens_at = _closed(store, desk, approved, clock.now())
     leaving = len(approved) - len(closed)
-    done = Dispatched(waiting=set(but) | closed | posted, opens_at=opens_at, closed=len(closed), leaving=leaving)
+    night = opens_at is not None and not leaving and next_opening(desk.policy, Place(), clock.now()) is not None
+    done = Dispatched(
+        waiting=set(but) | closed | posted, opens_at=opens_at, closed=len(closed), leaving=leaving, night=night
+    )
     if leaving:
         try:
             for channel in desk.post.channels.values():

@@ -159,6 +159,8 @@ def test_an_invoice_is_found_by_its_printed_number_or_its_id(books: Books, store
         assert len(finding.find_invoices(work, "1001", "quay")) == 2
         assert finding.find_invoices(work, "'; drop table invoices") == []
         assert [one.customer_id for one in finding.find_customers(work, "CUSTOMER c1", "harbour")] == ["C1"]
+        assert [one.name for one in finding.customers_like(work, "c1 CUST", "harbour")] == ["Customer C1"]
+        assert finding.customers_like(work, "100%") == finding.customers_like(work, " ") == []
 
 
 def test_totals_and_open_ids_count_what_is_there(books: Books) -> None:
