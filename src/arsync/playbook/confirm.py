@@ -196,7 +196,7 @@ def confirm(
             return Confirmation.HOLDS, ""
         amend(answer)
         if intent is None and not_now(work, message, answer):
-            return _postpone(work, message, why_not(answer), now)
+            return _postpone(work, message, why_not(work, message, answer), now)
         reason = news(work, "right before it went out", message, answer)
         moved = messages.move(
             work, message.id, MessageState.CLAIMED, MessageState.SUPERSEDED, reason=reason, now=now,
@@ -253,6 +253,6 @@ def written_again(
     planned = answer_of(gathered, Parting(work, connection, policy, gathered, today), chase, facts, today)
     (answer,) = told(work, connection.id, policy, [planned.plan])
     if answer.intent is None:
-        raise LookupError(why_not(answer))
+        raise LookupError(why_not(work, message, answer))
     own = planned.policy
     return answer.intent, letterhead_for(work, connection.id, own, answer.facts, answer.intent, today), own

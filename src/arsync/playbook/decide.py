@@ -108,7 +108,7 @@ class _Desk:
                 raise
             except Exception as error:  # noqa: BLE001 - one chase never stops the others
                 answer = unplannable(answer.facts, error)
-                why = why_not(answer)
+                why = why_not(self.work, message, answer)
             if answer.intent is None and not_now(self.work, message, answer):
                 self.kept += 1
                 self.waiting.add(message.id)

@@ -76,7 +76,7 @@ def not_as_approved(
 def news(work: Work, when: str, message: Message, answer: Plan) -> str:
     """That the facts changed, and how; where nothing is to be said any more, why not."""
     if answer.intent is None:
-        return why_not(answer)
+        return why_not(work, message, answer)
     to = _addressed(answer.facts, answer.intent)
     copies = copied(answer.intent)
     what = approval.changes(message, messages.items(work, message.id), answer.intent, to, copies)
@@ -201,8 +201,21 @@ def withdraw(work: Work, message: Message, reason: str, now: datetime) -> bool:
     return messages.move(work, message.id, message.state, MessageState.SUPERSEDED, reason=reason, now=now)
 
 
-def why_not(answer: Plan) -> str:
-    return answer.verdicts[0].reason if answer.verdicts else "nothing is owed any more"
+def why_not(work: Work, message: Message, answer: Plan) -> str:
+    """Why nothing is said any more, or not now, of what the message demanded: what the planner says of another invoice
+    explains nothing."""
+    if not answer.verdicts:
+        return "nothing is owed any more"
+    demanded = _demanded(work, message)
+    about = [verdict for verdict in answer.verdicts if verdict.invoice_id in demanded]
+    if not about and message.amount:
+        return f"{answer.facts.payer_name} owes nothing of what it demanded any more"
+    about = about or list(answer.verdicts)  # of a thank-you
+    return next((verdict.reason for verdict in about if verdict.rule not in _NOT_NOW), about[0].reason)
+
+
+def _demanded(work: Work, message: Message) -> set[str]:
+    return {item.invoice_id for item in messages.items(work, message.id) if item.demanded}
 
 
 def told(work: Work, connection_id: int, policy: Policy, plans: Sequence[Plan]) -> list[Plan]:
@@ -243,8 +256,7 @@ def described(work: Work, connection_id: int, policy: Policy, intents: Sequence[
 def not_now(work: Work, message: Message, answer: Plan) -> bool:
     """Whether all that it demands is still open, and only the circumstances stop it."""
     said = {verdict.invoice_id: verdict.rule for verdict in answer.verdicts}
-    demanded = [item.invoice_id for item in messages.items(work, message.id) if item.demanded]
-    return all(said.get(invoice_id) in _NOT_NOW for invoice_id in demanded)
+    return all(said.get(invoice_id) in _NOT_NOW for invoice_id in _demanded(work, message))
 
 
 def unwritable(answer: Plan, reason: str) -> Plan:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from tests.integration.playbook.shop import Shop, ladder
-from tests.integration.store.books import NOW
+from tests.integration.store.books import NOW, a_hold, invoice
 
 from arsync.domain.chase import ChaseFacts, Intent, Plan, Rule
 from arsync.domain.states import MessageState
 from arsync.errors import DatabaseUnusable
 from arsync.playbook import drafts, facts, parts
 from arsync.playbook.facts import Policy
-from arsync.store import messages, verdicts
+from arsync.store import holds, messages, verdicts
 from arsync.store.messages import Message
 
 _Break = Callable[[pytest.MonkeyPatch, Exception], None]
@@ -130,3 +131,25 @@ def test_another_language_of_the_company_is_another_message(shop: Shop) -> None:
     assert drafts.still_holds(message, told, told.intent, policy)
     assert not drafts.still_holds(message, told, told.intent, american)
     assert message.planned_at == NOW
+
+
+@pytest.mark.parametrize("stop", ["paid", "disputed"])
+def test_a_message_is_taken_back_for_what_became_of_its_own_invoice(shop: Shop, stop: str) -> None:
+    """I0 falls due at Christmas and comes first in the books; I1 is late, demanded, and then paid, or disputed."""
+    shop.write("standard", "", ladder(3))
+    shop.owes("C1", "I0", due_on=date(2026, 12, 24))
+    shop.owes("C1", "I1")
+    assert shop.night().planned == 1
+    if stop == "paid":
+        shop.books.keep(invoice("I1", "0.00", minutes=10))
+    else:
+        with shop.books.store.working() as work:
+            holds.place(work, shop.books.id, a_hold(payer="C1", invoice="I1"), now=NOW)
+            work.commit()
+    assert shop.night().superseded == 1
+    (taken_back,) = _outbox(shop)
+    if stop == "paid":
+        assert taken_back.reason == "Customer C1 owes nothing of what it demanded any more"
+    else:
+        assert taken_back.reason == _told(shop, "I1").reason
+        assert "dispute" in taken_back.reason
