@@ -44,7 +44,8 @@ class Work:
 
     @property
     def connection(self) -> Connection:
-        """The SQLAlchemy connection; for the store only."""
+        """The SQLAlchemy connection, in this transaction; for the store only."""
+        self._start()
         return self._connection
 
     @property
@@ -52,24 +53,31 @@ class Work:
         """SQLite's own connection, in this transaction; for the store only."""
         seat = self._seat
         assert seat is not None, "only SQLite is spoken to by its driver"
-        if not seat.raw.in_transaction:
+        self._start()
+        return seat.raw
+
+    def _start(self) -> None:
+        """On SQLite: whatever is done is done within a transaction, or not at all. SQLAlchemy begins one itself, but
+        not any more where it once could not, and does not see that SQLite has undone one."""
+        seat = self._seat
+        if seat is not None and not seat.raw.in_transaction:
             try:
                 seat.start()
             except sqlite3.Error:
                 self._connection.begin()  # once more, for what is wrong to be told as of any statement
-        return seat.raw
 
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[*tuple[Any, ...]]:
         """Executes one statement, or one for each of several sets of values."""
+        self._start()
         return self._connection.execute(statement, parameters)
 
     @contextmanager
     def part(self) -> Iterator[None]:
         """What is done within is undone where it raises, and the transaction goes on without it."""
         if self._connection.in_transaction() or (self._seat is not None and self._seat.begun):
-            with self._connection.begin_nested():
+            with self.connection.begin_nested():
                 yield
             return
         # Nothing came before it: all may be undone, and no page need be copied for that.

@@ -30,15 +30,17 @@ _SYNCHRONOUS: Final = {"durable": "PRAGMA synchronous=FULL", "bulk": "PRAGMA syn
 
 
 class Seat:
-    """One connection; `kind` is what its next transaction is for: None to read, `durable`, `bulk`."""
+    """One connection; `kind` is what its next transaction is for: None to read, `durable`, `bulk`; it is `fit` to be
+    kept unless SQLAlchemy once could not begin on it."""
 
-    __slots__ = ("_info", "begun", "connection", "kind", "raw")
+    __slots__ = ("_info", "begun", "connection", "fit", "kind", "raw")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.raw: Any = connection.connection.dbapi_connection
         self.kind: str | None = None
         self.begun = False
+        self.fit = True
         self._info = connection.info
         self._info[_SEAT] = self
 
@@ -133,7 +135,7 @@ class Seats:
             seat.connection.invalidate()
             seat.leave()
             return
-        if not self._keeps or seat.connection.invalidated or len(self._free) >= _KEPT:
+        if not self._keeps or not seat.fit or seat.connection.invalidated or len(self._free) >= _KEPT:
             seat.leave()
             return
         self._free.append(seat)
@@ -146,8 +148,12 @@ def begin(connection: Connection) -> None:
     try:
         if seat is None:
             raw.execute("BEGIN")
-        else:
-            seat.start()
+            return
+        seat.fit = False  # what is raised here leaves SQLAlchemy believing that it is still about to begin
+        seat.start()
+        seat.fit = True
     except sqlite3.Error:
         # Once more, for what is wrong to be told as of any statement.
         connection.exec_driver_sql("BEGIN" if seat is None else seat.beginning)
+        if seat is not None:
+            seat.begun = True

@@ -16,8 +16,8 @@ from tests.integration.store.books import NOW, TODAY, Books, a_hold, customer, i
 
 from arsync.domain.money import Money
 from arsync.errors import DatabaseUnusable, Locked
-from arsync.store import chases, engine, holds, promises
-from arsync.store.engine import Store
+from arsync.store import chases, connections, engine, holds, promises
+from arsync.store.engine import Store, Work
 
 Opened = Callable[[], Store]
 _TAKE = text("LOCK TABLE budgets IN EXCLUSIVE MODE")
@@ -123,3 +123,43 @@ def test_many_at_work_at_once_wait_for_no_seat(store: Store) -> None:
     for _ in range(2):
         with ThreadPoolExecutor(together.parties) as threads:
             assert list(threads.map(ask, range(together.parties))) == [0] * together.parties
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize("first", ["a statement", "a part", "a prepared statement"])
+def test_who_could_not_begin_saves_nothing_unasked_the_next_time(
+    books: Books, another_store: Opened, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Another process writes for too long; when it is done, a work that is left without a commit is undone as ever."""
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0)
+    other, rename = another_store(), text("UPDATE connections SET name = 'other'")
+
+    def act(work: Work) -> None:
+        match first:
+            case "a statement":
+                work.execute(rename)
+            case "a part":
+                with work.part():
+                    work.execute(rename)
+            case _:
+                connections.cursor(work, books.id, "invoices")
+                work.execute(rename)
+
+    with books.store.working() as holder:
+        holder.execute(text("UPDATE connections SET name = 'ours'"))
+        for _ in range(2):
+            with other.working() as work, pytest.raises(Locked):
+                act(work)
+        with other.working() as work:
+            for _ in range(2):
+                with pytest.raises(Locked):
+                    act(work)
+        holder.commit()
+    for _ in range(2):
+        with other.working() as work:
+            act(work)  # no commit
+    assert books.rows("SELECT name FROM connections") == [("ours",)]
+    with other.working() as work:
+        act(work)
+        work.commit()
+    assert books.rows("SELECT name FROM connections") == [("other",)]

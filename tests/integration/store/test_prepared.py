@@ -136,3 +136,18 @@ def test_what_sqlite_undid_is_neither_done_again_alone_nor_taken_for_committed(b
         work.commit()
     assert books.message(message_id).state is approved
     assert books.rows("SELECT count(*) FROM events WHERE kind = 'another'") == [(0,)]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_what_comes_after_sqlite_undid_a_transaction_is_not_saved_alone(books: Books) -> None:
+    """Statements of SQLAlchemy's as well: it does not see that there is no transaction any more."""
+    with books.store.working() as work:
+        work.execute(text("UPDATE connections SET name = 'other'"))
+        with pytest.raises(DatabaseUnusable):
+            _interrupted(work, lambda: work.execute(text("DELETE FROM events")))
+        for _ in range(2):
+            with pytest.raises(DatabaseUnusable):
+                work.execute(text("UPDATE connections SET name = 'alone'"))
+        with pytest.raises(DatabaseUnusable):
+            work.commit()
+    assert books.rows("SELECT name FROM connections") == [("harbour",)]
