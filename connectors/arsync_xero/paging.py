@@ -24,7 +24,8 @@ _STEP_BACK: Final = timedelta(seconds=1)
 #: What Xero gives a page that was asked for without a size: fewer records than these are the last ones.
 _SMALLEST_PAGE: Final = 100
 _TAIL: Final = 10
-_RESTARTS: Final = 3
+#: readings of one instant from its start; it holds still once all of it that is worked on has left it
+_RESTARTS: Final = 100
 #: Xero refuses lists of more than 100,000 records: this many pages without anything new are no way to the end.
 _IDLE: Final = 200
 

@@ -23,6 +23,8 @@ from tests.connectors.xero_stand_in import (
 from arsync.connector import Page, Resource
 from arsync.domain.documents import Invoice, InvoiceState
 from arsync.errors import Malformed, Stale
+from arsync_xero.paging import Anchor, walk
+from arsync_xero.rows import Answer, Row
 
 SINCE = date(2024, 9, 1)
 LONG_AGO = NOW - timedelta(days=300)
@@ -132,6 +134,39 @@ def test_edits_inside_an_import_lose_nothing(xero: StandIn, edits: int) -> None:
     xero.after_page = edit_some
     pages = list(connector().backfill(Resource.INVOICES, since=SINCE, cursor=None))
     assert len(set(ids(pages))) == 4200
+
+
+class Import:
+    """A thousand records of one instant, in pages of a hundred; after each page forty of them are edited."""
+
+    def __init__(self, *, for_ever: bool = False) -> None:
+        self.rows = [self.row(number, 0) for number in range(1000)]
+        self.for_ever, self.dice, self.reads = for_ever, random.Random(5), 0
+
+    def row(self, number: int, edited: int) -> Row:
+        at = LONG_AGO + timedelta(minutes=edited)
+        return Row(guid(number), at.isoformat(), at, None, None, ())
+
+    def read(self, _since: datetime | None, page: int, size: int) -> Answer:
+        self.reads += 1
+        size = min(size, 100)
+        shown = tuple(self.rows[(page - 1) * size : page * size])
+        answer = Answer(shown, len(self.rows), size, None)
+        unedited = [row for row in self.rows if self.for_ever or row.updated_at == LONG_AGO]
+        for row in self.dice.sample(unedited, min(40, len(unedited))):
+            self.rows.remove(row)
+            fresh = row._replace(stamp=f"edited {self.reads}") if self.for_ever else self.row(0, self.reads)
+            self.rows.append(fresh._replace(remote_id=row.remote_id))
+        return answer
+
+
+def test_an_instant_that_more_leave_than_the_pages_share_is_read_until_it_holds_still() -> None:
+    """After each page forty of a thousand leave it; where that never ends, the walk does."""
+    busy = Import()
+    found = [row.remote_id for stretch in walk(busy.read, Anchor()) for row in stretch.rows]
+    assert len(set(found)) == 1000
+    with pytest.raises(Malformed, match="do not keep their order"):
+        list(walk(Import(for_ever=True).read, Anchor()))
 
 
 def test_a_source_that_ignores_page_numbers_is_not_followed_for_ever(xero: StandIn) -> None:

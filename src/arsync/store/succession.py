@@ -63,7 +63,8 @@ def follow(work: Work, connection_id: int, stored: Stored, *, now: datetime) -> 
         moved[move.former, move.payer_id].append(move.customer_id)
         if not move.newcomer:
             known.add((move.former, move.payer_id))
-    for (former, payer), customers in moved.items():
+    # Who leaves a payer takes a copy of what it has, before that goes on to whoever pays for the payer itself.
+    for (former, payer), customers in sorted(moved.items(), key=lambda one: one[0][0] in one[1]):
         absorbed = former in customers
         step = _Step(work, connection_id, former, payer, now)
         if absorbed:

@@ -324,6 +324,31 @@ def test_a_whole_family_moves_under_a_new_head(books: Books) -> None:
     assert books.follow() == (0, 0)
 
 
+@pytest.mark.parametrize("pages", ["together", "the head first", "the branch first"])
+@pytest.mark.parametrize("head", ["A", "Z"])
+def test_a_branch_that_leaves_as_its_head_gets_a_head_of_its_own_is_held_where_it_goes(
+    books: Books, pages: str, head: str
+) -> None:
+    """H, on hold, pays for b, and friendly went to H. H gets a head, b moves to R => both are held, both were told."""
+    books.keep(
+        customer("H"), customer("b", parent_id="H"), customer(head), customer("R"),
+        invoice("I0", customer="H"), invoice("I1", customer="b"),
+    )  # fmt: skip
+    books.follow()
+    sent(books, "H", "I1")
+    hold(books, "H")
+    moves = [customer("H", parent_id=head, minutes=1), customer("b", parent_id="R", minutes=1)]
+    if pages == "together":
+        books.keep(*moves)
+    for one in moves if pages == "the head first" else reversed(moves):
+        books.keep(one)
+    assert sorted(held(books)) == sorted([("R", None), (head, None)])
+    assert history(books, head) == history(books, "R") == [("friendly", frozenset({"I1"}))]
+    assert sorted(told(books)) == sorted(
+        [("H" if pages != "the head first" else head, "R", "left"), ("H", head, "joined")]
+    )
+
+
 # --- two at once -----------------------------------------------------------------------------------------------------
 
 
