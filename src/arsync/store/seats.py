@@ -31,7 +31,7 @@ _SYNCHRONOUS: Final = {"durable": "PRAGMA synchronous=FULL", "bulk": "PRAGMA syn
 
 class Seat:
     """One connection; `kind` is what its next transaction is for: None to read, `durable`, `bulk`; it is `fit` to be
-    kept unless SQLAlchemy once could not begin on it."""
+    kept unless SQLAlchemy could not begin on it, or something was raised in its transaction."""
 
     __slots__ = ("_info", "begun", "connection", "fit", "kind", "raw")
 
@@ -119,6 +119,9 @@ class Seats:
         seat.kind = kind
         try:
             yield seat
+        except BaseException:
+            seat.fit = False  # what is raised may hold rows that were not read to the end, and with them an old view
+            raise
         finally:
             self._release(seat)
 

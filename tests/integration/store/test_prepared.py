@@ -17,7 +17,7 @@ from arsync.errors import DatabaseUnusable
 from arsync.store import events, messages
 from arsync.store import tables as t
 from arsync.store.bulk import among_those, those
-from arsync.store.engine import Work
+from arsync.store.engine import Store, Work
 from arsync.store.prepared import Prepared
 
 _E = t.events.c
@@ -151,3 +151,31 @@ def test_what_comes_after_sqlite_undid_a_transaction_is_not_saved_alone(books: B
         with pytest.raises(DatabaseUnusable):
             work.commit()
     assert books.rows("SELECT name FROM connections") == [("harbour",)]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_while_an_error_is_dealt_with_the_database_is_read_afresh(
+    books: Books, another_store: Callable[[], Store]
+) -> None:
+    """Rows that were not read to the end hold SQLite to what it was then, as long as the error that has them lives."""
+    with books.store.working() as work:
+        events.log(work, "one", at=NOW)
+        events.log(work, "another", at=NOW)
+        work.commit()
+
+    def read() -> None:
+        with books.store.reading() as work:
+            for _row in (rows := work.execute(select(_E.kind))):
+                raise LookupError(rows)
+
+    try:
+        read()
+    except LookupError:
+        with another_store().working() as theirs:
+            theirs.execute(text("UPDATE connections SET name = 'other'"))
+            theirs.commit()
+        assert books.rows("SELECT name FROM connections") == [("other",)]
+        with books.store.working() as work:
+            work.execute(text("UPDATE connections SET name = 'ours'"))
+            work.commit()
+    assert books.rows("SELECT name FROM connections") == [("ours",)]
