@@ -28,7 +28,12 @@ def register(program: typer.Typer) -> None:
 def list_holds(context: typer.Context, as_json: Json = False) -> None:
     """Lists what is stopped, why and by whom."""
     with opened(context) as app, app.store.reading() as work:
-        every = [(one.name, held) for one in connections.connections(work) for held in holds.active(work, one.id)]
+        every = [
+            (one.name, held)
+            for one in connections.connections(work)
+            for held in holds.active(work, one.id)
+            if held.hold.until is None or held.hold.until >= app.today(one)  # the next run marks it as over
+        ]
         names = {one.id: scope(work, one) for _, one in every}
     if as_json:
         dump([{"connection": name, "hold": held} for name, held in every])

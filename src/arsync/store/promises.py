@@ -243,14 +243,12 @@ def _judged(
         if owed <= 0:
             answers.append((one, PromiseState.KEPT, "nothing of it is owed any more", _ZERO))
         elif missing <= 0:
-            answers.append((one, PromiseState.KEPT, f"{one.amount} came by {one.until}", _ZERO))
+            answers.append((one, PromiseState.KEPT, f"{one.amount} has come", _ZERO))
         elif today <= one.until:
             pass
         elif missing <= loose:
             loose -= missing
-            why = (
-                f"{one.amount} came by {one.until}, of which {Money(missing, one.amount.currency)} is on no invoice yet"
-            )
+            why = f"{Money(missing, one.amount.currency)} of it is money that is on no invoice yet"
             answers.append((one, PromiseState.KEPT, why, missing))
         else:
             came = Money(one.amount.amount - min(missing, one.amount.amount), one.amount.currency)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.integration.people.conftest import Desk
@@ -103,6 +103,16 @@ def test_grace_is_counted_in_business_days_of_the_country(desk: Desk) -> None:
     assert "in time until 2026-09-09" in desk.arsync("promise", "I1", "--date", "2026-09-04", *WHY).out
     (held,) = desk.json("holds")
     assert held["hold"]["hold"]["until"] == "2026-09-09"
+
+
+def test_what_is_over_in_the_companys_timezone_stops_nothing_and_is_not_listed(desk: Desk) -> None:
+    """Paused to 09-01: at 23:30 in New York it is listed, half an hour later it is over. No run has marked it yet."""
+    desk.arsync("pause", "I1", "--until", "2026-09-01", *WHY)
+    listed = []
+    for moment in (datetime(2026, 9, 2, 3, 30, tzinfo=UTC), datetime(2026, 9, 2, 4, 0, tzinfo=UTC)):
+        desk.clock.at = moment
+        listed.append(len(desk.json("holds")))
+    assert listed == [1, 0]
 
 
 def test_a_promise_for_all_in_two_currencies_asks_for_which(desk: Desk) -> None:
