@@ -24,7 +24,7 @@ from arsync.cli.holding import contested_part, put, told
 from arsync.cli.languages import change_language, tag
 from arsync.cli.naming import Whom, one_customer, one_payer, whom
 from arsync.cli.noting import note
-from arsync.cli.output import dump, flat, say
+from arsync.cli.output import counted, dump, flat, say
 from arsync.cli.tags import collected
 from arsync.domain.chase import Hold
 from arsync.domain.documents import Contact, ContactRole
@@ -109,7 +109,7 @@ def import_file(
         say(f"{len(result.done)} {kept}, {result.known} known already, {len(result.problems)} with a problem")
         if result.notes:
             written = "would be written" if dry_run else "will be written by the next run"
-            say(f"{result.notes} notes about it {written} into the accounting system (--no-notes: none)")
+            say(f"{counted(result.notes, 'note')} about it {written} into the accounting system (--no-notes: none)")
     if result.problems:
         raise typer.Exit(1)
 

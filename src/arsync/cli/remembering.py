@@ -158,10 +158,11 @@ def _taken_back(
         case Undone.TOUCH:
             if (made := touches.undo_touch(work, number, now=now)) is not None:
                 as_step = f" as {made.step_id}" if made.step_id else ""
-                said = f"a {made.kind} on {made.made_on}{as_step} by {made.author} {made.comment}"
+                comment = f": {made.comment}" if made.comment else ""
+                said = f"a {made.kind} on {made.made_on}{as_step}, by {made.author}{comment}"
                 single = made.invoice_ids[0] if len(made.invoice_ids) == 1 else None
                 company = connections.connection_by_id(work, made.connection_id)
-                return company, made.payer_id, single, said.strip()
+                return company, made.payer_id, single, said
         case Undone.CALL:
             return take_back(app, work, number, who, now)
         case Undone.COMMENT:
