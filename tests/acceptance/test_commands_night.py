@@ -58,6 +58,7 @@ def test_a_plan_as_json_names_payer_message_and_a_verdict_for_every_open_invoice
     assert acme["currency"] == "USD"
     assert acme["message"] == {
         "step": "friendly",
+        "playbook": "standard",
         "occurrence": 1,
         "mode": "auto",
         "to": ["accounts@acmestores.example"],
