@@ -14,6 +14,8 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +30,7 @@ from arsync.playbook.decide import decide
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.settings import load
 from arsync.store import connections, leases, reminders, upgrade, verdicts
-from arsync.store.engine import Store
+from arsync.store.engine import Store, Work
 from arsync.store.vault import dump_pair
 from arsync.sync.backfill import backfill
 from arsync.vault import Vault
@@ -72,10 +74,24 @@ class _Witness:
     def __init__(self) -> None:
         self.seen: list[_Request | None] = []  # None: a commit
         self.mails = 0
+        self._waits = True
 
     def __call__(self, moment: str, what: str) -> None:
-        if moment == "before" and what == "commit":
+        if moment == "before" and what == "commit" and self._waits:
             self.seen.append(None)
+
+    def look(self, store: Store) -> None:
+        """Sees for which works the database waits for the disk; the others' commits are not durable."""
+        working = store.working
+
+        @contextmanager
+        def seen(*, durable: bool = True) -> Iterator[Work]:
+            with working(durable=durable) as work:
+                self._waits = durable
+                yield work
+            self._waits = True
+
+        store.__dict__["working"] = seen
 
     def listen(self, session: requests.Session) -> None:
         """Hears what leaves by that session."""
@@ -157,6 +173,7 @@ def _installed(folder: Path, sandbox: SandboxControl, card: dict[str, Any], witn
     app = App(load(path, environ={}), observe=witness)
     app.__dict__["clock"] = _Morning()
     witness.listen(app._session)
+    witness.look(app.store)
     (connection,) = app.linked([_NAME])
     backfill(app.store, connection, app.connector(connection), app.clock)
     return app
