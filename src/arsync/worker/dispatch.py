@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from arsync.connector import Clock, Connector
 from arsync.domain.calendar import NeverOpens
+from arsync.domain.garbage import undisturbed
 from arsync.domain.policy import SendWindow, StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
@@ -36,6 +37,8 @@ _TERM: Final = timedelta(minutes=10)
 _BATCH: Final = 40
 #: A message goes out so many seconds after its payer was read; else it is read again.
 _FRESH: Final = 120.0
+#: New objects, less those that are gone, between two searches for garbage: those of some batches.
+_YOUNG: Final = 20_000
 #: Between two batches, and after so many seconds, a worker asks whether it still has its lease: each time is a commit.
 _BEAT: Final = 10.0
 #: So many messages in a row without an answer, and the channel is taken to be down: no more are risked.
@@ -106,6 +109,7 @@ class Dispatched:
                 self.postponed.append((message, reason))
 
 
+@undisturbed(_YOUNG)
 def dispatch(
     store: Store, desk: Desk, clock: Clock, *, run_id: int, beat: Callable[[], None], but: Collection[int] = ()
 ) -> Dispatched:
