@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from arsync.connector import NoteTarget, TargetKind
 from arsync.domain.chase import Rendered
@@ -19,8 +19,9 @@ from arsync.domain.policy import StepChannel
 from arsync.domain.states import ChaseState, MessageState, NoteState, WriteKind
 from arsync.store import chases, events, messages, words
 from arsync.store import tables as t
-from arsync.store.bulk import among
+from arsync.store.bulk import among, among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _M = MessageState
 #: The arrows that lead a message which went out after all to `accepted`.
@@ -55,33 +56,40 @@ class Sent:
     is_cut: bool
 
 
+_N: Final = t.notes.c
+_KNOWN: Final = Prepared(
+    lambda dialect: select(_N.marker).where(
+        among_those(dialect, _N.marker),
+        # never tried and yet there: this is a copy of old
+        or_(_N.state != NoteState.PENDING.value, _N.tried_at.is_not(None)),
+    )
+)
+_FOUND: Final = Prepared(
+    lambda dialect: (
+        update(t.notes)
+        .where(among_those(dialect, _N.marker), _N.state.in_(_OWED), _N.tried_at.is_not(None))
+        .returning(_N.id)
+    )
+)
+_NEWEST: Final = Prepared(select(func.max(_N.written_at)).where(_N.connection_id == bindparam("of")))
+
+
 def known_markers(work: Work, markers: Collection[str]) -> set[str]:
     """Those of the markers that this database wrote or tried to write, or has adopted: for whatever connection, as a
     company file that is duplicated takes its notes with it."""
-    n = t.notes.c
-    query = select(n.marker).where(
-        among(work, n.marker, markers),
-        or_(
-            n.state != NoteState.PENDING.value, n.tried_at.is_not(None)
-        ),  # never tried and yet there: this is a copy of old
-    )
-    return set(work.execute(query).scalars())
+    return {marker for (marker,) in _KNOWN(work, those=those(work, markers))}
 
 
 def found(work: Work, markers: Collection[str], *, now: datetime) -> int:
     """Takes for written what was tried, put back or refused, and yet stands in the source; how many notes it was."""
-    n = t.notes.c
-    statement = update(t.notes).where(among(work, n.marker, markers), n.state.in_(_OWED), n.tried_at.is_not(None))
-    return int(work.execute(statement.values(**_read_back_at(now))).rowcount)
+    return len(_FOUND(work, those=those(work, markers), **_read_back_at(now)))
 
 
 def newest_note(work: Work, connection_id: int) -> datetime | None:
     """When the newest note that is known here was written."""
-    n = t.notes.c
-    found: datetime | None = work.execute(
-        select(func.max(n.written_at)).where(n.connection_id == connection_id)
-    ).scalar_one()
-    return found
+    ((found,),) = _NEWEST(work, of=connection_id)
+    newest: datetime | None = found
+    return newest
 
 
 def chased(work: Work, connection_id: int, until: date) -> list[str]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, insert, or_, select, update
 
 from arsync.store import chases, events
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _A: Final = t.playbook_assignments.c
 
@@ -33,6 +34,9 @@ class Assignment:
 
 
 _COLUMNS: Final = tuple(_A[name] for name in Assignment.__slots__)
+_STANDING: Final = Prepared(
+    select(*_COLUMNS).where(_A.connection_id == bindparam("of"), _A.ended_at.is_(None)).order_by(_A.id)
+)
 
 
 def assign(
@@ -74,7 +78,7 @@ def clear(work: Work, connection_id: int, *, payer_id: str, invoice_id: str | No
 
 def standing(work: Work, connection_id: int) -> list[Assignment]:
     """All that stand, oldest first: of two for the same the later counts."""
-    return _found(work, _A.connection_id == connection_id, _A.ended_at.is_(None))
+    return [Assignment(*row) for row in _STANDING(work, of=connection_id)]
 
 
 def of_payer(work: Work, connection_id: int, payer_id: str, invoice_id: str) -> list[Assignment]:

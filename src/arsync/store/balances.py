@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Select, Table, and_, bindparam, func, select, type_coerce
@@ -172,15 +171,17 @@ def _sums(
 
 def _told(work: Work, connection_id: int, payer_ids: Collection[str] | None) -> dict[str, Decimal | None]:
     """The figures of a payer and of those it pays for, added up; None where one of them is not known."""
-    asked = {"of": connection_id, "those": those(work, payer_ids or ())}
+    if payer_ids is None:
+        figures = _FIGURES(work, of=connection_id)
+    else:
+        figures = _FIGURES_OF(work, of=connection_id, those=those(work, payer_ids))
     return {
         payer: None if unknown else from_units(int(above) * _SPLIT + int(below))
-        for payer, unknown, above, below in work.execute(_figures(work.dialect, payer_ids is not None), asked).all()
+        for payer, unknown, above, below in figures
     }
 
 
-@cache
-def _figures(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
+def _figures(dialect: str) -> Select[*tuple[Any, ...]]:
     c = t.customers.c
     units = type_coerce(c.balance, BigInteger)
     query = (
@@ -188,7 +189,11 @@ def _figures(dialect: str, some: bool) -> Select[*tuple[Any, ...]]:
         .where(c.connection_id == bindparam("of"), c.state.in_(_TRADED))
         .group_by(c.payer_id)
     )
-    return query.where(among_those(dialect, c.payer_id)) if some else query
+    return query.where(among_those(dialect, c.payer_id)) if dialect else query
+
+
+_FIGURES: Final = Prepared(_figures(""))
+_FIGURES_OF: Final = Prepared(_figures)
 
 
 def _of(work: Work, query: Select[*tuple[Any, ...]], payer_ids: Collection[str] | None) -> Select[*tuple[Any, ...]]:

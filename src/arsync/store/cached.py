@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from arsync.connector import Resource
 from arsync.domain.documents import CustomerState, InvoiceState
 from arsync.store import tables as t
+from arsync.store.bulk import among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
-_CHUNK = 500
+_PAID_FOR: Final = Prepared(
+    lambda dialect: select(t.customers.c.remote_id).where(
+        t.customers.c.connection_id == bindparam("of"), among_those(dialect, t.customers.c.payer_id)
+    )
+)
+_STANDS_OPEN: Final = select(t.invoices.c.remote_id).where(
+    t.invoices.c.connection_id == bindparam("of"), t.invoices.c.state == InvoiceState.OPEN.value
+)
+_OPEN: Final = Prepared(_STANDS_OPEN)
+_OPEN_OF: Final = Prepared(lambda dialect: _STANDS_OPEN.where(among_those(dialect, t.invoices.c.customer_id)))
 
 
 def customers_of(work: Work, connection_id: int, payer_ids: Collection[str]) -> set[str]:
     """The customers for whom these payers pay, themselves included."""
-    c = t.customers.c
-    found = set(payer_ids)
-    every = list(payer_ids)
-    for start in range(0, len(every), _CHUNK):
-        chunk = every[start : start + _CHUNK]
-        query = select(c.remote_id).where(c.connection_id == connection_id, c.payer_id.in_(chunk))
-        found |= set(work.execute(query).scalars())
-    return found
+    found = _PAID_FOR(work, of=connection_id, those=those(work, payer_ids))
+    return {*payer_ids, *(customer_id for (customer_id,) in found)}
 
 
 def customer_ids(work: Work, connection_id: int) -> set[str]:
@@ -35,15 +41,11 @@ def customer_ids(work: Work, connection_id: int) -> set[str]:
 
 def open_invoice_ids(work: Work, connection_id: int, customer_ids: Collection[str] | None = None) -> set[str]:
     """The invoices (of these customers) that the cache holds for open."""
-    i = t.invoices.c
-    query = select(i.remote_id).where(i.connection_id == connection_id, i.state == InvoiceState.OPEN.value)
     if customer_ids is None:
-        return set(work.execute(query).scalars())
-    found: set[str] = set()
-    every = list(customer_ids)
-    for start in range(0, len(every), _CHUNK):
-        found |= set(work.execute(query.where(i.customer_id.in_(every[start : start + _CHUNK]))).scalars())
-    return found
+        found = _OPEN(work, of=connection_id)
+    else:
+        found = _OPEN_OF(work, of=connection_id, those=those(work, customer_ids))
+    return {invoice_id for (invoice_id,) in found}
 
 
 def totals(work: Work, connection_id: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ from arsync.domain.documents import InvoiceState
 from arsync.domain.record import record
 from arsync.domain.states import ChaseState
 from arsync.store import tables as t
-from arsync.store.bulk import among
+from arsync.store.bulk import among, among_those, those
 from arsync.store.engine import Work
 from arsync.store.prepared import Prepared
 
@@ -50,11 +50,22 @@ _COLUMNS: Final = tuple(t.chases.c[name] for name in Chase.__slots__)
 _LOCKED: Final = Prepared(select(*_COLUMNS).where(t.chases.c.id == bindparam("chase")).with_for_update())
 
 
-_LOCKED_ALL: Final = (
-    select(*_COLUMNS)
-    .where(t.chases.c.id.in_(bindparam("chases", expanding=True)))
-    .order_by(t.chases.c.id)
-    .with_for_update()
+_LOCKED_ALL: Final = Prepared(
+    lambda dialect: (
+        select(*_COLUMNS).where(among_those(dialect, t.chases.c.id, "chases")).order_by(t.chases.c.id).with_for_update()
+    )
+)
+_OF_SEVERAL: Final = Prepared(
+    lambda dialect: (
+        select(t.chases.c.payer_id)
+        .where(
+            t.chases.c.connection_id == bindparam("of"),
+            t.chases.c.state.in_(_WRITING),
+            among_those(dialect, t.chases.c.payer_id),
+        )
+        .group_by(t.chases.c.payer_id)
+        .having(func.count() > 1)
+    )
 )
 
 
@@ -231,15 +242,13 @@ def lock(work: Work, chase_id: int) -> Chase:
 
 def lock_each(work: Work, chase_ids: Collection[int]) -> dict[int, Chase]:
     """As `lock`, of several at once and by id, so that no two who lock some wait for each other."""
-    rows = work.execute(_LOCKED_ALL, {"chases": list(chase_ids)})
+    rows = _LOCKED_ALL(work, chases=those(work, chase_ids))
     return {found.id: found for found in map(_chase, rows)}
 
 
 def of_several(work: Work, connection_id: int, payer_ids: Collection[str]) -> set[str]:
     """Those of the payers who have more than one chase that may still write: what one says counts for the others."""
-    h = t.chases.c
-    writing = and_(h.connection_id == connection_id, h.state.in_(_WRITING), among(work, h.payer_id, payer_ids))
-    return set(work.execute(select(h.payer_id).where(writing).group_by(h.payer_id).having(func.count() > 1)).scalars())
+    return {payer_id for (payer_id,) in _OF_SEVERAL(work, of=connection_id, those=those(work, payer_ids))}
 
 
 def _chase(row: object) -> Chase:

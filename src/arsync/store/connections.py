@@ -143,7 +143,8 @@ def connection(work: Work, name: str) -> Connection:
 
 def connection_by_id(work: Work, connection_id: int) -> Connection:
     """The connection with that id."""
-    return _connection(work.execute(_BY_ID, {"connection": connection_id}).one())
+    (row,) = _BY_ID(work, connection=connection_id)
+    return _connection(row)
 
 
 def add_grant(
@@ -273,7 +274,7 @@ _MOVE: Final = Prepared(
     .values({name: bindparam(name) for name in ("position", "done", "seen", "updated_at")})
     .returning(_P.pull)
 )
-_BY_ID: Final = select(*_COLUMNS).where(_C.id == bindparam("connection"))
+_BY_ID: Final = Prepared(select(*_COLUMNS).where(_C.id == bindparam("connection")))
 _I = t.installation.c
 _INSTALLATION: Final = Prepared(select(_I.key, _I.stopped_at, _I.stopped_by, _I.stop_reason, _I.created_at))
 

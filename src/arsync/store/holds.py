@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 
 from arsync.domain.chase import Hold
 from arsync.domain.money import Money
@@ -14,6 +16,7 @@ from arsync.domain.states import HoldKind, HoldState
 from arsync.store import chases
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,11 @@ _H = t.holds.c
 _COLUMNS = (
     _H.id, _H.connection_id, _H.kind, _H.reason, _H.author, _H.payer_id, _H.invoice_id,
     _H.begins, _H.until, _H.state, _H.created_at, _H.code, _H.amount, _H.currency, _H.promise_id, _H.plan_id,
-    _H.call_id,
-    _H.reply_id,
+    _H.call_id, _H.reply_id,
 )  # fmt: skip
+_ACTIVE: Final = Prepared(
+    select(*_COLUMNS).where(_H.connection_id == bindparam("of"), _H.state == HoldState.ACTIVE.value).order_by(_H.id)
+)
 
 
 def place(
@@ -132,7 +137,7 @@ def expire(work: Work, connection_id: int, *, today: date, now: datetime) -> int
 
 def active(work: Work, connection_id: int) -> list[PlacedHold]:
     """The holds that stop something, oldest first."""
-    return _placed(work, _H.connection_id == connection_id, _H.state == HoldState.ACTIVE.value)
+    return [_hold(*row) for row in _ACTIVE(work, of=connection_id)]
 
 
 def get(work: Work, hold_id: int) -> PlacedHold | None:
@@ -166,31 +171,20 @@ def of_payer(work: Work, connection_id: int, payer_id: str) -> list[PlacedHold]:
 
 
 def _placed(work: Work, *where: ColumnElement[bool]) -> list[PlacedHold]:
-    query = select(*_COLUMNS).where(*where)
-    return [
-        PlacedHold(
-            id=row.id,
-            connection_id=row.connection_id,
-            hold=Hold(
-                kind=HoldKind(row.kind),
-                reason=row.reason,
-                author=row.author,
-                payer_id=row.payer_id,
-                invoice_id=row.invoice_id,
-                begins=row.begins,
-                until=row.until,
-                part=None if row.amount is None else Money(row.amount, row.currency),
-                code=DisputeCode(row.code) if row.code else None,
-            ),
-            state=HoldState(row.state),
-            created_at=row.created_at,
-            promise_id=row.promise_id,
-            plan_id=row.plan_id,
-            call_id=row.call_id,
-            reply_id=row.reply_id,
-        )
-        for row in work.execute(query.order_by(_H.id))
-    ]
+    return [_hold(*row) for row in work.execute(select(*_COLUMNS).where(*where).order_by(_H.id))]
+
+
+def _hold(
+    number: int, connection_id: int, kind: str, reason: str, author: str, payer_id: str | None, invoice_id: str | None,
+    begins: date, until: date | None, state: str, created_at: datetime, code: str | None, amount: Decimal | None,
+    currency: str, *stands_for: int | None,
+) -> PlacedHold:  # fmt: skip
+    """In the order of the columns above."""
+    hold = Hold(
+        kind=HoldKind(kind), reason=reason, author=author, payer_id=payer_id, invoice_id=invoice_id, begins=begins,
+        until=until, part=None if amount is None else Money(amount, currency), code=DisputeCode(code) if code else None,
+    )  # fmt: skip
+    return PlacedHold(number, connection_id, hold, HoldState(state), created_at, *stands_for)
 
 
 def _bump(work: Work, connection_id: int, payer_id: str | None) -> None:

@@ -6,15 +6,19 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, select, update
 
 from arsync.store import chases
 from arsync.store import tables as t
-from arsync.store.bulk import Upsert, adapted, among
+from arsync.store.bulk import Upsert, adapted, among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _L: Final = t.own_languages.c
 _LANGUAGE: Final = Upsert(t.own_languages)
+_OF: Final = select(_L.customer_id, _L.language).where(_L.connection_id == bindparam("of"))
+_EVERY: Final = Prepared(_OF)
+_SOME: Final = Prepared(lambda dialect: _OF.where(among_those(dialect, _L.customer_id)))
 
 
 def put(work: Work, connection_id: int, customer_id: str, language: str, *, author: str, now: datetime) -> bool:
@@ -42,10 +46,9 @@ def of_customer(work: Work, connection_id: int, customer_id: str) -> str | None:
 
 def of_customers(work: Work, connection_id: int, customer_ids: Collection[str] | None = None) -> dict[str, str]:
     """What a person said of each of these customers, or of all."""
-    query = select(_L.customer_id, _L.language).where(_L.connection_id == connection_id)
-    if customer_ids is not None:
-        query = query.where(among(work, _L.customer_id, customer_ids))
-    return {row.customer_id: row.language for row in work.execute(query)}
+    if customer_ids is None:
+        return dict(_EVERY(work, of=connection_id))
+    return dict(_SOME(work, of=connection_id, those=those(work, customer_ids)))
 
 
 def follow(work: Work, connection_id: int, former: str, payer: str) -> int:

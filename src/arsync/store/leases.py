@@ -17,18 +17,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from arsync.domain.clock import Clock
 from arsync.errors import Locked
 from arsync.store import tables as t
 from arsync.store.engine import Store
+from arsync.store.prepared import Prepared
 
 _POLL: Final = 0.05
 #: real seconds between two renewals
 _BEAT: Final = 30.0
 _log: Final = logging.getLogger(__name__)
+
+
+_C: Final = t.leases.c
+_PROLONGED: Final = Prepared(
+    update(t.leases).where(_C.name == bindparam("mine"), _C.token == bindparam("by")).returning(_C.name)
+)
 
 
 class Lease:
@@ -71,15 +78,10 @@ class Lease:
             raise Locked(f"{self._name} was taken over by another process")
 
     def _renewed(self) -> bool:
-        c = t.leases.c
         with self._store.working() as work:
-            kept = work.execute(
-                update(t.leases)
-                .where(c.name == self._name, c.token == self._token)
-                .values(until=self._clock.now() + self._term)
-            )
+            kept = _PROLONGED(work, mine=self._name, by=self._token, until=self._clock.now() + self._term)
             work.commit()
-        return bool(kept.rowcount)
+        return bool(kept)
 
     def keep(self, every: float = _BEAT) -> None:
         """Renews it in a thread every so many real seconds until it is dropped or lost: one pull may take longer than

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from email.utils import parseaddr
-from functools import cache
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, bindparam, exists, or_, select
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item, PastMessage
@@ -172,21 +172,22 @@ def _items(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] 
         )  # fmt: skip
 
 
+_LINE: Final = t.invoice_lines.c
+_LINES: Final = Prepared(
+    lambda dialect: (
+        select(_LINE.invoice_id, _LINE.description, _LINE.quantity, _LINE.amount)
+        .where(_LINE.connection_id == bindparam("of"), among_those(dialect, _LINE.invoice_id))
+        .order_by(_LINE.invoice_id, _LINE.position)
+    )
+)
+
+
 def lines(work: Work, connection_id: int, invoice_ids: Collection[str]) -> Mapping[str, tuple[InvoiceLine, ...]]:
     """What each of these invoices was for."""
-    n = t.invoice_lines.c
     found: dict[str, list[InvoiceLine]] = defaultdict(list)
-    every = list(invoice_ids)
-    for start in range(0, len(every), _CHUNK):
-        query = (
-            select(n.invoice_id, n.description, n.quantity, n.amount)
-            .where(n.connection_id == connection_id, n.invoice_id.in_(every[start : start + _CHUNK]))
-            .order_by(n.invoice_id, n.position)
-        )
-        for row in work.execute(query):
-            quantity = None if row.quantity is None else Decimal(row.quantity)
-            found[row.invoice_id].append(InvoiceLine(row.description, quantity, row.amount))
-    return {invoice_id: tuple(those) for invoice_id, those in found.items()}
+    for invoice_id, description, quantity, amount in _LINES(work, of=connection_id, those=those(work, invoice_ids)):
+        found[invoice_id].append(InvoiceLine(description, None if quantity is None else Decimal(quantity), amount))
+    return {invoice_id: tuple(every) for invoice_id, every in found.items()}
 
 
 def _who_they_are(dialect: str) -> Select[*tuple[Any, ...]]:
@@ -226,38 +227,43 @@ def _payers(work: Work, ledger: Ledger, connection_id: int, who: Collection[str]
         ledger.payers[customer_id] = Payer(customer_id, name, country, own, contacts_of, region, address)
 
 
-@cache
-def _left_over(dialect: str, some: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
-    queries = []
-    for table in (t.payments, t.credit_notes):
-        x, c = table.c, t.customers.c
-        query: Select[*tuple[Any, ...]] = (
-            select(c.payer_id, x.currency, x.unapplied)
-            .select_from(table.join(t.customers, billed(table)))
-            .where(x.connection_id == bindparam("of"), x.state == CreditState.ACTIVE.value, x.unapplied != 0)
-        )
-        if some:
-            query = query.where(c.connection_id == bindparam("of"), among_those(dialect, c.payer_id))
-        queries.append(query)
-    return tuple(queries)
+def _left_over(table: Table, dialect: str) -> Select[*tuple[Any, ...]]:
+    """What is not put on any invoice; where a `dialect` is named, of some payers only."""
+    x, c = table.c, t.customers.c
+    query: Select[*tuple[Any, ...]] = (
+        select(c.payer_id, x.currency, x.unapplied)
+        .select_from(table.join(t.customers, billed(table)))
+        .where(x.connection_id == bindparam("of"), x.state == CreditState.ACTIVE.value, x.unapplied != 0)
+    )
+    return query.where(c.connection_id == bindparam("of"), among_those(dialect, c.payer_id)) if dialect else query
+
+
+_CREDITS: Final = (t.payments, t.credit_notes)
+_LEFT_OVER: Final = tuple(Prepared(_left_over(table, "")) for table in _CREDITS)
+_LEFT_OVER_OF: Final = tuple(Prepared(partial(_left_over, table)) for table in _CREDITS)
 
 
 def _unapplied(work: Work, ledger: Ledger, connection_id: int, who: Collection[str] | None) -> None:
-    asked = {"of": connection_id, "those": those(work, who or ())}
-    for query in _left_over(work.dialect, who is not None):
-        for payer, currency, left in work.execute(query, asked).all():
+    asked = {} if who is None else {"those": those(work, who)}
+    for query in _LEFT_OVER if who is None else _LEFT_OVER_OF:
+        for payer, currency, left in query(work, of=connection_id, **asked):
             ledger.unapplied[payer, currency] += left  # summed here: a database's own sum may overflow
+
+
+_ANY_JAILED: Final = Prepared(
+    select(t.quarantine.c.remote_id).where(t.quarantine.c.connection_id == bindparam("of")).limit(1)
+)
 
 
 def _quarantine(work: Work, connection_id: int) -> tuple[Mapping[str, list[str]], list[str]]:
     """What cannot be read, by payer; and that of which not even the customer can be told."""
     jailed: defaultdict[str, list[str]] = defaultdict(list)
     for_all: list[str] = []
+    if not _ANY_JAILED(work, of=connection_id):
+        return jailed, for_all
     q, c, i = t.quarantine.c, t.customers.c, t.invoices.c
     query = select(q.resource, q.remote_id, q.customer_id, q.reason).where(q.connection_id == connection_id)
     rows = work.execute(query).all()
-    if not rows:
-        return jailed, for_all
     payer_of = {
         row.remote_id: row.payer_id
         for row in work.execute(select(c.remote_id, c.payer_id).where(c.connection_id == connection_id))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Integer, Select, and_, bindparam, func, insert, or_, select, update
 
 from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import Attach, Lacking, Step, StepChannel
+from arsync.domain.record import record
 from arsync.domain.seen import item_seen, named, sealed, written
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, MessageState
 from arsync.store import events, words
@@ -72,7 +74,7 @@ class MessageItem:
     seen: str | None = None  # hash of all that a reader sees of it
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Message:
     """One message, one revision of an intent."""
 
@@ -137,7 +139,9 @@ class Message:
     @property
     def unworded(self) -> Message:
         """The same without its words, for lists of thousands."""
-        return replace(self, text="", html="")
+        values = list(_VALUES(self))
+        values[_TEXT] = values[_HTML] = ""
+        return Message(*values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,9 @@ _M = t.messages.c
 _NAMES: Final = tuple(Message.__slots__)
 _ELSEWHERE: Final = {"payer_id": t.chases.c.payer_id, "text": t.message_words.c.text, "html": t.message_words.c.html}
 _COLUMNS: Final = tuple(_ELSEWHERE[name] if name in _ELSEWHERE else _M[name] for name in _NAMES)
+_VALUES: Final = attrgetter(*_NAMES)
+_TEXT: Final = _NAMES.index("text")
+_HTML: Final = _NAMES.index("html")
 _STATE: Final = _NAMES.index("state")
 _RECIPIENTS: Final = _NAMES.index("recipients")
 _COPIES: Final = _NAMES.index("copies")
@@ -335,6 +342,9 @@ _ITEMS_OF_EACH: Final = Prepared(
         select(_K.message_id, *_ITEM).where(among_those(dialect, _K.message_id, "messages")).order_by(_K.position)
     )
 )
+_HEARD: Final = Prepared(
+    lambda dialect: select(_M.chase_id).where(among_those(dialect, _M.chase_id, "chases"), _M.accepted_at.is_not(None))
+)
 _OURS: Final = and_(
     _M.id == bindparam("message"), _M.state == MessageState.CLAIMED.value, _M.claim_token == bindparam("token")
 )
@@ -508,17 +518,15 @@ def items_of_each(work: Work, message_ids: Collection[int]) -> dict[int, tuple[M
 
 def oldest_items(work: Work, message_ids: Collection[int]) -> dict[int, MessageItem]:
     """Of each of these messages the invoice that is due first."""
-    query = select(_K.message_id, *_ITEM).where(among_ids(work, _K.message_id, message_ids)).order_by(_K.position)
-    found: dict[int, list[MessageItem]] = {}
-    for message_id, *values in work.execute(query):
-        found.setdefault(message_id, []).append(MessageItem(*values))
-    return {one: min(some, key=lambda item: (item.due_on or date.max, item.number)) for one, some in found.items()}
+    found = items_of_each(work, message_ids)
+    return {
+        one: min(some, key=lambda item: (item.due_on or date.max, item.number)) for one, some in found.items() if some
+    }
 
 
 def heard(work: Work, chase_ids: Collection[int]) -> set[int]:
     """Those of the chases of which a message was ever accepted."""
-    query = select(_M.chase_id).distinct()
-    return set(work.execute(query.where(_M.chase_id.in_(chase_ids), _M.accepted_at.is_not(None))).scalars())
+    return {chase_id for (chase_id,) in _HEARD(work, chases=those(work, chase_ids))}
 
 
 def approved(work: Work, connection_id: int) -> list[Waiting]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict, namedtuple
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam, literal_column, select
 
 from arsync.store.bulk import Row, among, among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 
 def is_older(one: Any, other: Any) -> bool:
@@ -39,12 +40,14 @@ class Known:
     def __init__(self, table: Table, *columns: ColumnElement[Any]) -> None:
         c = table.c
         query = select(c.remote_id, *columns).where(c.connection_id == bindparam("of"))
-        dialects = ("sqlite", "postgresql")
-        self._queries: Final = {dialect: query.where(among_those(dialect, c.remote_id)) for dialect in dialects}
+        self._query: Final = Prepared(lambda dialect: query.where(among_those(dialect, c.remote_id)))
+        names = ["remote_id", *(str(column.key) for column in columns)]
+        row: Any = namedtuple("row", names)  # type: ignore[misc] # each table has its own
+        self._made: Final[Callable[[Iterable[Any]], Any]] = row._make
 
     def __call__(self, work: Work, connection_id: int, ids: Collection[str]) -> dict[str, Any]:
-        asked = {"of": connection_id, "those": those(work, ids)}
-        return {row.remote_id: row for row in work.execute(self._queries[work.dialect], asked)}
+        found = self._query(work, of=connection_id, those=those(work, ids))
+        return {row[0]: self._made(row) for row in found}
 
 
 #: Columns that tell how a record was come by, and nothing of the debt. That an invoice is marked as sent, or when its

@@ -8,16 +8,24 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, select, update
 
 from arsync.domain.documents import Contact, ContactRole
 from arsync.store import chases
 from arsync.store import tables as t
-from arsync.store.bulk import Upsert, adapted, among
+from arsync.store.bulk import Upsert, adapted, among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _O: Final = t.own_contacts.c
 _CONTACT: Final = Upsert(t.own_contacts)
+_OF: Final = (
+    select(_O.customer_id, _O.name, _O.email, _O.phone, _O.role)
+    .where(_O.connection_id == bindparam("of"))
+    .order_by(_O.customer_id, _O.added_at, _O.email)
+)
+_EVERY: Final = Prepared(_OF)
+_SOME: Final = Prepared(lambda dialect: _OF.where(among_those(dialect, _O.customer_id)))
 
 
 def put(work: Work, connection_id: int, customer_id: str, contact: Contact, *, author: str, now: datetime) -> bool:
@@ -43,12 +51,13 @@ def of_customers(
     work: Work, connection_id: int, who: str | Collection[str] | None = None
 ) -> dict[str, tuple[Contact, ...]]:
     """The people of each customer, or of one or some."""
-    query = select(_O.customer_id, _O.name, _O.email, _O.phone, _O.role).where(_O.connection_id == connection_id)
-    if who is not None:
-        query = query.where(among(work, _O.customer_id, [who] if isinstance(who, str) else who))
+    if who is None:
+        rows = _EVERY(work, of=connection_id)
+    else:
+        rows = _SOME(work, of=connection_id, those=those(work, [who] if isinstance(who, str) else who))
     found: dict[str, list[Contact]] = defaultdict(list)
-    for row in work.execute(query.order_by(_O.customer_id, _O.added_at, _O.email)):
-        found[row.customer_id].append(Contact(row.name, row.email, row.phone, ContactRole(row.role)))
+    for customer_id, name, email, phone, role in rows:
+        found[customer_id].append(Contact(name, email, phone, ContactRole(role)))
     return {one: tuple(people) for one, people in found.items()}
 
 

@@ -6,13 +6,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, select, update
 
 from arsync.domain.people import Owner
 from arsync.store import chases
 from arsync.store import tables as t
-from arsync.store.bulk import Upsert, adapted, among
+from arsync.store.bulk import Upsert, adapted, among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _O: Final = t.owners.c
 _OWNER: Final = Upsert(t.owners)
@@ -45,10 +46,11 @@ def of_customer(work: Work, connection_id: int, customer_id: str) -> Owner | Non
 
 def of_customers(work: Work, connection_id: int, customer_ids: Collection[str] | None = None) -> dict[str, Owner]:
     """Who looks after each of these customers, or of all."""
-    query = select(*_COLUMNS).where(_O.connection_id == connection_id)
-    if customer_ids is not None:
-        query = query.where(among(work, _O.customer_id, customer_ids))
-    return {row.customer_id: Owner(*tuple(row)[1:]) for row in work.execute(query)}
+    if customer_ids is None:
+        found = _EVERY(work, of=connection_id)
+    else:
+        found = _SOME(work, of=connection_id, those=those(work, customer_ids))
+    return {customer_id: Owner(*owner) for customer_id, *owner in found}
 
 
 def follow(work: Work, connection_id: int, former: str, payer: str) -> int:
@@ -61,6 +63,9 @@ def follow(work: Work, connection_id: int, former: str, payer: str) -> int:
 
 
 _COLUMNS: Final = (_O.customer_id, _O.name, _O.email, _O.phone, _O.signature)
+_OF: Final = select(*_COLUMNS).where(_O.connection_id == bindparam("of"))
+_EVERY: Final = Prepared(_OF)
+_SOME: Final = Prepared(lambda dialect: _OF.where(among_those(dialect, _O.customer_id)))
 
 
 def _is(connection_id: int, customer_id: str) -> ColumnElement[bool]:

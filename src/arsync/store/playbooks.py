@@ -17,12 +17,14 @@ from arsync.store import chases, events
 from arsync.store import tables as t
 from arsync.store.chases import Chase
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _V: Final = t.playbook_versions.c
 _R: Final = t.rulebooks.c
 _H: Final = t.chases.c
 _CHUNK: Final = 500
 _LIVE: Final = ("open", "reopened")
+_RULEBOOKS: Final = Prepared(select(_R.id, _R.versions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def keep_rulebook(work: Work, versions: Mapping[str, str], *, now: datetime) -> 
 
 def rulebooks(work: Work) -> dict[str, dict[str, str]]:
     """Every rulebook there ever was: id -> playbook -> version."""
-    return {row.id: json.loads(row.versions) for row in work.execute(select(_R.id, _R.versions))}
+    return {rulebook: json.loads(versions) for rulebook, versions in _RULEBOOKS(work)}
 
 
 def in_use(work: Work) -> Counter[str]:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, insert, or_, select, update
 
 from arsync.domain.documents import CreditState, InvoiceState
 from arsync.domain.money import Money
@@ -24,6 +24,7 @@ from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
 from arsync.store.holds import PlacedHold
+from arsync.store.prepared import Prepared
 
 _P: Final = t.promises.c
 _L: Final = t.plans.c
@@ -328,13 +329,13 @@ def broken(work: Work, connection_id: int, payer_id: str | None = None) -> dict[
     last found."""
     found: dict[str, datetime] = {}
     for query in _broken(payer_id is not None):
-        for invoice_id, at in work.execute(query, {"of": connection_id, "payer": payer_id}):
+        for invoice_id, at in query(work, of=connection_id, payer=payer_id):
             found[invoice_id] = max(at, found.get(invoice_id, at))
     return found
 
 
 @cache
-def _broken(one: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
+def _broken(one: bool) -> tuple[Prepared, ...]:
     i, n, r = t.invoices.c, t.plan_invoices.c, t.promise_invoices.c
     where = [
         _P.connection_id == bindparam("of"),
@@ -348,7 +349,7 @@ def _broken(one: bool) -> tuple[Select[*tuple[Any, ...]], ...]:
     wholes = t.promises.join(t.promise_invoices, r.promise_id == _P.id)
     ways = ((t.promises, _P.invoice_id), (plans, n.invoice_id), (wholes, r.invoice_id))
     return tuple(
-        select(named, _P.settled_at).select_from(joined.join(t.invoices, i.remote_id == named)).where(*where)
+        Prepared(select(named, _P.settled_at).select_from(joined.join(t.invoices, i.remote_id == named)).where(*where))
         for joined, named in ways
     )
 

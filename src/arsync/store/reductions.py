@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, func, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, select
 
 from arsync.connector import Resource
 from arsync.domain.documents import Allocation, CreditNote, Payment
 from arsync.domain.money import to_units
 from arsync.store import tables as t
-from arsync.store.bulk import DeleteWhere, Insert, Row, Upsert, adapted, among
+from arsync.store.bulk import DeleteWhere, Insert, Row, Upsert, adapted, among, among_those, those
 from arsync.store.engine import Work
 from arsync.store.newest import Known, is_buried, is_older
+from arsync.store.prepared import Prepared
 from arsync.store.stored import Stored
 
 _PAYMENT: Final = Upsert(t.payments)
@@ -165,18 +166,25 @@ def unapplied(work: Work, connection_id: int, customer_ids: Collection[str] | No
     return found
 
 
-def overpaid(work: Work, connection_id: int, invoice_ids: Collection[str]) -> set[str]:
-    """Those of the invoices on which more is put, as the cache knows, than their balance tells: some was taken back."""
+def _more_than_owed(dialect: str) -> Select[*tuple[Any, ...]]:
     a, i = t.allocations.c, t.invoices.c
     joined = t.allocations.join(t.invoices, and_(i.connection_id == a.connection_id, i.remote_id == a.invoice_id))
-    query = (
+    return (
         select(a.invoice_id)
         .select_from(joined)
-        .where(a.connection_id == connection_id, among(work, a.invoice_id, invoice_ids))
+        .where(a.connection_id == bindparam("of"), among_those(dialect, a.invoice_id))
         .group_by(a.invoice_id, i.total, i.balance)
         .having(func.sum(a.amount) > i.total - i.balance)
     )
-    return set(work.execute(query).scalars()) if invoice_ids else set()
+
+
+_OVERPAID: Final = Prepared(_more_than_owed)
+
+
+def overpaid(work: Work, connection_id: int, invoice_ids: Collection[str]) -> set[str]:
+    """Those of the invoices on which more is put, as the cache knows, than their balance tells: some was taken back."""
+    found = _OVERPAID(work, of=connection_id, those=those(work, invoice_ids)) if invoice_ids else []
+    return {invoice_id for (invoice_id,) in found}
 
 
 def put_on(work: Work, connection_id: int, invoice_ids: Collection[str]) -> dict[Resource, set[str]]:

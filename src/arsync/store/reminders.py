@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
+
+_A: Final = t.reminder_answers.c
+_ANSWERED: Final = Prepared(select(_A.reminds, _A.author, _A.at).where(_A.connection_id == bindparam("of")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,6 @@ def forget(work: Work, connection_id: int) -> None:
 
 def answered(work: Work, connection_id: int) -> Answer | None:
     """What a person said last, or None where nobody was asked."""
-    a = t.reminder_answers.c
-    row = work.execute(select(a.reminds, a.author, a.at).where(a.connection_id == connection_id)).one_or_none()
-    return Answer(row.reminds, row.author, row.at) if row is not None else None
+    for row in _ANSWERED(work, of=connection_id):
+        return Answer(*row)
+    return None

@@ -8,16 +8,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, select, update
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.replies import MailKind, Meaning, ReplyState
 from arsync.store import finding
 from arsync.store import tables as t
-from arsync.store.bulk import among
+from arsync.store.bulk import among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +124,22 @@ def of_payer(work: Work, connection_id: int, payer_id: str) -> list[Reply]:
     return _found(work, _R.connection_id == connection_id, _R.payer_id == payer_id)
 
 
+_FROM_PEOPLE: Final = (
+    select(_R.payer_id, _R.received_at)
+    .where(_R.connection_id == bindparam("of"), _R.kind == MailKind.PERSON.value, _R.payer_id.is_not(None))
+    .order_by(_R.id)
+)
+_PEOPLE: Final = Prepared(_FROM_PEOPLE)
+_PEOPLE_OF: Final = Prepared(lambda dialect: _FROM_PEOPLE.where(among_those(dialect, _R.payer_id)))
+
+
 def from_people(work: Work, connection_id: int, payers: Collection[str] | None = None) -> list[tuple[str, datetime]]:
     """Whose people wrote to one company and when, handled or not, oldest first; of all payers or of these."""
-    where = [_R.connection_id == connection_id, _R.kind == MailKind.PERSON.value, _R.payer_id.is_not(None)]
-    if payers is not None:
-        where.append(among(work, _R.payer_id, payers))
-    query = select(_R.payer_id, _R.received_at).where(*where).order_by(_R.id)
-    return [(row.payer_id, row.received_at) for row in work.execute(query)]
+    if payers is None:
+        found = _PEOPLE(work, of=connection_id)
+    else:
+        found = _PEOPLE_OF(work, of=connection_id, those=those(work, payers))
+    return [(payer_id, received_at) for payer_id, received_at in found]
 
 
 def assign(work: Work, reply_id: int, *, connection_id: int, payer_id: str, why: str) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Select, SelectBase, and_, bindparam, func, or_, select, union
+from sqlalchemy import ColumnElement, SelectBase, and_, bindparam, func, or_, select, union
 
 from arsync.connector import Resource
 from arsync.domain.chase import Item
@@ -20,6 +20,7 @@ from arsync.domain.states import EFFECTIVE
 from arsync.store import tables as t
 from arsync.store.bulk import among, among_those, select_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 #: Whoever was last written to longer ago is not thanked.
 _LATELY: Final = timedelta(days=180)
@@ -105,14 +106,14 @@ def _chased(
     }  # fmt: skip
     query = _asked_for(work.dialect, who is not None, who is not None and partly is not None)
     last: dict[str, int] = {}
-    for invoice_id, message_id in work.execute(query, asked).all():
+    for invoice_id, message_id in query(work, **asked):
         if last.get(invoice_id, 0) < message_id:  # here, for a database would sort them all
             last[invoice_id] = message_id
     return last
 
 
 @cache
-def _asked_for(dialect: str, some: bool, known: bool) -> Select[*tuple[Any, ...]]:
+def _asked_for(dialect: str, some: bool, known: bool) -> Prepared:
     m, k = t.messages.c, t.message_items.c
     joined = t.message_items.join(t.messages, m.id == k.message_id)
     where: list[ColumnElement[bool]] = [
@@ -124,7 +125,7 @@ def _asked_for(dialect: str, some: bool, known: bool) -> Select[*tuple[Any, ...]
         where.append(k.invoice_id.in_(_of_payers(dialect, known)))
         # By way of the payers' invoices: SQLite would go through all messages in these states instead.
         where[1] = func.coalesce(m.state, "").in_([state.value for state in EFFECTIVE])
-    return select(k.invoice_id, k.message_id).select_from(joined).where(*where)
+    return Prepared(select(k.invoice_id, k.message_id).select_from(joined).where(*where))
 
 
 def _of_payers(dialect: str, known: bool) -> SelectBase:

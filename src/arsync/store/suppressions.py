@@ -14,6 +14,7 @@ from arsync.domain.feedback import EventKind, ProviderEvent, SuppressionKind
 from arsync.store import events
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 _S: Final = t.suppressions.c
 
@@ -29,6 +30,11 @@ class Suppression:
     reason: str
     lifted_at: datetime | None = None
     lifted_by: str | None = None
+
+
+_LISTED: Final = select(*(_S[name] for name in Suppression.__slots__)).order_by(_S.address, _S.kind)
+_EVER: Final = Prepared(_LISTED)
+_STANDING: Final = Prepared(_LISTED.where(_S.lifted_at.is_(None)))
 
 
 def one_at_a_time(work: Work) -> None:
@@ -84,12 +90,9 @@ def lift(work: Work, address: str, *, author: str, reason: str, now: datetime) -
 
 def listed(work: Work, *, lifted: bool = False) -> list[Suppression]:
     """What stands on the list, by address; with `lifted` also what once stood there."""
-    query = select(_S.address, _S.kind, _S.since, _S.source, _S.reason, _S.lifted_at, _S.lifted_by)
-    if not lifted:
-        query = query.where(_S.lifted_at.is_(None))
     return [
-        Suppression(row.address, SuppressionKind(row.kind), *tuple(row)[2:])
-        for row in work.execute(query.order_by(_S.address, _S.kind))
+        Suppression(address, SuppressionKind(kind), *told)
+        for address, kind, *told in (_EVER if lifted else _STANDING)(work)
     ]
 
 

@@ -11,17 +11,19 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
 
 from arsync.store import chases, events
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared
 
 #: Says that the customer's invoices are collected by themselves: they are not chased.
 AUTOPAY: Final = "autopay"
 _T: Final = t.customer_tags.c
 _TAG: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LONGEST: Final = 64
+_EVERY: Final = Prepared(select(_T.customer_id, _T.tag).where(_T.connection_id == bindparam("of")))
 
 
 def normal(tag: str) -> str:
@@ -73,7 +75,7 @@ def of_customer(work: Work, connection_id: int, customer_id: str) -> frozenset[s
 def of_connection(work: Work, connection_id: int) -> Mapping[str, frozenset[str]]:
     """Every tagged customer of a connection, with its tags."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for customer_id, tag in work.execute(select(_T.customer_id, _T.tag).where(_T.connection_id == connection_id)):
+    for customer_id, tag in _EVERY(work, of=connection_id):
         found[customer_id].add(tag)
     return {customer_id: frozenset(names) for customer_id, names in found.items()}
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, insert, or_, select, update
 
 from arsync.domain.people import CallMade, CallOutcome, TouchKind
 from arsync.store import chases
 from arsync.store import tables as t
-from arsync.store.bulk import among
+from arsync.store.bulk import among_those, those
 from arsync.store.engine import Work
+from arsync.store.prepared import Prepared, Row
 
 _T = t.touches.c
 _I = t.touched_invoices.c
@@ -100,33 +102,61 @@ def undo_touch(work: Work, touch_id: int, *, now: datetime) -> Touch | None:
 
 def standing(work: Work, connection_id: int, payer_id: str | Collection[str] | None = None) -> list[Touch]:
     """The touches that count, oldest first; of a payer, or of some, also those about invoices that they pay by now."""
-    where = [_T.connection_id == connection_id, _T.undone_at.is_(None)]
-    if payer_id is not None:
-        i, c = t.invoices.c, t.customers.c
-        joined = t.touched_invoices.join(t.invoices, i.remote_id == _I.invoice_id).join(
-            t.customers, and_(c.connection_id == i.connection_id, c.remote_id == i.customer_id)
-        )
-        who = [payer_id] if isinstance(payer_id, str) else payer_id
-        paid = (i.connection_id == connection_id, among(work, c.payer_id, who))
-        named = select(_I.touch_id).select_from(joined).where(*paid)
-        where.append(or_(among(work, _T.payer_id, who), _T.id.in_(named)))
-    return _touches(work, *where)
+    if payer_id is None:
+        return _with_invoices(work, _COUNTING(work, of=connection_id))
+    who = [payer_id] if isinstance(payer_id, str) else payer_id
+    return _with_invoices(work, _COUNTING_OF(work, of=connection_id, those=those(work, who)))
+
+
+def _counting(dialect: str) -> Select[*tuple[Any, ...]]:
+    """Of some payers where a `dialect` is named."""
+    query = _TOUCHES.where(_T.connection_id == bindparam("of"), _T.undone_at.is_(None))
+    if not dialect:
+        return query
+    i, c = t.invoices.c, t.customers.c
+    joined = t.touched_invoices.join(t.invoices, i.remote_id == _I.invoice_id).join(
+        t.customers, and_(c.connection_id == i.connection_id, c.remote_id == i.customer_id)
+    )
+    paid = (i.connection_id == bindparam("of"), among_those(dialect, c.payer_id))
+    named = select(_I.touch_id).select_from(joined).where(*paid)
+    return query.where(or_(among_those(dialect, _T.payer_id), _T.id.in_(named)))
+
+
+_TOUCHES: Final = select(
+    _T.id, _T.connection_id, _T.payer_id, _T.kind, _T.made_on, _T.step_id, _T.comment, _T.author, _T.created_at
+).order_by(_T.made_on, _T.id)
+_COUNTING: Final = Prepared(_counting(""))
+_COUNTING_OF: Final = Prepared(_counting)
+_ABOUT: Final = Prepared(
+    lambda dialect: select(_I.touch_id, _I.invoice_id).where(among_those(dialect, _I.touch_id, "touches"))
+)
 
 
 def _touches(work: Work, *where: ColumnElement[bool]) -> list[Touch]:
-    rows = work.execute(select(t.touches).where(*where).order_by(_T.made_on, _T.id)).all()
+    return _with_invoices(work, [tuple(row) for row in work.execute(_TOUCHES.where(*where))])
+
+
+def _with_invoices(work: Work, rows: Sequence[Row]) -> list[Touch]:
+    if not rows:
+        return []
     about: dict[int, list[str]] = defaultdict(list)
-    for touch_id, invoice_id in work.execute(
-        select(_I.touch_id, _I.invoice_id).where(_I.touch_id.in_(select(_T.id).where(*where)))
-    ):
+    for touch_id, invoice_id in _ABOUT(work, touches=those(work, [row[0] for row in rows])):
         about[touch_id].append(invoice_id)
     return [
         Touch(
-            row.id, row.connection_id, row.payer_id, TouchKind(row.kind), row.made_on, row.step_id, row.comment,
-            row.author, row.created_at, tuple(sorted(about[row.id])),
+            row[0],
+            row[1],
+            row[2],
+            TouchKind(row[3]),
+            row[4],
+            row[5],
+            row[6],
+            row[7],
+            row[8],
+            tuple(sorted(about[row[0]])),
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 # --- calls of the list ------------------------------------------------------------------------------------------
@@ -157,11 +187,10 @@ def undo_outcome(work: Work, outcome_id: int, *, now: datetime) -> Outcome | Non
 
 def outcomes(work: Work, connection_id: int, payer_id: str | Collection[str] | None = None) -> list[Outcome]:
     """How calls went, oldest first."""
-    where = [t.messages.c.connection_id == connection_id]
-    if payer_id is not None:
-        who = [payer_id] if isinstance(payer_id, str) else payer_id
-        where.append(among(work, t.chases.c.payer_id, who))
-    return _outcomes(work, *where)
+    if payer_id is None:
+        return [_outcome(row) for row in _STANDING(work, of=connection_id)]
+    who = [payer_id] if isinstance(payer_id, str) else payer_id
+    return [_outcome(row) for row in _STANDING_OF(work, of=connection_id, those=those(work, who))]
 
 
 def calls_of_chases(
@@ -175,19 +204,31 @@ def calls_of_chases(
 
 
 def _outcomes(work: Work, *where: ColumnElement[bool]) -> list[Outcome]:
-    m, h = t.messages.c, t.chases.c
-    joined = t.call_outcomes.join(t.messages, m.id == _C.message_id).join(t.chases, h.id == m.chase_id)
-    query = select(
-        _C.id, m.connection_id, h.payer_id, m.chase_id, _C.message_id, m.step_id, _C.outcome, _C.made_on, _C.comment,
-        _C.author, _C.created_at,
-    ).select_from(joined).where(_C.undone_at.is_(None), *where)  # fmt: skip
-    return [
-        Outcome(
-            row.id, row.connection_id, row.payer_id, row.chase_id, row.message_id, row.step_id,
-            CallOutcome(row.outcome), row.made_on, row.comment, row.author, row.created_at,
-        )
-        for row in work.execute(query.order_by(_C.made_on, _C.id))
-    ]  # fmt: skip
+    return [_outcome(tuple(row)) for row in work.execute(_OUTCOMES.where(*where))]
+
+
+def _outcome(row: Row) -> Outcome:
+    values = list(row)
+    values[_HOW] = CallOutcome(values[_HOW])
+    return Outcome(*values)
+
+
+_M, _HC = t.messages.c, t.chases.c
+_HOW: Final = Outcome.__slots__.index("outcome")
+#: In the order of `Outcome`.
+_OUTCOMES: Final = (
+    select(
+        _C.id, _M.connection_id, _HC.payer_id, _M.chase_id, _C.message_id, _M.step_id, _C.outcome, _C.made_on,
+        _C.comment, _C.author, _C.created_at,
+    )
+    .select_from(t.call_outcomes.join(t.messages, _M.id == _C.message_id).join(t.chases, _HC.id == _M.chase_id))
+    .where(_C.undone_at.is_(None))
+    .order_by(_C.made_on, _C.id)
+)  # fmt: skip
+_STANDING: Final = Prepared(_OUTCOMES.where(_M.connection_id == bindparam("of")))
+_STANDING_OF: Final = Prepared(
+    lambda dialect: _OUTCOMES.where(_M.connection_id == bindparam("of"), among_those(dialect, _HC.payer_id))
+)
 
 
 # --- comments -----------------------------------------------------------------------------------------------------
