@@ -39,6 +39,7 @@ def test_the_queue_is_read_answered_and_sent(waiting: Installation, monkeypatch:
     waiting.arsync("approve", acme, birch, "--author", "Ann")
     waiting.arsync("unapprove", acme, "--author", "Kim")
     waiting.arsync("approve", "--step", "friendly", "--author", "Ann")
+    assert "nothing of the step frendly waits" in waiting.arsync("approve", "--step", "frendly").out
     waiting.arsync("run")
     assert waiting.states() == {"accepted": 2, "cancelled": 1}
     assert {str(mail["Subject"]) for mail in waiting.letters()} >= {"As we spoke"}

@@ -114,8 +114,11 @@ def read(body: bytes) -> Told:
     for number, one in enumerate(raw, start=1):
         try:
             event = _event(one)
-        except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
-            problems.append(f"event {number} cannot be read ({type(error).__name__})")
+        except KeyError as error:
+            problems.append(f"event {number} cannot be read: it has no {error.args[0]}")
+            continue
+        except (TypeError, ValueError, OverflowError, OSError, AttributeError):
+            problems.append(f"event {number} cannot be read: it is no event as SendGrid documents it")
             continue
         if event is not None:
             events.append(event)

@@ -104,7 +104,7 @@ def _then(one: Reply) -> str:
     if one.payer_id is None:
         return f"say whose it is: arsync replies match {one.id} --customer NAME, or be done with it: " \
                f"arsync replies done {one.id}"  # fmt: skip
-    paused = "the chase is paused until then; " if one.kind in FOR_A_PERSON else ""
+    paused = "the chase is paused until it is done; " if one.kind in FOR_A_PERSON else ""
     return f"{paused}when you have read it: arsync replies done {one.id} [--promise DATE=AMOUNT | --dispute REASON | " \
            "--pause DATE]"  # fmt: skip
 

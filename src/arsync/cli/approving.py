@@ -14,7 +14,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Author, Json, author_or_me, opened
-from arsync.cli.output import dump, flat, say, so_many, table
+from arsync.cli.output import counted, dump, flat, say, so_many, table
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import NotFound, UsageError
@@ -147,7 +147,12 @@ def approve_messages(
             gone = answers.approve(work, one, yes, not_before=now + wait if wait else None, now=now)
             approved.append(messages.get(work, one.id)) if gone else changed.append(one.id)
         work.commit()
-    if approved or not changed:
+    if not approved and not changed:
+        say(_nothing_waits(step))
+    letters = sum(one.channel == StepChannel.LETTER for one in approved)
+    if letters:
+        say(f"{counted(letters, 'letter')} approved, to be printed: arsync letters")
+    if mails := len(approved) - letters:
         last = max((one.approved_until for one in approved if one.approved_until), default=None)
         ends = f"; the approval lasts until the next send window closes, {last:%Y-%m-%d %H:%M} UTC" if last else ""
         undo = (
@@ -155,11 +160,15 @@ def approve_messages(
             if wait
             else ""
         )
-        go = so_many(len(approved), "approved; it goes out", "approved; they go out")
+        go = so_many(mails, "approved; it goes out", "approved; they go out")
         say(f"{go} at the next run{undo}{ends}")
     for message_id in changed:
         say(f"message {message_id} was changed meanwhile and is not approved: look at it again", style="yellow")
     return len(approved)
+
+
+def _nothing_waits(step: str | None) -> str:
+    return "nothing waits for approval" if step is None else f"nothing of the step {step} waits for approval"
 
 
 def _waiting(work: Work, found: Message | None, message_id: int) -> Message:
@@ -212,6 +221,9 @@ def reject(
             if not answers.reject(work, one, reason=reason, author=who, now=now):
                 raise UsageError(f"message {one.id} has just gone on: arsync outbox {one.id} tells how")
         work.commit()
+    if not chosen:
+        say(_nothing_waits(step))
+        return
     rejected = so_many(len(chosen), "rejected", "rejected")
     say(f"{rejected}; the same is not planned again (arsync resend lets one go after all)")
 

@@ -60,6 +60,9 @@ def calls(
     if as_json:
         dump([{**asdict(one.message), "at_stake": one.stake.open.amount} for one in due])
         return
+    if not due:
+        say("no call waits")
+        return
     table(
         ("id", "since", "payer", "at stake", "about", "tried"),
         [

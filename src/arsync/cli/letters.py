@@ -245,6 +245,9 @@ def _list(app: App, pile: Sequence[Letter], as_json: bool) -> None:
     if as_json:
         dump([_letter(one) for one in pile])
         return
+    if not pile:
+        say("no letter is to be printed or posted")
+        return
     with app.store.reading() as work:
         rows = [
             (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -52,7 +52,7 @@ def plan(
                 told[connection.name] = [_as_json(answer) for answer in answers]
             else:
                 tell_plans(connection.name, answers, every=every)
-        changed = pending_changes(app)
+    changed = pending_changes(app)
     if as_json:
         dump(told)
         return
@@ -211,7 +211,9 @@ def tell_night(app: App, night: Night) -> None:
         for reason, count in _reasons(shift):
             say(f"{shift.connection}: {count} {reason}")
         if shift.decided is not None and shift.decided.superseded:
-            say(f"{shift.connection}: {shift.decided.superseded} of an earlier run no longer hold (arsync explain)")
+            gone = shift.decided.superseded
+            old = so_many(gone, "of an earlier run no longer holds", "of earlier runs no longer hold")
+            say(f"{shift.connection}: {old} (arsync explain)")
     with app.store.reading() as work:
         waiting_for = len(messages.in_states(work, (MessageState.PLANNED,)))
         own = connections.installation(work)
@@ -224,13 +226,31 @@ def tell_night(app: App, night: Night) -> None:
         )
     for change in changed:
         say(f"{change}: arsync playbook review", style="yellow")
-    if waiting_for:
-        queue = so_many(waiting_for, "waits for approval", "wait for approval")
-        say(f"{queue}: arsync approve")
+    _tell_waiting(app, waiting_for)
     for line in night.acted:
         say(line)
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
+
+
+def _tell_waiting(app: App, unanswered: int) -> None:
+    """Prints what waits for a person: for second thoughts, within `undo_minutes` of the yes, and for the yes."""
+    if kept_back := _kept_back(app):
+        last = max(kept_back)
+        many = so_many(len(kept_back), "is kept back", "are kept back")
+        say(f"{many} until {last:%Y-%m-%d %H:%M} UTC, for second thoughts: arsync unapprove")
+    if unanswered:
+        say(f"{so_many(unanswered, 'waits for approval', 'wait for approval')}: arsync approve")
+
+
+def _kept_back(app: App) -> list[datetime]:
+    now, wait = app.clock.now(), timedelta(minutes=app.settings.delivery.undo_minutes)
+    if not wait:
+        return []
+    with app.store.reading() as work:
+        approved = messages.in_states(work, (MessageState.APPROVED,))
+    ends = [one.approved_at + wait for one in approved if one.approved_at]
+    return [end for end in ends if end > now]
 
 
 def _closed(sent: Dispatched) -> str | None:

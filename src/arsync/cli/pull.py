@@ -156,7 +156,7 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
             results[connection.name] = {"written": written, "suspect": suspect, "quarantined": jailed}
             failed = failed or suspect is not None or jailed > 0
             if not as_json:
-                say(f"{connection.name}: {written} records changed")
+                say(f"{connection.name}: {counted(written, 'record')} changed")
             if jailed:
                 complain(f"{connection.name}: {counted(jailed, 'record')} cannot be read: arsync quarantine")
             _tell_suspicion(connection.name, suspect, mend)

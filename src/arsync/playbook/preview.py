@@ -22,7 +22,9 @@ def intended(step: Step, facts: ChaseFacts, today: date) -> Intent:
     demanded = (ahead or late) if step.tone is Tone.COURTESY else (late or ahead)
     if step.act is Act.THANK_YOU:
         demanded = [_paid(item) for item in late or ahead]
-    listed = [] if step.act is Act.THANK_YOU else [item for item in open_now if item not in demanded]
+    # As on the ladder: a final notice names nothing that it does not demand.
+    alone = step.act is Act.THANK_YOU or step.tone is Tone.FINAL
+    listed = [] if alone else [item for item in open_now if item not in demanded]
     return Intent(
         step=step,
         occurrence=1,
@@ -55,7 +57,7 @@ def sample(step: Step, seller: Seller, locale: str, today: date) -> tuple[Intent
     ]
     late, ahead = facts_items[:2], facts_items[2:]
     demanded = ahead if step.tone is Tone.COURTESY else late
-    listed: list[Item] = [] if step.tone is Tone.COURTESY else ahead
+    listed: list[Item] = [] if step.tone in (Tone.COURTESY, Tone.FINAL) else ahead
     if step.act is Act.THANK_YOU:
         demanded, listed = [_paid(item) for item in late], []
     intent = Intent(

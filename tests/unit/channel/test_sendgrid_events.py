@@ -124,6 +124,7 @@ def test_one_event_that_cannot_be_read_costs_one_event() -> None:
     told = read(json.dumps(mixed).encode())
     assert len(told.events) == 1
     assert [problem.split(" cannot")[0] for problem in told.problems] == ["event 2", "event 3", "event 4", "event 5"]
+    assert told.problems[1] == "event 3 cannot be read: it has no email"
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[" * 100_000, b" " * (MOST_BYTES + 1)])

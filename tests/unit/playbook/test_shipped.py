@@ -88,6 +88,12 @@ def test_every_step_can_be_shown_in_every_language(name: str, step: Step, langua
         assert not re.search(r"overdue|überfällig|échu|late", said)
 
 
+def test_a_sample_of_a_final_notice_names_only_what_it_demands() -> None:
+    final = next(step for step in playbook("standard").steps if step.id == "final")
+    intent, _ = sample(final, SELLER, "en", TODAY)
+    assert intent.demanded and not intent.listed
+
+
 def test_a_sample_of_a_courtesy_speaks_of_nothing_late() -> None:
     courtesy = playbook("standard").steps[0]
     intent, _ = sample(courtesy, SELLER, "en", TODAY)
