@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from msgspec import to_builtins
 from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Dialect, String, type_coerce
 from sqlalchemy.types import TypeDecorator
 
@@ -26,11 +27,26 @@ class Amount(TypeDecorator[Decimal]):
         return None if value is None else from_units(value)
 
 
+def utc_text(value: datetime | None) -> str | None:
+    """An instant as SQLite keeps it, written as SQLAlchemy writes it; msgspec's "2026-01-31T09:30:00Z" comes three
+    times as fast as `isoformat`."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("an instant needs its zone")
+    text: str = to_builtins(value if value.tzinfo is UTC else value.astimezone(UTC))
+    return f"{text[:10]} {text[11:19]}{text[19:-1] or '.000000'}"
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware instant; SQLite keeps it as UTC text that sorts, PostgreSQL as timestamptz."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """On SQLite straight to its text."""
+        return utc_text if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
