@@ -15,8 +15,8 @@ import typer
 from arsync.bootstrap import App
 from arsync.channel.contract import Envelope
 from arsync.cli.context import Author, Connections, author_or_me, linked, locked, opened
-from arsync.cli.output import complain, counted, say
-from arsync.domain.chase import Intent, Plan, Rendered, Rule
+from arsync.cli.output import complain, counted, say, so_many
+from arsync.domain.chase import Intent, Plan, Rendered, Rule, Verdict
 from arsync.domain.policy import StepMode
 from arsync.domain.states import MessageState
 from arsync.errors import (
@@ -42,6 +42,8 @@ _logger: Final = logging.getLogger(__name__)
 _COLUMNS: Final = ("payer", "step", "demands", "to", "how")
 #: What holds a message back though its step has come.
 _BACK: Final = (Rule.NOT_LIVE, Rule.CAP, Rule.BREAKER, Rule.REJECTED, Rule.CALENDAR)
+#: So many reasons are told of what is held back; the rest is a number.
+_MOST_BACK: Final = 20
 _BEGUN, _SENT, _FAILED = "digest_begun", "digest_sent", "digest_failed"
 
 
@@ -102,9 +104,9 @@ def _chapters(app: App, company: Connection) -> list[Chapter]:
     going: list[tuple[str, ...]] = []
     asking: list[tuple[str, ...]] = []
     acting: list[tuple[Decimal, bool, tuple[str, ...]]] = []
-    back: Counter[tuple[str, str]] = Counter()
+    back: list[Verdict] = []
     for plan in plans:
-        back.update([(one.rule.value, one.reason) for one in plan.verdicts if one.rule in _BACK])
+        back.extend(one for one in plan.verdicts if one.rule in _BACK)
         if plan.intent is None:
             continue
         message = known.get(plan.facts.chase_id)
@@ -115,18 +117,31 @@ def _chapters(app: App, company: Connection) -> list[Chapter]:
     opens = next_opening(desk.policy, Place(), app.clock.now())
     when = "now" if opens is None else f"{opens:%Y-%m-%d %H:%M %Z}"
     diverted = f"; every one goes to {desk.diverted_to}" if desk.diverted_to else ""
-    found = [
-        Chapter(
-            f"{company.name}: {len(going)} go out", _COLUMNS, tuple(going), f"The send window opens: {when}{diverted}."
-        )
-    ]
+    goes = so_many(len(going), "goes out", "go out")
+    note = f"The send window opens: {when}{diverted}."
+    found = [Chapter(f"{company.name}: {goes}", _COLUMNS, tuple(going), note)]
     if asking:
+        waits_for = so_many(len(asking), "waits for a person", "wait for a person")
         note = "arsync approvals shows them, arsync approve lets them go."
-        found.append(Chapter(f"{company.name}: {len(asking)} wait for a person", _COLUMNS, tuple(asking), note))
+        found.append(Chapter(f"{company.name}: {waits_for}", _COLUMNS, tuple(asking), note))
     if back:
-        rows = tuple((rule, counted(count, "invoice"), reason) for (rule, reason), count in back.most_common(20))
-        found.append(Chapter(f"{company.name}: held back", ("rule", "how many", "why"), rows))
+        found.append(held_back(company.name, back))
     return found
+
+
+def held_back(name: str, back: list[Verdict]) -> Chapter:
+    """What is held back, by reason; who is not written to yet is one row, however many they are."""
+    reasons: dict[tuple[Rule, str], str] = {}
+    invoices: Counter[tuple[Rule, str]] = Counter()
+    for one in back:
+        key = (one.rule, "" if one.rule is Rule.NOT_LIVE else one.reason)
+        reasons.setdefault(key, f"for example: {one.reason}" if one.rule is Rule.NOT_LIVE else one.reason)
+        invoices[key] += 1
+    told = invoices.most_common(_MOST_BACK)
+    rows = tuple((key[0].value, counted(count, "invoice"), reasons[key]) for key, count in told)
+    rest = invoices.total() - sum(count for _key, count in told)
+    note = f"... and {counted(rest, 'invoice')} more: arsync plan --all" if rest else ""
+    return Chapter(f"{name}: held back", ("rule", "how many", "why"), rows, note)
 
 
 def _row(plan: Plan, intent: Intent, message: Message | None) -> tuple[str, ...]:

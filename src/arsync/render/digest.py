@@ -35,7 +35,7 @@ def digest(title: str, chapters: Sequence[Chapter]) -> Rendered:
         f"<title>{escape(title)}</title></head>\n"
         '<body style="font-family:Helvetica Neue,Helvetica,Arial,sans-serif;font-size:15px;line-height:22px">\n'
         '<div style="max-width:900px;margin:0 auto;padding:24px 12px">\n'
-        f'<h1 style="font-size:22px">{escape(title)}</h1>\n'
+        f'<h1 style="font-size:22px;line-height:28px">{escape(title)}</h1>\n'
         f"{body}\n</div>\n</body>\n</html>\n"
     )
     return Rendered(one_line(title, 150), folded(text), html)
@@ -62,5 +62,5 @@ def _html(chapter: Chapter) -> str:
     )
     table = f'<table role="table" cellspacing="0" style="width:100%">\n<tr>{head}</tr>\n{body}\n</table>'
     note = f"<p>{escape(chapter.note)}</p>" if chapter.note else ""
-    title = f'<h2 style="font-size:17px;margin-top:28px">{escape(chapter.title)}</h2>'
+    title = f'<h2 style="font-size:17px;line-height:23px;margin-top:28px">{escape(chapter.title)}</h2>'
     return f"{title}\n{table if chapter.rows else ''}{note}"

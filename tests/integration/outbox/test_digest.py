@@ -45,7 +45,7 @@ def test_it_goes_once_a_day_before_the_messages_it_tells_of(office: Office) -> N
     assert night.acted == ["the digest of 2026-06-09 was sent to us@harbour.example"]
     (page,) = (office.folder / "outbox").glob("digest-*.eml")
     told = page.read_text(encoding="utf-8")
-    assert "1 go out" in told
+    assert "1 message goes out" in told
     assert "One Ltd" in told
     assert work_night(app, app.linked()).acted == []
 
