@@ -254,13 +254,17 @@ def take_back(app: App, work: Work, number: int, who: str, now: datetime) -> tup
     stand."""
     spoken = touches.undo_outcome(work, number, now=now)
     if spoken is None:
-        raise NotFound(f"call {number} that stands")
+        answers = (one for linked in connections.connections(work) for one in touches.outcomes(work, linked.id))
+        meant = [f"arsync undo call {one.id}" for one in answers if one.message_id == number]
+        instead = f"; of call {number} of the list: {meant[-1]}" if meant else ""
+        raise NotFound(f"outcome {number} of a call that stands{instead}")
     company = connections.connection_by_id(work, spoken.connection_id)
     lifted = holds.lift_with(work, company.id, call_id=number, now=now)
     for one in lifted:
         end_with(app, work, one, now)
         events.log(work, "hold_lifted", at=now, author=who, connection_id=company.id, hold=one.id)
-    said = f"{_words(spoken.outcome)} on {spoken.made_on} by {spoken.author} {spoken.comment}".strip()
+    comment = f": {spoken.comment}" if spoken.comment else ""
+    said = f"{_words(spoken.outcome)} on {spoken.made_on}, by {spoken.author}{comment}"
     with_it = f", and with it {', '.join(f'hold {one.id} ({one.hold.kind})' for one in lifted)}" if lifted else ""
     single = {one.hold.invoice_id for one in lifted}
     return company, spoken.payer_id, single.pop() if len(single) == 1 else None, f"{said}{with_it}"
