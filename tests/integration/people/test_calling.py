@@ -93,13 +93,13 @@ def test_an_undone_call_takes_its_promise_and_its_holds_along(desk: Desk) -> Non
     desk.arsync("call", number, "--outcome", "promised", "--date", "2026-09-04", *MIA)
     told = desk.arsync("undo", "call", "1", "--author", "tom").out
     assert (
-        "call 1 is taken back: promised on 2026-09-01 by mia spoke to Tom, and with it hold 1 (promise), hold 2" in told
+        "call 1 is taken back: promised on 2026-09-01, by mia: spoke to Tom, and with it hold 1 (promise), hold 2" in told
     )
     assert stopped(desk) == []
     assert desk.json("promises") == []
     assert len(desk.notes()) == 2
     assert len(desk.json("calls")) == 1, "it is to be made again"
-    assert "call 1 that stands" in desk.arsync("undo", "call", "1", status=2).err
+    assert "outcome 1 of a call that stands" in desk.arsync("undo", "call", "1", status=2).err
 
 
 def test_what_cannot_be_said_of_a_call_is_refused_whole(desk: Desk) -> None:
