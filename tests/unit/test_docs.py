@@ -245,7 +245,7 @@ PLAYBOOK_KEYS = {
 
 @pytest.mark.parametrize("part", PLAYBOOK_KEYS)
 def test_every_key_of_a_playbook_is_documented_and_no_other(part: str) -> None:
-    cells = re.findall(r"(?m)^\| (`[a-z_]+`(?:, `[a-z_]+`)*) ", sections(read(DOCS / "playbook.md"), 3)[part])
+    cells = re.findall(r"(?m)^\| (`[a-z_]+`(?:, `[a-z_]+`)*) ", sections(read(DOCS / "playbooks.md"), 3)[part])
     rows = [key for cell in cells for key in re.findall(r"[a-z_]+", cell)]
     assert sorted(rows) == sorted(PLAYBOOK_KEYS[part])
 
@@ -259,7 +259,7 @@ def test_every_key_of_a_playbook_is_documented_and_no_other(part: str) -> None:
     ],
 )
 def test_every_word_that_a_key_may_have_is_documented(words: Iterable[str]) -> None:
-    assert set(words) <= in_code(read(DOCS / "playbook.md"))
+    assert set(words) <= in_code(read(DOCS / "playbooks.md"))
 
 
 # --- states -----------------------------------------------------------------------------------------------------

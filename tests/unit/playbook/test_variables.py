@@ -107,7 +107,7 @@ def test_a_template_that_includes_itself_is_walked_to_an_end(tmp_path: Path) -> 
 
 
 def test_every_variable_of_a_message_is_documented() -> None:
-    page = (DOCS / "playbook.md").read_text().partition("## Templates")[2]
+    page = (DOCS / "playbooks.md").read_text().partition("## Templates")[2]
     written = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`\n]+)`", page))))
     names = {name for name in variables.message() if name not in ("day", "locale")}
     names |= {f for kind in variables.message().values() for f in (kind.fields or (kind.of and kind.of.fields) or {})}
