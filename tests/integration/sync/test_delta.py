@@ -186,8 +186,8 @@ def test_a_delta_that_fails_leaves_the_connection_unfit_and_its_cursor_where_it_
 
 
 def test_a_vendor_that_refuses_good_tokens_for_a_while_is_asked_again(mirror: Mirror) -> None:
-    """Refreshed, and refused again: the grant lives, so the next sync asks, and nobody has to connect."""
-    mirror.sandbox.fault("expired_token", {"company": mirror.id}, times=2)
+    """Refreshed twice, and refused again: the grant lives, so the next sync asks, and nobody has to connect."""
+    mirror.sandbox.fault("expired_token", {"company": mirror.id}, times=3)
     with pytest.raises(Reauthorise):
         mirror.sync()
     states = [mirror.connection.health]
