@@ -92,6 +92,9 @@ def _delta(order: Order) -> Figures:
     (connection,) = app.linked([_NAME])
     counted = {"rows": 0, "statements": 0}
 
+    def told(_statement: str) -> None:
+        counted["statements"] += 1
+
     @event.listens_for(app.store.engine, "connect")  # type: ignore[untyped-decorator]
     def connected(raw: Any, _record: Any) -> None:
         def row(_cursor: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -99,12 +102,9 @@ def _delta(order: Order) -> Figures:
             return values
 
         raw.row_factory = row
+        raw.set_trace_callback(told)
 
-    @event.listens_for(app.store.engine, "before_cursor_execute")  # type: ignore[untyped-decorator]
-    def executed(*_: Any) -> None:
-        counted["statements"] += 1
-
-    app.store.engine.dispose()  # connections made from here on are counted
+    app.store.close()  # connections made from here on are counted
     meter.start()
     delta.sync(app.store, connection, app.connector(connection), app.clock)
     figures = replace(meter.read(), **counted)

@@ -163,7 +163,7 @@ class Store:
             yield Work(plain, _unobserved)
 
     def close(self) -> None:
-        """Lets go of every connection."""
+        """Lets go of every connection; works that come later open new ones."""
         for seats in (self._seats, self._seats_beside):
             if seats is not None:
                 seats.close()

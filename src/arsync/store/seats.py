@@ -108,6 +108,7 @@ class Seats:
         self._engine = engine
         self._free: list[Seat] = []
         self._keeps = engine.url.database not in NO_FILE
+        self._closings = 0
 
     @contextmanager
     def taken(self, kind: str | None) -> Iterator[Seat]:
@@ -116,18 +117,20 @@ class Seats:
             seat = self._free.pop()
         except IndexError:
             seat = Seat(self._engine.connect())
-        seat.kind = kind
+        seat.kind, closings = kind, self._closings
         try:
             yield seat
         except BaseException:
             seat.fit = False  # what is raised may hold rows that were not read to the end, and with them an old view
             raise
         finally:
+            if closings != self._closings:
+                seat.fit = False
             self._release(seat)
 
     def close(self) -> None:
-        """Lets go of them; one that is taken goes when it is given back."""
-        self._keeps = False
+        """Lets go of them; one that is taken goes when it is given back, and whoever comes later gets a new one."""
+        self._closings += 1
         while self._free:
             self._free.pop().leave()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ from arsync.sync.refresh import refresh
 from arsync.testing.ports import FixedClock
 
 _COMPANY = Company("harbour", "Harbour Ltd", "EUR", "DE", "Europe/Berlin", reminders_on=None, source_id="1")
+
+
+#: What a statement's values look like once they are written into it.
+_VALUE = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 
 
 @dataclass
@@ -56,6 +61,10 @@ def _measured(store: Store, act: Callable[[], object]) -> Effort:
     effort = Effort()
     running = ""
 
+    def told(statement: str) -> None:
+        nonlocal running
+        running = _VALUE.sub("?", statement)
+
     def connected(raw: Any, _record: Any) -> None:
         def row(_cursor: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
             effort.rows += 1
@@ -66,21 +75,17 @@ def _measured(store: Store, act: Callable[[], object]) -> Effort:
 
         raw.row_factory = row
         raw.set_progress_handler(step, 1)
+        raw.set_trace_callback(told)
 
-    def executed(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        nonlocal running
-        running = statement
-
-    engine = store.engine
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "before_cursor_execute", executed)
-    engine.dispose()  # connections made from here on are measured
+    store.close()  # connections made from here on are measured
+    event.listen(store.engine, "connect", connected)
     try:
         act()
     finally:
-        event.remove(engine, "connect", connected)
-        event.remove(engine, "before_cursor_execute", executed)
-        engine.dispose()
+        event.remove(store.engine, "connect", connected)
+        store.close()
+    assert effort.rows > 10, "nothing was measured"
+    assert sum(effort.steps.values()) > 1000
     return effort
 
 
