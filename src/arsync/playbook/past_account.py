@@ -142,9 +142,11 @@ class HoldsByPlace:
                 self._on_payer[hold.payer_id].append(hold)
 
     def of_payer(self, payer_id: str) -> list[Hold]:
+        """Those of the whole company, then the payer's own."""
         return [*self._on_payer.get(None, ()), *self._on_payer.get(payer_id, ())]
 
     def of_invoices(self, names: Iterable[str]) -> dict[str, list[Hold]]:
+        """Those on each of these invoices, where there is one."""
         return {name: self._on_invoice[name] for name in names if name in self._on_invoice}
 
 

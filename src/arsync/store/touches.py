@@ -122,6 +122,8 @@ def _counting(dialect: str) -> Select[*tuple[Any, ...]]:
     return query.where(or_(among_those(dialect, _T.payer_id), _T.id.in_(named)))
 
 
+_KIND: Final = Touch.__slots__.index("kind")
+#: In the order of `Touch`, but for the invoices that it is about.
 _TOUCHES: Final = select(
     _T.id, _T.connection_id, _T.payer_id, _T.kind, _T.made_on, _T.step_id, _T.comment, _T.author, _T.created_at
 ).order_by(_T.made_on, _T.id)
@@ -142,21 +144,13 @@ def _with_invoices(work: Work, rows: Sequence[Row]) -> list[Touch]:
     about: dict[int, list[str]] = defaultdict(list)
     for touch_id, invoice_id in _ABOUT(work, touches=those(work, [row[0] for row in rows])):
         about[touch_id].append(invoice_id)
-    return [
-        Touch(
-            row[0],
-            row[1],
-            row[2],
-            TouchKind(row[3]),
-            row[4],
-            row[5],
-            row[6],
-            row[7],
-            row[8],
-            tuple(sorted(about[row[0]])),
-        )
-        for row in rows
-    ]
+    return [_touch(row, about[row[0]]) for row in rows]
+
+
+def _touch(row: Row, about: Collection[str]) -> Touch:
+    values = [*row, tuple(sorted(about))]
+    values[_KIND] = TouchKind(values[_KIND])
+    return Touch(*values)
 
 
 # --- calls of the list ------------------------------------------------------------------------------------------
