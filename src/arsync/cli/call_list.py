@@ -11,7 +11,7 @@ from arsync.bootstrap import App
 from arsync.cli import story
 from arsync.cli.context import Json, opened
 from arsync.cli.output import complain, dump, flat, say, table
-from arsync.domain.people import CallOutcome
+from arsync.domain.people import REACHED, CallOutcome
 from arsync.domain.policy import StepChannel
 from arsync.errors import ConnectorError, NotFound
 from arsync.store import calls as call_rows
@@ -22,8 +22,6 @@ from arsync.store.messages import Message
 from arsync.store.touches import Outcome
 from arsync.worker.calls import OpenedCall, open_call
 
-#: The customer was not spoken to: the call is still to be made.
-NOT_REACHED: Final = (CallOutcome.NO_ANSWER, CallOutcome.WRONG_NUMBER)
 _STORY: Final = 8
 
 
@@ -89,7 +87,7 @@ def waiting_calls(app: App, work: Work) -> list[Due]:
     due = [
         Due(one, stakes[one.id], last.get(one.id))
         for one in every
-        if (one.id not in last or last[one.id].outcome in NOT_REACHED)
+        if (one.id not in last or last[one.id].outcome not in REACHED)
         and (stakes[one.id].invoice_ids or not one.amount)  # a task that asks for nothing is a person's all the same
     ]
     return sorted(due, key=lambda one: (-one.stake.open.amount, one.message.id))

@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.call_list import NOT_REACHED
 from arsync.cli.context import Author, author_or_me, opened
 from arsync.cli.days import DAY, last_day, past
 from arsync.cli.holding import contested_part, put
@@ -24,7 +23,7 @@ from arsync.cli.output import flat, say
 from arsync.cli.promising import Grace, give, promised_part
 from arsync.domain.chase import Hold
 from arsync.domain.money import total
-from arsync.domain.people import CallOutcome, DisputeCode
+from arsync.domain.people import REACHED, CallOutcome, DisputeCode
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import HoldKind
 from arsync.errors import NotFound, UsageError
@@ -136,7 +135,7 @@ def _check(
 
 def _not_answered(work: Work, message: Message) -> None:
     for one in touches.outcomes(work, message.connection_id, message.payer_id):
-        if one.message_id == message.id and one.outcome not in NOT_REACHED:
+        if one.message_id == message.id and one.outcome in REACHED:
             raise UsageError(
                 f"call {message.id} was answered on {one.made_on}: {_words(one.outcome)}, kept by {one.author}; "
                 f"if that is wrong: arsync undo call {one.id}"

@@ -125,6 +125,7 @@ class PastMessage:
     invoice_ids: frozenset[str]  # demanded, not merely listed
     by_hand: bool = False  # a person's own call or mail, logged; counts for the gap, the caps and the ladder
     to: frozenset[str] = frozenset()  # of one that came back: the addresses it went to, in lower case
+    told: bool = True  # the payer heard it: a call or a task put on the list says nothing until a person says they did
 
 
 @dataclass(frozen=True, slots=True)

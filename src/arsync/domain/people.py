@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 
 class DisputeCode(StrEnum):
@@ -38,6 +39,10 @@ class CallOutcome(StrEnum):
     PAID = "paid"  # they say that it is paid
     NO_ANSWER = "no_answer"  # nobody took the call
     WRONG_NUMBER = "wrong_number"  # somebody else did
+
+
+#: How a call ends in which the customer was spoken to.
+REACHED: Final = frozenset({CallOutcome.PROMISED, CallOutcome.DISPUTED, CallOutcome.PAID})
 
 
 @dataclass(frozen=True, slots=True)

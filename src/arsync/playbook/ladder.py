@@ -94,7 +94,7 @@ class Ladder:
             return
         early, aside, on = step.tone is Tone.COURTESY, bool(step.when), message.on.toordinal()
         self._contacted |= not early
-        milder = not early and step.tone < Tone.FINAL and message.state in _NOTICED
+        milder = not early and step.tone < Tone.FINAL and message.state in _NOTICED and message.told
         if aside or step.repeat is not None:
             for invoice_id in message.invoice_ids:
                 count, last = self._taken.get((invoice_id, place), (0, 0))
@@ -133,7 +133,7 @@ class Ladder:
         return 1 + max(spent, default=0)
 
     def milder(self, item: Item) -> int:
-        """In how many milder messages, not known to be undelivered, the invoice was demanded."""
+        """In how many milder messages, not known to be undelivered, the payer was told of the invoice."""
         return self._milder.get(item.invoice_id, 0)
 
     def last_step(self, item: Item) -> Step | None:

@@ -259,9 +259,16 @@ class _Day:
             return None
         reason = (
             f"{step.id} needs {MILDER_NEEDED} milder messages about {item.number} not known to be undelivered, "
-            f"there are {had}; a person must settle them or decide"
+            f"there are {had}; {self._unsaid(item)}a person must settle them or decide"
         )
         return hold(Rule.MILDER_FIRST, reason)
+
+    def _unsaid(self, item: Item) -> str:
+        """The calls and tasks about an invoice of which nobody has said that they were done, with a semicolon."""
+        waiting = [past.step_id for past in self.facts.history if not past.told and item.invoice_id in past.invoice_ids]
+        if not waiting:
+            return ""
+        return f"{' and '.join(dict.fromkeys(waiting))} counts once somebody says that it reached them; "
 
     def _ends_on(self, item: Item) -> date | None:
         """The day on which an invoice's ladder ends for want of milder messages, should nothing else happen."""

@@ -13,7 +13,7 @@ from arsync.domain.chase import Happened, Hold, Item, PastMessage
 from arsync.domain.documents import InvoiceState
 from arsync.domain.instalments import spread
 from arsync.domain.money import Money
-from arsync.domain.people import CallMade
+from arsync.domain.people import REACHED, CallMade
 from arsync.domain.policy import Happening, Playbook, StepChannel
 from arsync.domain.states import HoldKind, MessageState
 from arsync.playbook.calendars import public_holidays
@@ -255,6 +255,10 @@ class Books:
             return
         _, currency, step_id = max(made)
         self.calls[currency].append(CallMade(event.outcome, today, step_id))
+        if event.outcome in REACHED:
+            history = self.history[currency]
+            place = max(place for place, past in enumerate(history) if past.step_id == step_id)
+            history[place] = replace(history[place], told=True)
 
     def _bounced(self, event: Event) -> None:
         for history in self.history.values():

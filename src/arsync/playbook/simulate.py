@@ -347,7 +347,10 @@ class _Replay:
 
     def _touch(self, account: PastAccount, intent: Intent, day: date) -> None:
         names = [item.invoice_id for item in intent.demanded]
-        sent = PastMessage(intent.step.id, intent.occurrence, MessageState.ACCEPTED, day, frozenset(names))
+        sent = PastMessage(
+            intent.step.id, intent.occurrence, MessageState.ACCEPTED, day, frozenset(names),
+            told=not intent.step.is_task,
+        )  # fmt: skip
         account.history = (*account.history, sent)
         if self._following is None:
             ((playbook, calendar),) = account.ways

@@ -294,8 +294,9 @@ class _Customer:
         chase.named |= {item.number for item in (*intent.demanded, *intent.listed)}
         to = addresses(intent.recipients)
         message = PastMessage(
-            intent.step.id, intent.occurrence, MessageState.ACCEPTED, today, frozenset(numbers), to=to
-        )
+            intent.step.id, intent.occurrence, MessageState.ACCEPTED, today, frozenset(numbers), to=to,
+            told=not intent.step.is_task,
+        )  # fmt: skip
         self.books.history[planned.facts.currency].append(message)
         return [Touch(today, intent.step.id, numbers, intent.at_stake, intent.mode)]
 

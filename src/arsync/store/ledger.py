@@ -19,6 +19,8 @@ from arsync.domain.chase import Item, PastMessage
 from arsync.domain.documents import Contact, ContactRole, CreditState, CustomerState, InvoiceLine, InvoiceState
 from arsync.domain.money import Money, from_units
 from arsync.domain.money import totals as totals_of
+from arsync.domain.people import REACHED
+from arsync.domain.policy import StepChannel
 from arsync.domain.record import record
 from arsync.domain.states import MessageState
 from arsync.store import languages, own_contacts, touches
@@ -303,8 +305,11 @@ def _demanded(dialect: str) -> Select[*tuple[Any, ...]]:
 
 def _said(payer_id: Column[str]) -> Select[*tuple[Any, ...]]:
     m, h = t.messages.c, t.chases.c
+    c = t.call_outcomes.c
+    reached = exists().where(c.message_id == m.id, c.undone_at.is_(None), c.outcome.in_(sorted(REACHED)))
+    told = or_(m.channel.not_in((StepChannel.CALL.value, StepChannel.TASK.value)), reached)
     return select(
-        m.id, payer_id, h.currency, m.step_id, m.occurrence, m.state, day_kept(m.sent_on), day_kept(m.planned_on)
+        m.id, payer_id, h.currency, m.step_id, m.occurrence, m.state, day_kept(m.sent_on), day_kept(m.planned_on), told
     )
 
 
@@ -352,11 +357,13 @@ def _history(
         mailboxes = select(m.id, m.recipients).where(m.id.in_(returned[start : start + _CHUNK]))
         to |= {row.id: _addresses(row.recipients) for row in work.execute(mailboxes)}
     for name in sorted(rows):
-        message_id, payer_id, currency, step_id, occurrence, state, sent_on, planned_on = rows[name]
+        message_id, payer_id, currency, step_id, occurrence, state, sent_on, planned_on, told = rows[name]
         about, on = frozenset(demanded[message_id]), day_of(sent_on or planned_on)
         assert on is not None
         ledger.history[payer_id, currency].append(
-            PastMessage(step_id, occurrence, _STATES[state], on, about, to=to.get(message_id, _NOWHERE))
+            PastMessage(
+                step_id, occurrence, _STATES[state], on, about, to=to.get(message_id, _NOWHERE), told=bool(told)
+            )
         )
 
 

@@ -272,7 +272,7 @@ def after(facts: ChaseFacts, planned: Plan, today: date, outcome: MessageState =
     intent = planned.intent
     ids = frozenset(item.invoice_id for item in intent.demanded)
     to = frozenset(contact.email for contact in intent.recipients if contact.email)
-    message = PastMessage(intent.step.id, intent.occurrence, outcome, today, ids, to=to)
+    message = PastMessage(intent.step.id, intent.occurrence, outcome, today, ids, to=to, told=not intent.step.is_task)
     return replace(facts, history=(*facts.history, message))
 
 

@@ -11,7 +11,7 @@ from tests.integration.people.conftest import NOW, Desk
 from arsync.domain.people import CallOutcome
 from arsync.domain.policy import Step, StepChannel, StepMode, Tone
 from arsync.domain.states import MessageState
-from arsync.store import messages, touches
+from arsync.store import ledger, messages, touches
 
 CALL = Step("call", 21, StepChannel.CALL, Tone.FIRM, "call", StepMode.TASK)
 WAY = (MessageState.APPROVED, MessageState.CLAIMED, MessageState.SENDING, MessageState.ACCEPTED)
@@ -86,6 +86,22 @@ def test_a_call_on_which_nobody_was_reached_stays_on_the_list_and_says_so(desk: 
     assert line.endswith(f"({tried} on 2026-09-01)")
     desk.arsync("call", number, "--outcome", "paid", "--author", "mia")
     assert outcomes(desk) == [CallOutcome(outcome), CallOutcome.PAID]
+
+
+def test_a_call_has_told_them_once_somebody_was_reached_and_no_longer_when_that_is_taken_back(desk: Desk) -> None:
+    number = listed(desk, "I1")
+
+    def told() -> list[bool]:
+        with desk.books.store.reading() as work:
+            return [past.told for past in ledger.read(work, desk.books.id).history["A", "EUR"]]
+
+    assert told() == [False], "it only stands on the list"
+    desk.arsync("call", number, "--outcome", "no_answer", "--author", "mia")
+    assert told() == [False]
+    desk.arsync("call", number, "--outcome", "paid", "--author", "mia")
+    assert told() == [True]
+    desk.arsync("undo", "call", "2", "--author", "mia")
+    assert told() == [False]
 
 
 def test_an_undone_call_takes_its_promise_and_its_holds_along(desk: Desk) -> None:

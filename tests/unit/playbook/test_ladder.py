@@ -15,6 +15,7 @@ from arsync.playbook.plan import plan
 from arsync.testing.builders import (
     ADA,
     EVERY_DAY,
+    STANDARD_STEPS,
     WORKDAYS,
     a_hold,
     a_playbook,
@@ -222,14 +223,20 @@ def test_when_the_oldest_is_paid_the_next_oldest_sets_the_clock() -> None:
 
 def test_fit_age_joins_at_the_age_of_the_next_oldest_and_restart_at_the_first_step() -> None:
     """07-30 A is paid; B, never mentioned, is 16 days late: firm by its age, or friendly from the beginning."""
+    written = (
+        a_step("friendly", 3),
+        a_step("firm", 14, Tone.FIRM),
+        a_step("formal", 21, Tone.FIRM),
+        STANDARD_STEPS[-1],
+    )
     facts = some_facts(
         an_item("A", "05-30"),
         an_item("B", "07-14"),
         history=[past("friendly", "06-02", "A"), past("firm", "06-13", "A")],
     )
     facts = pays("A")(facts)
-    fitted = plan(facts, a_playbook(reanchor=Reanchor.FIT_AGE), EVERY_DAY, day("07-30"))
-    restarted = plan(facts, a_playbook(reanchor=Reanchor.RESTART), EVERY_DAY, day("07-30"))
+    fitted = plan(facts, a_playbook(*written, reanchor=Reanchor.FIT_AGE), EVERY_DAY, day("07-30"))
+    restarted = plan(facts, a_playbook(*written, reanchor=Reanchor.RESTART), EVERY_DAY, day("07-30"))
     assert fitted.intent is not None
     assert restarted.intent is not None
     assert (fitted.intent.step.id, fitted.intent.occurrence) == ("firm", 2)
@@ -296,14 +303,23 @@ def test_terms_shorter_than_the_courtesys_lead_get_none() -> None:
             "07-15",
             ["07-20 friendly INV-1", "07-29 firm INV-1", "08-05 call INV-1", "08-14 final INV-1"],
         ),
-        (Backlog.AGE_STEP, "07-01", ["07-20 firm INV-1", "07-25 call INV-1", "07-31 final INV-1"]),
-        (Backlog.AGE_STEP, "01-01", ["07-20 firm INV-1", "07-25 call INV-1", "07-30 final INV-1"]),
+        # By its age it would join at firm; but nobody need make the call, and two messages come before the last.
+        (
+            Backlog.AGE_STEP,
+            "07-01",
+            ["07-20 friendly INV-1", "07-25 firm INV-1", "07-30 call INV-1", "08-04 final INV-1"],
+        ),
+        (
+            Backlog.AGE_STEP,
+            "01-01",
+            ["07-20 friendly INV-1", "07-25 firm INV-1", "07-30 call INV-1", "08-04 final INV-1"],
+        ),
         (
             Backlog.FIRST_STEP,
             "01-01",
             ["07-20 friendly INV-1", "07-25 firm INV-1", "07-30 call INV-1", "08-04 final INV-1"],
         ),
-        (Backlog.SKIP, "07-10", ["07-24 firm INV-1", "07-31 call INV-1", "08-09 final INV-1"]),
+        (Backlog.SKIP, "07-10", ["07-24 firm INV-1", "07-31 call INV-1"]),  # nobody said that the call reached them
         (Backlog.SKIP, "06-22", []),  # the next would be the final notice: never the first word
         (Backlog.SKIP, "01-01", []),
     ],
@@ -417,10 +433,26 @@ def test_a_final_notice_names_only_invoices_with_two_milder_messages_of_their_ow
     assert {verdict_of(planned, number).rule for number in "BC"} == {Rule.NOT_DUE}
 
 
+def test_a_call_is_a_milder_message_once_somebody_was_reached() -> None:
+    """07-14 firm / 07-21 call on the list / 07-30 final: only where somebody says that they spoke to them."""
+    listed = past("call", "07-21")
+    for call in (listed, replace(listed, told=False)):
+        facts = some_facts(an_item(due="06-30"), history=[past("firm", "07-14"), call])
+        planned = plan(facts, a_playbook(), EVERY_DAY, day("07-30"))
+        if call.told:
+            assert planned.intent is not None
+            assert planned.intent.step.id == "final"
+        else:
+            assert planned.intent is None
+            verdict = verdict_of(planned)
+            assert (verdict.rule, verdict.next_on) == (Rule.MILDER_FIRST, None)
+            assert "there are 1; call counts once somebody says that it reached them" in verdict.reason
+
+
 def test_messages_of_an_older_playbook_count_for_the_gap_and_start_no_backlog_burst() -> None:
     facts = some_facts(an_item(due="06-30"), history=[past("renamed", "07-18")])
     diary = keep_diary(facts, a_playbook(), "07-18", "07-24")
-    assert acts(diary) == ["07-23 firm INV-1"]
+    assert acts(diary) == ["07-23 friendly INV-1"]
 
 
 def test_ties_are_broken_by_the_largest_balance() -> None:
