@@ -310,7 +310,7 @@ def _shape(steps: tuple[Step, ...]) -> Shape:
 
 
 def _last_entry(steps: tuple[Step, ...], late: tuple[int, ...]) -> int | None:
-    before = []
+    before: list[int] = []
     for place in late:
         if steps[place].tone is Tone.FINAL and before:
             written = [one for one in before if not steps[one].is_task]  # what nobody need do to have it said
