@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from heapq import heappush, heapreplace
+from math import ceil
 from sys import intern
 from typing import Final
 
@@ -159,26 +160,28 @@ class Foremost:
 
 
 def _far_above_usual(ranked: Sequence[Asking], budget: Budget, sent_before: int) -> str | None:
-    """Why a person must look before anything goes out; None where the day is as others, or too few are known."""
+    """Why a person must look before anything goes out, and how one lets it go; None where the day is as others, or too
+    few are known."""
     usual, volume = budget.usual_per_run, sent_before + len(ranked)
     if usual is None:
         return None
-    look = "a person must look before any goes out, and may then raise"
+    far, raised = [], []
     if volume > usual * budget.breaker_factor:
-        return (
-            f"{volume} messages in one day where {usual} are usual (more than {budget.breaker_factor} times as many); "
-            f"{look} safety.breaker_factor for a run"
-        )
-    if budget.open_customers is None:
-        return None
-    payers = sent_before + len({one.payer for one in ranked})
-    if payers - usual > budget.open_customers * budget.breaker_share:
+        times = f"more than {budget.breaker_factor} times as many"
+        far.append(f"{volume} messages in one day where {usual} are usual ({times})")
+        raised.append(f"ARSYNC_SAFETY__BREAKER_FACTOR={ceil(volume / usual)}")
+    payers, owing = sent_before + len({one.payer for one in ranked}), budget.open_customers
+    if owing is not None and payers - usual > owing * budget.breaker_share:
         share = f"more than {budget.breaker_share * 100:f} % of them beyond that"
-        return (
-            f"{payers} of {budget.open_customers} customers who owe anything would hear from us in one day where "
-            f"{usual} are usual ({share}); {look} safety.breaker_share for a run"
-        )
-    return None
+        hear = "customers who owe anything would hear from us in one day"
+        far.append(f"{payers} of {owing} {hear} where {usual} are usual ({share})")
+        raised.append("ARSYNC_SAFETY__BREAKER_SHARE=1")
+    if not far:
+        return None
+    return (
+        f"{'; '.join(far)}: a person must look before any goes out. "
+        f"{' '.join(raised)} before `arsync plan` shows them, and before `arsync run` lets them go once"
+    )
 
 
 def one_payer_at_a_time(asking: Sequence[Asking]) -> dict[int, Refusal]:

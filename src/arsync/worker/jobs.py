@@ -292,7 +292,7 @@ def _ask_for_pay_links(store: Store, desk: Desk, clock: Clock) -> None:
 
 
 #: Nobody can be written to, or nothing be planned: without a person nothing more would ever be said.
-_SILENT: Final = (Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK)
+_SILENT: Final = (Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK, Rule.BREAKER)
 #: How the reason of an approved message begins that a person must look at.
 _WAITS: Final = (enclosures.WAITS, FAILS)
 

@@ -93,6 +93,8 @@ def test_far_more_than_usual_holds_every_message(usual: str, sent_before: int, t
         verdict = verdict_of(admitted[0])
         assert (verdict.decision, verdict.rule, verdict.next_on) == (Decision.HOLD, Rule.BREAKER, None)
         assert f"{3 + sent_before} messages" in verdict.reason
+        raised = 4  # 3 / 0.9 and 4 / 1, rounded up
+        assert f"ARSYNC_SAFETY__BREAKER_FACTOR={raised} before `arsync plan`" in verdict.reason
 
 
 def test_with_too_little_history_there_is_no_breaker() -> None:
@@ -174,7 +176,8 @@ def test_more_than_that_share_of_all_who_owe_beyond_the_usual_stops_the_run(
         verdict = verdict_of(admitted[0])
         assert (verdict.decision, verdict.rule) == (Decision.HOLD, Rule.BREAKER)
         assert "7 of 10 customers who owe anything would hear from us in one day where 1 are usual" in verdict.reason
-        assert "raise safety.breaker_share for a run" in verdict.reason
+        assert "ARSYNC_SAFETY__BREAKER_SHARE=1 before `arsync plan`" in verdict.reason
+        assert "BREAKER_FACTOR" not in verdict.reason
 
 
 def test_currencies_of_one_customer_are_one_customer_to_the_share() -> None:
