@@ -10,6 +10,7 @@ from arsync.domain.clock import Clock
 from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
+from arsync.ops.going_live import examine_going_live
 from arsync.settings import Settings
 from arsync.store import (
     approvals,
@@ -59,6 +60,7 @@ def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from _stop(work)
             yield from _inbox(settings, clock, work)
             yield from _connections(settings, clock, work)
+            yield from examine_going_live(settings, work)
     finally:
         store.close()
 

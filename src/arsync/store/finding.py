@@ -118,6 +118,14 @@ def customers_like(work: Work, name: str, connection: str | None = None, *, limi
     return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
 
 
+def every_customer(work: Work) -> list[FoundCustomer]:
+    """All customers of all connections."""
+    c, n = t.customers.c, t.connections.c
+    joined = t.customers.join(t.connections, n.id == c.connection_id)
+    query = select(c.connection_id, n.name, c.remote_id, c.name, c.payer_id).select_from(joined)
+    return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
+
+
 def customer_name(work: Work, connection_id: int, customer_id: str) -> str:
     """The customer's name, or its id where it never arrived."""
     c = t.customers.c

@@ -17,7 +17,7 @@ from arsync.errors import ConfigurationError
 from arsync.ops.doctor import examine
 from arsync.ops.finding import Finding, Level, exit_status
 from arsync.settings import Settings, load
-from arsync.store import connections, records, reminders, replies, suspicion, upgrade
+from arsync.store import connections, records, reminders, replies, suspicion, tags, upgrade
 from arsync.store.engine import Store
 from arsync.store.suspicion import Suspicion, Trouble
 from arsync.testing.ports import FixedClock
@@ -319,6 +319,47 @@ class TestConnections:
         (said,) = troubles(doctor(house), "balances")
         assert "1 payer is held" in said
         assert "first Dune Hotel: 25.00 instead of 100.00" in said
+
+    @pytest.mark.parametrize(
+        ("only", "said"),
+        [
+            ('customers = ["dune hotel", "C1", "Ähre GmbH"]', []),
+            (
+                'customers = ["Dune Hotl", "Nobody & Sons"]',
+                [
+                    "delivery.only.customers: no customer has that name or id: Dune Hotl; write Dune Hotel; until then",
+                    "delivery.only.customers: no customer has that name or id: Nobody & Sons; correct it or take",
+                ],
+            ),
+            (
+                'customers = ["Dune Bar"]',
+                ["delivery.only.customers: Dune Bar is not written to, for Dune Hotel pays its invoices; name Dune"],
+            ),
+            ('connections = ["acme"]', []),
+            ('connections = ["acne"]', ["delivery.only.connections: no connection has that name: acne; write acme;"]),
+            ('playbooks = ["gentle"]', []),
+            ('playbooks = ["gentel"]', ["delivery.only.playbooks: no playbook has that name: gentel; write gentle;"]),
+            ('tags = ["Key account"]', []),
+            ('tags = ["vip"]', ["delivery.only.tags: no customer has that tag: vip; correct it or take it out;"]),
+        ],
+    )
+    def test_who_is_let_in_while_going_live_is_somebody(self, house: Path, only: str, said: list[str]) -> None:
+        """The bar's bills go to the hotel."""
+        say(house, f"{FROM}only.{only}\n")
+        connect(house)
+        store = Store(settings(house).database_url)
+        with store.working() as work:
+            (acme,) = connections.connections(work)
+            payers = customer("C1", name="Dune Hotel"), customer("C3", name="ähre gmbh")
+            told = Page(Resource.CUSTOMERS, (*payers, customer("C2", name="Dune Bar", parent_id="C1")), (), "next", 3)
+            records.store_page(work, acme.id, told, now=NOW)
+            tags.add(work, acme.id, "C1", ["key-account"], author="Ann", now=NOW)
+            work.commit()
+        store.close()
+        found = [one for one in doctor(house) if one.subject == "delivery" and one.level is Level.WARN]
+        assert [f"{one.detail}; {one.mend}".startswith(line) for one, line in zip(found, said, strict=True)] == (
+            [True] * len(said)
+        )
 
     def test_tokens_that_the_key_does_not_open_fail(self, house: Path) -> None:
         connect(house, seal=False)
