@@ -45,6 +45,10 @@ class Locked(ArsyncError):
     """Another run holds the lock."""
 
 
+class Stopped(Locked):
+    """This process was told to stop; what is left is another's to do."""
+
+
 # --- what a connector or a channel says; the worker acts on the class ---------------------------------
 
 

@@ -11,16 +11,14 @@ from tests.acceptance.installation import TODAY, Installation
 
 from arsync.bootstrap import App
 from arsync.settings import load
-from arsync.store import leases
-from arsync.worker.jobs import LOCK
+from arsync.worker.jobs import held_lock
 
 
 @contextmanager
-def a_run_elsewhere(installation: Installation) -> Iterator[None]:
-    """Another living process holds the lock (it is this one)."""
+def a_run_elsewhere(installation: Installation, *names: str) -> Iterator[None]:
+    """Another living process holds the lock of these companies, or of all (it is this one)."""
     app = App(load(installation.config, environ={}))
-    lease = leases.Lease(app.store, app.clock, LOCK, timedelta(minutes=5))
-    lease.take()
+    lease = held_lock(app.store, app.clock, app.linked(names))
     lease.keep(every=0.1)  # the sandbox's clock runs faster than the machine's
     try:
         yield

@@ -283,7 +283,7 @@ def disconnect(
     author: Author = None,
 ) -> None:
     """Ends arsync's way into one company. Its data stay; nothing is read, written or sent for it any more."""
-    with opened(context) as app, locked(app):
+    with opened(context) as app, locked(app, app.linked([name])):
         with app.store.reading() as work:
             one = connections.connection(work, name)
             others = _others(grants.connections_of(work, one.grant_id), one)

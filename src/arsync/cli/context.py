@@ -14,7 +14,7 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.output import complain
 from arsync.settings import load
-from arsync.store import leases
+from arsync.store import connections, leases
 from arsync.store.connections import Connection
 from arsync.worker.jobs import held_lock
 
@@ -45,9 +45,12 @@ def opened(context: typer.Context) -> Iterator[App]:
 
 
 @contextmanager
-def locked(app: App) -> Iterator[leases.Lease]:
-    """Holds the run lock for the block; Locked where another run has it."""
-    lease = held_lock(app.store, app.clock)
+def locked(app: App, those: Sequence[Connection] | None = None) -> Iterator[leases.Lease]:
+    """Holds the run lock of these companies, or of all, for the block; Locked where another run has one of them."""
+    if those is None:
+        with app.store.reading() as work:
+            those = connections.connections(work)
+    lease = held_lock(app.store, app.clock, those)
     try:
         yield lease
     finally:

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
@@ -32,7 +33,7 @@ from arsync.playbook.places import Place
 from arsync.render.digest import Chapter
 from arsync.render.digest import digest as page_of
 from arsync.session import before_first_byte
-from arsync.store import connections, events, messages
+from arsync.store import connections, events, leases, messages
 from arsync.store.connections import Connection
 from arsync.store.messages import Message
 from arsync.worker import jobs, pulling
@@ -44,6 +45,9 @@ _COLUMNS: Final = ("payer", "step", "demands", "to", "how")
 _BACK: Final = (Rule.NOT_LIVE, Rule.CAP, Rule.BREAKER, Rule.REJECTED, Rule.CALENDAR)
 #: So many reasons are told of what is held back; the rest is a number.
 _MOST_BACK: Final = 20
+#: Held while the page of the day is made and mailed; its pulls may take long.
+_LEASE: Final = "digest"
+_TERM: Final = timedelta(minutes=30)
 _BEGUN, _SENT, _FAILED = "digest_begun", "digest_sent", "digest_failed"
 
 
@@ -159,18 +163,21 @@ class Mailed:
     failed: bool = False
 
 
-def of_the_day(app: App) -> Mailed | None:
-    """With `delivery.digest = "daily"` mails the page on the first run of a day, on fresh data and before anything goes
-    out; None where it has gone, or is not wanted. What fails is told, and stops no run."""
+def of_the_day(app: App, *, pull: bool = True) -> Mailed | None:
+    """With `delivery.digest = "daily"` mails the page of the day, once, on data pulled for it (unless not to `pull`);
+    None where it has gone, or is not wanted. What fails is told, and stops no run."""
     those = app.linked()
     if app.settings.delivery.digest == "off" or not those or _has_gone(app, _day(app, those)):
         return None
     try:
-        with locked(app):
-            for company in those:
-                with suppress(ConnectorError):  # the run tells what was wrong; the page, that the data are old
+        with leases.held(app.store, app.clock, _LEASE, _TERM):
+            for company in those if pull else ():
+                # The run tells what was wrong; the page, that the data are old.
+                with suppress(ConnectorError), locked(app, [company]):
                     pulling.update(app.store, app.desk(company), app.clock)
             fresh = app.linked()
+            if _has_gone(app, _day(app, fresh)):
+                return None
             return _mailed(app, _page(app, fresh), fresh, author="arsync")
     except (Locked, DatabaseUnusable):
         raise

@@ -187,7 +187,7 @@ def resend(
     """Plans a message's step once more, about what of it is still owed: another message, which says so."""
     who = author_or_me(author)
     with _about(context, message_id, _ONCE_MORE, "it has not gone, so it cannot go once more") as (app, company, one):
-        with locked(app):
+        with locked(app, [company]):
             policy, now = app.policy(company), app.clock.now()
             made, why = plan_once_more(app.store, company, policy, one, author=who, reason=reason, now=now)
         if made is None:

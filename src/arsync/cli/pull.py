@@ -42,10 +42,10 @@ def backfill(
     if dry_run:
         _estimate(context, names, first_day, as_json=as_json)
         return
-    with opened(context) as app, locked(app) as lock:
+    with opened(context) as app, locked(app, those := linked(app, names)) as lock:
         results: dict[str, object] = {}
         failed = False
-        for connection in linked(app, names):
+        for connection in those:
             try:
                 loaded = load_one(app, connection, quiet=as_json, since=first_day, beat=lock.renew)
             except ConnectorError as error:
@@ -137,14 +137,14 @@ def tell_loaded(connection: Connection, loaded: Loaded) -> None:
 
 def sync(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
     """Pulls what changed since the last time, deletions and voids included."""
-    with opened(context) as app, locked(app):
+    with opened(context) as app, locked(app, those := linked(app, names)):
         results: dict[str, object] = {}
         failed = False
 
         def pull(one: Connection) -> int:
             return pulling.update(app.store, app.intake(one), app.clock)
 
-        for connection, written in pulling.in_turn(linked(app, names), pull):
+        for connection, written in pulling.in_turn(those, pull):
             if isinstance(written, ConnectorError):
                 complain(f"{connection.name}: {written}")
                 results[connection.name] = {"error": str(written)}

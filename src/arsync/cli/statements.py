@@ -76,7 +76,7 @@ def _send(app: App, found: FoundCustomer, author: str, as_json: bool) -> None:
     """Plans it for each currency; the last gate reads the books again."""
     with app.store.reading() as work:
         company = connections.connection_by_id(work, found.connection_id)
-    with locked(app):
+    with locked(app, [company]):
         policy, now = app.policy(company), app.clock.now()
         made = plan_statement(app.store, company, policy, found.payer_id, author=author, now=now)
     if as_json:

@@ -26,10 +26,10 @@ def register(program: typer.Typer) -> None:
 
 def reconcile(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
     """Compares the open items of source and cache completely, repairs the cache, and says what the delta had missed."""
-    with opened(context) as app, locked(app) as lock:
+    with opened(context) as app, locked(app, those := linked(app, names)) as lock:
         results: dict[str, object] = {}
         failed = False
-        for connection in linked(app, names):
+        for connection in those:
             lock.renew()
             try:
                 found = pulling.reconcile(app.store, app.intake(connection), app.clock)
@@ -92,7 +92,7 @@ def trust(
     author: Author = None,
 ) -> None:
     """Says that the data of a suspect connection are right after all: messages go out again after the next sync."""
-    with opened(context) as app, locked(app):
+    with opened(context) as app, locked(app, app.linked([name])):
         (connection,) = app.linked([name])
         by = author_or_me(author)
         source = app.connector(connection)
@@ -109,10 +109,9 @@ def recover(
     as_json: Json = False,
 ) -> None:
     """Reads back what stands in the sources as sent, after a restore or a copy; nothing goes out before it is done."""
-    with opened(context) as app, locked(app) as lock:
+    with opened(context) as app, locked(app, every := linked(app, names)) as lock:
         results: dict[str, object] = {}
         failed = False
-        every = linked(app, names)
         for connection in every:  # all of them are held before the first is read
             declare(app.store, connection, app.clock, author=author_or_me(author), reason=reason)
         for connection in every:

@@ -41,16 +41,17 @@ def settle(
     way_out: Callable[[Message], tuple[Post, Acceptance]],
     connection_ids: Collection[int],
 ) -> Settled:
-    """Releases abandoned claims, and asks for evidence of every message of these connections that may have left."""
+    """Releases abandoned claims of these connections, and asks for evidence of every message of theirs that may have
+    left: what a process that works for another connection holds is its own."""
     settled = Settled()
     now = clock.now()
     with store.working() as work:
-        for message_id in messages.abandoned_claims(work, now=now):
+        for message_id in messages.abandoned_claims(work, connection_ids, now=now):
             settled.released += messages.move(
                 work, message_id, MessageState.CLAIMED, MessageState.APPROVED, now=now,
                 reason="its worker was gone before the gate", claim_token=None, claimed_until=None,
             )  # fmt: skip
-        for message_id in messages.abandoned_sendings(work, before=now - _SILENCE):
+        for message_id in messages.abandoned_sendings(work, connection_ids, before=now - _SILENCE):
             messages.move(
                 work, message_id, MessageState.SENDING, MessageState.UNKNOWN, now=now,
                 reason="its worker was gone after the gate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -75,7 +76,10 @@ def _version(volume: Volume | Unreadable) -> str:
 
 
 class Library:
-    """Reads playbooks once. `own` are the installation's files, `shipped` finds another by its name."""
+    """Reads playbooks once, for all threads.
+
+    `own` are the installation's files, `shipped` finds another by its name.
+    """
 
     def __init__(self, own: Callable[[], list[Path]], shipped: Callable[[str], Path], templates: Path) -> None:
         self._own = own
@@ -86,6 +90,7 @@ class Library:
         self._shelves: dict[str, Shelf] = {}
         self._present: dict[str, Shelf] = {}
         self._folder: Path | None = None
+        self._one_reads = threading.RLock()
 
     # --- as it is now ---------------------------------------------------------------------------------------
 
@@ -121,6 +126,10 @@ class Library:
         return self._try(path)[0] if path.is_file() else None
 
     def _try(self, path: Path) -> tuple[Volume | None, tuple[Problem, ...]]:
+        with self._one_reads:
+            return self._read(path)
+
+    def _read(self, path: Path) -> tuple[Volume | None, tuple[Problem, ...]]:
         if path in self._files:
             return self._files[path], ()
         beside = path.parent / "templates"
@@ -160,11 +169,13 @@ class Library:
         if isinstance(now, Volume) and now.playbook.version == version:
             return now
         if version not in self._kept:
-            self._kept[version] = self._unpacked(work, name, version)
+            kept = playbooks.read(work, version)  # who waits for a thread that reads must not hold the database
+            with self._one_reads:
+                if version not in self._kept:
+                    self._kept[version] = self._unpacked(kept, name, version)
         return self._kept[version]
 
-    def _unpacked(self, work: Work, name: str, version: str) -> Volume | Unreadable:
-        kept = playbooks.read(work, version)
+    def _unpacked(self, kept: playbooks.Version | None, name: str, version: str) -> Volume | Unreadable:
         if kept is None:
             return Unreadable(name, version, "it is not in the database")
         folder = self._space() / version

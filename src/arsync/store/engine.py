@@ -190,7 +190,9 @@ def _engine(url: str) -> Engine:
             raise ConfigurationError(f"[database] url: {kind} is not supported (sqlite, postgresql)")
         # The seats of a file are kept beside the engine: a pool behind them would run out of those they keep.
         in_a_file = kind == "sqlite" and make_url(url).database not in NO_FILE
-        options: dict[str, Any] = {"poolclass": NullPool} if in_a_file else {"pool_pre_ping": kind == "postgresql"}
+        # A worker has a thread for each company at work, and none waits for another's connection.
+        pooled = {"pool_pre_ping": True, "max_overflow": -1} if kind == "postgresql" else {}
+        options: dict[str, Any] = {"poolclass": NullPool} if in_a_file else pooled
         engine = create_engine(url, hide_parameters=True, **options)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"[database] url: {error}") from None

@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from arsync.domain.clock import Clock
 from arsync.errors import Locked
 from arsync.store import tables as t
-from arsync.store.engine import Store
+from arsync.store.engine import Store, Work
 from arsync.store.prepared import Prepared
 
 _POLL: Final = 0.05
@@ -33,55 +33,62 @@ _log: Final = logging.getLogger(__name__)
 
 
 _C: Final = t.leases.c
-_PROLONGED: Final = Prepared(
-    update(t.leases).where(_C.name == bindparam("mine"), _C.token == bindparam("by")).returning(_C.name)
-)
+#: A token is of one lease alone.
+_PROLONGED: Final = Prepared(update(t.leases).where(_C.token == bindparam("by")).returning(_C.name))
 
 
 class Lease:
-    """A name held for a time; `renew` it while working, or let it be `kept` for as long as this process runs."""
+    """A name held for a time; `renew` it while working, or let it be `kept` for as long as this process runs.
 
-    def __init__(self, store: Store, clock: Clock, name: str, term: timedelta) -> None:
+    Several names are held all or none; each goes with what a person calls it.
+    """
+
+    def __init__(self, store: Store, clock: Clock, name: str | Mapping[str, str], term: timedelta) -> None:
         self._store = store
         self._clock = clock
-        self._name = name
+        self._names: Mapping[str, str] = {name: name} if isinstance(name, str) else name
+        self._said = ", ".join(self._names.values())
         self._term = term
         self._token = secrets.token_hex(16)
         self._done = threading.Event()
         self._keeper: threading.Thread | None = None
 
     def take(self) -> None:
-        """Locked where another living process holds it."""
+        """Locked where another living process holds it, or one of several: then none is taken."""
+        with self._store.working() as work:
+            for name in sorted(self._names):  # everywhere in this order: nobody waits for each other
+                self._take_one(work, name)
+            work.commit()
+
+    def _take_one(self, work: Work, name: str) -> None:
         c = t.leases.c
         now = self._clock.now()
         values = {"token": self._token, "holder": holder(), "until": now + self._term}
-        with self._store.working() as work:
-            row = work.execute(
-                select(c.token, c.holder, c.until).where(c.name == self._name).with_for_update()
-            ).one_or_none()
-            if row is None:
-                try:
-                    work.execute(insert(t.leases).values(name=self._name, **values))
-                except IntegrityError:
-                    raise Locked(self._name) from None
-            else:
-                # A term no holder could have today was set while the clock stood ahead.
-                holds = now < row.until <= now + 2 * self._term and not is_dead(row.holder)
-                if row.token != self._token and holds:
-                    raise Locked(f"{self._name}, held by {row.holder} until {row.until:%Y-%m-%d %H:%M:%S} UTC")
-                work.execute(update(t.leases).where(c.name == self._name).values(**values))
-            work.commit()
+        row = work.execute(select(c.token, c.holder, c.until).where(c.name == name).with_for_update()).one_or_none()
+        if row is None:
+            try:
+                work.execute(insert(t.leases).values(name=name, **values))
+            except IntegrityError:
+                raise Locked(self._names[name]) from None
+            return
+        # A term no holder could have today was set while the clock stood ahead.
+        holds = now < row.until <= now + 2 * self._term and not is_dead(row.holder)
+        if row.token != self._token and holds:
+            raise Locked(f"{self._names[name]}, held by {row.holder} until {row.until:%Y-%m-%d %H:%M:%S} UTC")
+        work.execute(update(t.leases).where(c.name == name).values(**values))
 
     def renew(self) -> None:
         """Prolongs it; Locked where it was lost to another."""
         if not self._renewed():
-            raise Locked(f"{self._name} was taken over by another process")
+            raise Locked(f"{self._said} was taken over by another process")
 
     def _renewed(self) -> bool:
+        if not self._names:
+            return True
         with self._store.working() as work:
-            kept = _PROLONGED(work, mine=self._name, by=self._token, until=self._clock.now() + self._term)
+            kept = _PROLONGED(work, by=self._token, until=self._clock.now() + self._term)
             work.commit()
-        return bool(kept)
+        return len(kept) == len(self._names)
 
     def keep(self, every: float = _BEAT) -> None:
         """Renews it in a thread every so many real seconds until it is dropped or lost: one pull may take longer than
@@ -95,7 +102,7 @@ class Lease:
                 except Exception as error:  # noqa: BLE001 - the next beat tries again, and the work itself asks
                     _log.warning("lease_not_renewed", extra={"reason": type(error).__name__})
 
-        self._keeper = threading.Thread(target=renew_until_done, name=f"lease {self._name}", daemon=True)
+        self._keeper = threading.Thread(target=renew_until_done, name=f"lease {self._said}", daemon=True)
         self._keeper.start()
 
     def drop(self) -> None:
@@ -105,7 +112,7 @@ class Lease:
             self._keeper.join()
         c = t.leases.c
         with self._store.working() as work:
-            work.execute(delete(t.leases).where(c.name == self._name, c.token == self._token))
+            work.execute(delete(t.leases).where(c.token == self._token))
             work.commit()
 
 

@@ -414,15 +414,21 @@ def confirm_all(work: Work, held: Sequence[tuple[Message, int]]) -> None:
 # --- what the dead left behind ---------------------------------------------------------------------------------------
 
 
-def abandoned_claims(work: Work, *, now: datetime) -> list[int]:
-    """Messages claimed by a worker whose lease is over or which is dead: nothing of them left us."""
-    query = select(_M.id, _M.claimed_until, _M.claimed_by).where(_M.state == MessageState.CLAIMED.value)
+def abandoned_claims(work: Work, connection_ids: Collection[int], *, now: datetime) -> list[int]:
+    """Messages of these connections claimed by a worker whose lease is over or which is dead: nothing of them left
+    us."""
+    query = select(_M.id, _M.claimed_until, _M.claimed_by).where(
+        _M.state == MessageState.CLAIMED.value, _M.connection_id.in_(connection_ids)
+    )
     return [row.id for row in work.execute(query) if row.claimed_until <= now or is_dead(row.claimed_by)]
 
 
-def abandoned_sendings(work: Work, *, before: datetime) -> list[int]:
-    """Messages past the gate whose worker is dead, or has been silent since `before`: they may have left."""
-    query = select(_M.id, _M.sending_at, _M.claimed_by).where(_M.state == MessageState.SENDING.value)
+def abandoned_sendings(work: Work, connection_ids: Collection[int], *, before: datetime) -> list[int]:
+    """Messages of these connections past the gate whose worker is dead, or has been silent since `before`: they may
+    have left."""
+    query = select(_M.id, _M.sending_at, _M.claimed_by).where(
+        _M.state == MessageState.SENDING.value, _M.connection_id.in_(connection_ids)
+    )
     return [row.id for row in work.execute(query) if row.sending_at <= before or is_dead(row.claimed_by)]
 
 

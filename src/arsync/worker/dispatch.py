@@ -115,10 +115,7 @@ def dispatch(
 ) -> Dispatched:
     """Sends what is approved to those whose send window is open, `but` these messages; `beat` is called now and again
     and may raise Locked. Verdicts that change on the way are kept as the run's."""
-    with store.reading() as work:
-        every = messages.approved(work, desk.connection.id)
-    posted = frozenset(message.id for message in every if message.channel == StepChannel.LETTER)
-    approved = [message for message in every if message.id not in posted]  # a letter goes when a person posts it
+    approved, posted = _approved(store, desk)
     closed, opens_at = _closed(store, desk, approved, clock.now())
     leaving = len(approved) - len(closed)
     night = opens_at is not None and not leaving and next_opening(desk.policy, Place(), clock.now()) is not None
@@ -173,6 +170,20 @@ def dispatch(
         if done.error is not None:
             break
     return done
+
+
+def may_leave(store: Store, desk: Desk, clock: Clock) -> bool:
+    """Whether anything is approved for somebody whose send window is open; asks nobody but the database."""
+    approved, _posted = _approved(store, desk)
+    return len(approved) > len(_closed(store, desk, approved, clock.now())[0])
+
+
+def _approved(store: Store, desk: Desk) -> tuple[list[Waiting], frozenset[int]]:
+    """What is approved and goes by itself, and the ids of letters: those go when a person posts them."""
+    with store.reading() as work:
+        every = messages.approved(work, desk.connection.id)
+    posted = frozenset(message.id for message in every if message.channel == StepChannel.LETTER)
+    return [message for message in every if message.id not in posted], posted
 
 
 def _refreshed(store: Store, desk: Desk, batch: list[Message], clock: Clock, done: Dispatched) -> list[Message]:

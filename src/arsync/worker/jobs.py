@@ -45,8 +45,8 @@ from arsync.worker.letters import FAILS
 from arsync.worker.pulling import UNASKED, update
 from arsync.worker.unread import unread_replies
 
-#: Held by whatever syncs, plans or sends; renewed between steps.
-LOCK: Final = "run"
+#: Held while only the first so many customers, of all companies together, are written to.
+_FIRST: Final = {"first customers": "a run, while delivery.first_customers is set"}
 _TERM: Final = timedelta(minutes=3)
 #: A throttled connection is taken up once more after the others, if that is so many seconds away at most.
 _TONIGHT: Final = 600.0
@@ -85,10 +85,12 @@ class Night:
         return sum(len(shift.dispatched.accepted) for shift in self.shifts)
 
 
-def held_lock(store: Store, clock: Clock) -> leases.Lease:
-    """The lock of everything that writes, kept as long as this process works; Locked where another holds it. Drop it
-    when done."""
-    lease = leases.Lease(store, clock, LOCK, _TERM)
+def held_lock(store: Store, clock: Clock, those: Iterable[Connection], *, first: bool = False) -> leases.Lease:
+    """The lock of everything that syncs, plans or sends for these companies, kept as long as this process works; Locked
+    where another holds one of them. With `first` nobody else who asks for it works at the same time, whatever the
+    company. Drop it when done."""
+    names = {f"run {one.id}": one.name for one in those}
+    lease = leases.Lease(store, clock, {**names, **(_FIRST if first else {})}, _TERM)
     lease.take()
     lease.keep()
     return lease
@@ -105,17 +107,33 @@ def preview(store: Store, desk: Intake, clock: Clock, *, today: date | None = No
 
 
 def run(
-    store: Store, desks: Sequence[Desk], clock: Clock, *, told: Callable[[str], None] = lambda _line: None
+    store: Store,
+    desks: Sequence[Desk],
+    clock: Clock,
+    *,
+    told: Callable[[str], None] = lambda _line: None,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Night:
-    """Sync, plan, dispatch and write back every connection once. Running it again the same day repeats nothing."""
-    lock = held_lock(store, clock)
+    """Sync, plan, dispatch and write back every connection once. Running it again the same day repeats nothing.
+
+    `go_on` is called between steps, and may raise Stopped.
+    """
+    first = any(desk.policy.rollout.first is not None for desk in desks)
+    lock = held_lock(store, clock, [desk.connection for desk in desks], first=first)
+
+    def beat() -> None:
+        go_on()
+        lock.renew()
+
     try:
-        return _run(store, desks, clock, lock, told)
+        return _run(store, desks, clock, beat, told)
     finally:
         lock.drop()
 
 
-def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, told: Callable[[str], None]) -> Night:
+def _run(
+    store: Store, desks: Sequence[Desk], clock: Clock, beat: Callable[[], None], told: Callable[[str], None]
+) -> Night:
     with store.working() as work:
         run_id = verdicts.begin_run(work, "run", now=clock.now())
         work.commit()
@@ -137,9 +155,9 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
         night.shifts.append(shift)
         with _apart(shift):
             with others_waiting(desk is not desks[-1]):
-                until = _pull_one(store, desk, clock, lock, shift)
+                until = _pull_one(store, desk, clock, beat, shift)
             if until is None:
-                _work_one(store, desk, clock, lock, shift, run_id, told)
+                _work_one(store, desk, clock, beat, shift, run_id, told)
             else:
                 later.append((desk, shift, until))
     for desk, shift, until in later:
@@ -149,8 +167,8 @@ def _run(store: Store, desks: Sequence[Desk], clock: Clock, lock: leases.Lease, 
                 told(f"{shift.connection}: sync, once more")
                 clock.sleep(wait)
                 shift.errors[:] = [error for error in shift.errors if not error.startswith("sync: ")]
-                _pull_one(store, desk, clock, lock, shift)
-            _work_one(store, desk, clock, lock, shift, run_id, told)
+                _pull_one(store, desk, clock, beat, shift)
+            _work_one(store, desk, clock, beat, shift, run_id, told)
     mornings = [(desk.connection, desk.policy.today(clock.now())) for desk in desks]
     reminding = own_reminders.must_end(store, [(desk.connection, desk.policy) for desk in desks])
     night.tasks = tasks(store) + unanswered(store, mornings) + reminding + follow_ups(store, mornings)
@@ -189,10 +207,10 @@ def _hear(store: Store, desks: Sequence[Desk], clock: Clock) -> list[str]:
     return []
 
 
-def _pull_one(store: Store, desk: Desk, clock: Clock, lock: leases.Lease, shift: Shift) -> datetime | None:
+def _pull_one(store: Store, desk: Desk, clock: Clock, beat: Callable[[], None], shift: Shift) -> datetime | None:
     """Syncs a connection. Where its vendor asks to come back later: when. What else fails is the shift's error, and
     planning goes on: its verdicts say why nothing goes out."""
-    lock.renew()
+    beat()
     try:
         shift.synced = update(store, desk, clock)
     except RetryLater as error:
@@ -207,19 +225,19 @@ def _work_one(
     store: Store,
     desk: Desk,
     clock: Clock,
-    lock: leases.Lease,
+    beat: Callable[[], None],
     shift: Shift,
     run_id: int,
     told: Callable[[str], None],
 ) -> None:
-    lock.renew()
+    beat()
     told(f"{shift.connection}: plan")
     with store.reading() as work:
         now_known = connections.connection_by_id(work, desk.connection.id)
     fresh = replace(desk, connection=now_known)
     if fresh.policy.pay_links:
         _ask_for_pay_links(store, fresh, clock)
-        lock.renew()
+        beat()
     _settle_promises(store, fresh, clock)
     _look_back(store, fresh, clock, shift)
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
@@ -236,10 +254,10 @@ def _work_one(
         if behind is not None:
             shift.errors.append(f"write-back: {behind}")
             return
-        lock.renew()
+        beat()
     told(f"{shift.connection}: dispatch")
     try:
-        shift.dispatched = dispatch(store, fresh, clock, run_id=run_id, beat=lock.renew, but=shift.decided.waiting)
+        shift.dispatched = dispatch(store, fresh, clock, run_id=run_id, beat=beat, but=shift.decided.waiting)
     finally:
         for channel in set(fresh.post.channels.values()):
             shift.errors += channel.finish()
@@ -251,8 +269,8 @@ def _work_one(
         work.commit()
     told(f"{shift.connection}: write back")
     if writes and not is_open(store, desk.connection):  # what is pending may stand in the source already
-        shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=lock.renew)
-        wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=lock.renew)
+        shift.written = write_back(store, desk.connection.id, desk.connector, clock, beat=beat)
+        wait_for_unknown(store, desk.connection.id, desk.connector, clock, shift.written, beat=beat)
         shift.errors += shift.written.errors
 
 

@@ -198,7 +198,7 @@ def test_a_thank_you_is_confirmed_again_once_the_payment_is_reversed(owed: Books
 def test_a_worker_that_slept_past_its_claim_cannot_send(owed: Books) -> None:
     asleep = ready(owed)
     with owed.store.working() as work:
-        (found,) = messages.abandoned_claims(work, now=NOW + timedelta(minutes=11))
+        (found,) = messages.abandoned_claims(work, [owed.id], now=NOW + timedelta(minutes=11))
         messages.move(work, found, MessageState.CLAIMED, MessageState.APPROVED, reason="its lease is over", now=NOW)
         work.commit()
     (other,) = owed.claim(now=NOW + timedelta(minutes=11))

@@ -196,6 +196,27 @@ def test_of_many_that_want_it_at_once_one_gets_it(another_store: Callable[[], St
     assert sorted(got) == ["locked"] * 5 + ["taken"]
 
 
+def test_several_are_held_all_or_none_and_each_goes_by_what_people_call_it(store: Store) -> None:
+    clock = FixedClock()
+    thames = Lease(store, clock, {"run 2": "thames"}, TERM)
+    thames.take()
+    both = Lease(store, clock, {"run 1": "harbor", "run 2": "thames"}, TERM)
+    with pytest.raises(Locked, match="thames, held by"):
+        both.take()
+    Lease(store, clock, {"run 1": "harbor"}, timedelta(seconds=1)).take()  # it was not left taken
+    thames.drop()
+    clock.advance(1)
+    both.take()
+    both.renew()
+    clock.advance(TERM.total_seconds())
+    thames.take()
+    with pytest.raises(Locked, match="harbor, thames was taken over"):
+        both.renew()
+    both.drop()
+    with pytest.raises(Locked):
+        Lease(store, clock, {"run 2": "thames"}, TERM).take()  # what was lost was not ours to give back
+
+
 def test_only_a_process_of_this_very_machine_is_known_to_be_dead() -> None:
     me = holder()
     assert not is_dead(me)

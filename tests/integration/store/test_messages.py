@@ -223,10 +223,12 @@ def test_abandoned_claims_and_sendings_are_found_by_time_and_by_death(owed: Book
         messages.move(work, sent.id, M.CLAIMED, M.SENDING, reason="", now=NOW, sending_at=NOW)
         work.commit()
     with owed.store.reading() as work:
-        assert messages.abandoned_claims(work, now=NOW) == [dead.id]
-        assert messages.abandoned_claims(work, now=NOW + TERM) == [mine.id, dead.id]
-        assert messages.abandoned_sendings(work, before=NOW - timedelta(seconds=1)) == []
-        assert messages.abandoned_sendings(work, before=NOW) == [sent.id]
+        assert messages.abandoned_claims(work, [owed.id], now=NOW) == [dead.id]
+        assert messages.abandoned_claims(work, [owed.id], now=NOW + TERM) == [mine.id, dead.id]
+        assert messages.abandoned_sendings(work, [owed.id], before=NOW - timedelta(seconds=1)) == []
+        assert messages.abandoned_sendings(work, [owed.id], before=NOW) == [sent.id]
+        assert messages.abandoned_claims(work, [owed.id + 1], now=NOW + TERM) == []
+        assert messages.abandoned_sendings(work, [owed.id + 1], before=NOW) == []
 
 
 def test_every_live_state_is_in_the_index_and_no_effective_one_is() -> None:
