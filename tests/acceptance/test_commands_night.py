@@ -170,6 +170,16 @@ def test_another_run_holds_the_lock_and_only_what_writes_asks_for_it(shop: Insta
     assert len(shop.letters()) == 2
 
 
+def test_who_works_for_one_company_keeps_nobody_from_another(shop: Installation) -> None:
+    with a_run_elsewhere(shop, "thames"):
+        assert "Another run holds the lock: thames" in shop.arsync("run", status=3).err
+        shop.arsync("run", "harbor")
+    told = " ".join(str(letter["To"]) for letter in shop.letters())
+    assert len(shop.letters()) == 2
+    assert "acmestores" in told
+    assert "birchcafe" in told
+
+
 # --- approve ------------------------------------------------------------------------------------------------------
 
 
