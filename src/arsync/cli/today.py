@@ -12,12 +12,14 @@ from arsync.cli.call_list import tried_on, waiting_calls
 from arsync.cli.context import Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.domain.states import MessageState, PromiseState
-from arsync.store import connections, finding, messages, promises
+from arsync.store import connections, finding, messages, promises, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
+from arsync.store.verdicts import Through
 from arsync.worker import jobs
 
 _LATELY: Final = timedelta(days=7)
+_SHOWN: Final = 20
 
 
 def register(program: typer.Typer) -> None:
@@ -30,7 +32,7 @@ def today(
     days: Annotated[int, typer.Option(min=0, max=90, help="So many days ahead of promised money.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Lists what waits for a person today: tasks, follow-ups, calls, approvals, promised money and what was broken."""
+    """Lists what waits for a person today: tasks, follow-ups, calls, approvals, what is through, and promises."""
     with opened(context) as app:
         desk = _desk(app, days)
     if as_json:
@@ -39,8 +41,11 @@ def today(
     for title, lines in desk.items():
         if lines:
             say(f"{title}: {len(lines)}", style="bold")
-        for line in lines:
+        shown = lines[:_SHOWN] if title == "to decide" else lines
+        for line in shown:
             say(flat(f"  {line}"))
+        if len(shown) < len(lines):
+            say(f"  and {len(lines) - len(shown)} more, over less (arsync today --json lists all)")
     if not any(desk.values()):
         say("nothing waits for you today")
 
@@ -48,6 +53,7 @@ def today(
 def _desk(app: App, days: int) -> dict[str, list[str]]:
     with app.store.reading() as work:
         companies = connections.connections(work)
+        names = {one.id: one.name for one in companies}
         calls = [
             f"call {one.message.id}: {finding.customer_name(work, one.message.connection_id, one.message.payer_id)}, "
             f"{one.stake.open}, since {one.message.sent_on}{f' ({tried_on(one.tried)})' if one.tried else ''}"
@@ -60,15 +66,22 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
         ]
         due = [line for one in companies for line in _promised(app, work, one, days)]
         broken = [line for one in companies for line in _broken(app, work, one)]
+        decide = [_through(work, one, names[one.connection_id]) for one in verdicts.through(work)]
     mornings = [(one, app.today(one)) for one in companies]
     return {
         "tasks": [*jobs.tasks(app.store), *jobs.unanswered(app.store, mornings)],
         "follow-ups": jobs.follow_ups(app.store, mornings),
         "calls": calls,
         "to approve": waiting,
+        "to decide": decide,
         "promised": due,
         "broken": broken,
     }
+
+
+def _through(work: Work, ended: Through, company: str) -> str:
+    others = f" (and {ended.invoices - 1} more, {ended.open} in all)" if ended.invoices > 1 else ""
+    return f"{company}: {finding.customer_name(work, ended.connection_id, ended.payer_id)}: {ended.reason}{others}"
 
 
 def _promised(app: App, work: Work, company: Connection, days: int) -> list[str]:

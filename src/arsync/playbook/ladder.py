@@ -198,15 +198,26 @@ class Ladder:
         finals = self._shape.finals
         return [item for item in overdue if (found := self._next_place(item)) is None or found[0] in finals]
 
-    def runs_out_on(self, overdue: Iterable[Item]) -> date | None:
-        """The first day on which what fits an invoice's age by then is left out, and nothing comes after it."""
+    def runs_out_on(self, item: Item) -> date | None:
+        """The first day on which what fits the invoice's age by then is left out, and nothing comes after it."""
+        if not self._shape.dispensable or not self._enters_by_age(item):
+            return None
         days = [
             day
             for place in self._shape.dispensable
-            for item in overdue
             if (day := self._raw(item, place)) > self._today and self._from(item, place) is None
         ]
         return date.fromordinal(min(days)) if days else None
+
+    def _enters_by_age(self, item: Item) -> bool:
+        """Whether it has had no step of the ladder yet, and its first one is chosen by its age on the day."""
+        reached = self._reached.get(item.invoice_id)
+        if not self._shape.late or (reached is not None and self._steps[reached].tone is not Tone.COURTESY):
+            return False
+        if self._contacted and self._playbook.group is Group.PAYER:
+            return self._playbook.reanchor is Reanchor.FIT_AGE
+        is_backlog = self._raw(item, self._shape.late[0]) < self._opened
+        return is_backlog and self._playbook.backlog is Backlog.AGE_STEP
 
     def _from(self, item: Item, start: int) -> int | None:
         if self._log is None:

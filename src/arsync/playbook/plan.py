@@ -305,13 +305,17 @@ class _Day:
             answering = (item.due_on for item in upcoming if item.due_on and asides and self.ladder.has_answer(item))
             first = next(answering, None)
             answered = first + _ONE_DAY if first is not None else None
-            ends = self.ladder.runs_out_on(subjects) if self.overdue else None
+            ends = self.ladder.runs_out_on(rung.anchor) if self.overdue else None
             next_on = self._sooner(stop.next_on, rung.until, early, answered, ends)
             for item in subjects:
                 name = item.invoice_id
                 self.verdicts[name] = Verdict(name, stop.decision, stop.rule, stop.reason, next_on, rung.step.id)
             for item in self.ladder.before_the_end(subjects) if finals else ():
                 self._say(item, stop, rung.step.id, next_on, self._ends_on(item))
+            for item in subjects if self.overdue and self.playbook.shape.dispensable else ():
+                self._say(
+                    item, stop, rung.step.id, self.verdicts[item.invoice_id].next_on, self.ladder.runs_out_on(item)
+                )
             return None
         intent = intent_of(ground)
         self.verdicts.update({verdict.invoice_id: verdict for verdict in acts(ground, intent)})
@@ -378,7 +382,7 @@ class _Day:
         """When an invoice falls overdue, or its ladder ends."""
         if item.due_on is None or item.due_on >= self.today:
             return (item.due_on + _ONE_DAY if item.due_on else None,)
-        return self._ends_on(item), self.ladder.runs_out_on((item,))
+        return self._ends_on(item), self.ladder.runs_out_on(item)
 
     def _alone(self, items: Sequence[Item]) -> None:
         for item in items:

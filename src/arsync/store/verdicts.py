@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, insert, select, update
 
 from arsync.domain.chase import Rule, Verdict
+from arsync.domain.documents import InvoiceState
+from arsync.domain.money import Money
 from arsync.domain.states import Decision
 from arsync.store import tables as t
 from arsync.store.bulk import among, among_ids, among_those, those
 from arsync.store.engine import Work
+from arsync.store.ledger import billed
 from arsync.store.prepared import Prepared
 
 
@@ -33,7 +36,19 @@ class Interval:
     at: datetime  # of the run that gave it
 
 
+@dataclass(frozen=True, slots=True)
+class Through:
+    """A payer's invoices in one currency that no step will come for by itself: a person decides."""
+
+    connection_id: int
+    payer_id: str
+    invoices: int
+    open: Money
+    reason: str  # of the one that is due first
+
+
 _V = t.verdicts.c
+_THROUGH: Final = (Rule.LADDER_DONE, Rule.MILDER_FIRST)
 
 
 class Recording:
@@ -183,6 +198,29 @@ def standing(work: Work, rule: Rule) -> list[tuple[int, str]]:
     """What is answered by that rule as of the last run: each reason once, with its connection."""
     query = select(_V.connection_id, _V.reason).where(_V.last_run.is_(None), _V.rule == rule.value).distinct()
     return [(row.connection_id, row.reason) for row in work.execute(query.order_by(_V.connection_id, _V.reason))]
+
+
+def through(work: Work) -> list[Through]:
+    """What the ladder is done with, as of the last run, as far as the cache still has it open; the most money first."""
+    i, c = t.invoices.c, t.customers.c
+    invoice = and_(i.connection_id == _V.connection_id, i.remote_id == _V.invoice_id)
+    joined = t.verdicts.join(t.invoices, invoice).outerjoin(t.customers, billed(t.invoices))
+    query = (
+        select(_V.connection_id, c.payer_id, i.currency, i.balance, _V.reason)
+        .select_from(joined)
+        .where(_V.last_run.is_(None), _V.rule.in_(sorted(_THROUGH)), i.state == InvoiceState.OPEN.value, i.balance > 0)
+        .order_by(i.due_on, i.number)
+    )
+    found: dict[tuple[int, str, str], Through] = {}
+    for connection_id, payer_id, currency, balance, reason in work.execute(query):
+        name = connection_id, payer_id, currency
+        before = found.get(name)
+        found[name] = (
+            Through(connection_id, payer_id, 1, Money(balance, currency), reason)
+            if before is None
+            else replace(before, invoices=before.invoices + 1, open=before.open + Money(balance, currency))
+        )
+    return sorted(found.values(), key=lambda one: (-one.open.amount, one.connection_id, one.payer_id))
 
 
 def begin_run(work: Work, kind: str, *, now: datetime) -> int:

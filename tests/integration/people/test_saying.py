@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.integration.people.conftest import Desk
+from tests.integration.people.conftest import NOW, Desk
 from tests.integration.store.books import invoice
 
 from arsync.connector import TargetKind
+from arsync.domain.chase import Rule, Verdict
+from arsync.domain.states import Decision
 from arsync.render.note_reading import read
+from arsync.store import verdicts
 
 SAID = ("--author", "mia")
 WHY = ("--reason", "they called")
@@ -206,6 +209,23 @@ def test_a_follow_up_is_a_task_from_its_day_on_until_it_is_done_with(desk: Desk)
     assert "Acme Stores: ask for Tom" in line
     desk.arsync("undo", "comment", "1")
     assert "nothing waits" in desk.arsync("today").out
+
+
+def test_what_no_step_comes_for_any_more_is_to_decide_a_line_for_each_payer(desk: Desk) -> None:
+    acme, birch = desk.books.chase("A").id, desk.books.chase("B").id
+    done = {
+        name: Verdict(name, Decision.HOLD, Rule.LADDER_DONE, f"{name}: decide", None) for name in ("I1", "I2", "I3")
+    }
+    with desk.books.store.working() as work:
+        run_id = verdicts.begin_run(work, "run", now=NOW)
+        recording = verdicts.Recording(work, desk.books.id, run_id=run_id, today=NOW.date())
+        recording.keep([(acme, done["I1"]), (acme, done["I2"]), (birch, done["I3"])], [acme, birch])
+        work.commit()
+    assert desk.json("today")["to decide"] == [
+        "harbor: Acme Stores: I1: decide (and 1 more, 400.00 EUR in all)",
+        "harbor: Birch Cafe: I3: decide",
+    ]
+    assert "to decide: 2" in desk.arsync("today").out
 
 
 def test_explain_tells_all_that_people_said_of_an_invoice_and_of_a_payer(desk: Desk) -> None:

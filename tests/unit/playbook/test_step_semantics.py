@@ -9,7 +9,20 @@ import pytest
 from arsync.domain.chase import ChaseFacts, Happened, Item, Rule
 from arsync.domain.documents import InvoiceState
 from arsync.domain.people import CallMade, CallOutcome
-from arsync.domain.policy import Act, Anchor, Attach, Caps, End, Group, Happening, Repeat, StepChannel, StepMode, Tone
+from arsync.domain.policy import (
+    Act,
+    Anchor,
+    Attach,
+    Caps,
+    End,
+    Group,
+    Happening,
+    Reanchor,
+    Repeat,
+    StepChannel,
+    StepMode,
+    Tone,
+)
 from arsync.domain.states import Decision, MessageState
 from arsync.playbook.plan import plan
 from arsync.testing.builders import (
@@ -32,6 +45,7 @@ from arsync.testing.builders import (
 )
 
 H = Happening
+BOUNCED = frozenset({H.BOUNCED})
 BROKEN = frozenset({H.PROMISE_BROKEN})
 NO_ANSWER = frozenset({H.NO_ANSWER})
 
@@ -197,6 +211,29 @@ def test_a_payer_hears_from_us_so_often_in_a_month_and_no_more() -> None:
     assert (waits.rule, waits.next_on) == (Rule.PAYER_CAP, day("07-29"))
 
 
+def test_what_falls_overdue_moves_nobody_elses_date_where_first_steps_are_not_chosen_by_age() -> None:
+    """A had both its messages of the month by 07-08, the next may go on 08-06. B falls overdue on 07-10, begins at the
+    first step, and that its last step would be left out from 07-15 on concerns nobody."""
+    playbook = replace(
+        a_playbook(
+            a_step("first", 3),
+            a_step("second", 5),
+            replace(a_step("last", 6), unless=BOUNCED),
+            reanchor=Reanchor.RESTART,
+        ),
+        gap=1,
+        caps=Caps(month=2),
+    )
+    facts = some_facts(
+        an_item("A", "07-03"),
+        an_item("B", "07-09"),
+        history=[past("first", "07-06", "A"), past("second", "07-08", "A")],
+    )
+    facts = happens(H.BOUNCED, "07-05", "B")(facts)
+    waits = [verdict_of(plan(facts, playbook, EVERY_DAY, day(on)), "A") for on in ("07-09", "07-10", "07-14", "07-15")]
+    assert {(verdict.rule, verdict.next_on) for verdict in waits} == {(Rule.PAYER_CAP, day("08-05"))}
+
+
 def test_an_answer_that_waits_is_looked_at_again_on_the_day_on_which_the_ladder_runs_out() -> None:
     """07-05 part paid / thanks-for-that waits for the cap until 07-29 / from 07-20 on its age fits firm: left out."""
     part = frozenset({H.PART_PAID})
@@ -208,9 +245,11 @@ def test_an_answer_that_waits_is_looked_at_again_on_the_day_on_which_the_ladder_
         playbook = replace(a_playbook(a_step("friendly", 3), firm, answer, gap=1), caps=Caps(month=2), group=group)
         facts = some_facts(item, history=visits)
         waits = verdict_of(plan(facts, playbook, EVERY_DAY, day("07-06")))
-        assert (waits.rule, waits.step_id, waits.next_on) == (Rule.PAYER_CAP, "thanks-for-that", day("07-20"))
+        by_age = group is Group.PAYER  # each invoice by itself begins at its first step, whatever its age
+        until = day("07-20" if by_age else "07-29")
+        assert (waits.rule, waits.step_id, waits.next_on) == (Rule.PAYER_CAP, "thanks-for-that", until)
         ended = verdict_of(plan(facts, playbook, EVERY_DAY, day("07-20")))
-        assert ended.rule is (Rule.LADDER_DONE if group is Group.PAYER else Rule.PAYER_CAP)
+        assert ended.rule is (Rule.LADDER_DONE if by_age else Rule.PAYER_CAP)
 
 
 def test_the_end_of_the_ladder_has_a_name_and_says_what_to_do() -> None:
