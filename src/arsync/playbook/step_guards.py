@@ -336,8 +336,7 @@ def no_pay_details(ground: Ground) -> Answer | None:
     currency = ground.facts.currency
     if currency in ground.facts.connection.pay_currencies:
         return None
-    name = ground.facts.connection.name
-    return hold(Rule.NO_PAY_DETAILS, f"no bank details for {currency} are set for {name}; a person must add them")
+    return hold(Rule.NO_PAY_DETAILS, f"no bank details for {currency} are set; a person must add them")
 
 
 #: A step is moved by so many days at most; where the next run is farther, it goes on its own day.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -309,8 +310,11 @@ def _ask_for_pay_links(store: Store, desk: Desk, clock: Clock) -> None:
     fetch_pay_links(store, desk.connection.id, desk.connector, named, clock)
 
 
-#: Nobody can be written to, or nothing be planned: without a person nothing more would ever be said.
-_SILENT: Final = (Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK, Rule.BREAKER)
+#: Nobody can be written to, nothing be planned or nothing be said: without a person nothing more would ever go out.
+_SILENT: Final = (
+    Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK, Rule.NO_TEMPLATE, Rule.NO_PAY_DETAILS,
+    Rule.BREAKER,
+)  # fmt: skip
 #: How the reason of an approved message begins that a person must look at.
 _WAITS: Final = (enclosures.WAITS, FAILS)
 
@@ -331,6 +335,9 @@ def tasks(store: Store) -> list[str]:
         paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
         unread = unread_replies(work)
     names = {one.id: one.name for one in every}
+    where: defaultdict[str, list[str]] = defaultdict(list)  # what is one task for several companies is told once
+    for connection_id, reason in silent:
+        where[reason].append(names[connection_id])
     return [
         *unread,
         *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
@@ -353,7 +360,7 @@ def tasks(store: Store) -> list[str]:
             for one in paper
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
-        *(f"{names[connection_id]}: {reason}" for connection_id, reason in silent),
+        *(f"{', '.join(companies)}: {reason}" for reason, companies in where.items()),
     ]
 
 
