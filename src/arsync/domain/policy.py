@@ -310,13 +310,9 @@ def _shape(steps: tuple[Step, ...]) -> Shape:
 
 
 def _last_entry(steps: tuple[Step, ...], late: tuple[int, ...]) -> int | None:
-    before: list[int] = []
-    for place in late:
-        if steps[place].tone is Tone.FINAL and before:
-            written = [one for one in before if not steps[one].is_task]  # what nobody need do to have it said
-            milder = written if len(written) >= MILDER_NEEDED else before
-            return milder[max(0, len(milder) - MILDER_NEEDED)]
-        before.append(place)
+    for position, place in enumerate(late):
+        if steps[place].tone is Tone.FINAL:
+            return late[max(0, position - MILDER_NEEDED)] if position else late[-1]
     return late[-1] if late else None
 
 

@@ -15,7 +15,6 @@ from arsync.playbook.plan import plan
 from arsync.testing.builders import (
     ADA,
     EVERY_DAY,
-    STANDARD_STEPS,
     WORKDAYS,
     a_hold,
     a_playbook,
@@ -223,20 +222,14 @@ def test_when_the_oldest_is_paid_the_next_oldest_sets_the_clock() -> None:
 
 def test_fit_age_joins_at_the_age_of_the_next_oldest_and_restart_at_the_first_step() -> None:
     """07-30 A is paid; B, never mentioned, is 16 days late: firm by its age, or friendly from the beginning."""
-    written = (
-        a_step("friendly", 3),
-        a_step("firm", 14, Tone.FIRM),
-        a_step("formal", 21, Tone.FIRM),
-        STANDARD_STEPS[-1],
-    )
     facts = some_facts(
         an_item("A", "05-30"),
         an_item("B", "07-14"),
         history=[past("friendly", "06-02", "A"), past("firm", "06-13", "A")],
     )
     facts = pays("A")(facts)
-    fitted = plan(facts, a_playbook(*written, reanchor=Reanchor.FIT_AGE), EVERY_DAY, day("07-30"))
-    restarted = plan(facts, a_playbook(*written, reanchor=Reanchor.RESTART), EVERY_DAY, day("07-30"))
+    fitted = plan(facts, a_playbook(reanchor=Reanchor.FIT_AGE), EVERY_DAY, day("07-30"))
+    restarted = plan(facts, a_playbook(reanchor=Reanchor.RESTART), EVERY_DAY, day("07-30"))
     assert fitted.intent is not None
     assert restarted.intent is not None
     assert (fitted.intent.step.id, fitted.intent.occurrence) == ("firm", 2)
@@ -303,23 +296,15 @@ def test_terms_shorter_than_the_courtesys_lead_get_none() -> None:
             "07-15",
             ["07-20 friendly INV-1", "07-29 firm INV-1", "08-05 call INV-1", "08-14 final INV-1"],
         ),
-        # By its age it would join at firm; but nobody need make the call, and two messages come before the last.
-        (
-            Backlog.AGE_STEP,
-            "07-01",
-            ["07-20 friendly INV-1", "07-25 firm INV-1", "07-30 call INV-1", "08-04 final INV-1"],
-        ),
-        (
-            Backlog.AGE_STEP,
-            "01-01",
-            ["07-20 friendly INV-1", "07-25 firm INV-1", "07-30 call INV-1", "08-04 final INV-1"],
-        ),
+        # Nobody said that the call reached them: the final notice waits for that.
+        (Backlog.AGE_STEP, "07-01", ["07-20 firm INV-1", "07-25 call INV-1"]),
+        (Backlog.AGE_STEP, "01-01", ["07-20 firm INV-1", "07-25 call INV-1"]),
         (
             Backlog.FIRST_STEP,
             "01-01",
             ["07-20 friendly INV-1", "07-25 firm INV-1", "07-30 call INV-1", "08-04 final INV-1"],
         ),
-        (Backlog.SKIP, "07-10", ["07-24 firm INV-1", "07-31 call INV-1"]),  # nobody said that the call reached them
+        (Backlog.SKIP, "07-10", ["07-24 firm INV-1", "07-31 call INV-1"]),
         (Backlog.SKIP, "06-22", []),  # the next would be the final notice: never the first word
         (Backlog.SKIP, "01-01", []),
     ],
@@ -452,7 +437,7 @@ def test_a_call_is_a_milder_message_once_somebody_was_reached() -> None:
 def test_messages_of_an_older_playbook_count_for_the_gap_and_start_no_backlog_burst() -> None:
     facts = some_facts(an_item(due="06-30"), history=[past("renamed", "07-18")])
     diary = keep_diary(facts, a_playbook(), "07-18", "07-24")
-    assert acts(diary) == ["07-23 friendly INV-1"]
+    assert acts(diary) == ["07-23 firm INV-1"]
 
 
 def test_ties_are_broken_by_the_largest_balance() -> None:
