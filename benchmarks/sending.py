@@ -1,9 +1,10 @@
 """`make bench-sending`: one worker's dispatch against a bare loop of the same requests and the same durable commits.
 
-The worker sends in blocks of a thousand messages; after each block the bare loop does again what was seen of it: each
-request with its headers and body, each commit with a row of its own, in the same order, on a database of its own with
-the same durability. The sandbox stands in a process of its own. Exits with 1 where the worker takes more than its share
-of wall time, or its memory grows from block to block.
+They take turns, so that both meet the same machine: after each batch of the worker's the bare loop does again what was
+seen of it, each request with its headers and body and each durable commit with the very rows that it wrote, in the same
+order, on a database of its own with the same durability, whose tables have no index but their keys, no foreign key and
+no trigger. The sandbox stands in a process of its own. Exits with 1 where the worker takes more than its share of wall
+time, or its memory grows from block to block.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import add
 from pathlib import Path
+from statistics import quantiles
 from typing import Any, Final
 
 import requests
 from cryptography.fernet import Fernet
+from sqlalchemy import Integer, event
 
 from arsync.bootstrap import App
 from arsync.connector import TokenPair
@@ -30,6 +34,7 @@ from arsync.playbook.decide import decide
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.settings import load
 from arsync.store import connections, leases, reminders, upgrade, verdicts
+from arsync.store import tables as t
 from arsync.store.engine import Store, Work
 from arsync.store.vault import dump_pair
 from arsync.sync.backfill import backfill
@@ -39,7 +44,10 @@ from arsync.worker.dispatch import dispatch
 #: the most that the worker may take of the bare loop's wall time, and how much more memory the last block may hold
 _TIMES: Final = 1.5
 _GROWTH: Final = 1.1
+#: So many messages are told of, and measured for memory, together; the turns are those of a batch.
 _BLOCK: Final = 1_000
+#: Of a block: mails; seconds of the worker's wall and CPU, of the bare loop's; requests and commits of either.
+_NOTHING: Final = (0.0,) * 7
 #: a Tuesday, half past ten in New York
 _MORNING: Final = datetime(2026, 6, 9, 14, 30, tzinfo=UTC)
 _NAME: Final = "bench"
@@ -68,30 +76,59 @@ class _Request:
     body: bytes | str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    """What was written since the transaction began."""
+
+    writes: tuple[tuple[str, Any], ...]  # statements with their values; a list of values: once for each
+
+
 class _Witness:
     """Keeps every request and every durable commit in their order."""
 
     def __init__(self) -> None:
-        self.seen: list[_Request | None] = []  # None: a commit
+        self.seen: list[_Request | _Commit] = []
         self.mails = 0
+        self._writes: list[tuple[str, Any]] = []
         self._waits = True
 
     def __call__(self, moment: str, what: str) -> None:
         if moment == "before" and what == "commit" and self._waits:
-            self.seen.append(None)
+            self.seen.append(_Commit(tuple(self._writes)))
+            self._writes.clear()
 
     def look(self, store: Store) -> None:
-        """Sees for which works the database waits for the disk; the others' commits are not durable."""
-        working = store.working
+        """Sees what is written, and for which works the database waits for the disk; the others' are not durable."""
+        working, note = store.working, self._note
+
+        class Watched(sqlite3.Connection):
+            def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
+                note(sql, values)
+                return super().execute(sql, values)
+
+        def connecting(_dialect: Any, _record: Any, _given: Any, options: dict[str, Any]) -> None:
+            options["factory"] = Watched
+
+        def executing(_c: Any, _cursor: Any, sql: str, values: Any, _context: Any, many: bool) -> None:
+            note(sql, list(values) if many else values)
+
+        event.listen(store.engine, "do_connect", connecting)
+        event.listen(store.engine, "before_cursor_execute", executing)
+        store.close()  # what comes later opens new ones
 
         @contextmanager
         def seen(*, durable: bool = True) -> Iterator[Work]:
+            self._writes.clear()
             with working(durable=durable) as work:
                 self._waits = durable
                 yield work
             self._waits = True
 
         store.__dict__["working"] = seen
+
+    def _note(self, sql: str, values: Any) -> None:
+        if sql.startswith(("INSERT", "UPDATE", "DELETE")):
+            self._writes.append((sql, values))
 
     def listen(self, session: requests.Session) -> None:
         """Hears what leaves by that session."""
@@ -193,28 +230,56 @@ class _BareLoop:
 
     def __init__(self, folder: Path) -> None:
         self._database = sqlite3.connect(folder / "bare.db", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, state TEXT, text TEXT)")
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={1000}"):
+            self._database.execute(f"PRAGMA {pragma}")
+        self._copy(folder / "arsync.db")
         self._session = requests.Session()
         self._session.trust_env = False
-        self._number = 0
 
-    def again(self, seen: list[_Request | None]) -> tuple[float, float]:
+    def _copy(self, original: Path) -> None:
+        """All tables of the worker's, with nothing but their keys; its messages and its story are in them."""
+        self._database.execute("ATTACH ? AS worker", (str(original),))
+        for table in t.metadata.sorted_tables:
+            columns = ", ".join(
+                f'"{one.name}" {"INTEGER" if isinstance(one.type, Integer) else ""}' for one in table.columns
+            )
+            key = ", ".join(f'"{one.name}"' for one in table.primary_key)
+            rowid = "" if table.dialect_options["sqlite"]["with_rowid"] else " WITHOUT ROWID"
+            self._database.execute(f'CREATE TABLE "{table.name}" ({columns}, PRIMARY KEY ({key})){rowid}')
+        for name in ("messages", "notes", "events", "leases"):
+            self._database.execute(f"INSERT INTO {name} SELECT * FROM worker.{name}")
+        self._database.execute("DETACH worker")
+
+    def again(self, seen: list[_Request | _Commit]) -> tuple[float, float]:
         """Seconds that it took: of the wall, and of this process's CPU."""
         began, busy = time.perf_counter(), time.process_time()
+        database, session = self._database, self._session
         for one in seen:
-            if one is None:
-                self._number += 1
-                self._database.execute("BEGIN IMMEDIATE")
-                self._database.execute(
-                    "INSERT OR REPLACE INTO messages VALUES (?, 'sending', ?)", (self._number // 3, "x" * 1_000)
-                )
-                self._database.execute("COMMIT")
+            if isinstance(one, _Commit):
+                database.execute("BEGIN IMMEDIATE")
+                for sql, values in one.writes:
+                    if isinstance(values, list) and values and isinstance(values[0], tuple):
+                        database.executemany(sql, values)
+                    else:
+                        database.execute(sql, values).fetchall()
+                database.execute("COMMIT")
                 continue
-            answer = self._session.request(one.method, one.url, headers=one.headers, data=one.body, timeout=60)
+            answer = session.request(one.method, one.url, headers=one.headers, data=one.body, timeout=60)
             answer.raise_for_status()
         return time.perf_counter() - began, time.process_time() - busy
+
+    def agrees(self, original: Path) -> bool:
+        """Whether it has kept what the worker has of its messages, its notes and its story."""
+        self._database.execute("ATTACH ? AS worker", (str(original),))
+        kept = [
+            [
+                self._database.execute(f"SELECT * FROM {side}{name} ORDER BY id").fetchall()
+                for side in ("main.", "worker.")
+            ]
+            for name in ("messages", "notes", "events")
+        ]
+        self._database.execute("DETACH worker")
+        return all(own == theirs for own, theirs in kept)
 
     def close(self) -> None:
         """Lets go of the database and the line."""
@@ -229,14 +294,15 @@ def _resident() -> float:
 
 @dataclass
 class _Race:
-    """The worker is stopped after each block of messages, and the bare loop does the same again."""
+    """The worker is stopped after each batch of messages, and the bare loop does the same again."""
 
     witness: _Witness
     bare: _BareLoop
     clock: _Morning
-    blocks: list[tuple[float, float]] = field(default_factory=list)  # seconds: the worker's, the bare loop's
+    turns: list[tuple[float, float]] = field(default_factory=list)  # seconds: the worker's, the bare loop's
     memory: list[float] = field(default_factory=list)
     sent: int = 0
+    _block: tuple[float, ...] = _NOTHING
 
     def start(self) -> None:
         self.witness.seen.clear()
@@ -244,27 +310,38 @@ class _Race:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def beat(self) -> None:
-        """What the worker calls before each message."""
-        if self.witness.mails >= _BLOCK:
-            self.compare(self.witness.mails)
+        """What the worker calls before each batch."""
+        if self.witness.mails:
+            self.compare()
 
-    def compare(self, mails: int) -> None:
-        """The end of a block."""
+    def compare(self) -> None:
+        """The end of a turn."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         seen = list(self.witness.seen)
         loop, busy = self.bare.again(seen)
         self.clock.paused += loop
-        self.blocks.append((wall, loop))
+        self.turns.append((wall, loop))
+        commits = sum(isinstance(one, _Commit) for one in seen)
+        new = (self.witness.mails, wall, cpu, loop, busy, len(seen) - commits, commits)
+        self._block = tuple(map(add, self._block, new))
+        self.sent += self.witness.mails
+        if self._block[0] >= _BLOCK:
+            self.tell()
+        self.start()
+
+    def tell(self) -> None:
+        """The end of a block."""
+        if not self._block[0]:
+            return
+        _, wall, cpu, loop, busy, asked, commits = self._block
         self.memory.append(_resident())
-        self.sent += mails
-        commits = seen.count(None)
         print(
             f"  {self.sent:6,} sent: {wall:5.1f} s ({cpu:.1f} s CPU), bare loop {loop:5.1f} s "
             f"({busy:.1f} s CPU): {wall / loop:.2f}, CPU {cpu / busy:.2f}; "
-            f"{len(seen) - commits:,} requests, {commits:,} commits; {self.memory[-1]:.0f} MB",
+            f"{asked:,.0f} requests, {commits:,.0f} commits; {self.memory[-1]:.0f} MB",
             flush=True,
         )
-        self.start()
+        self._block = _NOTHING
 
 
 def main() -> int:
@@ -278,10 +355,10 @@ def main() -> int:
         card = _company(sandbox, options.messages)
         app = _installed(folder, sandbox, card, witness)
         clock: Any = app.clock
-        race = _Race(witness, _BareLoop(folder), clock)
         (connection,) = app.linked([_NAME])
         run_id = _planned(app)
         desk = app.desk(connection)
+        race = _Race(witness, _BareLoop(folder), clock)
         race.start()
         with leases.held(app.store, app.clock, _NAME, timedelta(minutes=15)) as lease:
 
@@ -290,21 +367,23 @@ def main() -> int:
                 race.beat()
 
             done = dispatch(app.store, desk, app.clock, run_id=run_id, beat=beat)
-        if options.messages % _BLOCK or race.sent < options.messages:
-            race.compare(options.messages - race.sent)
+        race.beat()
+        race.tell()
         mails = len(sandbox.messages())
         app.close()
+        agrees = race.bare.agrees(folder / "arsync.db")
         race.bare.close()
     accepted = len(done.accepted)
-    if accepted != options.messages or mails != 2 * accepted or done.error:
-        raise RuntimeError(f"{accepted} of {options.messages} accepted, {mails} mails of both: {done.error}")
-    ours, bare = (sum(side) for side in zip(*race.blocks, strict=True))
-    ratios = [one / other for one, other in race.blocks]
+    if accepted != options.messages or mails != 2 * accepted or done.error or not agrees:
+        raise RuntimeError(f"{accepted} of {options.messages} accepted, {mails} mails of both: {done.error}, {agrees=}")
+    ours, bare = (sum(side) for side in zip(*race.turns, strict=True))
+    ratios = [one / other for one, other in race.turns]
+    low, middle, high = quantiles(ratios, n=4)
     growth = race.memory[-1] / race.memory[min(1, len(race.memory) - 1)]
     print(
-        f"{accepted:,} messages: {ours:.1f} s against {bare:.1f} s, {ours / bare:.2f} times (blocks {min(ratios):.2f} "
-        f"to {max(ratios):.2f}, limit {_TIMES}); memory {growth:.2f} times from the second block to the last "
-        f"(limit {_GROWTH})"
+        f"{accepted:,} messages: {ours:.1f} s against {bare:.1f} s, {ours / bare:.2f} times (limit {_TIMES}; of "
+        f"{len(ratios)} turns the middle one {middle:.2f}, half of them {low:.2f} to {high:.2f}); memory {growth:.2f} "
+        f"times from the second block to the last (limit {_GROWTH})"
     )
     return int(ours / bare > _TIMES or growth > _GROWTH)
 
