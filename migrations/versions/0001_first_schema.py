@@ -55,6 +55,15 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "duties",
+        sa.Column("name", sa.String(length=96), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_duties")),
+    )
+    op.create_table(
         "leases",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("token", sa.String(length=32), nullable=False),
@@ -1211,6 +1220,7 @@ def downgrade() -> None:
     op.drop_table("playbook_versions")
     op.drop_table("mailboxes")
     op.drop_table("leases")
+    op.drop_table("duties")
     op.drop_table("kept_versions")
     op.drop_table("installation")
     op.drop_table("grants")

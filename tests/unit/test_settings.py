@@ -165,7 +165,10 @@ class TestEnvironment:
             "tags": "pilot", "customers": "Acme Ltd; C-17", "digest_to": "us@example.com", "digest": "daily",
             "address": "in@example.com", "inbox_address": "own@example.com", "folder": "Answers",
             "inbound_parse_secret": "s3cret", "inbound_parse_public_key": "MFkw", "max_silence": "4",
-            "inbox.imap.tls": "starttls",
+            "inbox.imap.tls": "starttls", "worker.digest": "30 8 * * mon-fri", "nightly": "15 3 * * *",
+            "sync": "*/20 * * * *", "dispatch": "off", "reconcile": "0 5 * * sat", "poll": "off",
+            "jitter_minutes": "0", "missed_after": "3.5", "threads": "2", "stop_seconds": "20", "format": "json",
+            "level": "debug",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}
@@ -194,6 +197,10 @@ class TestEnvironment:
         assert (read.vault_key, read.key_file) == ("k", tmp_path / "other.key")
         assert read.safety.max_staleness == timedelta(hours=5)
         assert (read.safety.max_messages_per_run, read.safety.breaker_factor) == (7, Decimal("2.5"))
+        worker = read.worker
+        assert (worker.nightly, worker.digest, worker.dispatch) == ("15 3 * * *", "30 8 * * mon-fri", "off")
+        assert (worker.threads, worker.missed_after) == (2, timedelta(hours=3, minutes=30))
+        assert (read.log.format, read.log.level) == ("json", "debug")
         assert read.sandbox.clock_url == "http://127.0.0.1:8700"
 
     def test_a_connection_is_found_whatever_the_case_of_its_name(self, tmp_path: Path) -> None:
@@ -406,12 +413,54 @@ class TestRehearsal:
         }
 
 
+class TestCrontabs:
+    @pytest.mark.parametrize(
+        ("said", "why"),
+        [
+            ("at two", "five fields"),
+            ("0 2 * *", "five fields"),
+            ("61 2 * * *", "five fields"),
+            ("0 2 * * 0", "weekdays by name"),  # Sunday for cron, Monday for the scheduler
+            ("0 2 * * 1-5", "weekdays by name"),
+            ("0 2 30 feb *", "never comes"),
+            ("", "five fields"),
+        ],
+    )
+    def test_what_is_none_or_may_mean_another_day_is_refused_where_it_stands(
+        self, tmp_path: Path, said: str, why: str
+    ) -> None:
+        told = refusal(tmp_path, f'[worker]\nsync = "{said}"\n')
+        assert "worker.sync" in told
+        assert why in told
+
+    def test_only_the_night_cannot_be_off(self, tmp_path: Path) -> None:
+        read = settings(tmp_path, '[worker]\nsync = "off"\ndigest = "0 9 * * mon,wed"\n').worker
+        assert (read.sync, read.digest) == ("off", "0 9 * * mon,wed")
+        assert "worker.nightly" in refusal(tmp_path, '[worker]\nnightly = "off"\n')
+
+    def test_the_defaults_are_what_may_be_written(self, tmp_path: Path) -> None:
+        bare = settings(tmp_path, "").worker
+        assert type(bare).model_validate(bare.model_dump()) == bare
+
+
 class TestInitialConfiguration:
     def test_it_loads_as_it_stands_and_says_the_defaults(self, tmp_path: Path) -> None:
         (tmp_path / "empty.toml").touch()
         bare = load(tmp_path / "empty.toml", environ={}, connectors=CONNECTORS)
         written = settings(tmp_path, initial_config())
-        for section in ("database", "defaults", "delivery", "sendgrid", "smtp", "inbox", "vault", "safety", "sandbox"):
+        for section in (
+            "database",
+            "defaults",
+            "delivery",
+            "sendgrid",
+            "smtp",
+            "inbox",
+            "vault",
+            "safety",
+            "sandbox",
+            "worker",
+            "log",
+        ):
             assert getattr(written, section) == getattr(bare, section)
 
     def test_it_names_every_key_and_each_of_its_examples_is_right(self, tmp_path: Path) -> None:

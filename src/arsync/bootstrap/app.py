@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from email.utils import parseaddr
 from functools import cached_property
 from importlib.metadata import EntryPoint
@@ -48,6 +48,7 @@ from arsync.store.engine import Store
 from arsync.store.vault import StoredVault
 from arsync.vault import Vault, load_key
 from arsync.worker.dispatch import Desk, Intake
+from arsync.worker.stopping import StoppableClock, Stopping
 
 #: of a connector that does not say what its vendor allows
 _MODEST: Final = Limits(per_second=5, per_minute=60)
@@ -58,17 +59,26 @@ def _unobserved(moment: str, what: str) -> None:
 
 
 class App:
-    """One installation, wired. `observe` is told before and after every commit and outbound request."""
+    """One installation, wired. `observe` is told before and after every commit and outbound request; where `stopping`
+    was told no wait goes on."""
 
-    def __init__(self, settings: Settings, *, observe: Callable[[str, str], None] = _unobserved) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        observe: Callable[[str, str], None] = _unobserved,
+        stopping: Stopping | None = None,
+    ) -> None:
         self.settings = settings
         self._observe = observe
+        self._stopping = stopping
 
     @cached_property
     def clock(self) -> Clock:
         """The machine's clock, or the sandbox's in a rehearsal."""
         url = self.settings.sandbox.clock_url
-        return RehearsalClock(url) if url else SystemClock()
+        clock = RehearsalClock(url) if url else SystemClock()
+        return clock if self._stopping is None else StoppableClock(clock, self._stopping)
 
     @cached_property
     def unchecked_store(self) -> Store:
@@ -315,15 +325,20 @@ class App:
         mailbox = self.mailroom.mailbox()
         return None if mailbox is None else poll(self.store, mailbox, self.fronts(), self.clock)
 
-    def _replies_are_read(self, company: CompanySettings) -> bool:
-        """Whether answers reach a mailbox, and it was read to its end lately."""
-        inbox, mailbox = self.settings.inbox, self.mailroom.mailbox()
-        if mailbox is None or (company.inbox_address or inbox.address) is None:
+    def polled_within(self, span: timedelta) -> bool:
+        """Whether there is a mailbox, and it was read to its end so lately."""
+        mailbox = self.mailroom.mailbox()
+        if mailbox is None:
             return False
         with self.store.reading() as work:
             place = replies.place(work, mailbox.name)
         polled_at = place.polled_at if place is not None else None
-        return polled_at is not None and self.clock.now() - polled_at <= inbox.max_silence
+        return polled_at is not None and self.clock.now() - polled_at <= span
+
+    def _replies_are_read(self, company: CompanySettings) -> bool:
+        """Whether answers reach a mailbox, and it was read to its end lately."""
+        inbox = self.settings.inbox
+        return (company.inbox_address or inbox.address) is not None and self.polled_within(inbox.max_silence)
 
     def intake(self, connection: Connection) -> Intake:
         """What pulling one connection needs; nobody has to be able to send."""

@@ -47,6 +47,7 @@ from arsync.cli import (
     tags,
     today,
     truth,
+    working,
 )
 from arsync.cli.context import State
 from arsync.cli.output import complain, say
@@ -89,6 +90,7 @@ _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, call_list,
     calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview, scenarios,
     simulate, statements, letters, corrections, tags, feedback, languages,
+    working,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

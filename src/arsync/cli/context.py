@@ -13,10 +13,12 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.output import complain
+from arsync.logs import configure
 from arsync.settings import load
 from arsync.store import connections, leases
 from arsync.store.connections import Connection
 from arsync.worker.jobs import held_lock
+from arsync.worker.stopping import Stopping
 
 
 @dataclass(slots=True)
@@ -34,10 +36,12 @@ Author = Annotated[str | None, typer.Option(help="Who says so; default: the user
 
 
 @contextmanager
-def opened(context: typer.Context) -> Iterator[App]:
+def opened(context: typer.Context, stopping: Stopping | None = None) -> Iterator[App]:
     """The installation; closed again after the command."""
     state: State = context.obj
-    app = App(load(state.config), observe=state.observe) if state.observe else App(load(state.config))
+    observed = {"observe": state.observe} if state.observe else {}
+    app = App(load(state.config), stopping=stopping, **observed)
+    configure(app.settings.log.format, app.settings.log.level or "warning")
     try:
         yield app
     finally:

@@ -167,17 +167,7 @@ def run(context: typer.Context, names: Connections = None, as_json: Json = False
 def work_night(app: App, those: Iterable[Connection]) -> Night:
     """One run over these connections."""
     those = list(those)
-    acted: list[str] = []
-    try:
-        polled = app.poll()  # before planning: who has answered is not chased
-        acted = act_on(app, polled.taken) if polled is not None else []
-        unread = None
-    except ConnectorError as error:
-        unread = f"the inbox could not be read: {error}"
-    except ArsyncError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a mail server stops no run
-        unread = f"the inbox could not be read: unexpected {type(error).__name__}"
+    acted, unread = read_inbox(app)  # before planning: who has answered is not chased
     page = digest.of_the_day(app)
     night = jobs.run(app.store, [app.desk(connection) for connection in those], app.clock)
     night.acted += acted
@@ -186,6 +176,19 @@ def work_night(app: App, those: Iterable[Connection]) -> Night:
     if unread is not None:
         night.tasks.insert(0, unread)
     return night
+
+
+def read_inbox(app: App) -> tuple[list[str], str | None]:
+    """What was done because of the mails that came, and why they could not be read: a mail server stops no run."""
+    try:
+        polled = app.poll()
+        return act_on(app, polled.taken) if polled is not None else [], None
+    except ConnectorError as error:
+        return [], f"the inbox could not be read: {error}"
+    except ArsyncError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of ours, too
+        return [], f"the inbox could not be read: unexpected {type(error).__name__}"
 
 
 def tell_night(app: App, night: Night) -> None:

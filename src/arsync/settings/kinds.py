@@ -6,11 +6,12 @@ No message repeats a value that may be a secret.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from email.headerregistry import Address
 from email.utils import getaddresses, parseaddr
+from importlib import import_module
 from ipaddress import ip_address
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from arsync.domain.calendar import closed_days
 from arsync.domain.payday import PayDay, read
 
+_ANY_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _LONGEST_STALENESS: Final = 24 * 31
 _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+")
 _DOMAIN: Final = re.compile(r"localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -119,6 +121,26 @@ def _hours(value: Any) -> timedelta:
     raise ValueError(f"a number of hours, above 0 and at most {_LONGEST_STALENESS}")
 
 
+def _crontab(text: str) -> str:
+    """APScheduler counts weekdays from Monday, cron from Sunday: only their names mean the same."""
+    how = "five fields as in cron, weekdays by name (write it like '30 2 * * mon-fri')"
+    fields = text.split()
+    if len(fields) != 5 or re.search(r"\d", fields[4].partition("/")[0]):
+        raise ValueError(how)
+    cron = import_module("apscheduler.triggers.cron")  # takes long, and few say it
+    try:
+        comes = cron.CronTrigger.from_crontab(text, timezone=UTC).get_next_fire_time(None, _ANY_DAY)
+    except (ValueError, KeyError):
+        raise ValueError(how) from None
+    if comes is None:
+        raise ValueError("a moment that never comes")
+    return " ".join(fields)
+
+
+def _crontab_or_off(text: str) -> str:
+    return text if text == "off" else _crontab(text)
+
+
 def _split(days: Any) -> Any:
     return tuple(part.strip() for part in days.split(";") if part.strip()) if isinstance(days, str) else days
 
@@ -198,6 +220,8 @@ Font = Annotated[str, AfterValidator(_font)]
 Logo = Annotated[str, AfterValidator(_logo)]
 BankDetails = Annotated[dict[str, str], BeforeValidator(_currencies)]
 Hours = Annotated[timedelta, BeforeValidator(_hours)]
+Crontab = Annotated[str, AfterValidator(_crontab)]
+CrontabOrOff = Annotated[str, AfterValidator(_crontab_or_off)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_split)]
 ClosedDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_closed_days)]
 PaymentDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_payment_days)]

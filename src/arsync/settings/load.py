@@ -99,6 +99,8 @@ def load(
         vault=read.vault,
         inbox=read.inbox,
         safety=read.safety,
+        worker=read.worker,
+        log=read.log,
         sandbox=read.sandbox,
         connectors=sections,
         origins=origins,

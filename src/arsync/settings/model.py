@@ -15,6 +15,8 @@ from arsync.settings.kinds import (
     ClosedDays,
     Color,
     Country,
+    Crontab,
+    CrontabOrOff,
     DatabaseUrl,
     Font,
     HostName,
@@ -209,6 +211,39 @@ class Safety(Section):
     breaker_share: Annotated[Decimal, Field(gt=0, le=1, allow_inf_nan=False)] = Decimal("0.5")
 
 
+class Worker(Section):
+    """`[worker]`; its crontabs are on each company's own clock, those of the whole installation on `[defaults]`'."""
+
+    model_config = ConfigDict(validate_default=False)  # to read a crontab takes long
+
+    #: so many companies are worked for at once
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    nightly: Crontab = "0 2 * * *"
+    sync: CrontabOrOff = "0 6-20 * * *"
+    #: a run where something may leave at that moment
+    dispatch: CrontabOrOff = "*/30 * * * *"
+    reconcile: CrontabOrOff = "0 4 * * sun"
+    #: the mailbox, and the mail provider's lists
+    poll: CrontabOrOff = "*/15 * * * *"
+    #: where `delivery.digest` wants it
+    digest: CrontabOrOff = "0 7 * * *"
+    #: each begins so much later at most, by chance
+    jitter_minutes: Annotated[int, Field(ge=0, le=60)] = 5
+    #: written in hours: a nightly run that begins later than that was missed
+    missed_after: Hours = timedelta(hours=2)
+    #: for so long a worker that is told to stop waits for what is in flight
+    stop_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+
+
+class Log(Section):
+    """`[log]`"""
+
+    #: "auto": text in a terminal, else JSON
+    format: Literal["auto", "text", "json"] = "auto"
+    #: None: "info" in a worker, else "warning"
+    level: Literal["debug", "info", "warning", "error"] | None = None
+
+
 class Sandbox(Section):
     """`[sandbox]`"""
 
@@ -231,6 +266,8 @@ class Document(Section):
     inbox: Inbox = Inbox()
     vault: VaultSection = VaultSection()
     safety: Safety = Safety()
+    worker: Worker = Worker()
+    log: Log = Log()
     sandbox: Sandbox = Sandbox()
 
 

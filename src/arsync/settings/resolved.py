@@ -17,12 +17,14 @@ from arsync.settings.model import (
     Database,
     Delivery,
     Inbox,
+    Log,
     Place,
     Safety,
     Sandbox,
     SendGrid,
     Smtp,
     VaultSection,
+    Worker,
 )
 from arsync.settings.problems import Problems, merged
 
@@ -46,6 +48,8 @@ class Settings:
     inbox: Inbox
     vault: VaultSection
     safety: Safety
+    worker: Worker
+    log: Log
     sandbox: Sandbox
     connectors: Mapping[str, Mapping[str, Any]] = field(repr=False)
     origins: Mapping[Place, str] = field(repr=False)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from structlog.contextvars import bound_contextvars
+
 from arsync.connector import Clock, others_waiting
 from arsync.domain.chase import Plan, Rule
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
@@ -41,7 +43,7 @@ from arsync.sync.pay_links import fetch as fetch_pay_links
 from arsync.sync.recover import is_noted, is_open
 from arsync.worker import enclosures, own_reminders
 from arsync.worker.dispatch import Desk, Dispatched, Intake, dispatch
-from arsync.worker.hearing import hear_lists
+from arsync.worker.hearing import AddressLists, hear_lists
 from arsync.worker.letters import FAILS
 from arsync.worker.pulling import UNASKED, update
 from arsync.worker.unread import unread_replies
@@ -138,6 +140,18 @@ def _run(
     with store.working() as work:
         run_id = verdicts.begin_run(work, "run", now=clock.now())
         work.commit()
+    with bound_contextvars(run=run_id):
+        return _through(store, desks, clock, beat, told, run_id)
+
+
+def _through(
+    store: Store,
+    desks: Sequence[Desk],
+    clock: Clock,
+    beat: Callable[[], None],
+    told: Callable[[str], None],
+    run_id: int,
+) -> Night:
     by_connection = {desk.connection.id: desk for desk in desks}
 
     def way_out(message: Message) -> tuple[Post, Acceptance]:
@@ -145,7 +159,7 @@ def _run(
         # If it went out, then on that day.
         return desk.post, desk.acceptance(message.sending_at or clock.now())
 
-    deaf = _hear(store, desks, clock)
+    deaf = hear(store, next((desk.lists for desk in desks if desk.lists is not None), None), clock)
     night = Night(run_id, settle(store, clock, way_out, list(by_connection)))
     later: list[tuple[Desk, Shift, datetime]] = []
     for desk in desks:
@@ -197,14 +211,22 @@ def _apart(shift: Shift) -> Iterator[None]:
         shift.errors.append(f"unexpected: {type(error).__name__}")
 
 
-def _hear(store: Store, desks: Sequence[Desk], clock: Clock) -> list[str]:
-    """What the mail provider's lists tell of addresses; all desks have the same one. Why they could not be read."""
-    lists = next((desk.lists for desk in desks if desk.lists is not None), None)
+def hear(store: Store, lists: AddressLists | None, clock: Clock) -> list[str]:
+    """Hears what the mail provider's lists tell of addresses, unless another does right now; why they could not be
+    read."""
+    if lists is None:
+        return []
+    lease = leases.Lease(store, clock, "lists", _TERM)
     try:
-        if lists is not None:
-            hear_lists(store, lists, clock)
+        lease.take()
+    except Locked:
+        return []
+    try:
+        hear_lists(store, lists, clock)
     except ConnectorError as error:
         return [f"suppressions: {error}"]
+    finally:
+        lease.drop()
     return []
 
 

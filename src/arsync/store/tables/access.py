@@ -95,6 +95,16 @@ reminder_answers = Table(  # asked once, where the source does not tell whether 
     Column("at", Instant, nullable=False),
 )
 
+duties = Table(  # what a worker does by the clock
+    "duties",
+    metadata,
+    Column("name", String(96), primary_key=True),  # the kind of job, and its company
+    Column("due_at", Instant, nullable=False),  # the moment for which it was taken up last
+    Column("begun_at", Instant, nullable=False),
+    Column("ended_at", Instant),  # null: it is being done, or its worker is gone
+    Column("error", Text),  # of its last end
+)
+
 cursors = Table(
     "cursors",
     metadata,

@@ -1,0 +1,252 @@
+"""The worker: everything by the clock, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from secrets import SystemRandom
+from typing import Final
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli import digest, night
+from arsync.cli.context import locked, opened
+from arsync.errors import ArsyncError, Locked, Stopped
+from arsync.logs import configure
+from arsync.store import leases
+from arsync.store.connections import Connection
+from arsync.worker import jobs, pulling
+from arsync.worker.dispatch import may_leave
+from arsync.worker.schedule import Job, Kind, Pace, Schedule, Times
+from arsync.worker.stopping import Stopping
+
+_log: Final = logging.getLogger(__name__)
+#: One worker decides what is due; another one stands by.
+_LEASE: Final = "worker"
+_TERM: Final = timedelta(minutes=3)
+#: real seconds: between two looks at the clock, between two questions after the lease
+_LOOK: Final = 1.0
+_ASK: Final = 5.0
+#: The mailbox is not read again for a night where it was read so lately.
+_JUST_NOW: Final = timedelta(minutes=5)
+#: real seconds for which a night waits until another has read the mailbox
+_PATIENCE: Final = 120.0
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.command()(worker)
+
+
+def worker(context: typer.Context) -> None:
+    """Does everything by the clock, until it is told to stop: deltas, nightly runs, dispatch in send windows, polls."""
+    stopping = Stopping()
+    with _told_by_signals(stopping), opened(context, stopping) as app:
+        configure(app.settings.log.format, app.settings.log.level or "info")
+        crew = _Crew()
+        _serve(app, stopping, crew)
+        left = crew.wait(app.settings.worker.stop_seconds)
+        if not left:
+            _log.info("worker_stopped")
+            return
+        _log.warning("worker_left", extra={"jobs": left})
+    sys.stderr.flush()
+    os._exit(1)  # as a kill would: what was in flight is found by the next one
+
+
+@contextmanager
+def _told_by_signals(stopping: Stopping) -> Iterator[None]:
+    """SIGTERM and SIGINT tell it to stop; said twice, they do what they usually do."""
+    usual = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def tell(number: int, _frame: object) -> None:
+        stopping.tell()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in usual:
+        signal.signal(number, tell)
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+
+class _Crew:
+    """A thread for each job at work."""
+
+    def __init__(self) -> None:
+        self._threads: set[threading.Thread] = set()
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        """Begins it in a thread of its own."""
+        self._threads = {one for one in self._threads if one.is_alive()}
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def wait(self, seconds: float) -> list[str]:
+        """Waits so many real seconds in all; who has not ended by then."""
+        over = threading.Event()
+        timer = threading.Timer(seconds, over.set)
+        timer.start()
+        for thread in self._threads:
+            while thread.is_alive() and not over.is_set():
+                thread.join(0.1)
+        timer.cancel()
+        return sorted(thread.name for thread in self._threads if thread.is_alive())
+
+
+def _serve(app: App, stopping: Stopping, crew: _Crew) -> None:
+    """While it has the lease of the one worker, begins what is due; else stands by."""
+    told = False
+    while not stopping.told:
+        lease = leases.Lease(app.store, app.clock, _LEASE, _TERM)
+        try:
+            lease.take()
+        except Locked as error:
+            if not told:
+                _log.warning("worker_stands_by", extra={"reason": str(error)})
+            told = True
+            stopping.wait(_ASK)
+            continue
+        told = False
+        lease.keep()
+        try:
+            _keep(app, stopping, crew, lease)
+        except Locked as error:
+            _log.warning("worker_stands_by", extra={"reason": str(error)})
+        finally:
+            lease.drop()
+
+
+def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease) -> None:
+    settings = app.settings.worker
+    jitter = timedelta(minutes=settings.jitter_minutes)
+    # Who is written to first is counted over all companies: one after the other.
+    threads = 1 if app.settings.delivery.first_customers is not None else settings.threads
+    schedule = Schedule(
+        app.store, app.clock, lambda: _jobs(app, stopping), crew.start, SystemRandom(),
+        Pace(jitter, settings.missed_after, threads),
+    )  # fmt: skip
+    schedule.look()
+    _log.info("worker_began", extra={"companies": len(app.linked()), "threads": threads})
+    asked = app.clock.elapsed()
+    while not stopping.told:
+        stopping.wait(_LOOK)
+        if app.clock.elapsed() - asked > _ASK:
+            lease.renew()
+            asked = app.clock.elapsed()
+        try:
+            if not stopping.told:
+                schedule.look()
+        except Locked:
+            raise
+        except ArsyncError as error:
+            _log.error("schedule_failed", extra={"reason": str(error)})
+            stopping.wait(_ASK)
+
+
+def _jobs(app: App, stopping: Stopping) -> Iterator[Job]:
+    """What there is to do by the clock, as the settings have it."""
+    settings = app.settings.worker
+    home = app.settings.defaults.timezone or "UTC"
+    if settings.poll != "off":
+        yield Job(Kind.POLL, None, Times(settings.poll, home), lambda: hear(app))
+    if settings.digest != "off" and app.settings.delivery.digest != "off":
+        yield Job(Kind.DIGEST, None, Times(settings.digest, home), lambda: mail_digest(app))
+    for company in app.linked():
+        yield from _jobs_of(app, stopping, company)
+
+
+def _jobs_of(app: App, stopping: Stopping, company: Connection) -> Iterator[Job]:
+    settings, zone, name = app.settings.worker, app.timezone(company), company.name
+    works: dict[Kind, tuple[str, Callable[[], None]]] = {
+        Kind.NIGHT: (settings.nightly, lambda: work_for(app, name, stopping)),
+        Kind.DISPATCH: (settings.dispatch, lambda: work_for(app, name, stopping, only_if_due=True)),
+        Kind.SYNC: (settings.sync, lambda: sync(app, name)),
+        Kind.RECONCILE: (settings.reconcile, lambda: reconcile(app, name)),
+    }
+    for kind, (crontab, work) in works.items():
+        if crontab != "off":
+            yield Job(kind, name, Times(crontab, zone), work, company.id)
+
+
+# --- the jobs: what `arsync run` and its kin do, for one company ----------------------------------------------------
+
+
+def work_for(app: App, name: str, stopping: Stopping, *, only_if_due: bool = False) -> None:
+    """One run for one company: what `arsync run` does for it. `only_if_due`: where something may leave now."""
+    (company,) = app.linked([name])
+    desk = app.desk(company)
+    if only_if_due and not may_leave(app.store, desk, app.clock):
+        return
+    heard = poll(app, unless=_JUST_NOW)
+    done = jobs.run(app.store, [desk], app.clock, go_on=stopping.check)
+    (shift,) = done.shifts
+    sent = shift.dispatched
+    told: dict[str, object] = {
+        "connection": name, "run": done.run_id, "changed": shift.synced, "sent": len(sent.accepted),
+        "withdrawn": len(sent.withdrawn),
+        "postponed": len(sent.postponed), "failed": len(sent.failed), "unknown": len(sent.unknown),
+        "notes": shift.written.written + shift.written.found, "tasks": len(done.tasks),
+    }  # fmt: skip
+    _log.info("run_ended", extra=told)
+    if wrong := [*shift.errors, *heard]:
+        raise ArsyncError("; ".join(wrong))
+
+
+def sync(app: App, name: str) -> None:
+    """The delta of one company."""
+    (company,) = app.linked([name])
+    with locked(app, [company]):
+        changed = pulling.update(app.store, app.intake(company), app.clock)
+    _log.info("synced", extra={"connection": name, "changed": changed})
+
+
+def reconcile(app: App, name: str) -> None:
+    """The complete comparison of one company."""
+    (company,) = app.linked([name])
+    with locked(app, [company]):
+        found = pulling.reconcile(app.store, app.intake(company), app.clock)
+    told = {"connection": name, "compared": sum(found.compared.values()), "missed": len(found.missed)}
+    _log.info("reconciled", extra=told)
+
+
+def poll(app: App, *, unless: timedelta | None = None) -> list[str]:
+    """Reads the mailbox and acts on what came; why it could not be read. Not where it was read just now."""
+    try:
+        with leases.held(app.store, app.clock, "inbox", timedelta(minutes=10), patience=_PATIENCE):
+            if unless is not None and app.polled_within(unless):
+                return []
+            acted, unread = night.read_inbox(app)
+    except Stopped:
+        raise
+    except Locked:
+        return ["the inbox could not be read: another has been reading it for too long"]
+    for line in acted:
+        _log.info("reply_acted_on", extra={"what": line})
+    return [unread] if unread is not None else []
+
+
+def hear(app: App) -> None:
+    """Reads the mailbox, and the mail provider's lists where that was not done today."""
+    lists = app.mailroom.lists if app.settings.sendgrid.suppression_lookup else None
+    if wrong := poll(app) + jobs.hear(app.store, lists, app.clock):
+        raise ArsyncError("; ".join(wrong))
+
+
+def mail_digest(app: App) -> None:
+    """The page of the day, on the data as the deltas of the day have them."""
+    page = digest.of_the_day(app, pull=False)
+    if page is not None and page.failed:
+        raise ArsyncError(page.told)
+    if page is not None:
+        _log.info("digest", extra={"what": page.told})

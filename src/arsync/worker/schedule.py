@@ -1,0 +1,247 @@
+"""When each job is due: by its crontab, on its company's clock, and a little later by chance. What was missed is made
+up once, and told. What a job does is not known here."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+
+from arsync.domain.clock import Clock
+from arsync.errors import ArsyncError, Locked, Stopped
+from arsync.store import duties, events
+from arsync.store.engine import Store
+
+_log: Final = logging.getLogger(__name__)
+_NEXT: Final = timedelta(microseconds=1)
+#: Whoever finds the company taken comes again so much later.
+_AGAIN: Final = timedelta(minutes=1)
+#: So often the companies are asked for: one may have been linked or disconnected.
+_RECRUITING: Final = timedelta(minutes=1)
+#: More missed moments than these are not counted.
+_COUNTED: Final = 400
+
+
+class Kind(StrEnum):
+    """What is done by the clock; of those due at once the first begins first."""
+
+    NIGHT = "nightly"  # sync, plan, dispatch, write back
+    DISPATCH = "dispatch"  # the same, where something may leave now
+    DIGEST = "digest"
+    POLL = "poll"  # the mailbox, and the mail provider's lists
+    SYNC = "sync"
+    RECONCILE = "reconcile"
+
+
+_ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
+#: Their last moment is kept: what was missed while nobody worked is made up.
+_KEPT: Final = (Kind.NIGHT, Kind.DIGEST, Kind.RECONCILE)
+#: Due at once where a worker begins.
+_AT_ONCE: Final = (Kind.SYNC, Kind.POLL)
+#: A night does these, too.
+_IN_A_NIGHT: Final = (Kind.SYNC, Kind.DISPATCH)
+
+
+class Times:
+    """The moments of a crontab on the clock of a timezone; an hour that is skipped there is not skipped here."""
+
+    def __init__(self, crontab: str, zone: str) -> None:
+        self._zone = ZoneInfo(zone)
+        self._trigger = CronTrigger.from_crontab(crontab, timezone=self._zone)
+
+    def after(self, instant: datetime) -> datetime:
+        """The first one that comes after that instant, in UTC."""
+        # The trigger reckons by the wall's clock, on which an hour may come twice: it is asked in UTC, one at a time.
+        found: datetime | None = self._trigger.get_next_fire_time(None, (instant + _NEXT).astimezone(self._zone))
+        assert found is not None, "the settings refuse a crontab that never comes"
+        return found.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One thing to do by the clock; `company` is None where it is the whole installation's."""
+
+    kind: Kind
+    company: str | None
+    times: Times
+    work: Callable[[], None]
+    connection_id: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called; the same from one start to the next."""
+        return self.kind if self.company is None else f"{self.kind} {self.company}"
+
+
+class Chance(Protocol):
+    """Where jitter comes from."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """A number between them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the moments of a schedule are kept."""
+
+    jitter: timedelta = timedelta()  # at most so much later than its moment each begins
+    missed_after: timedelta = timedelta(hours=2)  # what begins still later counts as missed
+    threads: int = 8  # so many jobs at once
+
+
+@dataclass(slots=True)
+class _Slot:
+    job: Job
+    due: datetime  # by its crontab
+    at: datetime  # a little later
+    begun: datetime | None = None
+    told: datetime | None = None  # the moment of which it was told that it was missed
+
+
+@dataclass(slots=True)
+class Schedule:
+    """Begins what is due, never two jobs of one company at once; each by `start`, which runs it in a thread.
+
+    `jobs` tells what there is to do, and is asked again now and then. `look` is called again and again, by one thread.
+    """
+
+    store: Store
+    clock: Clock
+    jobs: Callable[[], Iterable[Job]]
+    start: Callable[[str, Callable[[], None]], None]
+    chance: Chance
+    pace: Pace = Pace()
+    _slots: dict[str, _Slot] = field(default_factory=dict)
+    _asked: datetime | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self) -> None:
+        """Begins whatever is due and may begin."""
+        now = self.clock.now()
+        self._recruit(now)
+        with self._lock:
+            due = [slot for slot in self._slots.values() if slot.begun is None and slot.at <= now]
+        for slot in sorted(due, key=lambda one: (_ORDER[one.job.kind], one.at)):
+            self._tell_if_missed(slot, now)
+            with self._lock:
+                atwork = [one for one in self._slots.values() if one.begun is not None]
+                busy = slot.job.company is not None and any(one.job.company == slot.job.company for one in atwork)
+                if slot.at > now or busy or len(atwork) >= self.pace.threads:
+                    continue
+                slot.begun = now
+                self._leave_to(slot, now)
+            self._begin(slot, now)
+
+    def atwork(self) -> list[str]:
+        """The names of the jobs that have begun and not ended."""
+        with self._lock:
+            return [name for name, slot in self._slots.items() if slot.begun is not None]
+
+    def _recruit(self, now: datetime) -> None:
+        if self._asked is not None and abs(now - self._asked) < _RECRUITING:
+            return
+        self._asked = now
+        there = {job.name: job for job in self.jobs()}
+        with self.store.working() as work:
+            kept = duties.every(work)
+            fresh = [name for name, job in there.items() if job.kind in _KEPT and name not in kept]
+            for name in fresh:  # from now on none of its moments is forgotten
+                duties.begin(work, name, due=now, now=now)
+                duties.end(work, name, error=None, now=now)
+            if fresh:
+                work.commit()
+        with self._lock:
+            for name in [name for name, slot in self._slots.items() if name not in there and slot.begun is None]:
+                del self._slots[name]
+            for name, job in there.items():
+                if name not in self._slots:
+                    due = _first(job, kept.get(name), now)
+                    self._slots[name] = _Slot(job, due, self._later(due))
+
+    def _later(self, due: datetime) -> datetime:
+        return due + timedelta(seconds=self.chance.uniform(0.0, self.pace.jitter.total_seconds()))
+
+    def _leave_to(self, slot: _Slot, now: datetime) -> None:
+        """What a night does as well is not done once more after it."""
+        if slot.job.kind is Kind.NIGHT:
+            for one in self._slots.values():
+                if one.job.company == slot.job.company and one.job.kind in _IN_A_NIGHT and one.begun is None:
+                    self._postpone(one, one.job.times.after(now))
+
+    def _postpone(self, slot: _Slot, due: datetime) -> None:
+        slot.due, slot.at = due, self._later(due)
+
+    def _tell_if_missed(self, slot: _Slot, now: datetime) -> None:
+        """A nightly run that did not begin in time is an event, once for each time."""
+        patience = self.pace.jitter + self.pace.missed_after
+        if slot.job.kind is not Kind.NIGHT or now - slot.due <= patience or slot.told == slot.due:
+            return
+        slot.told, count, moment = slot.due, 1, slot.job.times.after(slot.due)
+        while moment < now - patience and count < _COUNTED:
+            count, moment = count + 1, slot.job.times.after(moment)
+        due = slot.due.isoformat(timespec="minutes")
+        _log.warning("run_missed", extra={"connection": slot.job.company, "due": due, "runs": count})
+        with self.store.working() as work:
+            events.log(work, "run_missed", at=now, connection_id=slot.job.connection_id, due=due, runs=count)
+            work.commit()
+
+    def _begin(self, slot: _Slot, now: datetime) -> None:
+        if slot.job.kind in _KEPT:
+            with self.store.working() as work:
+                duties.begin(work, slot.job.name, due=slot.due, now=now)
+                work.commit()
+        self.start(slot.job.name, lambda: self._work(slot))
+
+    def _work(self, slot: _Slot) -> None:
+        """In a thread of its own: what goes wrong in one job never stops another."""
+        error: str | None = None
+        told: dict[str, object] = {"job": slot.job.kind, "connection": slot.job.company}
+        try:
+            slot.job.work()
+        except Stopped:
+            return  # it is due again where a worker begins
+        except Locked as locked:
+            _log.info("job_postponed", extra=told | {"reason": str(locked)})
+            with self._lock:
+                slot.begun, slot.at = None, self.clock.now() + _AGAIN
+            return
+        except ArsyncError as failure:
+            error = str(failure)
+            _log.error("job_failed", extra=told | {"reason": error})
+        except Exception as failure:  # noqa: BLE001 - a fault of ours, too
+            error = f"unexpected: {type(failure).__name__}"
+            _log.exception("job_failed", extra=told)
+        self._end(slot, error)
+
+    def _end(self, slot: _Slot, error: str | None) -> None:
+        now = self.clock.now()
+        try:
+            if slot.job.kind in _KEPT:
+                with self.store.working() as work:
+                    duties.end(work, slot.job.name, error=error, now=now)
+                    work.commit()
+        except ArsyncError as failure:
+            _log.error("job_not_kept", extra={"job": slot.job.name, "reason": str(failure)})
+        finally:
+            with self._lock:
+                assert slot.begun is not None
+                # Of what is kept no moment is left out: one that came meanwhile is due now.
+                self._postpone(slot, slot.job.times.after(slot.begun if slot.job.kind in _KEPT else now))
+                slot.begun = None
+
+
+def _first(job: Job, last: duties.Duty | None, now: datetime) -> datetime:
+    """When the job is due first where a worker begins: what was begun and not ended, again."""
+    if job.kind in _AT_ONCE:
+        return now
+    if job.kind not in _KEPT or last is None:
+        return job.times.after(now)
+    return job.times.after(last.due_at) if last.ended_at is not None else last.due_at

@@ -1,0 +1,125 @@
+"""`arsync worker`, the real process: deltas and nights by the clock, a graceful end, and an end that is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acceptance.installation import Installation
+
+#: Sandbox time: a minute is a second. A night each twenty minutes, a delta each five.
+_BUSY = '[worker]\nnightly = "*/20 * * * *"\nsync = "*/5 * * * *"\njitter_minutes = 0\n'
+_NINE_PAST_TEN = datetime(2026, 9, 15, 14, 9, tzinfo=UTC)
+_PATIENCE = 60.0
+
+
+@dataclass
+class Worker:
+    """A worker in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def lines(self, event: str = "") -> list[dict[str, Any]]:
+        told = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        return [line for line in told if event in ("", line["event"])]
+
+    def wait_for(self, event: str, *, times: int = 1, **told: Any) -> dict[str, Any]:
+        """The line, when it has come so often."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            found = [line for line in self.lines(event) if told.items() <= line.items()]
+            if len(found) >= times:
+                return found[-1]
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(f"no {event} came:\n{self.log.read_text()}")
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(_PATIENCE)
+
+
+@contextmanager
+def working(installation: Installation, name: str = "worker") -> Iterator[Worker]:
+    log = installation.folder / f"{name}.log"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ARSYNC_")}
+    command = [sys.executable, "-m", "arsync", "--config", str(installation.config), "worker"]
+    with log.open("wb") as stream, subprocess.Popen(command, stdout=stream, stderr=stream, env=clean) as process:
+        try:
+            yield Worker(process, log)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def shop_by_the_clock(shop: Installation) -> Installation:
+    """Nothing is due yet but the first delta; at 14:20 UTC comes the first night."""
+    shop.configure(more=_BUSY)
+    shop.sandbox.set_clock(_NINE_PAST_TEN)
+    return shop
+
+
+def test_a_worker_pulls_and_has_its_nights_by_the_clock_and_ends_when_it_is_told(
+    shop_by_the_clock: Installation,
+) -> None:
+    shop = shop_by_the_clock
+    with working(shop) as worker:
+        worker.wait_for("worker_began", companies=2)
+        for company in ("harbor", "thames"):
+            worker.wait_for("synced", connection=company)
+            worker.wait_for("run_ended", connection=company)
+        assert worker.end(signal.SIGTERM) == 0
+        assert worker.lines("worker_stopped")
+        nights = worker.lines("run_ended")
+        assert {line["connection"]: line["sent"] for line in nights[:2]} == {"harbor": 2, "thames": 1}
+        assert all(line["run"] for line in nights)
+    assert len(shop.letters()) == 3
+    assert shop.rows("SELECT count(*) FROM leases") == [(0,)]
+    assert shop.rows("SELECT name FROM duties WHERE ended_at IS NULL") == []
+    shop.arsync("run")
+    assert len(shop.letters()) == 3
+
+
+def test_a_worker_that_is_killed_is_taken_up_by_the_next_and_nothing_is_doubled(
+    shop_by_the_clock: Installation,
+) -> None:
+    shop = shop_by_the_clock
+    with working(shop) as worker:
+        deadline = time.monotonic() + _PATIENCE
+        while not shop.letters() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert worker.end(signal.SIGKILL) == -signal.SIGKILL
+    with working(shop, "second") as worker:
+        worker.wait_for("worker_began")
+        assert not worker.lines("worker_stands_by"), "the lease of a dead worker is free at once"
+        for company in ("harbor", "thames"):
+            worker.wait_for("run_ended", connection=company, times=2)
+        assert worker.end(signal.SIGINT) == 0
+    shop.arsync("run")
+    addressees = [str(letter["To"]) for letter in shop.letters()]
+    assert len(addressees) == len(set(addressees)) == 3
+    written = [note["target_id"] for one in shop.books.values() for note in one.notes()]
+    assert len(written) == len(set(written)) == 4
+
+
+def test_a_second_worker_stands_by_until_the_first_is_gone(shop_by_the_clock: Installation) -> None:
+    shop = shop_by_the_clock
+    with working(shop) as first:
+        first.wait_for("worker_began")
+        with working(shop, "second") as second:
+            second.wait_for("worker_stands_by")
+            assert first.end(signal.SIGTERM) == 0
+            second.wait_for("worker_began")
+            assert second.end(signal.SIGTERM) == 0
