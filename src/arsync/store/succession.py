@@ -39,6 +39,12 @@ _FOLLOWS: Final = (
 )  # fmt: skip
 
 
+_H: Final = t.holds.c
+#: What a copy of a hold says like its original.
+_COPIED: Final = (
+    _H.kind, _H.reason, _H.author, _H.begins, _H.until, _H.promise_id, _H.plan_id, _H.call_id, _H.reply_id, _H.code,
+    _H.amount, _H.currency,
+)  # fmt: skip
 #: Where what stands against a payer or a customer is kept, and goes along with it.
 _AGAINST: Final = (
     t.holds, t.promises, t.plans, t.touches, t.comments, t.replies, t.playbook_assignments, t.customer_tags, t.owners,
@@ -195,6 +201,7 @@ class _Step:
 
     def absorb(self) -> None:
         """The former payer is one no more: all it has is the other's."""
+        self._end_doubles()
         for table, what in (
             (t.holds, "holds"), (t.promises, "promises"), (t.plans, "plans"), (t.touches, "touches"),
             (t.comments, "comments"), (t.replies, "replies"),
@@ -278,24 +285,25 @@ class _Step:
             if messages.move(self._work, row.id, state, MessageState.SUPERSEDED, reason=reason, now=self._now):
                 self._counts["superseded"] += 1
 
+    def _end_doubles(self) -> None:
+        """What a branch took along of the holds that now come themselves: the first of each stands, the others end."""
+        h, first = t.holds.c, t.holds.alias()
+        both = (self._former, self._payer)
+        same = select(1).where(
+            first.c.connection_id == self._connection_id, first.c.payer_id.in_(both), first.c.invoice_id.is_(None),
+            first.c.state == HoldState.ACTIVE.value, first.c.id < h.id,
+            *(column.is_not_distinct_from(first.c[column.name]) for column in _COPIED),
+        )  # fmt: skip
+        doubles = update(t.holds).where(
+            h.connection_id == self._connection_id, h.payer_id.in_(both), h.invoice_id.is_(None),
+            h.state == HoldState.ACTIVE.value, exists(same),
+        )  # fmt: skip
+        self._work.execute(doubles.values(state=HoldState.LIFTED.value, ended_at=self._now))
+
     def _copy_holds(self, invoices: Collection[str | None]) -> None:
         """The former payer's own holds, on the payer (None) or on each of these invoices; none twice."""
         h = t.holds.c
-        copied = (
-            h.kind,
-            h.reason,
-            h.author,
-            h.begins,
-            h.until,
-            h.promise_id,
-            h.plan_id,
-            h.call_id,
-            h.reply_id,
-            h.code,
-            h.amount,
-            h.currency,
-        )
-        query = select(*copied, h.created_at).where(
+        query = select(*_COPIED, h.created_at).where(
             h.connection_id == self._connection_id,
             h.payer_id == self._former,
             h.invoice_id.is_(None),
@@ -303,13 +311,13 @@ class _Step:
         )
         for row in self._work.execute(query.order_by(h.id)).all():
             for invoice_id in invoices:
-                values = {column.name: getattr(row, column.name) for column in copied}
+                values = {column.name: getattr(row, column.name) for column in _COPIED}
                 there = and_(
                     h.connection_id == self._connection_id,
                     h.payer_id == self._payer,
                     h.invoice_id.is_(None) if invoice_id is None else h.invoice_id == invoice_id,
                     h.state == HoldState.ACTIVE.value,
-                    *(column.is_not_distinct_from(values[column.name]) for column in copied),
+                    *(column.is_not_distinct_from(values[column.name]) for column in _COPIED),
                 )
                 if self._work.execute(select(exists(select(1).where(there)))).scalar_one():
                     continue

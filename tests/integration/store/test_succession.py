@@ -283,8 +283,22 @@ def test_a_branch_that_becomes_its_own_payer_and_comes_back_is_held_once(books: 
     books.keep(customer("b", parent_id="H", minutes=2))
     assert history(books, "H") == [("friendly", frozenset({"I1"}))]
     assert history(books, "b") == []
-    assert {payer for payer, _ in held(books)} == {"H"}
+    assert held(books) == [("H", None)]
     assert told(books) == [("H", "b", "left"), ("b", "H", "joined")]
+
+
+def test_a_head_that_is_merged_where_its_branch_went_is_held_once_there_and_lifted_once(books: Books) -> None:
+    """H, on hold, pays for b. b moves to R, which takes a copy of the hold; then H is merged into R."""
+    books.keep(customer("H"), customer("R"), customer("b", parent_id="H"), invoice("I1", customer="H"))
+    books.follow()
+    placed, elsewhere = hold(books, "H"), hold(books, "H", "I1")
+    books.keep(customer("b", parent_id="R", minutes=1))
+    assert held(books) == [("H", None), ("H", "I1"), ("R", None)]
+    books.keep(merged("H", "R", minutes=2))
+    assert sorted(held(books), key=str) == [("R", "I1"), ("R", None)]
+    lift(books, placed)
+    lift(books, elsewhere)
+    assert held(books) == []
 
 
 def test_a_customer_that_gets_a_parent_brings_all_it_has(books: Books) -> None:
