@@ -22,6 +22,8 @@ from arsync.sync.pull import keep, keep_all
 #: No history, only what is open: the history of a backfill that begins on this day is empty.
 _NEVER: Final = date(9999, 12, 31)
 _RESOURCES: Final = open_items.OPEN
+_LOOSE: Final = (Resource.PAYMENTS, Resource.CREDIT_NOTES)
+_GONE: Final = "gone from the source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Reconciled:
     unlisted: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
     suspicion: Suspicion | None = None
+
+    @property
+    def vanished(self) -> int:
+        """How many payments and credits with something left on them are gone, and no delta had said so."""
+        return sum(one.resource in _LOOSE and one.what == _GONE for one in self.missed)
 
     @property
     def is_whole(self) -> bool:
@@ -74,8 +81,10 @@ def _reconcile(store: Store, connection: Connection, connector: Connector, clock
         for resource, remote_ids in doubtful.items():
             _settle(store, connection.id, connector, clock, resource, remote_ids, found)
     with store.working() as work:
-        found.suspicion = watch.upheaval(work, connection.id) or watch.incomplete(
-            sum(found.unlisted.values()), sum(found.compared.values())
+        found.suspicion = (
+            watch.upheaval(work, connection.id)
+            or watch.vanished(found.vanished, sum(found.compared.get(one, 0) for one in _LOOSE))
+            or watch.incomplete(sum(found.unlisted.values()), sum(found.compared.values()))
         )
         _conclude(work, connection.id, found, clock)
         events.log(
@@ -128,7 +137,7 @@ def _compare(
 def _difference(record: Record, known: Standing | None) -> str:
     told = open_items.standing(record)
     if told is None:
-        return "gone from the source" if known is not None and dict(known.values)["state"] != "deleted" else ""
+        return _GONE if known is not None and dict(known.values)["state"] != "deleted" else ""
     return told.against(known)
 
 

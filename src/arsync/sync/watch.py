@@ -22,6 +22,7 @@ TOLERANCE: Final = timedelta(minutes=15)
 #: Fewer invoices closed or reopened at once are ordinary, whatever their share.
 _MANY_CLOSED: Final = 20
 _MANY_REOPENED: Final = 10
+_MANY_GONE: Final = 5
 #: A rhythm is known from so many days with payments, over so long.
 _PAYMENT_DAYS: Final = 24
 _RHYTHM: Final = timedelta(days=180)
@@ -133,6 +134,15 @@ def incomplete(unlisted: int, listed: int) -> Suspicion | None:
     return Suspicion(
         Trouble.INCOMPLETE, f"its list of open items leaves out {unlisted} that it knows by id, and names {listed}"
     )
+
+
+def vanished(gone: int, left: int) -> Suspicion | None:
+    """Half of the money and credit on no invoice is not there any more, and no delta had said so: a right that the app
+    has lost looks like this, and who has paid would be chased."""
+    if gone < _MANY_GONE or gone < left:
+        return None
+    said = f"{gone} of {gone + left} payments and credits with something left on them are gone from the source at once"
+    return Suspicion(Trouble.UPHEAVAL, said)
 
 
 def judge(

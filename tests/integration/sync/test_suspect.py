@@ -167,6 +167,26 @@ def test_lists_that_leave_out_half_are_found_by_reconcile_and_cleared_by_a_whole
     assert mirror.connection.health is Health.OK, "one that cannot be read was listed all the same"
 
 
+@pytest.mark.parametrize("provider", ["quickbooks"])
+def test_money_on_no_invoice_that_is_gone_at_once_covers_nobody_any_more_and_is_suspect(mirror: Mirror) -> None:
+    """Six customers have paid ahead; no list has a payment any more, and none is found by its id."""
+    customers = sorted({row["customer"] for row in mirror.open_invoices()})[:6]
+    for customer in customers:
+        mirror.act("pay_unapplied", customer=customer, amount="9.00")
+    mirror.sync()
+    mirror.act("hide", kind="payment")
+    reconcile(mirror.store, mirror.connection, mirror.connector(), mirror.clock)
+    reason = suspect(mirror)
+    assert reason is not None
+    assert reason.endswith("payments and credits with something left on them are gone from the source at once")
+    mirror.act("hide", kind="payment", on=False)
+    reconcile(mirror.store, mirror.connection, mirror.connector(), mirror.clock)
+    assert suspect(mirror) == reason, "a person has to look"
+    look_and_trust(mirror)
+    mirror.sync()
+    assert mirror.connection.health is Health.OK
+
+
 def test_a_lesser_alarm_never_ends_one_that_only_a_person_may_end(mirror: Mirror) -> None:
     """Upheaval; then another company answers, then the right one: upheaval stands until it is named and trusted."""
     mirror.act("reopen_all")
