@@ -108,6 +108,7 @@ def test_a_wrong_api_key_is_told_and_every_message_waits_for_the_right_one(shop:
     for _ in range(6):  # more often than a message is tried
         told = shop.arsync("run", status=1)
         assert "SendGrid answered 401" in told.out
+        assert "postponed: " not in told.out, "what stops them all is told once"
         assert wrong not in told.said
         assert shop.states() == {"approved": 3}
     assert mailed(shop) == []
@@ -118,11 +119,18 @@ def test_a_wrong_api_key_is_told_and_every_message_waits_for_the_right_one(shop:
     assert len(mailed(shop)) == 3
 
 
+def test_what_only_a_person_can_do_is_counted_by_the_run(shop: Installation) -> None:
+    shop.configure(mode="task")
+    assert "3 calls and tasks wait for a person: arsync calls" in shop.arsync("run").out
+    assert len(shop.json("calls")) == 3
+
+
 def test_a_lost_answer_is_a_task_for_a_person_and_is_never_sent_again(shop: Installation) -> None:
     shop.configure(delivery='channel = "sendgrid"')
     shop.sandbox.fault("disconnect_after", {"provider": "sendgrid", "path_contains": "mail/send"})
     told = shop.arsync("run", status=1)
     assert "nobody knows whether it went out" in told.out
+    assert "(whoever knows: arsync resolve " in told.out
     assert shop.states() == {"accepted": 2, "unknown": 1}
     assert len(mailed(shop)) == 3, "the effect had happened"
     shop.arsync("run", status=1)

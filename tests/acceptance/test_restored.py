@@ -41,6 +41,7 @@ def test_after_a_restore_nothing_is_sent_again(tmp_path: Path, nursery: Nursery,
         night.run()
         assert night.letters() == LETTERS, "nothing goes out while it is found out"
         assert {night.health(vendor) for vendor in VENDORS} == {Health.RECOVERING}, night.said
+        assert "not known here: taken for sent, and not sent again" in night.said
         night.recover()
         assert {night.health(vendor) for vendor in VENDORS} == {Health.OK}, night.said
         night.recover()

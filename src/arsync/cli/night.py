@@ -12,6 +12,7 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli import digest
 from arsync.cli.acting import act_on
+from arsync.cli.call_list import waiting_calls
 from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.output import counted, dump, flat, say, so_many, table
 from arsync.domain.chase import Intent, Plan, Verdict
@@ -206,6 +207,8 @@ def tell_night(app: App, night: Night) -> None:
     for shift in night.shifts:
         if (closed := _closed(shift.dispatched)) is not None:
             say(f"{shift.connection}: {closed}")
+        if shift.adopted:
+            say(f"{shift.connection}: {_taken_for_sent(shift.adopted)}")
         if shift.corrected:
             what = "had asked for what was paid before: arsync corrections"
             say(f"{shift.connection}: {counted(shift.corrected, 'message')} {what}")
@@ -219,6 +222,7 @@ def tell_night(app: App, night: Night) -> None:
             say(f"{shift.connection}: {old} (arsync explain)")
     with app.store.reading() as work:
         waiting_for = len(messages.in_states(work, (MessageState.PLANNED,)))
+        to_call = len(waiting_calls(app, work))
         own = connections.installation(work)
     changed = pending_changes(app)
     if own.stopped_at is not None:
@@ -229,21 +233,29 @@ def tell_night(app: App, night: Night) -> None:
         )
     for change in changed:
         say(f"{change}: arsync playbook review", style="yellow")
-    _tell_waiting(app, waiting_for)
+    _tell_waiting(app, waiting_for, to_call)
     for line in night.acted:
         say(line)
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
 
 
-def _tell_waiting(app: App, unanswered: int) -> None:
-    """Prints what waits for a person: for second thoughts, within `undo_minutes` of the yes, and for the yes."""
+def _taken_for_sent(adopted: int) -> str:
+    told = so_many(adopted, "that the source's notes tell of was", "that the source's notes tell of were")
+    return f"{told} not known here: taken for sent, and not sent again"
+
+
+def _tell_waiting(app: App, unanswered: int, to_call: int) -> None:
+    """Prints what waits for a person: for second thoughts, within `undo_minutes` of the yes, for the yes, and for what
+    only a person can do."""
     if kept_back := _kept_back(app):
         last = max(kept_back)
         many = so_many(len(kept_back), "is kept back", "are kept back")
         say(f"{many} until {last:%Y-%m-%d %H:%M} UTC, for second thoughts: arsync unapprove")
     if unanswered:
         say(f"{so_many(unanswered, 'waits for approval', 'wait for approval')}: arsync approve")
+    if to_call:
+        say(f"{to_call} {'call or task waits' if to_call == 1 else 'calls and tasks wait'} for a person: arsync calls")
 
 
 def _kept_back(app: App) -> list[datetime]:
@@ -274,12 +286,15 @@ def _said_of(decided: Decided | None) -> Counter[Decision]:
 
 
 def _reasons(shift: Shift) -> list[tuple[str, int]]:
-    """Why messages did not go out as planned, each reason once, the most frequent first."""
+    """Why messages did not go out as planned, each reason once, the most frequent first; not what stopped them all,
+    which the errors tell."""
     sent = shift.dispatched
     kinds = (
         ("withdrawn", sent.withdrawn), ("postponed", sent.postponed), ("failed", sent.failed), ("unknown", sent.unknown)
     )  # fmt: skip
-    return Counter(f"{what}: {flat(reason)}" for what, those in kinds for _message, reason in those).most_common()
+    return Counter(
+        f"{what}: {flat(reason)}" for what, those in kinds for _message, reason in those if reason != sent.error
+    ).most_common()
 
 
 def _night_as_json(app: App, night: Night) -> dict[str, object]:
@@ -305,6 +320,7 @@ def _night_as_json(app: App, night: Night) -> dict[str, object]:
                 "failed": [[message.key, reason] for message, reason in shift.dispatched.failed],
                 "unknown": [[message.key, reason] for message, reason in shift.dispatched.unknown],
                 "opens_at": shift.dispatched.opens_at,
+                "adopted": shift.adopted,
                 "corrected": shift.corrected,
                 "notes": shift.written,
                 "errors": shift.errors,

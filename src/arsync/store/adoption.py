@@ -38,6 +38,8 @@ _REASON: Final = "its note stands in the source: it was sent, and this database 
 #: Of a step that the note does not tell any more; no playbook has it, so it counts for the gap and nothing else.
 UNTOLD: Final = "?"
 _READ_BACK: Final = "read back"
+#: The line of the log about a message that is taken for sent from now on.
+ADOPTED: Final = "message_adopted"
 #: Of a note that this database takes for not written.
 _OWED: Final = (NoteState.PENDING.value, NoteState.FAILED.value)
 
@@ -140,6 +142,11 @@ def _known(work: Work, connection_id: int, sent: Sent, now: datetime) -> int | N
     if row is None or row.state in (_M.SUPERSEDED.value, _M.CANCELLED.value):
         return None
     state = _M(row.state)
+    if state in _WAY:
+        events.log(
+            work, ADOPTED, at=now, connection_id=connection_id, message_id=row.id, step=sent.step_id,
+            sent_on=sent.sent_on, key=sent.key,
+        )  # fmt: skip
     while state in _WAY:
         following = _WAY[state]
         values: dict[str, Any] = {}
@@ -228,7 +235,7 @@ def _new(
     words.keep(work, message_id, Rendered("", sent.notes[0][2], ""))
     _extend(work, message_id, owed)
     events.log(
-        work, "message_adopted", at=now, connection_id=connection_id, chase_id=chase_id, message_id=message_id,
+        work, ADOPTED, at=now, connection_id=connection_id, chase_id=chase_id, message_id=message_id,
         step=step_id, sent_on=sent.sent_on, key=sent.key,
     )  # fmt: skip
     return message_id

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -51,6 +51,18 @@ def of_kind(work: Work, connection_id: int, kind: str) -> list[Event]:
     c = t.events.c
     query = select(c.at, c.kind, c.author, c.data).where(c.connection_id == connection_id, c.kind == kind)
     return [Event(row.at, row.kind, row.author, json.loads(row.data)) for row in work.execute(query.order_by(c.id))]
+
+
+def last(work: Work) -> int:
+    """The number of the newest line; 0 where there is none."""
+    return work.execute(select(func.max(t.events.c.id))).scalar_one() or 0
+
+
+def count(work: Work, connection_id: int, kind: str, *, after: int) -> int:
+    """How many lines of one kind the connection has got since the line of that number."""
+    c = t.events.c
+    query = select(func.count()).where(c.connection_id == connection_id, c.kind == kind, c.id > after)
+    return int(work.execute(query).scalar_one())
 
 
 def of_chase(work: Work, chase_id: int) -> list[Event]:

@@ -28,6 +28,7 @@ from arsync.store import (
     chases,
     connections,
     corrections,
+    events,
     finding,
     leases,
     letters,
@@ -36,6 +37,7 @@ from arsync.store import (
     touches,
     verdicts,
 )
+from arsync.store.adoption import ADOPTED
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message
@@ -70,6 +72,7 @@ class Shift:
     written: Written = field(default_factory=Written)
     errors: list[str] = field(default_factory=list)
     corrected: int = 0  # messages of which the books now tell that they asked for what was paid
+    adopted: int = 0  # messages that the source's notes tell of and this database did not know: taken for sent
 
 
 @dataclass(slots=True)
@@ -138,10 +141,14 @@ def _run(
     store: Store, desks: Sequence[Desk], clock: Clock, beat: Callable[[], None], told: Callable[[str], None]
 ) -> Night:
     with store.working() as work:
-        run_id = verdicts.begin_run(work, "run", now=clock.now())
+        run_id, before = verdicts.begin_run(work, "run", now=clock.now()), events.last(work)
         work.commit()
     with bound_contextvars(run=run_id):
-        return _through(store, desks, clock, beat, told, run_id)
+        night = _through(store, desks, clock, beat, told, run_id)
+    with store.reading() as work:
+        for desk, shift in zip(desks, night.shifts, strict=True):
+            shift.adopted = events.count(work, desk.connection.id, ADOPTED, after=before)
+    return night
 
 
 def _through(
@@ -363,8 +370,16 @@ def tasks(store: Store) -> list[str]:
     return [
         *unread,
         *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
-        *(f"message {one.id} ({one.subject}): nobody knows whether it went out: {one.reason}" for one in unknown),
-        *(f"message {one.id} ({one.subject}) could not be sent: {one.reason}" for one in failed),
+        *(
+            f"message {one.id} ({one.subject}): nobody knows whether it went out: {one.reason} "
+            f"(whoever knows: arsync resolve {one.id} sent, or not-sent)"
+            for one in unknown
+        ),
+        *(
+            f"message {one.id} ({one.subject}) could not be sent: {one.reason} "
+            f"(once more: arsync approve {one.id}; not at all: arsync reject {one.id})"
+            for one in failed
+        ),
         *(
             f"{one.kind} {one.id} on {one.target.kind} {one.target.remote_id} is {one.state}: {one.reason}"
             for one in open_notes
