@@ -28,10 +28,12 @@ Format = Literal["auto", "text", "json"]
 
 
 class _Now(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard error is now."""
+    """Writes to whatever standard error is now: of others warnings only, whatever they are told to say, for they know
+    no secret when they see one."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
+        self.addFilter(lambda record: record.name.startswith("arsync") or record.levelno >= logging.WARNING)
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
@@ -84,7 +86,8 @@ def _faults(_logger: Any, _method: str, line: EventDict) -> EventDict:
 
 
 def _hidden(_logger: Any, _method: str, line: EventDict) -> EventDict:
-    return {key: _HIDDEN if _SECRET.search(key) else _shown(value) for key, value in line.items()}
+    # Another handler may have left its own "message" on the record.
+    return {key: _HIDDEN if _SECRET.search(key) else _shown(one) for key, one in line.items() if key != "message"}
 
 
 def _shown(value: Any) -> Any:

@@ -193,7 +193,7 @@ def work_for(app: App, name: str, stopping: Stopping, *, only_if_due: bool = Fal
     (shift,) = done.shifts
     sent = shift.dispatched
     told: dict[str, object] = {
-        "connection": name, "run": done.run_id, "changed": shift.synced, "sent": len(sent.accepted),
+        "run": done.run_id, "changed": shift.synced, "sent": len(sent.accepted),
         "withdrawn": len(sent.withdrawn),
         "postponed": len(sent.postponed), "failed": len(sent.failed), "unknown": len(sent.unknown),
         "notes": shift.written.written + shift.written.found, "tasks": len(done.tasks),
@@ -208,7 +208,7 @@ def sync(app: App, name: str) -> None:
     (company,) = app.linked([name])
     with locked(app, [company]):
         changed = pulling.update(app.store, app.intake(company), app.clock)
-    _log.info("synced", extra={"connection": name, "changed": changed})
+    _log.info("synced", extra={"changed": changed})
 
 
 def reconcile(app: App, name: str) -> None:
@@ -216,7 +216,7 @@ def reconcile(app: App, name: str) -> None:
     (company,) = app.linked([name])
     with locked(app, [company]):
         found = pulling.reconcile(app.store, app.intake(company), app.clock)
-    told = {"connection": name, "compared": sum(found.compared.values()), "missed": len(found.missed)}
+    told = {"compared": sum(found.compared.values()), "missed": len(found.missed)}
     _log.info("reconciled", extra=told)
 
 

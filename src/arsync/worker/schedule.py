@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
+from structlog.contextvars import bound_contextvars
 
 from arsync.domain.clock import Clock
 from arsync.errors import ArsyncError, Locked, Stopped
@@ -202,23 +203,27 @@ class Schedule:
 
     def _work(self, slot: _Slot) -> None:
         """In a thread of its own: what goes wrong in one job never stops another."""
+        whose = {} if slot.job.company is None else {"connection": slot.job.company}
+        with bound_contextvars(job=slot.job.kind.value, **whose):
+            self._do(slot)
+
+    def _do(self, slot: _Slot) -> None:
         error: str | None = None
-        told: dict[str, object] = {"job": slot.job.kind, "connection": slot.job.company}
         try:
             slot.job.work()
         except Stopped:
             return  # it is due again where a worker begins
         except Locked as locked:
-            _log.info("job_postponed", extra=told | {"reason": str(locked)})
+            _log.info("job_postponed", extra={"reason": str(locked)})
             with self._lock:
                 slot.begun, slot.at = None, self.clock.now() + _AGAIN
             return
         except ArsyncError as failure:
             error = str(failure)
-            _log.error("job_failed", extra=told | {"reason": error})
+            _log.error("job_failed", extra={"reason": error})
         except Exception as failure:  # noqa: BLE001 - a fault of ours, too
             error = f"unexpected: {type(failure).__name__}"
-            _log.exception("job_failed", extra=told)
+            _log.exception("job_failed")
         self._end(slot, error)
 
     def _end(self, slot: _Slot, error: str | None) -> None:
@@ -229,7 +234,7 @@ class Schedule:
                     duties.end(work, slot.job.name, error=error, now=now)
                     work.commit()
         except ArsyncError as failure:
-            _log.error("job_not_kept", extra={"job": slot.job.name, "reason": str(failure)})
+            _log.error("job_not_kept", extra={"reason": str(failure)})
         finally:
             with self._lock:
                 assert slot.begun is not None
