@@ -52,11 +52,12 @@ def _by_day(work: Work, connection_id: int, table: Table, day: ColumnElement[Any
     while True:
         mine = select(c.remote_id, day.label("day")).where(c.connection_id == connection_id, c.remote_id > last)
         some = mine.order_by(c.remote_id).limit(AT_ONCE).subquery()
-        found = [(row[0], int(row[1])) for row in work.execute(select(some.c.day, func.count()).group_by(some.c.day))]
-        yield from found
-        if sum(count for _, count in found) < AT_ONCE:
+        greatest = func.max(func.max(some.c.remote_id)).over()  # of all the days, in the database's own order
+        found = work.execute(select(some.c.day, func.count(), greatest).group_by(some.c.day)).all()
+        yield from ((row[0], int(row[1])) for row in found)
+        if sum(row[1] for row in found) < AT_ONCE:
             return
-        last = work.execute(select(func.max(some.c.remote_id))).scalar_one()  # greatest in the database's own order
+        last = found[0][2]
 
 
 def add(work: Work, connection_id: int, beat: Beat) -> None:

@@ -92,6 +92,8 @@ def follow(work: Work, connection_id: int, stored: Stored, *, now: datetime) -> 
 def _momentous(work: Work, connection_id: int, moves: Sequence[Move]) -> Sequence[Move]:
     """Those with which something may go along, or that are to be told: none of newcomers, where nothing stands against
     anybody yet."""
+    if not moves:
+        return ()  # most pages: nothing need be asked
     if all(move.newcomer for move in moves) and not work.execute(_ANYTHING, {"of": connection_id}).scalar_one():
         return ()  # the first load brings branches by the hundred
     return moves

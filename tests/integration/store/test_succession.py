@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from tests.integration.store.books import FIRM, NOW, TODAY, Books, a_hold, customer, invoice
 
 from arsync.domain.chase import Hold, Rule, Verdict
@@ -411,3 +412,19 @@ def test_whatever_names_a_payer_is_looked_for_before_newcomers_are_taken_to_brin
     """Else a hold on a branch that was not read yet would stay behind when the branch arrives."""
     named = {table.name for table in t.metadata.tables.values() if "payer_id" in table.c}
     assert named - {"customers"} <= {table.name for table in succession._AGAINST}
+
+
+def test_a_page_that_moves_nobody_asks_nothing_of_what_may_follow(books: Books) -> None:
+    """Two invoices: not asked. A branch that is new: asked once."""
+    asked: list[str] = []
+
+    def told(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
+        if t.playbook_assignments.name in statement:
+            asked.append(statement)
+
+    books.keep(customer("head"))
+    event.listen(books.store.engine, "before_cursor_execute", told)
+    books.keep(invoice("I1", customer="head"), invoice("I2", customer="head"))
+    assert asked == []
+    books.keep(customer("branch", parent_id="head"))
+    assert len(asked) == 1
