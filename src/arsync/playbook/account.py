@@ -122,4 +122,4 @@ def month_day(calendar: Calendar, month: date, count: int) -> date:
 
 def occurrence(ladder: Ladder, playbook: Playbook, day: date) -> int:
     """Of a statement that comes by itself: the month of its day, however late, so that no other is taken for it."""
-    return max(day.year * 100 + day.month, ladder.occurrence(playbook.account_step))
+    return max(day.year * 100 + day.month, ladder.history.occurrence(playbook.account_step))

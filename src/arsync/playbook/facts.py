@@ -21,7 +21,7 @@ from arsync.domain.policy import Playbook, SendWindow, StepMode
 from arsync.domain.rollout import EVERYBODY, Rollout
 from arsync.playbook import people
 from arsync.playbook.calendars import House, calendar_for
-from arsync.playbook.ladder import TOUCHED
+from arsync.playbook.history import TOUCHED
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Library, Shelf
 from arsync.store import balances, chases, connections, ledger, reminders, resends, settled, suppressions

@@ -27,7 +27,7 @@ def intent_of(ground: Ground) -> Intent:
     posted = step.way is StepChannel.LETTER
     return Intent(
         step=step,
-        occurrence=ground.ladder.occurrence(rung.step),
+        occurrence=ground.ladder.history.occurrence(rung.step),
         mode=mode,
         demanded=rung.demanded,
         listed=rung.listed,

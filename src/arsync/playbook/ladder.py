@@ -10,9 +10,8 @@ from datetime import date
 from typing import Final
 
 from arsync.domain.calendar import Calendar
-from arsync.domain.chase import ChaseFacts, Item, PastMessage
+from arsync.domain.chase import ChaseFacts, Item
 from arsync.domain.policy import (
-    ASKS_NOTHING,
     MILDER_NEEDED,
     Act,
     Backlog,
@@ -24,17 +23,10 @@ from arsync.domain.policy import (
     Tone,
 )
 from arsync.domain.record import record
-from arsync.domain.states import EFFECTIVE, MessageState
 from arsync.playbook.happenings import Log
+from arsync.playbook.history import History
 
-#: A thank-you comes within so many days of the money; where the gap is longer it waits for the gap's end and this many
-#: days more, for weekends and holidays, but never longer than the last of them: a word of thanks gets stale.
-THANKS_WITHIN: Final = 7
-_THANKS_AFTER_GAP: Final = 5
-_THANKS_AT_MOST: Final = 30
 _UNASKED: Final = (-1, 0)  # what no invoice's next step is
-TOUCHED: Final = EFFECTIVE | {MessageState.BOUNCED}
-_NOTICED: Final = frozenset({MessageState.ACCEPTED, MessageState.DELIVERED})
 
 
 @record(frozen=True, slots=True)
@@ -53,8 +45,8 @@ class Ladder:
     """One chase's history laid over its playbook, on one day."""
 
     __slots__ = (
-        "_after_due", "_contacted", "_history", "_holds", "_last_on", "_log", "_milder", "_next", "_opened",
-        "_playbook", "_reached", "_shape", "_steps", "_taken", "_today", "calendar",
+        "_after_due", "_contacted", "_last_on", "_log", "_milder", "_next", "_opened", "_playbook", "_reached",
+        "_shape", "_steps", "_taken", "_today", "calendar", "history",
     )  # fmt: skip
 
     def __init__(self, facts: ChaseFacts, playbook: Playbook, calendar: Calendar, today: date) -> None:
@@ -65,72 +57,18 @@ class Ladder:
         self._after_due = playbook.shape.after_due
         self._today = today.toordinal()
         self._opened = facts.opened_on.toordinal()
-        self._history = facts.history
-        self._holds = facts.holds
-        self._reached: dict[str, int] = {}
-        self._milder: dict[str, int] = {}
-        self._taken: dict[tuple[str, int], tuple[int, int]] = {}  # how often, and the last day
-        self._last_on: dict[str, int] = {}  # the day of the last step that was on the ladder
+        self.history = past = History(facts.history, playbook.steps, playbook.shape)
+        self._contacted, self._reached, self._milder = past.contacted, past.reached, past.milder
+        self._taken, self._last_on = past.taken, past.last_on
         self._next: dict[str, tuple[int, int] | None] = {}
-        self._contacted = False
-        for message in facts.history:
-            # A bounce or a refusal steps the ladder back: as if it had never been sent. An answer is given once.
-            if message.state in EFFECTIVE or (message.state is MessageState.BOUNCED and self._is_aside(message)):
-                self._read(message)
         self._log = Log(facts, today) if self._shape.conditional else None
-
-    def _is_aside(self, message: PastMessage) -> bool:
-        return self._shape.places.get(message.step_id, -1) in self._shape.asides
-
-    def _read(self, message: PastMessage) -> None:
-        if message.step_id in ASKS_NOTHING:
-            return  # it asked for nothing: it counts for the gap and the caps, and moves nobody on the ladder
-        place = self._shape.places.get(message.step_id)
-        if place is None:
-            self._contacted = True  # a step of an older playbook, or a person's own: they have heard from us
-            return
-        step = self._steps[place]
-        if step.act is Act.THANK_YOU:
-            return
-        early, aside, on = step.tone is Tone.COURTESY, bool(step.when), message.on.toordinal()
-        self._contacted |= not early
-        milder = not early and step.tone < Tone.FINAL and message.state in _NOTICED and message.told
-        if aside or step.repeat is not None:
-            for invoice_id in message.invoice_ids:
-                count, last = self._taken.get((invoice_id, place), (0, 0))
-                self._taken[invoice_id, place] = count + 1, max(last, on)
-        if milder:
-            had = self._milder
-            for invoice_id in message.invoice_ids:
-                had[invoice_id] = had.get(invoice_id, 0) + 1
-        if aside:
-            return
-        reached, last_on = self._reached, self._last_on
-        for invoice_id in message.invoice_ids:
-            if reached.get(invoice_id, -1) < place:
-                reached[invoice_id] = place
-            if last_on.get(invoice_id, 0) < on:
-                last_on[invoice_id] = on
 
     # --- what has gone out ------------------------------------------------------------------------------------
 
-    def last_touch(self) -> PastMessage | None:
-        """The latest message that left us; one that came back counts too, so that a bad address is not hammered."""
-        latest: PastMessage | None = None
-        for past in self._history:
-            if past.state in TOUCHED and (latest is None or past.on > latest.on):
-                latest = past
-        return latest
-
     def gap_ends(self) -> date | None:
         """The first business day on which another message may go out, None where none has gone yet."""
-        touch = self.last_touch()
+        touch = self.history.last_touch()
         return self._open(touch.on.toordinal() + self._playbook.gap) if touch else None
-
-    def occurrence(self, step: Step) -> int:
-        """Which time this step is meant for this chase, from 1; one that never left us is still the same intent."""
-        spent = (past.occurrence for past in self._history if past.step_id == step.id and past.state in TOUCHED)
-        return 1 + max(spent, default=0)
 
     def milder(self, item: Item) -> int:
         """In how many milder messages, not known to be undelivered, the payer was told of the invoice."""
@@ -452,47 +390,6 @@ class Ladder:
             if day.toordinal() > self._today and (best is None or day < best):
                 best = day
         return best
-
-    # --- when it is paid ----------------------------------------------------------------------------------------
-
-    def thanks_rung(self, paid: Iterable[Item]) -> Rung | None:
-        """The thank-you for what was chased and then paid with money lately, never said before; else None."""
-        if self._shape.thanks is None:
-            return None
-        step = self._steps[self._shape.thanks]
-        chased: set[str] = set()
-        thanked: set[str] = set()
-        for past in self._history:
-            if past.step_id == step.id:
-                thanked |= past.invoice_ids
-            elif past.state in EFFECTIVE and self._is_about_debt(past):
-                chased |= past.invoice_ids
-        due = chased - thanked
-        within = thanks_within(self._playbook)
-        settled = [
-            item
-            for item in paid
-            if item.invoice_id in due
-            and not any(hold.covers(item.invoice_id, date.fromordinal(self._today)) for hold in self._holds)
-            and item.paid_on is not None
-            and self._today - within <= item.paid_on.toordinal() <= self._today
-        ]
-        if not settled:
-            return None
-        anchor = max(settled, key=lambda item: (item.paid_on or date.min, item.number))
-        assert anchor.paid_on is not None
-        return Rung(step, anchor, anchor.paid_on, tuple(settled), ())
-
-    def _is_about_debt(self, past: PastMessage) -> bool:
-        place = self._shape.places.get(past.step_id)
-        if place is None:
-            return past.step_id not in ASKS_NOTHING
-        return self._steps[place].tone is not Tone.COURTESY
-
-
-def thanks_within(playbook: Playbook) -> int:
-    """How many days after the money came a thank-you may still be said."""
-    return max(THANKS_WITHIN, min(playbook.gap + _THANKS_AFTER_GAP, _THANKS_AT_MOST))
 
 
 def _named(kinds: Iterable[Happening]) -> str:

@@ -19,6 +19,7 @@ from arsync.playbook.guards import Answer, hold, wait
 from arsync.playbook.intents import acts, intent_of, rule_of, what_happens
 from arsync.playbook.ladder import Ladder, Rung
 from arsync.playbook.step_guards import Ground
+from arsync.playbook.thanks import thanks_rung
 
 _ONE_DAY: Final = timedelta(days=1)
 
@@ -106,7 +107,7 @@ class _Day:
         if self.playbook.group is Group.INVOICE:
             return self.verdicts, self._by_invoice(chased)
         rung = ladder.late_rung(chased, upcoming) if overdue else None
-        thanks = None if overdue else ladder.thanks_rung(self._thankable())
+        thanks = None if overdue else self._thanks()
         if thanks is not None and (intent := self._thank(thanks)) is not None:
             self._to_come(upcoming)
             return self.verdicts, intent
@@ -164,12 +165,13 @@ class _Day:
                 self._say(item, wait(Rule.GAP, reason, day), usual.step.id)
         return self.account(occurrence, asked=True)
 
-    def _thankable(self) -> Sequence[Item]:
-        """What is paid, but for that of which we are sorry."""
-        if not self.paid or self.playbook.apology is None:
-            return self.paid
-        sorry = self.facts.wrongly | account.apologised_for(self.facts)
-        return [item for item in self.paid if item.invoice_id not in sorry]
+    def _thanks(self) -> Rung | None:
+        """A word of thanks for what is paid, but for that of which we are sorry."""
+        paid: Sequence[Item] = self.paid
+        if paid and self.playbook.apology is not None:
+            sorry = self.facts.wrongly | account.apologised_for(self.facts)
+            paid = [item for item in paid if item.invoice_id not in sorry]
+        return thanks_rung(self.facts, self.playbook, paid, self.today)
 
     def apologise(self) -> tuple[Mapping[str, Verdict], Intent | None] | None:
         """The same day with an apology, which goes first; None where there is none to say, or it has to wait."""
@@ -359,7 +361,7 @@ class _Day:
             else:
                 free.append((rung, item))
         if not free:
-            thanks = None if self.overdue else self.ladder.thanks_rung(self._thankable())
+            thanks = None if self.overdue else self._thanks()
             return self._thank(thanks) if thanks is not None else None
         rung, first = min(free, key=lambda one: one[0].day)
         intent = intent_of(self._ground_of(rung, first))

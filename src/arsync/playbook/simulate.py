@@ -35,12 +35,12 @@ from arsync.playbook.account import next_day
 from arsync.playbook.admit import admit
 from arsync.playbook.choosing import Following
 from arsync.playbook.facts import Policy, language, recipients
-from arsync.playbook.ladder import thanks_within
 from arsync.playbook.parts import plan_parts
 from arsync.playbook.past_account import HoldsByPlace, PastAccount, what_came
 from arsync.playbook.places import Place
 from arsync.playbook.plan import plan
 from arsync.playbook.simulated import ANYWAY, Simulation, Touch, Touched
+from arsync.playbook.thanks import thanks_within
 from arsync.store.past import Past, PastInvoice
 
 _ONE_DAY: Final = timedelta(days=1)

@@ -16,7 +16,8 @@ from arsync.domain.policy import Anchor, Group, Playbook, Step, StepChannel, Ton
 from arsync.domain.record import record
 from arsync.domain.states import LIVE, MessageState
 from arsync.playbook.guards import Answer, hold, wait
-from arsync.playbook.ladder import TOUCHED, Ladder, Rung
+from arsync.playbook.history import TOUCHED
+from arsync.playbook.ladder import Ladder, Rung
 
 _NOTHING: Final = Decimal("0.00")
 #: After this many days an unsettled message is presumed sent.
@@ -191,7 +192,7 @@ def has_unknown_message(ground: Ground) -> Answer | None:
 
 def gap(ground: Ground) -> Answer | None:
     """The last message is too recent."""
-    ends, touch = ground.ladder.gap_ends(), ground.ladder.last_touch()
+    ends, touch = ground.ladder.gap_ends(), ground.ladder.history.last_touch()
     if ends is None or touch is None or ground.today >= ends:
         return None
     reason = f"{touch_name(touch)} went out on {touch.on}; at least {ground.playbook.gap} days lie between two messages"

@@ -23,7 +23,7 @@ from arsync.playbook.admit import admit
 from arsync.playbook.answers import held, never_opens
 from arsync.playbook.calendars import House, calendar_for
 from arsync.playbook.choose import Chooser
-from arsync.playbook.ladder import TOUCHED
+from arsync.playbook.history import TOUCHED
 from arsync.playbook.people import without_disputed
 from arsync.playbook.plan import plan
 from arsync.playbook.scenario_books import Account, Books
