@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import requests
@@ -41,6 +41,30 @@ def before_first_byte(check: Callable[[], None], *, of_each: bool = False) -> It
         yield
     finally:
         _guard.check = _guard.again = None
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object]) -> Iterator[None]:
+    """Within it, `work` is done once this thread's next request has left, while its answer is on its way; not at all
+    where none leaves by HTTP.
+
+    It has no effects, and the request fares as it would without: what `work` raises is lost, so that whoever needs what
+    it makes has to look whether it is there.
+    """
+    _guard.work = work
+    try:
+        yield
+    finally:
+        _guard.work = None
+
+
+def awaiting() -> None:
+    """Does the work of this thread's `meanwhile`, once; HTTP does it by itself when a request has left."""
+    work = getattr(_guard, "work", None)
+    if work is not None:
+        _guard.work = None
+        with suppress(Exception):
+            work()
 
 
 def first_byte() -> None:
@@ -77,6 +101,7 @@ class _GuardedConnection(HTTPConnection):
         finally:
             self._held = None
         self.send(b"".join(held))
+        awaiting()
 
     def send(self, data: Any) -> None:
         if self._held is not None:

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from arsync.session import before_first_byte, pooled_session
+from arsync.errors import Refused
+from arsync.session import before_first_byte, meanwhile, pooled_session
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -69,6 +70,44 @@ def test_a_request_leaves_by_one_write_and_its_check_is_asked_once(place: str) -
         assert out.post(place, data=b"a mail", allow_redirects=False).content == b"a mail"
     assert [data.endswith(b"\r\n\r\na mail") for data in written] == [True]
     assert asked == [0, 0]
+
+
+def test_work_is_done_while_the_answer_is_on_its_way(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server answers only once the client has worked, and the client works only once the server has it all."""
+    arrived, worked = threading.Event(), threading.Event()
+    answering = _Answers.do_POST
+
+    def waits(self: _Answers) -> None:
+        arrived.set()
+        assert worked.wait(10)
+        answering(self)
+
+    def work() -> None:
+        assert arrived.wait(10)
+        worked.set()
+        raise ValueError("lost, and nobody's harm")
+
+    monkeypatch.setattr(_Answers, "do_POST", waits)
+    with pooled_session() as out, meanwhile(work):
+        assert out.post(place, data=b"a mail", timeout=10).content == b"a mail"
+    assert worked.is_set()
+
+
+def test_work_is_done_once_and_not_where_nothing_leaves(place: str) -> None:
+    done: list[int] = []
+
+    def closed() -> None:
+        raise Refused("the gate is closed")
+
+    with pooled_session() as out:
+        with meanwhile(lambda: done.append(1)):
+            out.post(place, data=b"one")
+            out.post(place, data=b"two")
+        assert done == [1]
+        with before_first_byte(closed), meanwhile(lambda: done.append(2)), pytest.raises(Refused):
+            out.post(place, data=b"three")
+        out.post(place, data=b"four")
+    assert done == [1]
 
 
 def test_nothing_is_followed_and_nothing_is_kept_of_what_a_server_sets(place: str) -> None:

@@ -23,6 +23,9 @@ class CallChannel:
     def prepare(self) -> None:
         """Nothing to do."""
 
+    def draw_up(self, envelope: Envelope) -> None:
+        """Nothing: no answer is awaited in which there were time for it."""
+
     def send(self, envelope: Envelope) -> Receipt:
         """Always accepted, unless the last gate has closed."""
         session.first_byte()  # a suspended worker must not ask for a call about what was paid meanwhile

@@ -71,6 +71,11 @@ class Channel(Protocol):
         cannot."""
         ...
 
+    def draw_up(self, envelope: Envelope) -> None:
+        """May put together what will probably be sent next, while nothing else is to be done: nothing leaves, and
+        `send` may be given another or never be called. May raise what `send` would."""
+        ...
+
     def send(self, envelope: Envelope) -> Receipt:
         """Sends once.
 

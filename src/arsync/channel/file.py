@@ -52,6 +52,9 @@ class FileChannel:
         except OSError as error:
             raise RetryLater(f"cannot write into {self._directory}: {error.strerror}") from error
 
+    def draw_up(self, envelope: Envelope) -> None:
+        """Nothing: no answer is awaited in which there were time for it."""
+
     def send(self, envelope: Envelope) -> Receipt:
         """The path as receipt, also where an earlier try had already written it."""
         letter = compose(envelope).as_bytes()

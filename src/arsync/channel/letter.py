@@ -21,6 +21,9 @@ class LetterChannel:
     def prepare(self) -> None:
         """Nothing to do."""
 
+    def draw_up(self, envelope: Envelope) -> None:
+        """Nothing: no answer is awaited in which there were time for it."""
+
     def send(self, envelope: Envelope) -> Receipt:
         """Always refused: a letter is accepted when a person says that it was posted."""
         raise Refused("a letter is posted by a person (arsync letters)")

@@ -35,6 +35,10 @@ class Redirected:
         """As the wrapped channel does."""
         return self.channel.finish()
 
+    def draw_up(self, envelope: Envelope) -> None:
+        """As the wrapped channel does."""
+        self.channel.draw_up(self.divert(envelope))
+
     def send(self, envelope: Envelope) -> Receipt:
         """As the wrapped channel does, with its errors."""
         return self.channel.send(self.divert(envelope))

@@ -11,6 +11,7 @@ import logging
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC
 from email.header import Header as EncodedWords
 from email.headerregistry import Address
@@ -88,6 +89,7 @@ class SendGridChannel:
         self._clock = clock
         self._activity_lookup = activity_lookup
         self._letter: requests.PreparedRequest | None = None
+        self._drawn_up: tuple[Envelope, requests.PreparedRequest] | None = None
 
     @property
     def place(self) -> str:
@@ -95,18 +97,29 @@ class SendGridChannel:
         return f"sendgrid {self._host}"
 
     def finish(self) -> list[str]:
-        """Nothing is held open."""
+        """Nothing is held open, and nothing kept."""
+        self._drawn_up = None
         return []
 
     def prepare(self) -> None:
         """Nothing to do: what SendGrid remembers is its own affair."""
 
+    def draw_up(self, envelope: Envelope) -> None:
+        """Its request, ready to leave."""
+        self._drawn_up = envelope, self._request(payload(envelope))
+
+    def _requested(self, envelope: Envelope) -> requests.PreparedRequest:
+        drawn, self._drawn_up = self._drawn_up, None
+        if drawn is not None and drawn[0] == replace(envelope, at=drawn[0].at):  # the Date header is SendGrid's
+            return drawn[1]
+        return self._request(payload(envelope))
+
     def send(self, envelope: Envelope) -> Receipt:
         """SendGrid's X-Message-Id as receipt."""
-        body = payload(envelope)
+        request = self._requested(envelope)
         try:
             # Streamed: an answer that breaks off after its status line is an answer all the same.
-            answer = self._session.send(self._request(body), timeout=_TIMEOUT, allow_redirects=False, stream=True)
+            answer = self._session.send(request, timeout=_TIMEOUT, allow_redirects=False, stream=True)
         except requests.RequestException as error:
             if never_left(error):
                 raise RetryLater("SendGrid cannot be reached") from error

@@ -89,6 +89,9 @@ class SmtpChannel:
         with contextlib.suppress(Barred):
             self._connected()
 
+    def draw_up(self, envelope: Envelope) -> None:
+        """Nothing: no answer is awaited in which there were time for it."""
+
     def send(self, envelope: Envelope) -> Receipt:
         """The server's own words as receipt."""
         parts = addressed(envelope)

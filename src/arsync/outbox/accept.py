@@ -33,6 +33,15 @@ class Acceptance:
     installation: str | None = None  # the key of this database, where it has been looked up already
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One note that a message owes once it is accepted."""
+
+    target: NoteTarget
+    text: str
+    marker: str
+
+
 def accept(
     work: Work,
     message: Message,
@@ -44,10 +53,10 @@ def accept(
     now: datetime,
     token: str | None = None,
     author: str = "arsync",
-    items: Sequence[MessageItem] | None = None,
+    owed: Sequence[Owed] | None = None,
 ) -> bool:
-    """Moves a message to `accepted` and plans its notes; False where another was faster. The caller commits. `items`
-    are its invoices, where they have been read already."""
+    """Moves a message to `accepted` and plans its notes; False where another was faster. The caller commits. `owed`
+    are its notes, where they have been written already."""
     moved = messages.move(
         work, message.id, origin, MessageState.ACCEPTED, reason=reason, now=now, token=token,
         author=author, accepted_at=now, sent_on=how.today, reference=reference,
@@ -59,55 +68,51 @@ def accept(
         said = [item.invoice_id for item in messages.items(work, message.id) if item.demanded]
         corrections.answered_by(work, message.connection_id, said, author=f"message {message.id}", now=now)
     if moved and how.writes:
-        _owe_notes(work, message, how, now, messages.items(work, message.id) if items is None else items)
+        if owed is None:
+            own = how.installation or connections.installation(work).key
+            owed = notes_owed(message, how, own, messages.items(work, message.id))
+        for note in owed:
+            notes.plan(
+                work, connection_id=message.connection_id, message_id=message.id, target=note.target, text=note.text,
+                marker=note.marker, now=now,
+            )  # fmt: skip
         if how.marks_sent and message.channel == StepChannel.EMAIL and not diverted:
             facts.mark_sent(work, message, now=now)
     return moved
 
 
-def _owe_notes(work: Work, message: Message, how: Acceptance, now: datetime, items: Sequence[MessageItem]) -> None:
+def notes_owed(message: Message, how: Acceptance, installation: str, items: Sequence[MessageItem]) -> list[Owed]:
+    """The notes of a message about these invoices, once it is accepted; nothing is planned yet."""
     today = how.today
     recipients = (*message.recipients, *(f"{one} (copy)" for one in message.copies))
     if how.diverted_to and message.channel == StepChannel.EMAIL:
         recipients = (f"{how.diverted_to} (diverted: the customer got nothing)",)
-    own = how.installation or connections.installation(work).key
-
-    def owe(kind: TargetKind, remote_id: str, text: str, marker: str) -> None:
-        target = NoteTarget(kind, remote_id)
-        notes.plan(
-            work,
-            connection_id=message.connection_id,
-            message_id=message.id,
-            target=target,
-            text=text,
-            marker=marker,
-            now=now,
-        )
-
     channel = StepChannel(message.channel)
     named = [_as_item(item, message) for item in items]
+    owed: list[Owed] = []
     if len(named) < _TOO_MANY:
         for item in named:
-            marker = notes.new_marker(own)
+            marker = notes.new_marker(installation)
             text = invoice_note(
                 channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
                 subject=message.subject, recipients=recipients, sent_on=today, item=item, marker=marker,
             )  # fmt: skip
-            owe(TargetKind.INVOICE, item.invoice_id, text, marker)
-        return
-    marker = notes.new_marker(own)
+            owed.append(Owed(NoteTarget(TargetKind.INVOICE, item.invoice_id), text, marker))
+        return owed
+    marker = notes.new_marker(installation)
     text = customer_note(
         channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
         subject=message.subject, recipients=recipients, sent_on=today, items=named, marker=marker,
     )  # fmt: skip
-    owe(TargetKind.CUSTOMER, message.payer_id, text, marker)
-    marker = notes.new_marker(own)
+    owed.append(Owed(NoteTarget(TargetKind.CUSTOMER, message.payer_id), text, marker))
+    marker = notes.new_marker(installation)
     text = oldest_note(
         channel=channel, step_id=message.step_id, playbook=message.playbook, message_id=message.key,
         recipients=recipients, sent_on=today, items=named, marker=marker,
     )  # fmt: skip
     oldest = min(named, key=lambda item: (item.due_on or date.max, item.number))
-    owe(TargetKind.INVOICE, oldest.invoice_id, text, marker)
+    owed.append(Owed(NoteTarget(TargetKind.INVOICE, oldest.invoice_id), text, marker))
+    return owed
 
 
 def _as_item(item: MessageItem, message: Message) -> Item:

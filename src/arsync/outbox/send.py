@@ -7,7 +7,7 @@ claimed --gate--> sending --answer--> accepted (+ its notes)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,8 +21,8 @@ from arsync.domain.clock import Clock
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import Barred, ConnectorError, Deferred, OutcomeUnknown, Refused, Rejected, RetryLater
-from arsync.outbox.accept import Acceptance, accept
-from arsync.session import before_first_byte
+from arsync.outbox.accept import Acceptance, Owed, accept, notes_owed
+from arsync.session import before_first_byte, meanwhile
 from arsync.store import gate, messages, threads
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message, MessageItem
@@ -77,10 +77,12 @@ def send(
     attachments: Sequence[Attachment] = (),
     without: Sequence[str] = (),
     beforehand: Beforehand | None = None,
+    upcoming: Callable[[], None] | None = None,
 ) -> tuple[Sent, str]:
     """Sends a claimed and confirmed message, at most once; what became of it and why. What is too large to go with it
     stays behind, and the reason says so; as it says what it goes `without` because it could not be had. Where it was
-    confirmed with its batch (`beforehand`) and the gate says no, it is CHANGED and stays claimed."""
+    confirmed with its batch (`beforehand`) and the gate says no, it is CHANGED and stays claimed. `upcoming`, which
+    has no effects, may be done while the channel's answer is awaited."""
     token = message.claim_token
     assert token is not None, "only a claimed message is sent"
     channel = post.channels[StepChannel(message.channel)]
@@ -111,8 +113,16 @@ def send(
             raise Refused("the worker was suspended after the gate; nothing left")
         begun = True
 
+    owed: list[Owed] | None = None
+
+    def while_awaited() -> None:
+        nonlocal owed
+        owed = _owed(message, how, beforehand)
+        if upcoming is not None:
+            upcoming()
+
     try:
-        with before_first_byte(in_time):
+        with before_first_byte(in_time), meanwhile(while_awaited):
             receipt = channel.send(_envelope(message, post, clock, attached, thread))
     except (RetryLater, Rejected, Refused) as error:
         return _failed(store, message, token, error, clock)
@@ -126,18 +136,31 @@ def send(
         reason = "; without ".join([f"taken by {channel.name}{with_them}", *without, *left_out]) + (
             receipt.remark and f"; {receipt.remark}"
         )
-        items = None if beforehand is None else beforehand.items
-        accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock, items)
+        if owed is None:
+            owed = _owed(message, how, beforehand)
+        accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock, owed)
         work.commit()
     return (Sent.ACCEPTED, reason) if accepted else (Sent.LOST, "another worker settled it")
 
 
+def draw_up(message: Message, post: Post, clock: Clock, thread: tuple[str, ...]) -> None:
+    """Lets the channel put together a message that has no attachments and will probably be sent next."""
+    post.channels[StepChannel(message.channel)].draw_up(_envelope(message, post, clock, (), thread))
+
+
+def _owed(message: Message, how: Acceptance, beforehand: Beforehand | None) -> list[Owed] | None:
+    """Its notes; None where they are to be asked for with its acceptance."""
+    if beforehand is None or how.installation is None:
+        return None
+    return notes_owed(message, how, how.installation, beforehand.items) if how.writes else []
+
+
 def _accept_anyhow(
     work: Work, message: Message, token: str, reference: str, reason: str, how: Acceptance, clock: Clock,
-    items: Sequence[MessageItem] | None,
+    owed: Sequence[Owed] | None,
 ) -> bool:  # fmt: skip
     """The answer is evidence: it also settles what another worker had meanwhile to call unknown or presumed."""
-    taken = partial(accept, work, message, reference=reference, reason=reason, how=how, now=clock.now(), items=items)
+    taken = partial(accept, work, message, reference=reference, reason=reason, how=how, now=clock.now(), owed=owed)
     return taken(MessageState.SENDING, token=token) or taken(MessageState.UNKNOWN) or taken(MessageState.PRESUMED_SENT)
 
 

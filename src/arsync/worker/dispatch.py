@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from arsync.domain.policy import SendWindow, StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
-from arsync.outbox.send import Beforehand, Post, Sent, send
+from arsync.outbox.send import Beforehand, Post, Sent, draw_up, send
 from arsync.playbook.answers import NOBODYS
 from arsync.playbook.confirm import Confirmation, Standing, confirm, confirm_all
 from arsync.playbook.facts import Policy
@@ -160,7 +161,8 @@ def dispatch(
                 # Attachments took their time: what was read is no longer right before what is sent.
                 _put_back(store, fresh[place:], "to be read again: the last reading is too old", clock)
                 break
-            sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at, standing.get(message.id), beat)
+            looked, upcoming = standing.get(message.id), _upcoming(desk, clock, fresh[place + 1 : place + 2], standing)
+            sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at, looked, beat, upcoming)
             silent = silent + 1 if sent is Sent.UNKNOWN else 0
             if sent is Sent.LATER or silent == _SILENT:
                 # What holds for one message holds for all: the channel is closed, full, asks to slow down or is down.
@@ -271,9 +273,19 @@ def _confirmed(
     return replace(message, subject=as_of_today.subject, text=as_of_today.text, html=as_of_today.html), None
 
 
+def _upcoming(
+    desk: Desk, clock: Clock, after: Sequence[Message], standing: Mapping[int, _Looked]
+) -> Callable[[], None] | None:
+    """What can be done for the next message beforehand, if it held with its batch and nothing goes with it."""
+    looked = standing.get(after[0].id) if after else None
+    if looked is None or looked.standing.message.attached:
+        return None
+    return partial(draw_up, looked.standing.message, desk.post, clock, looked.beforehand.thread)
+
+
 def _dispatch_one(
     store: Store, desk: Desk, claimed: Message, clock: Clock, done: Dispatched, run_id: int, read_at: float,
-    looked: _Looked | None, beat: Callable[[], None],
+    looked: _Looked | None, beat: Callable[[], None], upcoming: Callable[[], None] | None,
 ) -> Sent | None:  # fmt: skip
     confirmed = _confirmed(store, desk, claimed, clock, done, run_id, looked)
     if confirmed is None:
@@ -292,9 +304,9 @@ def _dispatch_one(
             return None
     message, beforehand = confirmed
     how = desk.acceptance(clock.now(), looked.installation if looked is not None else None)
-    sent, reason = send(store, message, desk.post, clock, how, files.attachments, files.without, beforehand)
+    sent, reason = send(store, message, desk.post, clock, how, files.attachments, files.without, beforehand, upcoming)
     if sent is Sent.CHANGED:  # what goes with it may be another by now, too
-        return _dispatch_one(store, desk, claimed, clock, done, run_id, read_at, None, beat)
+        return _dispatch_one(store, desk, claimed, clock, done, run_id, read_at, None, beat, upcoming)
     done.note(message, sent, reason)
     return sent
 

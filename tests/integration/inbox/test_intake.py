@@ -76,6 +76,9 @@ class Listening:
     def prepare(self) -> None:
         pass
 
+    def draw_up(self, envelope: Envelope) -> None:
+        pass
+
     def send(self, envelope: Envelope) -> Receipt:
         self.given.append(envelope)
         return Receipt("1")

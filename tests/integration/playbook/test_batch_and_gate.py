@@ -17,6 +17,7 @@ from tests.integration.playbook.desk import OFFICE_HOURS
 from tests.integration.playbook.shop import Shop
 from tests.integration.store.books import contact, customer, unreadable
 
+from arsync import session
 from arsync.channel.contract import Envelope, Receipt
 from arsync.connector import Company, Resource
 from arsync.domain.chase import Hold
@@ -27,7 +28,7 @@ from arsync.domain.policy import StepChannel
 from arsync.domain.states import Health, HoldKind, MessageState
 from arsync.outbox.send import Post
 from arsync.playbook.confirm import confirm_all
-from arsync.store import connections, holds, messages, promises, provider_events, suppressions, tags, touches
+from arsync.store import connections, holds, messages, notes, promises, provider_events, suppressions, tags, touches
 from arsync.store.engine import Work
 from arsync.testing.ports import FixedClock
 from arsync.worker import dispatch as dispatching
@@ -39,10 +40,13 @@ TODAY = date(2026, 9, 1)
 
 @dataclass
 class Letterbox:
-    """A channel that takes everything; `meanwhile` happens once, when the first message has just left."""
+    """A channel that takes everything, and draws up the next message while it waits for its answer; `meanwhile` happens
+    once, after that of the first."""
 
     meanwhile: Callable[[], None] = lambda: None
     taken: list[Envelope] = field(default_factory=list)
+    drawn: list[Envelope] = field(default_factory=list)
+    spoils: bool = False  # whatever it draws up
     name: str = "letterbox"
     place: str = "a box"
 
@@ -52,8 +56,14 @@ class Letterbox:
     def finish(self) -> list[str]:
         return []
 
+    def draw_up(self, envelope: Envelope) -> None:
+        self.drawn.append(envelope)
+        if self.spoils:
+            raise ValueError("no pen")
+
     def send(self, envelope: Envelope) -> Receipt:
         self.taken.append(envelope)
+        session.awaiting()
         if len(self.taken) == 1:
             self.meanwhile()
         return Receipt(envelope.message_id)
@@ -71,8 +81,10 @@ def _the_source_tells_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatching, "refresh", lambda *_: None)
 
 
-def send(shop: Shop, meanwhile: Callable[[], None] = lambda: None) -> tuple[Letterbox, Dispatched]:
-    box = Letterbox(meanwhile)
+def send(
+    shop: Shop, meanwhile: Callable[[], None] = lambda: None, *, spoils: bool = False
+) -> tuple[Letterbox, Dispatched]:
+    box = Letterbox(meanwhile, spoils=spoils)
     post = Post({StepChannel.EMAIL: cast(Any, box)}, "us@x.example", "us@x.example", "harbour")
     desk = Desk(shop.books.connection, cast(Any, None), shop.policy(), post, writes=True)
     done = dispatching.dispatch(shop.books.store, desk, FixedClock(shop.now), run_id=1, beat=lambda: None)
@@ -230,6 +242,34 @@ def test_what_concerns_everybody_is_heard_by_everybody(shop: Shop) -> None:
 
     box, _done = send(shop, unread)
     assert box.to == ["c1"]
+
+
+def test_the_next_message_is_drawn_up_while_one_is_on_its_way_and_only_the_gate_lets_it_go(shop: Shop) -> None:
+    """c1 leaves and c2 is drawn up, c2 is paid: c2 stays; c3, drawn up by nobody, leaves."""
+    owing(shop)
+    box, _done = send(shop, lambda: shop.owes("C2", "I2", "0.00", total=Decimal(200)))
+    assert [envelope.to for envelope in box.drawn] == [("C2 <c2@example.com>",)]
+    assert box.to == ["c1", "c3"]
+
+
+def test_what_is_drawn_up_is_what_leaves_and_each_has_its_own_note(shop: Shop) -> None:
+    owing(shop)
+    box, done = send(shop)
+    assert box.to == ["c1", "c2", "c3"]
+    assert box.drawn == box.taken[1:]
+    with shop.books.store.reading() as work:
+        owed = {
+            one.to[0]: notes.of_message(work, message.id) for one, message in zip(box.taken, done.accepted, strict=True)
+        }
+    assert [[note.target.remote_id for note in some] for some in owed.values()] == [["I1"], ["I2"], ["I3"]]
+    assert all(f"To: {to}" in note.text and note.marker in note.text for to, (note,) in owed.items())
+
+
+def test_a_message_that_cannot_be_drawn_up_does_no_harm_to_the_one_on_its_way(shop: Shop) -> None:
+    owing(shop)
+    box, done = send(shop, spoils=True)
+    assert len(box.drawn) == 2
+    assert (box.to, len(done.accepted)) == (["c1", "c2", "c3"], 3)
 
 
 def test_what_happens_to_another_changes_nothing(shop: Shop) -> None:

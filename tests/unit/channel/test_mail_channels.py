@@ -270,6 +270,9 @@ class Kept:
     def prepare(self) -> None:
         pass
 
+    def draw_up(self, envelope: Envelope) -> None:
+        pass
+
     def finish(self) -> list[str]:
         return []
 

@@ -24,7 +24,7 @@ from tests.conftest import material
 from tests.unit.channel.test_mail_channels import ENVELOPE
 
 from arsync.channel import sendgrid
-from arsync.channel.contract import Evidence, Receipt
+from arsync.channel.contract import Envelope, Evidence, Receipt
 from arsync.channel.redirect import Redirected
 from arsync.channel.sendgrid import SendGridChannel, payload
 from arsync.errors import OutcomeUnknown, Rejected, RetryLater
@@ -296,6 +296,49 @@ def test_an_acceptance_whose_body_breaks_off_is_an_acceptance(session: requests.
     with server_that(breaks_off) as host:
         receipt = SendGridChannel(KEY, host, session, clock=FrozenClock()).send(ENVELOPE)
     assert receipt == Receipt("sg-9")
+
+
+# --- beforehand ---------------------------------------------------------------------------------------------
+
+
+def test_what_was_drawn_up_leaves_as_it_would_have_without(
+    channel: SendGridChannel, vendor: responses.RequestsMock
+) -> None:
+    for _ in range(4):
+        vendor.post(SEND, status=202)
+    later = replace(ENVELOPE, at=datetime(2025, 11, 5, 12, 1, tzinfo=UTC))
+    channel.send(ENVELOPE)
+    channel.draw_up(ENVELOPE)
+    channel.send(later)
+    channel.draw_up(FULL)
+    channel.send(ENVELOPE)  # another than was expected
+    channel.send(FULL)
+    bodies = [bytes(call.request.body or b"") for call in vendor.calls]  # type: ignore[arg-type]
+    assert [json.loads(body) for body in bodies] == [payload(one) for one in (ENVELOPE, ENVELOPE, ENVELOPE, FULL)]
+    assert [str(len(body)) for body in bodies] == [call.request.headers["Content-Length"] for call in vendor.calls]
+
+
+def test_what_was_drawn_up_is_put_together_once(
+    channel: SendGridChannel, vendor: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(envelope: Envelope) -> dict[str, Any]:
+        made.append(envelope.message_id)
+        return payload(envelope)
+
+    monkeypatch.setattr(sendgrid, "payload", counted)
+    vendor.post(SEND, status=202)
+    channel.draw_up(ENVELOPE)
+    channel.send(ENVELOPE)
+    assert made == [ENVELOPE.message_id]
+
+
+def test_what_cannot_be_drawn_up_is_refused_when_it_is_sent(channel: SendGridChannel) -> None:
+    forged = replace(ENVELOPE, subject="Reminder\r\nBcc: all@x.example")
+    for do in (channel.draw_up, channel.send):
+        with pytest.raises(Rejected, match="subject"):
+            do(forged)
 
 
 # --- looking up -----------------------------------------------------------------------------------------
