@@ -24,7 +24,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_init_lays_down_a_configuration_that_loads_and_never_overwrites(folder: Path) -> None:
     first = arsync_here("init")
-    assert first.out.count("wrote ") >= 10
+    assert f"wrote {folder / 'playbooks' / 'standard.yaml'}" in first.out
+    shipped = list((folder / "playbooks" / "templates").iterdir())
+    assert f"wrote {folder / 'playbooks' / 'templates'}: {len(shipped)} files" in first.out
+    assert len(first.out.splitlines()) < 20
     assert load(folder / "arsync.toml", environ={}).defaults.mode == "approve"
     assert stat.S_IMODE((folder / "arsync.key").stat().st_mode) == 0o600
     assert arsync_here("playbook", "lint").out == "5 playbooks, 0 problems\n"
@@ -33,8 +36,11 @@ def test_init_lays_down_a_configuration_that_loads_and_never_overwrites(folder: 
     for name, text in mine.items():
         (folder / name).write_text(text)
     key = (folder / "arsync.key").read_bytes()
+    (folder / "playbooks" / "templates" / shipped[0].name).unlink()
     second = arsync_here("init")
-    assert "wrote " not in second.out
+    wrote = [line for line in second.out.splitlines() if line.startswith("wrote ")]
+    assert wrote == [f"wrote {folder / 'playbooks' / 'templates'}: 1 file"]
+    assert f"kept  {folder / 'playbooks' / 'templates'}: {len(shipped) - 1} files" in second.out
     assert {name: (folder / name).read_text() for name in mine} == mine
     assert (folder / "arsync.key").read_bytes() == key
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from arsync.bootstrap import App
 from arsync.cli.context import Json, State, opened
-from arsync.cli.init import lay_down
+from arsync.cli.init import Laid, lay_down
 from arsync.cli.night import pending_changes
 from arsync.cli.output import dump, say, table
 from arsync.connector import Clock
@@ -21,6 +23,9 @@ from arsync.playbook.load import load as load_playbook
 from arsync.resources import bundled
 from arsync.settings import DEFAULT_NAME, load
 from arsync.store import upgrade
+
+#: More files than these in a folder are told as one line.
+_MANY: Final = 10
 
 _database = typer.Typer(no_args_is_help=True, help="The database.")
 
@@ -40,9 +45,23 @@ def init(
     state: State = context.obj
     if folder is not None and state.config is not None:
         raise UsageError("name a folder, or the file by --config")
-    for laid in lay_down(state.config or (folder or Path()) / DEFAULT_NAME):
-        say(f"{'wrote' if laid.made else 'kept '} {laid.path}")
+    for line in _told(lay_down(state.config or (folder or Path()) / DEFAULT_NAME)):
+        say(line)
     say("next: fill in arsync.toml, then `arsync doctor`")
+
+
+def _told(every: Sequence[Laid]) -> list[str]:
+    """A line for each file, or for a folder with many of them."""
+    many = {folder for folder, files in Counter(one.path.parent for one in every).items() if files > _MANY}
+    lines = [f"{_done(one)} {one.path}" for one in every if one.path.parent not in many]
+    for (folder, done), files in Counter((one.path.parent, _done(one)) for one in every).items():
+        if folder in many:
+            lines.append(f"{done} {folder}: {files} {'file' if files == 1 else 'files'}")
+    return lines
+
+
+def _done(laid: Laid) -> str:
+    return "wrote" if laid.made else "kept "
 
 
 @_database.command("upgrade")
