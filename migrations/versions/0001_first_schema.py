@@ -55,6 +55,16 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "alerts",
+        sa.Column("key", sa.String(length=160), nullable=False),
+        sa.Column("path", sa.String(length=16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("key", "path", name=op.f("pk_alerts")),
+    )
+    op.create_table(
         "duties",
         sa.Column("name", sa.String(length=96), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
@@ -1221,6 +1231,7 @@ def downgrade() -> None:
     op.drop_table("mailboxes")
     op.drop_table("leases")
     op.drop_table("duties")
+    op.drop_table("alerts")
     op.drop_table("kept_versions")
     op.drop_table("installation")
     op.drop_table("grants")

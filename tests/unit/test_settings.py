@@ -168,7 +168,8 @@ class TestEnvironment:
             "inbox.imap.tls": "starttls", "worker.digest": "30 8 * * mon-fri", "nightly": "15 3 * * *",
             "sync": "*/20 * * * *", "dispatch": "off", "reconcile": "0 5 * * sat", "poll": "off",
             "jitter_minutes": "0", "missed_after": "3.5", "threads": "2", "stop_seconds": "20", "format": "json",
-            "level": "debug",
+            "level": "debug", "mail": "ops@example.com", "webhook": "https://hooks.example.com/x",
+            "ping_url": "https://watch.example.com/y",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}
@@ -200,6 +201,7 @@ class TestEnvironment:
         worker = read.worker
         assert (worker.nightly, worker.digest, worker.dispatch) == ("15 3 * * *", "30 8 * * mon-fri", "off")
         assert (worker.threads, worker.missed_after) == (2, timedelta(hours=3, minutes=30))
+        assert read.alerts.webhook == SecretStr("https://hooks.example.com/x")
         assert (read.log.format, read.log.level) == ("json", "debug")
         assert read.sandbox.clock_url == "http://127.0.0.1:8700"
 
@@ -459,6 +461,7 @@ class TestInitialConfiguration:
             "safety",
             "sandbox",
             "worker",
+            "alerts",
             "log",
         ):
             assert getattr(written, section) == getattr(bare, section)

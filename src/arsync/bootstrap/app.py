@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from arsync.bootstrap.alarm import Alarm
 from arsync.bootstrap.mailroom import Mailroom
 from arsync.channel.attached import MEGABYTE
 from arsync.channel.call import CallChannel
@@ -339,6 +340,14 @@ class App:
         """Whether answers reach a mailbox, and it was read to its end lately."""
         inbox = self.settings.inbox
         return (company.inbox_address or inbox.address) is not None and self.polled_within(inbox.max_silence)
+
+    @cached_property
+    def alarm(self) -> Alarm:
+        """How our own people are told of what they must look at."""
+        return Alarm(
+            self.settings, self.store, self.clock, session=lambda: self._session, channel=self.mailroom.channel,
+            closed=lambda one: self.budget(one.provider, one.external_id).closed(),
+        )  # fmt: skip
 
     def intake(self, connection: Connection) -> Intake:
         """What pulling one connection needs; nobody has to be able to send."""

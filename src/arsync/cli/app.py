@@ -15,6 +15,7 @@ import typer
 
 from arsync import __version__
 from arsync.cli import (
+    alerting,
     answers,
     approving,
     call_list,
@@ -90,7 +91,7 @@ _GROUPS: Final = (
     demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, call_list,
     calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview, scenarios,
     simulate, statements, letters, corrections, tags, feedback, languages,
-    working,
+    working, alerting,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -14,7 +14,7 @@ from arsync.cli import digest
 from arsync.cli.acting import act_on
 from arsync.cli.call_list import waiting_calls
 from arsync.cli.context import Connections, Json, linked, opened
-from arsync.cli.output import counted, dump, flat, say, so_many, table
+from arsync.cli.output import complain, counted, dump, flat, say, so_many, table
 from arsync.domain.chase import Intent, Plan, Verdict
 from arsync.domain.money import Money
 from arsync.domain.states import Decision, MessageState
@@ -161,7 +161,12 @@ def run(context: typer.Context, names: Connections = None, as_json: Json = False
             dump(_night_as_json(app, night))
         else:
             tell_night(app, night)
-    if night.tasks or any(shift.errors or shift.dispatched.failed for shift in night.shifts):
+        untold = app.alarm.tell()
+        if not any(shift.errors for shift in night.shifts):
+            app.alarm.ping()
+    for line in untold:
+        complain(line)
+    if untold or night.tasks or any(shift.errors or shift.dispatched.failed for shift in night.shifts):
         raise typer.Exit(1)
 
 

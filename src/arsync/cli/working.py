@@ -38,6 +38,8 @@ _ASK: Final = 5.0
 _JUST_NOW: Final = timedelta(minutes=5)
 #: real seconds for which a night waits until another has read the mailbox
 _PATIENCE: Final = 120.0
+#: So often it is looked for what people are to be told of.
+_ALERTS: Final = "*/5 * * * *"
 
 
 def register(program: typer.Typer) -> None:
@@ -160,6 +162,7 @@ def _jobs(app: App, stopping: Stopping) -> Iterator[Job]:
     home = app.settings.defaults.timezone or "UTC"
     if settings.poll != "off":
         yield Job(Kind.POLL, None, Times(settings.poll, home), lambda: hear(app))
+    yield Job(Kind.ALERTS, None, Times(_ALERTS, home), lambda: tell_alerts(app))
     if settings.digest != "off" and app.settings.delivery.digest != "off":
         yield Job(Kind.DIGEST, None, Times(settings.digest, home), lambda: mail_digest(app))
     for company in app.linked():
@@ -169,7 +172,7 @@ def _jobs(app: App, stopping: Stopping) -> Iterator[Job]:
 def _jobs_of(app: App, stopping: Stopping, company: Connection) -> Iterator[Job]:
     settings, zone, name = app.settings.worker, app.timezone(company), company.name
     works: dict[Kind, tuple[str, Callable[[], None]]] = {
-        Kind.NIGHT: (settings.nightly, lambda: work_for(app, name, stopping)),
+        Kind.NIGHT: (settings.nightly, lambda: have_night(app, name, stopping)),
         Kind.DISPATCH: (settings.dispatch, lambda: work_for(app, name, stopping, only_if_due=True)),
         Kind.SYNC: (settings.sync, lambda: sync(app, name)),
         Kind.RECONCILE: (settings.reconcile, lambda: reconcile(app, name)),
@@ -180,6 +183,18 @@ def _jobs_of(app: App, stopping: Stopping, company: Connection) -> Iterator[Job]
 
 
 # --- the jobs: what `arsync run` and its kin do, for one company ----------------------------------------------------
+
+
+def have_night(app: App, name: str, stopping: Stopping) -> None:
+    """The nightly run of one company; an outside watch is told where it came through."""
+    work_for(app, name, stopping)
+    app.alarm.ping()
+
+
+def tell_alerts(app: App) -> None:
+    """What our own people are to be told of."""
+    if wrong := app.alarm.tell():
+        raise ArsyncError("; ".join(wrong))
 
 
 def work_for(app: App, name: str, stopping: Stopping, *, only_if_due: bool = False) -> None:

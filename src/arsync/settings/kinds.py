@@ -176,6 +176,14 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _secret_url(url: SecretStr) -> SecretStr:
+    text = _url(url.get_secret_value())
+    parts = urlsplit(text)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("not encrypted: https, or an address on this machine")
+    return SecretStr(text)
+
+
 def _host_name(text: str) -> str:
     try:
         ip_address(text)
@@ -228,4 +236,5 @@ PaymentDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator
 HostName = Annotated[str, AfterValidator(_host_name)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Url = Annotated[str, AfterValidator(_url)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]

@@ -100,6 +100,7 @@ def load(
         inbox=read.inbox,
         safety=read.safety,
         worker=read.worker,
+        alerts=read.alerts,
         log=read.log,
         sandbox=read.sandbox,
         connectors=sections,

@@ -28,6 +28,7 @@ from arsync.settings.kinds import (
     Names,
     PaymentDays,
     PortNumber,
+    SecretUrl,
     Timezone,
     Url,
 )
@@ -235,6 +236,17 @@ class Worker(Section):
     stop_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
 
 
+class Alerts(Section):
+    """`[alerts]`: how our own people are told of what they must look at."""
+
+    #: by the mail channel of `[delivery]`
+    mail: Mailbox | None = None
+    #: an address that a JSON object with `text` is posted to, as chat programs take it
+    webhook: SecretUrl | None = None
+    #: an address of an outside watch, asked after each nightly run that came through
+    ping_url: SecretUrl | None = None
+
+
 class Log(Section):
     """`[log]`"""
 
@@ -267,6 +279,7 @@ class Document(Section):
     vault: VaultSection = VaultSection()
     safety: Safety = Safety()
     worker: Worker = Worker()
+    alerts: Alerts = Alerts()
     log: Log = Log()
     sandbox: Sandbox = Sandbox()
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from arsync.errors import ConfigurationError
 from arsync.settings.kinds import sqlite_path, sqlite_query
 from arsync.settings.model import (
+    Alerts,
     CompanySettings,
     ConnectionSettings,
     Database,
@@ -49,6 +50,7 @@ class Settings:
     vault: VaultSection
     safety: Safety
     worker: Worker
+    alerts: Alerts
     log: Log
     sandbox: Sandbox
     connectors: Mapping[str, Mapping[str, Any]] = field(repr=False)

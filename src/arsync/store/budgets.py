@@ -95,6 +95,18 @@ class SharedBudget:
         company, app = (_decode(texts.get(scope, "{}")) for scope in (self._company, self._app))
         return max(company.duration(self._of_company, requests, now), app.duration(self._of_app, requests, now))
 
+    def closed(self) -> tuple[datetime, str] | None:
+        """Until when requests in bulk wait, and why; None where they may go now."""
+        now = self._clock.now().timestamp()
+        with self._store.aside() as work:
+            self._open(work)
+            texts = self._texts(work)
+        company, app = (_decode(texts.get(scope, "{}")) for scope in (self._company, self._app))
+        company.forget(self._of_company, now)
+        app.forget(self._of_app, now)
+        at, why = max(company.ready(self._of_company, now, bulk=True), app.ready(self._of_app, now, bulk=True))
+        return (datetime.fromtimestamp(at, UTC), why) if at > now else None
+
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Takes in what an answer says: what remains, or for how long nothing may be sent. Never raises."""
         told = remaining(self._limits, headers)

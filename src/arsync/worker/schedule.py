@@ -36,6 +36,7 @@ class Kind(StrEnum):
     NIGHT = "nightly"  # sync, plan, dispatch, write back
     DISPATCH = "dispatch"  # the same, where something may leave now
     DIGEST = "digest"
+    ALERTS = "alerts"
     POLL = "poll"  # the mailbox, and the mail provider's lists
     SYNC = "sync"
     RECONCILE = "reconcile"
@@ -45,7 +46,7 @@ _ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
 #: Their last moment is kept: what was missed while nobody worked is made up.
 _KEPT: Final = (Kind.NIGHT, Kind.DIGEST, Kind.RECONCILE)
 #: Due at once where a worker begins.
-_AT_ONCE: Final = (Kind.SYNC, Kind.POLL)
+_AT_ONCE: Final = (Kind.SYNC, Kind.POLL, Kind.ALERTS)
 #: A night does these, too.
 _IN_A_NIGHT: Final = (Kind.SYNC, Kind.DISPATCH)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from arsync.store.tables.access import (
+    alerts,
     budgets,
     connections,
     cursors,
@@ -56,6 +57,7 @@ from arsync.store.tables.source import (
 )
 
 __all__ = [
+    "alerts",
     "allocations",
     "budgets",
     "call_outcomes",

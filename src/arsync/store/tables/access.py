@@ -105,6 +105,18 @@ duties = Table(  # what a worker does by the clock
     Column("error", Text),  # of its last end
 )
 
+alerts = Table(  # states that people are told of, until they were told that each is over
+    "alerts",
+    metadata,
+    Column("key", String(160), nullable=False),  # what it is, and of which company
+    Column("path", String(16), nullable=False),  # by which way they are told
+    Column("text", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("told_at", Instant),  # null: not yet
+    Column("ended_at", Instant),  # null: it stands
+    PrimaryKeyConstraint("key", "path"),
+)
+
 cursors = Table(
     "cursors",
     metadata,

@@ -1,0 +1,206 @@
+"""What people are to be told of: once when it begins, once when it is over, by two paths that do not fail together."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+import requests
+
+from arsync.channel.contract import Channel, Envelope
+from arsync.domain.chase import Rule
+from arsync.domain.clock import Clock
+from arsync.domain.states import Health, MessageState, NoteState
+from arsync.errors import ArsyncError, ConnectorError, OutcomeUnknown, Rejected, RetryLater
+from arsync.store import alerts, connections, duties, events, messages, notes, verdicts
+from arsync.store.alerts import Told
+from arsync.store.connections import Connection
+from arsync.store.engine import Store, Work
+
+_log: Final = logging.getLogger(__name__)
+_OLD: Final = timedelta(days=1)
+#: An allowance that opens again sooner is no news.
+_SOON: Final = timedelta(minutes=15)
+#: A nightly run that has not ended by then hangs.
+_LONG: Final = timedelta(hours=6)
+_TIMEOUT: Final = 15.0
+_HEALTH: Final = {Health.REAUTHORISE: "consent", Health.SUSPECT: "suspect"}
+
+#: Until when a company's requests wait, and why; None where they do not.
+Spent = Callable[[Connection], tuple[datetime, str] | None]
+
+
+class Path(Protocol):
+    """A way to people."""
+
+    def tell(self, subject: str, lines: list[str]) -> None:
+        """Tells them at once; ConnectorError where that did not succeed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ByMail:
+    """By the installation's own mail channel."""
+
+    channel: Callable[[], Channel]
+    sender: str
+    to: str
+    clock: Clock
+
+    def tell(self, subject: str, lines: list[str]) -> None:
+        now, text = self.clock.now(), "\n".join(lines) + "\n"
+        envelope = Envelope(
+            message_id=f"alert-{now:%Y%m%dT%H%M%S%f}", sender=self.sender, reply_to=self.sender, to=(self.to,), cc=(),
+            bcc=(), subject=subject, text=text, html=f"<pre>{html.escape(text)}</pre>", at=now, language="en",
+            tags={"step": "alert"},
+        )  # fmt: skip
+        channel = self.channel()
+        try:
+            channel.prepare()
+            channel.send(envelope)
+        except OutcomeUnknown:
+            return  # it has perhaps gone: that is enough for what stands in `arsync alerts` as well
+        finally:
+            channel.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class ByWebhook:
+    """A JSON object with `text`, as chat programs take it, posted to an address of their choice."""
+
+    session: Any  # requests.Session
+    url: str
+
+    def tell(self, subject: str, lines: list[str]) -> None:
+        _ask(lambda: self.session.post(self.url, json={"text": "\n".join([subject, *lines])}, timeout=_TIMEOUT))
+
+
+def ping(session: Any, url: str) -> None:
+    """Says to an outside watch that a run came through; what goes wrong with that is a line of the log."""
+    try:
+        _ask(lambda: session.get(url, timeout=_TIMEOUT))
+    except ConnectorError as error:
+        _log.warning("not_pinged", extra={"reason": str(error)})
+
+
+def _ask(request: Callable[[], Any]) -> None:
+    """The address is a secret: no error repeats it."""
+    try:
+        status = request().status_code
+    except requests.RequestException as error:
+        raise RetryLater(f"no answer ({type(error).__name__})") from None
+    if not 200 <= status < 300:
+        raise Rejected(f"it answered with {status}")
+
+
+def standing(store: Store, now: datetime, spent: Spent) -> dict[str, str]:
+    """What people are to be told of as things are, a sentence each by its key."""
+    with store.reading() as work:
+        every = [one for one in connections.connections(work) if one.health is not Health.DISCONNECTED]
+        names = {one.id: one.name for one in every}
+        found = {
+            **_nights(work, every, now),
+            **{
+                f"{_HEALTH[one.health]} {one.name}": f"{one.name} is {one.health}: {one.health_reason}"
+                for one in every
+                if one.health in _HEALTH
+            },
+            **{
+                f"breaker {names[company]}": f"{names[company]}: {reason}"
+                for company, reason in verdicts.standing(work, Rule.BREAKER)
+                if company in names
+            },
+            **_waiting(work, names),
+            **_unknown(work, names, now - _OLD),
+        }
+    for one in every:
+        closed = spent(one)
+        if closed is not None and closed[0] - now > _SOON:
+            until, why = closed
+            found[f"budget {one.name}"] = f"{one.name}: {why}; nothing is pulled before {until:%Y-%m-%d %H:%M} UTC"
+    return found
+
+
+def _nights(work: Work, every: list[Connection], now: datetime) -> dict[str, str]:
+    """A nightly run that was missed, until the next one came through in its time; one that failed; one that hangs."""
+    found = {}
+    kept = duties.every(work)
+    for one in every:
+        duty = kept.get(f"nightly {one.name}")
+        missed = events.of_kind(work, one.id, "run_missed")[-1:]
+        for event in missed:
+            # What was made up meanwhile is no reason not to tell: the next one that came in its time is.
+            back = duty is not None and duty.due_at > event.at and duty.ended_at is not None and duty.error is None
+            if not back:
+                found[f"missed {one.name}"] = (
+                    f"{one.name}: the nightly run due at {event.data['due']} did not begin in time"
+                )
+        if duty is not None and duty.ended_at is None and duty.begun_at < now - _LONG:
+            found[f"stuck {one.name}"] = (
+                f"{one.name}: the nightly run begun at {duty.begun_at:%Y-%m-%d %H:%M} UTC has not ended"
+            )
+        if duty is not None and duty.ended_at is not None and duty.error is not None:
+            found[f"failed {one.name}"] = f"{one.name}: the last nightly run failed: {duty.error}"
+    return found
+
+
+def _waiting(work: Work, names: Mapping[int, str]) -> dict[str, str]:
+    counts: dict[int, int] = {}
+    for message in messages.in_states(work, (MessageState.PLANNED,)):
+        counts[message.connection_id] = counts.get(message.connection_id, 0) + 1
+    return {
+        f"approvals {names[company]}": f"{names[company]}: messages wait for approval ({count}): arsync approve"
+        for company, count in counts.items()
+        if company in names
+    }
+
+
+def _unknown(work: Work, names: Mapping[int, str], before: datetime) -> dict[str, str]:
+    """What nobody knows the fate of for more than a day."""
+    open_messages = messages.in_states(work, (MessageState.UNKNOWN,))
+    open_notes = notes.in_states(work, (NoteState.UNKNOWN,))
+    counts: dict[int, int] = {}
+    for company, at in [
+        *((one.connection_id, one.sending_at) for one in open_messages),
+        *((one.connection_id, one.tried_at) for one in open_notes),
+    ]:
+        if company in names and at is not None and at < before:
+            counts[company] = counts.get(company, 0) + 1
+    return {
+        f"unknown {names[company]}": f"{names[company]}: nobody knows of {count} messages or notes since yesterday "
+        "whether they went out: arsync outbox"
+        for company, count in counts.items()
+    }
+
+
+def tell(store: Store, clock: Clock, paths: Mapping[str, Path], found: Mapping[str, str]) -> list[str]:
+    """Tells each path what it was not told yet; why it could not, a sentence each. What could not be told is told the
+    next time."""
+    wrong = []
+    with store.working() as work:
+        alerts.follow(work, found, list(paths), now=clock.now())
+        work.commit()
+    for name, path in paths.items():
+        with store.reading() as work:
+            news = alerts.to_tell(work, name)
+        if not news:
+            continue
+        try:
+            path.tell(_subject(news), [f"{'over: ' if one.over else ''}{one.text}" for one in news])
+        except ArsyncError as error:
+            wrong.append(f"alerts.{name}: {error}")
+            continue
+        with store.working() as work:
+            alerts.told(work, name, news, now=clock.now())
+            work.commit()
+    return wrong
+
+
+def _subject(news: list[Told]) -> str:
+    begun, over = sum(not one.over for one in news), sum(one.over for one in news)
+    parts = [f"{begun} to look at"] * bool(begun) + [f"{over} over"] * bool(over)
+    return f"arsync: {', '.join(parts)}"
