@@ -140,12 +140,12 @@ def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease) -> Non
     )  # fmt: skip
     schedule.look()
     _log.info("worker_began", extra={"companies": len(app.linked()), "threads": threads})
-    asked = app.clock.elapsed()
+    renewed = app.clock.now()
     while not stopping.told:
         stopping.wait(_LOOK)
-        if app.clock.elapsed() - asked > _ASK:
+        if abs(app.clock.now() - renewed) > _TERM / 4:
             lease.renew()
-            asked = app.clock.elapsed()
+            renewed = app.clock.now()
         try:
             if not stopping.told:
                 schedule.look()
