@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from tests.acceptance.installation import Installation
 
 #: Sandbox time: a minute is a second. A night each twenty minutes, a delta each five.
@@ -75,11 +77,18 @@ def test_a_worker_pulls_and_has_its_nights_by_the_clock_and_ends_when_it_is_told
     shop_by_the_clock: Installation,
 ) -> None:
     shop = shop_by_the_clock
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    shop.configure(more=f'{_BUSY}listen = "{address}"\n')
     with working(shop) as worker:
         worker.wait_for("worker_began", companies=2)
+        for place in ("healthz", "readyz"):
+            assert requests.get(f"http://{address}/{place}", timeout=5).text == "ok"
         for company in ("harbor", "thames"):
             worker.wait_for("synced", connection=company)
             worker.wait_for("run_ended", connection=company)
+        measured = requests.get(f"http://{address}/metrics", timeout=5).text
+        assert 'arsync_messages{state="accepted"} 3\n' in measured
         assert worker.end(signal.SIGTERM) == 0
         assert worker.lines("worker_stopped")
         nights = worker.lines("run_ended")

@@ -168,7 +168,7 @@ class TestEnvironment:
             "inbox.imap.tls": "starttls", "worker.digest": "30 8 * * mon-fri", "nightly": "15 3 * * *",
             "sync": "*/20 * * * *", "dispatch": "off", "reconcile": "0 5 * * sat", "poll": "off",
             "jitter_minutes": "0", "missed_after": "3.5", "threads": "2", "stop_seconds": "20", "format": "json",
-            "level": "debug", "mail": "ops@example.com", "webhook": "https://hooks.example.com/x",
+            "listen": "127.0.0.1:9464", "level": "debug", "mail": "ops@example.com", "webhook": "https://hooks.example.com/x",
             "ping_url": "https://watch.example.com/y",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from secrets import SystemRandom
 from typing import Final
@@ -20,10 +20,12 @@ from arsync.cli import digest, night
 from arsync.cli.context import locked, opened
 from arsync.errors import ArsyncError, Locked, Stopped
 from arsync.logs import configure
-from arsync.store import leases
+from arsync.ops.metrics import CONTENT_TYPE, exposition
+from arsync.store import connections, leases
 from arsync.store.connections import Connection
 from arsync.worker import jobs, pulling
 from arsync.worker.dispatch import may_leave
+from arsync.worker.health import Pulse, answering
 from arsync.worker.schedule import Job, Kind, Pace, Schedule, Times
 from arsync.worker.stopping import Stopping
 
@@ -52,8 +54,9 @@ def worker(context: typer.Context) -> None:
     stopping = Stopping()
     with _told_by_signals(stopping), opened(context, stopping) as app:
         configure(app.settings.log.format, app.settings.log.level or "info")
-        crew = _Crew()
-        _serve(app, stopping, crew)
+        crew, pulse = _Crew(), Pulse(app.clock)
+        with _answering(app, crew, pulse):
+            _serve(app, stopping, crew, pulse)
         left = crew.wait(app.settings.worker.stop_seconds)
         if not left:
             _log.info("worker_stopped")
@@ -94,6 +97,10 @@ class _Crew:
         self._threads.add(thread)
         thread.start()
 
+    def atwork(self) -> list[str]:
+        """The names of the jobs that are being done."""
+        return sorted(thread.name for thread in self._threads if thread.is_alive())
+
     def wait(self, seconds: float) -> list[str]:
         """Waits so many real seconds in all; who has not ended by then."""
         over = threading.Event()
@@ -103,13 +110,30 @@ class _Crew:
             while thread.is_alive() and not over.is_set():
                 thread.join(0.1)
         timer.cancel()
-        return sorted(thread.name for thread in self._threads if thread.is_alive())
+        return self.atwork()
 
 
-def _serve(app: App, stopping: Stopping, crew: _Crew) -> None:
+def _answering(app: App, crew: _Crew, pulse: Pulse) -> AbstractContextManager[object]:
+    """Answers to who watches, where the settings say at which address."""
+    listen = app.settings.worker.listen
+    if listen is None:
+        return nullcontext()
+
+    def ready() -> None:
+        with app.store.reading() as work:
+            connections.installation(work)
+
+    def metrics() -> str:
+        return exposition(app.store, crew.atwork(), app.alarm.standing())
+
+    return answering(listen, pulse, ready=ready, metrics=metrics, content_type=CONTENT_TYPE)
+
+
+def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse) -> None:
     """While it has the lease of the one worker, begins what is due; else stands by."""
     told = False
     while not stopping.told:
+        pulse.beat()
         lease = leases.Lease(app.store, app.clock, _LEASE, _TERM)
         try:
             lease.take()
@@ -122,14 +146,14 @@ def _serve(app: App, stopping: Stopping, crew: _Crew) -> None:
         told = False
         lease.keep()
         try:
-            _keep(app, stopping, crew, lease)
+            _keep(app, stopping, crew, lease, pulse)
         except Locked as error:
             _log.warning("worker_stands_by", extra={"reason": str(error)})
         finally:
             lease.drop()
 
 
-def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease) -> None:
+def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse: Pulse) -> None:
     settings = app.settings.worker
     jitter = timedelta(minutes=settings.jitter_minutes)
     # Who is written to first is counted over all companies: one after the other.
@@ -143,6 +167,7 @@ def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease) -> Non
     renewed = app.clock.now()
     while not stopping.told:
         stopping.wait(_LOOK)
+        pulse.beat()
         if abs(app.clock.now() - renewed) > _TERM / 4:
             lease.renew()
             renewed = app.clock.now()

@@ -184,6 +184,15 @@ def _secret_url(url: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _listen(text: str) -> str:
+    found = re.fullmatch(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]]*):(?P<port>[0-9]{1,5})", text)
+    if found is None or not 0 <= int(found["port"]) <= 65535:
+        raise ValueError("an address and a port (write it like '127.0.0.1:9464')")
+    if found["host"]:
+        _host_name(found["host"].strip("[]"))
+    return text
+
+
 def _host_name(text: str) -> str:
     try:
         ip_address(text)
@@ -234,6 +243,7 @@ Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidat
 ClosedDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_closed_days)]
 PaymentDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_payment_days)]
 HostName = Annotated[str, AfterValidator(_host_name)]
+Listen = Annotated[str, AfterValidator(_listen)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Url = Annotated[str, AfterValidator(_url)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]

@@ -22,6 +22,7 @@ from arsync.settings.kinds import (
     HostName,
     Hours,
     InboxAddress,
+    Listen,
     LocaleTag,
     Logo,
     Mailbox,
@@ -232,6 +233,8 @@ class Worker(Section):
     jitter_minutes: Annotated[int, Field(ge=0, le=60)] = 5
     #: written in hours: a nightly run that begins later than that was missed
     missed_after: Hours = timedelta(hours=2)
+    #: where /healthz, /readyz and /metrics are answered; None: nowhere
+    listen: Listen | None = None
     #: for so long a worker that is told to stop waits for what is in flight
     stop_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
 
