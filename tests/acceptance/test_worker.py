@@ -123,6 +123,26 @@ def test_a_worker_that_is_killed_is_taken_up_by_the_next_and_nothing_is_doubled(
     assert len(written) == len(set(written)) == 4
 
 
+def test_a_company_that_hangs_delays_no_other_and_does_not_keep_the_worker_from_ending(
+    shop_by_the_clock: Installation,
+) -> None:
+    shop = shop_by_the_clock
+    shop.configure(more=f"{_BUSY}stop_seconds = 1\n")
+    shop.sandbox.fault("timeout_before", {"provider": "quickbooks"}, times=None, seconds=30)
+    with working(shop) as worker:
+        worker.wait_for("run_ended", connection="thames", times=2)
+        assert all(line["connection"] == "thames" for line in worker.lines("run_ended"))
+        assert worker.end(signal.SIGTERM) == 1
+        (left,) = worker.lines("worker_left")
+        assert len(left["jobs"]) == 1
+        assert left["jobs"][0].endswith(" harbor")
+    shop.sandbox.clear_faults()
+    with working(shop, "second") as worker:
+        worker.wait_for("run_ended", connection="harbor", sent=2)
+        assert worker.end(signal.SIGTERM) == 0
+    assert len(shop.letters()) == 3
+
+
 def test_a_second_worker_stands_by_until_the_first_is_gone(shop_by_the_clock: Installation) -> None:
     shop = shop_by_the_clock
     with working(shop) as first:

@@ -156,6 +156,7 @@ def _as_json(answer: Plan) -> dict[str, object]:
 def run(context: typer.Context, names: Connections = None, as_json: Json = False) -> None:
     """Syncs, plans, dispatches and writes back: the nightly job, once. Twice a day does no harm."""
     with opened(context) as app:
+        app.alarm.paths()  # what is wrong with them is said before anything is done
         night = work_night(app, linked(app, names))
         if as_json:
             dump(_night_as_json(app, night))

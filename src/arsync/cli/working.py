@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from secrets import SystemRandom
 from typing import Final
@@ -18,7 +18,7 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli import digest, night
 from arsync.cli.context import locked, opened
-from arsync.errors import ArsyncError, Locked, Stopped
+from arsync.errors import ArsyncError, DatabaseUnusable, Locked, Stopped
 from arsync.logs import configure
 from arsync.ops.metrics import CONTENT_TYPE, exposition
 from arsync.store import connections, leases
@@ -54,6 +54,7 @@ def worker(context: typer.Context) -> None:
     stopping = Stopping()
     with _told_by_signals(stopping), opened(context, stopping) as app:
         configure(app.settings.log.format, app.settings.log.level or "info")
+        app.alarm.paths()  # what is wrong with them is said at once
         crew, pulse = _Crew(), Pulse(app.clock)
         with _answering(app, crew, pulse):
             _serve(app, stopping, crew, pulse)
@@ -137,7 +138,7 @@ def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse) -> None:
         lease = leases.Lease(app.store, app.clock, _LEASE, _TERM)
         try:
             lease.take()
-        except Locked as error:
+        except (Locked, DatabaseUnusable) as error:
             if not told:
                 _log.warning("worker_stands_by", extra={"reason": str(error)})
             told = True
@@ -150,7 +151,8 @@ def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse) -> None:
         except Locked as error:
             _log.warning("worker_stands_by", extra={"reason": str(error)})
         finally:
-            lease.drop()
+            with suppress(ArsyncError):  # it ends by itself
+                lease.drop()
 
 
 def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse: Pulse) -> None:

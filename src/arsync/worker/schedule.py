@@ -140,7 +140,12 @@ class Schedule:
                     continue
                 slot.begun = now
                 self._leave_to(slot, now)
-            self._begin(slot, now)
+            try:
+                self._begin(slot, now)
+            except BaseException:
+                with self._lock:
+                    slot.begun = None  # it did not begin
+                raise
 
     def atwork(self) -> list[str]:
         """The names of the jobs that have begun and not ended."""

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
-from arsync.errors import Locked, RetryLater, Stopped
+from arsync.errors import DatabaseUnusable, Locked, RetryLater, Stopped
 from arsync.store import duties
 from arsync.store import tables as t
 from arsync.store.engine import Store
@@ -238,6 +239,23 @@ def test_a_night_that_was_told_to_stop_is_due_again(store: Store) -> None:
     days.job(Kind.NIGHT, "0 2 * * *")
     days.restart()
     assert days.pass_time(MINUTE) == ["03 03:00 nightly harbor"]
+
+
+def test_a_night_that_could_not_be_begun_is_begun_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """02:00 the disk is full / 02:01 there is room."""
+    days = Days(store)
+    days.job(Kind.NIGHT, "0 2 * * *")
+    days.pass_time(timedelta(hours=14))
+
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseUnusable("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(DatabaseUnusable):
+        patch.setattr(duties, "begin", full)
+        days.schedule.look()
+    assert days.schedule.atwork() == []
+    days.clock.advance(60)
+    assert days.pass_time(MINUTE) == ["03 02:01 nightly harbor"]
 
 
 def test_a_company_is_taken_up_when_it_is_linked_and_left_when_it_is_not_any_more(store: Store) -> None:
