@@ -161,7 +161,7 @@ def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse:
     # Who is written to first is counted over all companies: one after the other.
     threads = 1 if app.settings.delivery.first_customers is not None else settings.threads
     schedule = Schedule(
-        app.store, app.clock, lambda: _jobs(app, stopping), crew.start, SystemRandom(),
+        app.store, app.clock, lambda: jobs_of(app, stopping), crew.start, SystemRandom(),
         Pace(jitter, settings.missed_after, threads),
     )  # fmt: skip
     schedule.look()
@@ -183,7 +183,7 @@ def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse:
             stopping.wait(_ASK)
 
 
-def _jobs(app: App, stopping: Stopping) -> Iterator[Job]:
+def jobs_of(app: App, stopping: Stopping) -> Iterator[Job]:
     """What there is to do by the clock, as the settings have it."""
     settings = app.settings.worker
     home = app.settings.defaults.timezone or "UTC"
