@@ -55,6 +55,7 @@ class Times:
     """The moments of a crontab on the clock of a timezone; an hour that is skipped there is not skipped here."""
 
     def __init__(self, crontab: str, zone: str) -> None:
+        self.said = crontab, zone  # equal where all moments are
         self._zone = ZoneInfo(zone)
         self._trigger = CronTrigger.from_crontab(crontab, timezone=self._zone)
 
@@ -96,7 +97,7 @@ class Pace:
 
     jitter: timedelta = timedelta()  # at most so much later than its moment each begins
     missed_after: timedelta = timedelta(hours=2)  # what begins still later counts as missed
-    threads: int = 8  # so many jobs at once
+    threads: int = 8  # so many companies at once
 
 
 @dataclass(slots=True)
@@ -123,20 +124,22 @@ class Schedule:
     pace: Pace = Pace()
     _slots: dict[str, _Slot] = field(default_factory=dict)
     _asked: datetime | None = None
+    _looked: datetime | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self) -> None:
         """Begins whatever is due and may begin."""
         now = self.clock.now()
         self._recruit(now)
+        if self._looked is not None and now < self._looked:
+            self._set_back(now)
+        self._looked = now
         with self._lock:
             due = [slot for slot in self._slots.values() if slot.begun is None and slot.at <= now]
         for slot in sorted(due, key=lambda one: (_ORDER[one.job.kind], one.at)):
             self._tell_if_missed(slot, now)
             with self._lock:
-                atwork = [one for one in self._slots.values() if one.begun is not None]
-                busy = slot.job.company is not None and any(one.job.company == slot.job.company for one in atwork)
-                if slot.at > now or busy or len(atwork) >= self.pace.threads:
+                if slot.at > now or not self._has_room(slot.job):
                     continue
                 slot.begun = now
                 self._leave_to(slot, now)
@@ -146,6 +149,11 @@ class Schedule:
                 with self._lock:
                     slot.begun = None  # it did not begin
                 raise
+
+    def _has_room(self, job: Job) -> bool:
+        """What is the whole installation's never waits for a company."""
+        served = [one.job.company for one in self._slots.values() if one.begun is not None and one.job.company]
+        return job.company is None or (job.company not in served and len(served) < self.pace.threads)
 
     def atwork(self) -> list[str]:
         """The names of the jobs that have begun and not ended."""
@@ -169,9 +177,21 @@ class Schedule:
             for name in [name for name, slot in self._slots.items() if name not in there and slot.begun is None]:
                 del self._slots[name]
             for name, job in there.items():
-                if name not in self._slots:
+                slot = self._slots.get(name)
+                if slot is None:
                     due = _first(job, kept.get(name), now)
                     self._slots[name] = _Slot(job, due, self._later(due))
+                    continue
+                moved, slot.job = slot.job.times.said != job.times.said, job
+                if moved and slot.begun is None and slot.due > now:  # the company has told its timezone since
+                    self._postpone(slot, job.times.after(now))
+
+    def _set_back(self, now: datetime) -> None:
+        """The clock stood ahead: no moment between now and then is left out."""
+        with self._lock:
+            for slot in self._slots.values():
+                if slot.begun is None and slot.due > (due := slot.job.times.after(now)):
+                    self._postpone(slot, due)
 
     def _later(self, due: datetime) -> datetime:
         return due + timedelta(seconds=self.chance.uniform(0.0, self.pace.jitter.total_seconds()))
@@ -245,7 +265,7 @@ class Schedule:
             with self._lock:
                 assert slot.begun is not None
                 # Of what is kept no moment is left out: one that came meanwhile is due now.
-                self._postpone(slot, slot.job.times.after(slot.begun if slot.job.kind in _KEPT else now))
+                self._postpone(slot, slot.job.times.after(min(slot.begun, now) if slot.job.kind in _KEPT else now))
                 slot.begun = None
 
 
@@ -255,4 +275,5 @@ def _first(job: Job, last: duties.Duty | None, now: datetime) -> datetime:
         return now
     if job.kind not in _KEPT or last is None:
         return job.times.after(now)
-    return job.times.after(last.due_at) if last.ended_at is not None else last.due_at
+    following = job.times.after(min(last.due_at, now))  # the clock may have been ahead
+    return following if last.ended_at is not None else min(last.due_at, following)

@@ -266,3 +266,43 @@ def test_a_company_is_taken_up_when_it_is_linked_and_left_when_it_is_not_any_mor
     assert days.pass_time(2 * MINUTE) == ["02 12:05 sync thames"]
     days.jobs.pop(0)
     assert days.pass_time(HOUR) == ["02 13:00 sync thames"]
+
+
+def test_a_clock_that_stood_ahead_leaves_no_night_out_once_it_is_set_right(store: Store) -> None:
+    """On the 3rd, noon, the clock says it is a month later / an hour after it is set back / restarted on the 6th."""
+    days = Days(store)
+    days.job(Kind.NIGHT, "0 2 * * *")
+    days.job(Kind.SYNC, "0 * * * *")
+    days.pass_time(timedelta(days=1))
+    days.clock.advance(timedelta(days=30).total_seconds())
+    days.pass_time(HOUR)
+    days.clock.advance(-timedelta(days=30).total_seconds())
+    began = days.pass_time(timedelta(days=2))
+    assert [line for line in began if "nightly" in line] == ["04 02:00 nightly harbor", "05 02:00 nightly harbor"]
+    assert began[0] == "03 14:00 sync harbor"
+    days.clock.advance(timedelta(days=30).total_seconds())
+    days.restart()
+    days.pass_time(timedelta(days=2))
+    days.clock.advance(-timedelta(days=31).total_seconds())
+    days.restart()
+    assert [line[3:] for line in days.pass_time(timedelta(days=2)) if "nightly" in line] == ["02:00 nightly harbor"] * 2
+
+
+def test_companies_that_hang_keep_nobody_from_being_told(store: Store) -> None:
+    days = Days(store, pace=Pace(threads=2))
+    for number in range(3):
+        days.job(Kind.SYNC, "0 * * * *", f"s{number}")
+    days.job(Kind.ALERTS, "*/5 * * * *", None)
+    days.open.update(f"sync s{number}" for number in range(3))
+    days.pass_time(HOUR)
+    assert days.schedule.atwork() == ["sync s0", "sync s1"]
+    assert days.pass_time(10 * MINUTE) == ["02 13:00 alerts", "02 13:05 alerts"]
+
+
+def test_a_timezone_that_a_company_tells_later_counts_from_then_on(store: Store) -> None:
+    days = Days(store)
+    days.job(Kind.NIGHT, "0 2 * * *", "harbor", "UTC")
+    days.pass_time(HOUR)
+    days.jobs.clear()
+    days.job(Kind.NIGHT, "0 2 * * *", "harbor", NEW_YORK)
+    assert days.pass_time(timedelta(days=1)) == ["03 07:00 nightly harbor"]
