@@ -24,6 +24,22 @@ def message_to(shop: Installation, payer: str) -> str:
     return str(found)
 
 
+def shown_reason(shop: Installation, message: str) -> str:
+    waiting = [one["message"] for one in shop.json("approvals")]
+    (found,) = [one["reason"] for one in waiting if str(one["id"]) == message]
+    return str(found)
+
+
+def test_second_thoughts_are_told_of_one_and_of_several(waiting: Installation) -> None:
+    waiting.configure(mode="approve", delivery="undo_minutes = 30")
+    acme, birch, cedar = (message_to(waiting, name) for name in ("Acme Stores", "Birch Cafe", "Cedar Books"))
+    one = waiting.arsync("approve", acme, "--author", "Ann").out
+    assert "1 message approved; it goes out at the next run, after 30 minutes in which arsync unapprove takes it" in one
+    assert "unapprove takes them back" in waiting.arsync("approve", birch, cedar).out
+    waiting.arsync("unapprove", acme, "--author", "Ann")
+    assert shown_reason(waiting, acme) == "Ann took back the approval"
+
+
 def test_the_queue_is_read_answered_and_sent(waiting: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """Birch gets a person's own words, Acme its message as it was seen, Cedar nothing; the story of each tells why."""
     acme, birch, cedar = (message_to(waiting, name) for name in ("Acme Stores", "Birch Cafe", "Cedar Books"))
@@ -38,6 +54,7 @@ def test_the_queue_is_read_answered_and_sent(waiting: Installation, monkeypatch:
     assert "1 message rejected" in waiting.arsync("reject", cedar, "--reason", "they called", "--author", "Ann").out
     waiting.arsync("approve", acme, birch, "--author", "Ann")
     waiting.arsync("unapprove", acme, "--author", "Kim")
+    assert "Kim took back the approval of Ann" in shown_reason(waiting, acme)
     waiting.arsync("approve", "--step", "friendly", "--author", "Ann")
     assert "nothing of the step frendly waits" in waiting.arsync("approve", "--step", "frendly").out
     waiting.arsync("run")

@@ -155,11 +155,8 @@ def approve_messages(
     if mails := len(approved) - letters:
         last = max((one.approved_until for one in approved if one.approved_until), default=None)
         ends = f"; the approval lasts until the next send window closes, {last:%Y-%m-%d %H:%M} UTC" if last else ""
-        undo = (
-            f", after {app.settings.delivery.undo_minutes} minutes in which arsync unapprove takes it back"
-            if wait
-            else ""
-        )
+        undone = f"in which arsync unapprove takes {'it' if mails == 1 else 'them'} back"
+        undo = f", after {app.settings.delivery.undo_minutes} minutes {undone}" if wait else ""
         go = so_many(mails, "approved; it goes out", "approved; they go out")
         say(f"{go} at the next run{undo}{ends}")
     for message_id in changed:
@@ -194,7 +191,8 @@ def unapprove(
                 raise UsageError(
                     f"message {one.id} goes by its playbook and was approved by nobody: arsync reject stops it"
                 )
-            reason = f"{who} took the approval by {one.approved_by} back"
+            whose = "" if one.approved_by == who else f" of {one.approved_by}"
+            reason = f"{who} took back the approval{whose}"
             if not answers.take_back(work, one, reason=reason, author=who, told="approval_taken_back", now=now):
                 raise UsageError(f"message {one.id} has just gone on: arsync outbox {one.id} tells how")
         work.commit()

@@ -129,8 +129,9 @@ def _unanswered(clock: Clock, work: Work, connection: Connection) -> Iterator[Fi
     """Nobody is chased while nobody answers."""
     late = approvals.unanswered(work, connection.id, today=clock.now().date())
     if late:
+        many = "1 message has" if len(late) == 1 else f"{len(late)} messages have"
         days = f"for more than {approvals.PATIENCE} business days"
-        yield warn("approvals", f"{connection.name}: {len(late)} messages have waited {days}", "`arsync approvals`")
+        yield warn("approvals", f"{connection.name}: {many} waited {days}", "`arsync approvals`")
 
 
 def _health(settings: Settings, clock: Clock, work: Work, connection: Connection) -> Iterator[Finding]:
