@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -27,6 +26,7 @@ from arsync.errors import (
     DatabaseUnusable,
     Locked,
     OutcomeUnknown,
+    Stopped,
     UsageError,
 )
 from arsync.playbook.places import Place
@@ -165,20 +165,22 @@ class Mailed:
 
 def of_the_day(app: App, *, pull: bool = True) -> Mailed | None:
     """With `delivery.digest = "daily"` mails the page of the day, once, on data pulled for it (unless not to `pull`);
-    None where it has gone, or is not wanted. What fails is told, and stops no run."""
+    None where it has gone, is being mailed by another, or is not wanted. What fails is told, and stops no run."""
     those = app.linked()
     if app.settings.delivery.digest == "off" or not those or _has_gone(app, _day(app, those)):
         return None
+    lease = leases.Lease(app.store, app.clock, _LEASE, _TERM)
     try:
-        with leases.held(app.store, app.clock, _LEASE, _TERM):
-            for company in those if pull else ():
-                # The run tells what was wrong; the page, that the data are old.
-                with suppress(ConnectorError), locked(app, [company]):
-                    pulling.update(app.store, app.desk(company), app.clock)
-            fresh = app.linked()
-            if _has_gone(app, _day(app, fresh)):
-                return None
-            return _mailed(app, _page(app, fresh), fresh, author="arsync")
+        lease.take()
+    except Locked:
+        return None
+    try:
+        for company in those if pull else ():
+            _pull(app, company)
+        fresh = app.linked()
+        if _has_gone(app, _day(app, fresh)):
+            return None
+        return _mailed(app, _page(app, fresh), fresh, author="arsync")
     except (Locked, DatabaseUnusable):
         raise
     except ArsyncError as error:
@@ -186,6 +188,19 @@ def of_the_day(app: App, *, pull: bool = True) -> Mailed | None:
     except Exception as error:
         _logger.exception("digest_failed")
         return Mailed(f"the digest could not be sent: unexpected {type(error).__name__}", failed=True)
+    finally:
+        lease.drop()
+
+
+def _pull(app: App, company: Connection) -> None:
+    """What is wrong the run tells; the page, that the data are old. It leaves alone whom another works for."""
+    try:
+        with locked(app, [company]):
+            pulling.update(app.store, app.desk(company), app.clock)
+    except Stopped:
+        raise
+    except (ConnectorError, Locked):
+        return
 
 
 def _day(app: App, those: list[Connection]) -> str:

@@ -194,6 +194,10 @@ def tell(store: Store, clock: Clock, paths: Mapping[str, Path], found: Mapping[s
         except ArsyncError as error:
             wrong.append(f"alerts.{name}: {error}")
             continue
+        except Exception as error:  # noqa: BLE001 - a fault of ours on one path never stops the other
+            _log.exception("not_told", extra={"path": name})
+            wrong.append(f"alerts.{name}: unexpected {type(error).__name__}")
+            continue
         with store.working() as work:
             alerts.told(work, name, news, now=clock.now())
             work.commit()

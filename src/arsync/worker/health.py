@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,8 +74,12 @@ def answering(
             """Who watches asks often: no line of the log."""
 
     host, _, port = address.rpartition(":")
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if "[" in host else socket.AF_INET
+
     try:
-        server = ThreadingHTTPServer((host.strip("[]"), int(port)), Answers)
+        server = Server((host.strip("[]"), int(port)), Answers)
     except OSError as error:
         raise ConfigurationError(f"worker.listen: nothing can listen at {address}: {error.strerror}") from None
     server.daemon_threads = True

@@ -75,6 +75,17 @@ def test_a_path_that_fails_is_told_later_and_the_other_at_once(store: Store) -> 
     assert mail.heard == webhook.heard == [["arsync: 1 to look at", "A is down"]]
 
 
+def test_a_fault_of_ours_on_one_path_keeps_nobody_from_being_told_by_the_other(store: Store) -> None:
+    class Broken:
+        def tell(self, subject: str, lines: list[str]) -> None:
+            raise ValueError("the address with its s3cret")
+
+    webhook = Phone()
+    wrong = tell(store, FixedClock(NOW), {"mail": Broken(), "webhook": webhook}, {"a": "A is down"})
+    assert wrong == ["alerts.mail: unexpected ValueError"]
+    assert webhook.heard == [["arsync: 1 to look at", "A is down"]]
+
+
 def test_what_begins_and_ends_while_nobody_can_be_told_is_not_told(store: Store) -> None:
     clock, phone = FixedClock(NOW), Phone(dead=True)
     tell(store, clock, {"mail": phone}, {"a": "A is down"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from email import message_from_bytes
 
 import pytest
@@ -12,6 +13,8 @@ from arsync.bootstrap import App
 from arsync.channel.contract import Envelope, Receipt
 from arsync.channel.file import FileChannel
 from arsync.cli.night import work_night
+from arsync.store import leases
+from arsync.worker.jobs import held_lock
 
 Opened = Callable[..., Office]
 
@@ -86,3 +89,19 @@ def test_a_fault_of_ours_after_its_first_byte_is_told_and_sends_no_second_one(
     assert any("the digest of 2026-06-09 was perhaps sent" in task for task in night.tasks)
     assert work_night(app, app.linked()).acted == []
     assert len(list((office.folder / "outbox").glob("digest-*.eml"))) == 1
+
+
+def test_a_run_for_one_company_waits_neither_for_another_company_nor_for_another_page(open_office: Opened) -> None:
+    """Xero's company is being worked for / then another process mails the page."""
+    office = open_office("quickbooks", "xero", channel="file")
+    app = with_digest(office, 'digest = "daily"', 'digest_to = "us@harbour.example"')
+    (ours,), (other,) = app.linked(["our-quickbooks"]), app.linked(["our-xero"])
+    lease = leases.Lease(app.store, app.clock, "digest", timedelta(minutes=5))
+    lease.take()
+    assert work_night(app, [ours]).acted == []
+    lease.drop()
+    lock = held_lock(app.store, app.clock, [other])
+    try:
+        assert work_night(app, [ours]).acted == ["the digest of 2026-06-09 was sent to us@harbour.example"]
+    finally:
+        lock.drop()

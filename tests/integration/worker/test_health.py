@@ -58,6 +58,11 @@ def test_it_is_ready_where_its_database_can_be_used_and_tells_of_a_fault_its_cla
         assert get(port, "readyz").text == "unexpected: ValueError"
 
 
+def test_it_answers_on_an_address_of_ipv6() -> None:
+    with answering("[::1]:0", Pulse(FixedClock()), ready=fine, metrics=str, content_type=CONTENT_TYPE) as port:
+        assert requests.get(f"http://[::1]:{port}/readyz", timeout=5).text == "ok"
+
+
 def test_an_address_that_is_taken_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
