@@ -370,8 +370,9 @@ _DUE: Final = Prepared(
     )
 )
 _CLAIM: Final = Prepared(
+    # By their ids: an index of states would show all that wait.
     lambda dialect: update(t.messages).where(
-        among_those(dialect, _M.id, "messages"), _M.state == MessageState.APPROVED.value
+        among_those(dialect, _M.id, "messages"), func.coalesce(_M.state, "") == MessageState.APPROVED.value
     )
 )
 _CLAIMED: Final = Prepared(_query().where(_M.claim_token == bindparam("token"), _M.state == MessageState.CLAIMED.value))

@@ -149,6 +149,35 @@ def test_the_most_money_is_claimed_first(owed: Books) -> None:
     assert owed.claim() == []
 
 
+def test_a_claim_costs_the_same_however_many_wait(owed: Books, database: str) -> None:
+    """Five of twenty and five of three hundred, in steps of SQLite's machine."""
+    if database != "sqlite":
+        pytest.skip("counts the steps of SQLite's machine")
+
+    def waiting(first: int, end: int) -> None:
+        owed.keep(*(customer(f"D{number}") for number in range(first, end)))
+        owed.keep(*(invoice(f"J{number}", customer=f"D{number}") for number in range(first, end)))
+        owed.follow()
+        for number in range(first, end):
+            owed.plan(f"D{number}", invoices=(f"J{number}",))
+
+    def steps() -> int:
+        taken: list[None] = []
+        with owed.store.working() as work:
+            work.driver.set_progress_handler(lambda: taken.append(None), 1)
+            _, claimed = messages.claim(work, owed.id, limit=5, term=TERM, now=NOW)
+            work.driver.set_progress_handler(None, 1)
+            work.commit()
+        assert len(claimed) == 5
+        return len(taken)
+
+    waiting(0, 20)
+    few = steps()
+    waiting(20, 300)
+    assert few > 100, "nothing was counted"
+    assert steps() < few * 1.1
+
+
 def test_only_what_is_approved_and_due_is_claimed(owed: Books) -> None:
     owed.plan("C1", state=M.PLANNED)
     later = owed.plan("C2", invoices=("I2",))
