@@ -21,12 +21,13 @@ from arsync.cli.context import locked, opened
 from arsync.errors import ArsyncError, DatabaseUnusable, Locked, Stopped
 from arsync.logs import configure
 from arsync.ops.metrics import CONTENT_TYPE, exposition
+from arsync.ops.times import Times
 from arsync.store import connections, leases
 from arsync.store.connections import Connection
 from arsync.worker import jobs, pulling
 from arsync.worker.dispatch import may_leave
 from arsync.worker.health import Pulse, answering
-from arsync.worker.schedule import Job, Kind, Pace, Schedule, Times
+from arsync.worker.schedule import Job, Kind, Pace, Schedule
 from arsync.worker.stopping import Stopping
 
 _log: Final = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.ops.going_live import examine_going_live
+from arsync.ops.times import examine_worker
 from arsync.settings import Settings
 from arsync.store import (
     approvals,
@@ -61,6 +62,7 @@ def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from _inbox(settings, clock, work)
             yield from _connections(settings, clock, work)
             yield from examine_going_live(settings, work)
+            yield from examine_worker(settings, clock, work)
     finally:
         store.close()
 

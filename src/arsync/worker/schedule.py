@@ -7,21 +7,19 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
-from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
 from structlog.contextvars import bound_contextvars
 
 from arsync.domain.clock import Clock
 from arsync.errors import ArsyncError, Locked, Stopped
+from arsync.ops.times import Times
 from arsync.store import duties, events
 from arsync.store.engine import Store
 
 _log: Final = logging.getLogger(__name__)
-_NEXT: Final = timedelta(microseconds=1)
 #: Whoever finds the company taken comes again so much later.
 _AGAIN: Final = timedelta(minutes=1)
 #: So often the companies are asked for: one may have been linked or disconnected.
@@ -49,22 +47,6 @@ _KEPT: Final = (Kind.NIGHT, Kind.DIGEST, Kind.RECONCILE)
 _AT_ONCE: Final = (Kind.SYNC, Kind.POLL, Kind.ALERTS)
 #: A night does these, too.
 _IN_A_NIGHT: Final = (Kind.SYNC, Kind.DISPATCH)
-
-
-class Times:
-    """The moments of a crontab on the clock of a timezone; an hour that is skipped there is not skipped here."""
-
-    def __init__(self, crontab: str, zone: str) -> None:
-        self.said = crontab, zone  # equal where all moments are
-        self._zone = ZoneInfo(zone)
-        self._trigger = CronTrigger.from_crontab(crontab, timezone=self._zone)
-
-    def after(self, instant: datetime) -> datetime:
-        """The first one that comes after that instant, in UTC."""
-        # The trigger reckons by the wall's clock, on which an hour may come twice: it is asked in UTC, one at a time.
-        found: datetime | None = self._trigger.get_next_fire_time(None, (instant + _NEXT).astimezone(self._zone))
-        assert found is not None, "the settings refuse a crontab that never comes"
-        return found.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from arsync.errors import DatabaseUnusable, Locked, RetryLater, Stopped
+from arsync.ops.times import Times
 from arsync.store import duties
 from arsync.store import tables as t
 from arsync.store.engine import Store
 from arsync.testing.ports import FixedClock
-from arsync.worker.schedule import Job, Kind, Pace, Schedule, Times
+from arsync.worker.schedule import Job, Kind, Pace, Schedule
 
 #: noon in London, seven in the morning in New York
 BEGIN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -1,0 +1,52 @@
+"""The moments of a crontab, and whether a worker keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+
+from arsync.domain.clock import Clock
+from arsync.domain.states import Health
+from arsync.ops.finding import Finding, ok, warn
+from arsync.settings import Settings
+from arsync.store import connections, duties
+from arsync.store.engine import Work
+
+_NEXT: Final = timedelta(microseconds=1)
+
+
+class Times:
+    """The moments of a crontab on the clock of a timezone; an hour that is skipped there is not skipped here."""
+
+    def __init__(self, crontab: str, zone: str) -> None:
+        self.said = crontab, zone  # equal where all moments are
+        self._zone = ZoneInfo(zone)
+        self._trigger = CronTrigger.from_crontab(crontab, timezone=self._zone)
+
+    def after(self, instant: datetime) -> datetime:
+        """The first one that comes after that instant, in UTC."""
+        # The trigger reckons by the wall's clock, on which an hour may come twice: it is asked in UTC, one at a time.
+        found: datetime | None = self._trigger.get_next_fire_time(None, (instant + _NEXT).astimezone(self._zone))
+        assert found is not None, "the settings refuse a crontab that never comes"
+        return found.astimezone(UTC)
+
+
+def examine_worker(settings: Settings, clock: Clock, work: Work) -> Iterator[Finding]:
+    """Where a worker has worked: the nightly run of each company has begun since it was due last."""
+    kept, now = duties.every(work), clock.now()
+    patience = settings.worker.missed_after + timedelta(minutes=settings.worker.jitter_minutes)
+    for one in connections.connections(work):
+        duty = kept.get(f"nightly {one.name}")
+        if duty is None or one.health is Health.DISCONNECTED:
+            continue
+        zone = settings.company(one.name).timezone or one.timezone or "UTC"
+        due = Times(settings.worker.nightly, zone).after(duty.due_at)
+        if now - due > patience:
+            said = f"{one.name}: the nightly run due at {due:%Y-%m-%d %H:%M} UTC has not begun"
+            yield warn("worker", said, "start `arsync worker`, or look why it does not come to it")
+        else:
+            yield ok("worker", f"{one.name}: the next nightly run is due at {due:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,42 @@
+"""The doctor tells of a worker that is not there any more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.integration.store.books import open_books
+
+from arsync.ops.times import examine_worker
+from arsync.settings import load
+from arsync.store import duties
+from arsync.store.engine import Store
+from arsync.testing.ports import FixedClock
+
+NIGHT = datetime(2026, 3, 3, 7, 0, tzinfo=UTC)  # two o'clock in New York
+
+
+@pytest.mark.parametrize(
+    ("later", "level", "said"),
+    [
+        (timedelta(hours=20), "ok", "the next nightly run is due at 2026-03-04 07:00 UTC"),
+        (timedelta(hours=26), "ok", "the next nightly run is due at 2026-03-04 07:00 UTC"),
+        (timedelta(hours=26, minutes=6), "warn", "the nightly run due at 2026-03-04 07:00 UTC has not begun"),
+    ],
+)
+def test_a_nightly_run_that_does_not_begin_is_found_from_outside(
+    store: Store, tmp_path: Path, later: timedelta, level: str, said: str
+) -> None:
+    config = tmp_path / "arsync.toml"
+    config.write_text('[defaults]\ntimezone = "America/New_York"\n', encoding="utf-8")
+    settings, clock = load(config, environ={}), FixedClock(NIGHT + later)
+    open_books(store)
+    with store.working() as work:
+        assert list(examine_worker(settings, clock, work)) == [], "nobody has used a worker"
+        duties.begin(work, "nightly harbour", due=NIGHT, now=NIGHT)
+        work.commit()
+    with store.reading() as work:
+        (found,) = examine_worker(settings, clock, work)
+    assert (found.level.value, found.subject) == (level, "worker")
+    assert said in found.detail
