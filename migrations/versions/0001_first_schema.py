@@ -948,6 +948,13 @@ def upgrade() -> None:
     with op.batch_alter_table("notes", schema=None) as batch_op:
         batch_op.create_index("ix_notes_state", ["state", "connection_id"], unique=False)
         batch_op.create_index("ix_notes_target", ["connection_id", "target_id"], unique=False)
+        batch_op.create_index(
+            "ix_notes_written",
+            ["connection_id", "written_at"],
+            unique=False,
+            sqlite_where=sa.text("written_at IS NOT NULL"),
+            postgresql_where=sa.text("written_at IS NOT NULL"),
+        )
 
     op.create_table(
         "promise_invoices",
@@ -1061,6 +1068,11 @@ def downgrade() -> None:
     append_only.release(op.get_bind(), "provider_events")
     op.drop_table("promise_invoices")
     with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_notes_written",
+            sqlite_where=sa.text("written_at IS NOT NULL"),
+            postgresql_where=sa.text("written_at IS NOT NULL"),
+        )
         batch_op.drop_index("ix_notes_target")
         batch_op.drop_index("ix_notes_state")
 

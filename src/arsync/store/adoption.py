@@ -73,7 +73,9 @@ _FOUND: Final = Prepared(
         .returning(_N.id)
     )
 )
-_NEWEST: Final = Prepared(select(func.max(_N.written_at)).where(_N.connection_id == bindparam("of")))
+_NEWEST: Final = Prepared(
+    select(func.max(_N.written_at)).where(_N.connection_id == bindparam("of"), _N.written_at.is_not(None))
+)
 
 
 def known_markers(work: Work, markers: Collection[str]) -> set[str]:

@@ -184,6 +184,7 @@ notes = Table(
     UniqueConstraint("message_id", "kind", "target_kind", "target_id"),
     Index("ix_notes_state", "state", "connection_id"),
     Index("ix_notes_target", "connection_id", "target_id"),
+    partial("ix_notes_written", "connection_id", "written_at", where="written_at IS NOT NULL"),
     only("kind", WriteKind),
     only("state", NoteState),
 )
