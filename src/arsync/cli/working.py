@@ -149,8 +149,9 @@ def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse) -> None:
         lease.keep()
         try:
             _keep(app, stopping, crew, lease, pulse)
-        except Locked as error:
+        except (Locked, DatabaseUnusable) as error:
             _log.warning("worker_stands_by", extra={"reason": str(error)})
+            stopping.wait(_ASK)
         finally:
             with suppress(ArsyncError):  # it ends by itself
                 lease.drop()
@@ -171,10 +172,10 @@ def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse:
     while not stopping.told:
         stopping.wait(_LOOK)
         pulse.beat()
-        if abs(app.clock.now() - renewed) > _TERM / 4:
-            lease.renew()
-            renewed = app.clock.now()
         try:
+            if abs(app.clock.now() - renewed) > _TERM / 4:
+                lease.renew()
+                renewed = app.clock.now()
             if not stopping.told:
                 schedule.look()
         except Locked:
