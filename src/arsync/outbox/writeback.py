@@ -15,7 +15,7 @@ from arsync.connector import Connector, InvoiceFact, KeepsFacts, NoteDraft, Reso
 from arsync.domain.clock import Clock
 from arsync.domain.documents import Invoice, InvoiceState
 from arsync.domain.states import NoteState, WriteKind
-from arsync.errors import Barred, ConnectorError, Reauthorise, Refused, Rejected, RetryLater
+from arsync.errors import ArsyncError, Barred, ConnectorError, Reauthorise, Refused, Rejected, RetryLater, Stopped
 from arsync.outbox import facts
 from arsync.session import before_first_byte
 from arsync.store import notes
@@ -154,11 +154,13 @@ def settle_unknown(store: Store, connection_id: int, connector: Connector, clock
 
 def _write(store: Store, connector: Connector, note: Note, clock: Clock, result: Written) -> bool:
     """Writes one claimed note; False where the source wants to be left alone for longer."""
-    deadline = clock.elapsed() + FIRST_BYTE
+    deadline, begun = clock.elapsed() + FIRST_BYTE, False
 
     def in_time() -> None:
+        nonlocal begun
         if clock.elapsed() > deadline:
             raise Refused("the worker was suspended before it wrote")
+        begun = True
 
     go_on = True
     try:
@@ -167,6 +169,12 @@ def _write(store: Store, connector: Connector, note: Note, clock: Clock, result:
             return True
         with before_first_byte(in_time, of_each=True):
             remote_id = _put(connector, note)
+    except Stopped as error:
+        if begun:
+            _lose(store, note, error, clock)
+        else:
+            _postpone(store, note, error, 0.0, clock)
+        raise
     except RetryLater as error:
         _postpone(store, note, error, error.after, clock)
         result.postponed += 1
@@ -250,7 +258,7 @@ def _what(note: Note) -> str:
     return "a note" if note.kind is WriteKind.NOTE else note.text
 
 
-def _postpone(store: Store, note: Note, error: ConnectorError, after: float, clock: Clock) -> None:
+def _postpone(store: Store, note: Note, error: ArsyncError, after: float, clock: Clock) -> None:
     """Nothing was done: the note goes back and keeps its try, not to be claimed for so many seconds."""
     with store.working() as work:
         now = clock.now()

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.outbox.office import Books, Office, clock_of, elsewhere
 
 from arsync.bootstrap import App
-from arsync.errors import Malformed
+from arsync.errors import Malformed, Stopped
 from arsync.outbox import writeback
 
 Opened = Callable[..., Office]
@@ -95,6 +95,41 @@ class _Unreadable:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+
+class _ToldToStop:
+    """A connector that is told to stop while its first note waits for its turn at the vendor's limit, or after it."""
+
+    def __init__(self, real: Any, *, after: bool) -> None:
+        self._real, self._after = real, after
+
+    def write_note(self, draft: Any) -> Any:
+        if self._after:
+            self._real.write_note(draft)
+        raise Stopped
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["waiting", "written"])
+def test_a_note_that_a_stopped_worker_has_not_begun_is_another_s_to_write_at_once(
+    open_office: Opened, vendor: str, after: bool
+) -> None:
+    """Told to stop before the first byte of a note: it stays to be written. After it: unknown. Nothing else begins."""
+    office, books = two_invoices(open_office, vendor)
+    app = office.load()
+    (connection,) = app.linked()
+    stopped = _ToldToStop(app.connector(connection), after=after)
+    app.__dict__["connector"] = lambda _connection: stopped
+    with pytest.raises(Stopped):
+        office.night(app)
+    assert [note.state.value for note in office.stored_notes(app)] == ["unknown" if after else "pending", "pending"]
+    assert [note.attempts for note in office.stored_notes(app)] == [int(after), 0]
+    app = office.app()
+    office.night(app)
+    assert per_target(books) == [1, 1]
+    assert clock_of(app).waited < 5
 
 
 def test_two_readings_are_needed_before_a_note_is_written_again(open_office: Opened) -> None:
