@@ -69,7 +69,8 @@ _KNOWN: Final = Prepared(
 _FOUND: Final = Prepared(
     lambda dialect: (
         update(t.notes)
-        .where(among_those(dialect, _N.marker), _N.state.in_(_OWED), _N.tried_at.is_not(None))
+        # by the markers: an index of states would show all that wait
+        .where(among_those(dialect, _N.marker), func.coalesce(_N.state, "").in_(_OWED), _N.tried_at.is_not(None))
         .returning(_N.id)
     )
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
@@ -36,7 +36,7 @@ _BEFORE_EACH: Final = Prepared(
         .where(
             among_those(dialect, _M.chase_id, "chases"),
             _M.channel == StepChannel.EMAIL.value,
-            _M.state.in_(_TAKEN),
+            func.coalesce(_M.state, "").in_(_TAKEN),  # by the chases: an index of states would show all that ever went
         )
         .order_by(_M.accepted_at, _M.id)
     )

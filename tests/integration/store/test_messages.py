@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.integration.store.books import FIRM, NOW, TERM, TODAY, Books, a_draft, at, customer, invoice
 
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, MessageState
-from arsync.store import messages
+from arsync.store import messages, threads
 from arsync.store.engine import Store
 
 M = MessageState
@@ -176,6 +176,35 @@ def test_a_claim_costs_the_same_however_many_wait(owed: Books, database: str) ->
     waiting(20, 300)
     assert few > 100, "nothing was counted"
     assert steps() < few * 1.1
+
+
+def test_a_conversation_is_found_at_the_same_cost_however_many_mails_ever_went(owed: Books, database: str) -> None:
+    """One chase's of three mails and of two hundred, in steps of SQLite's machine."""
+    if database != "sqlite":
+        pytest.skip("counts the steps of SQLite's machine")
+
+    def gone(first: int, end: int) -> None:
+        owed.keep(*(customer(f"D{number}") for number in range(first, end)))
+        owed.keep(*(invoice(f"J{number}", customer=f"D{number}") for number in range(first, end)))
+        owed.follow()
+        for number in range(first, end):
+            force(owed, owed.plan(f"D{number}", invoices=(f"J{number}",)), M.ACCEPTED)
+
+    def steps() -> int:
+        taken: list[None] = []
+        with owed.store.reading() as work:
+            work.driver.set_progress_handler(lambda: taken.append(None), 1)
+            assert threads.before_each(work, [mine]) == {mine.id: ()}
+            work.driver.set_progress_handler(None, 1)
+        return len(taken)
+
+    gone(0, 3)
+    with owed.store.reading() as work:
+        (mine,) = messages.of_chase(work, owed.chase("D0").id)
+    few = steps()
+    gone(3, 200)
+    assert few > 10, "nothing was counted"
+    assert steps() < few + 20
 
 
 def test_only_what_is_approved_and_due_is_claimed(owed: Books) -> None:
