@@ -15,11 +15,20 @@ from arsync.channel.contract import Channel, Envelope
 from arsync.domain.chase import Rule
 from arsync.domain.clock import Clock
 from arsync.domain.states import Health, MessageState, NoteState
-from arsync.errors import ArsyncError, ConnectorError, OutcomeUnknown, Rejected, RetryLater
+from arsync.errors import (
+    ArsyncError,
+    ConfigurationError,
+    ConnectorError,
+    Locked,
+    OutcomeUnknown,
+    Rejected,
+    RetryLater,
+)
 from arsync.store import alerts, connections, duties, events, messages, notes, verdicts
 from arsync.store.alerts import Told
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
+from arsync.store.leases import Lease
 
 _log: Final = logging.getLogger(__name__)
 _OLD: Final = timedelta(days=1)
@@ -28,6 +37,8 @@ _SOON: Final = timedelta(minutes=15)
 #: A nightly run that has not ended by then hangs.
 _LONG: Final = timedelta(hours=6)
 _TIMEOUT: Final = 15.0
+#: Held by whoever tells; both paths together answer sooner.
+_TERM: Final = timedelta(minutes=10)
 _HEALTH: Final = {Health.REAUTHORISE: "consent", Health.SUSPECT: "suspect"}
 
 #: Until when a company's requests wait, and why; None where they do not.
@@ -118,7 +129,11 @@ def standing(store: Store, now: datetime, spent: Spent) -> dict[str, str]:
             **_unknown(work, names, now - _OLD),
         }
     for one in every:
-        closed = spent(one)
+        try:
+            closed = spent(one)
+        except ConfigurationError as error:
+            found[f"settings {one.name}"] = f"{one.name}: {error}"
+            continue
         if closed is not None and closed[0] - now > _SOON:
             until, why = closed
             found[f"budget {one.name}"] = f"{one.name}: {why}; nothing is pulled before {until:%Y-%m-%d %H:%M} UTC"
@@ -178,8 +193,20 @@ def _unknown(work: Work, names: Mapping[int, str], before: datetime) -> dict[str
 
 
 def tell(store: Store, clock: Clock, paths: Mapping[str, Path], found: Mapping[str, str]) -> list[str]:
-    """Tells each path what it was not told yet; why it could not, a sentence each. What could not be told is told the
-    next time."""
+    """Tells each path what it was not told yet, unless another does right now; why it could not, a sentence each. What
+    could not be told is told the next time."""
+    lease = Lease(store, clock, "alerts", _TERM)
+    try:
+        lease.take()
+    except Locked:
+        return []
+    try:
+        return _tell(store, clock, paths, found)
+    finally:
+        lease.drop()
+
+
+def _tell(store: Store, clock: Clock, paths: Mapping[str, Path], found: Mapping[str, str]) -> list[str]:
     wrong = []
     with store.working() as work:
         alerts.follow(work, found, list(paths), now=clock.now())

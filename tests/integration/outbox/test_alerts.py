@@ -16,7 +16,7 @@ from arsync.bootstrap import App
 from arsync.cli.app import run
 from arsync.connector import Limits
 from arsync.domain.states import Health, MessageState
-from arsync.errors import Rejected, RetryLater
+from arsync.errors import ConfigurationError, Rejected, RetryLater
 from arsync.ops.alerts import ByWebhook, ping, standing, tell
 from arsync.store import connections, duties, events, messages
 from arsync.store.budgets import SharedBudget
@@ -84,6 +84,20 @@ def test_a_fault_of_ours_on_one_path_keeps_nobody_from_being_told_by_the_other(s
     wrong = tell(store, FixedClock(NOW), {"mail": Broken(), "webhook": webhook}, {"a": "A is down"})
     assert wrong == ["alerts.mail: unexpected ValueError"]
     assert webhook.heard == [["arsync: 1 to look at", "A is down"]]
+
+
+def test_two_who_tell_at_once_tell_once(store: Store) -> None:
+    """A run by hand tells while the worker is about to."""
+    clock, phone = FixedClock(NOW), Phone()
+
+    class Slow:
+        def tell(self, subject: str, lines: list[str]) -> None:
+            assert tell(store, clock, {"webhook": phone}, {"a": "A is down"}) == []
+            phone.tell(subject, lines)
+
+    assert tell(store, clock, {"webhook": Slow()}, {"a": "A is down"}) == []
+    assert tell(store, clock, {"webhook": phone}, {"a": "A is down"}) == []
+    assert phone.heard == [["arsync: 1 to look at", "A is down"]]
 
 
 def test_what_begins_and_ends_while_nobody_can_be_told_is_not_told(store: Store) -> None:
@@ -180,6 +194,23 @@ def test_a_message_that_nobody_knows_about_stands_after_a_day(office: Office) ->
         work.commit()
     assert found(app) == set()
     assert found(app, later=DAY + HOUR) == {"unknown"}
+
+
+def test_a_company_whose_settings_are_wrong_keeps_nobody_from_hearing_of_another(open_office: Opened) -> None:
+    office = open_office("quickbooks", "xero", channel="file")
+    app = office.load()
+    suspect, _well = app.linked()
+    with app.store.working() as work:
+        connections.set_health(work, suspect.id, Health.SUSPECT, "half of it is gone", synced_at=NOW)
+        work.commit()
+
+    def spent(company: connections.Connection) -> None:
+        if company.provider == "xero":
+            raise ConfigurationError("[xero] client_id is missing")
+
+    found = standing(app.store, NOW, spent)
+    assert found["suspect our-quickbooks"].endswith("half of it is gone")
+    assert "[xero] client_id is missing" in found["settings our-xero"]
 
 
 def test_an_allowance_of_the_day_that_is_used_up_stands_until_it_opens(store: Store) -> None:
