@@ -37,7 +37,8 @@ def two_companies(empty: Installation) -> Installation:
 
 
 def test_five_weeks_nobody_is_chased_for_what_they_do_not_owe_nor_twice(two_companies: Installation) -> None:
-    """Each night: truth first, then the run, then every message of the run is held against the truth."""
+    """Each night: truth first, then the run, then every message of the run is held against the truth. Nobody makes the
+    calls, so that few come to a final notice."""
     last_message: dict[tuple[str, str, str], date] = {}
     audited = 0
     newest = 0
@@ -94,4 +95,4 @@ def test_five_weeks_nobody_is_chased_for_what_they_do_not_owe_nor_twice(two_comp
         "WHERE m.state = 'accepted' AND i.demanded GROUP BY chase_id, step_id, invoice_id HAVING count(*) > 1"
     )
     assert doubled == [], "a step is never repeated for an invoice already in one"
-    assert audited > 20
+    assert audited > 12
