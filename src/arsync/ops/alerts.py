@@ -146,7 +146,8 @@ def _nights(work: Work, every: list[Connection], now: datetime) -> dict[str, str
     kept = duties.every(work)
     for one in every:
         duty = kept.get(f"nightly {one.name}")
-        missed = events.of_kind(work, one.id, "run_missed")[-1:]
+        # One of a later time was told by a clock that stood ahead.
+        missed = [event for event in events.of_kind(work, one.id, "run_missed") if event.at <= now][-1:]
         for event in missed:
             # What was made up meanwhile is no reason not to tell: the next one that came in its time is.
             back = duty is not None and duty.due_at > event.at and duty.ended_at is not None and duty.error is None

@@ -167,6 +167,17 @@ def test_a_missed_night_stands_until_one_came_through_in_its_time(office: Office
         assert found(app) == stands
 
 
+def test_a_night_that_only_a_clock_ahead_of_its_time_missed_is_no_alert(office: Office) -> None:
+    """The clock stood a month ahead, and is right again."""
+    app = office.load()
+    (company,) = app.linked()
+    ahead = app.clock.now() + 30 * DAY
+    with app.store.working() as work:
+        events.log(work, "run_missed", at=ahead, connection_id=company.id, due=ahead.isoformat(), runs=30)
+        work.commit()
+    assert found(app) == set()
+
+
 @pytest.mark.parametrize(("health", "key"), [(Health.REAUTHORISE, "consent"), (Health.SUSPECT, "suspect")])
 def test_a_company_that_a_person_must_look_at_stands_until_it_is_well(office: Office, health: Health, key: str) -> None:
     app = office.load()
