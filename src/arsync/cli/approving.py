@@ -23,7 +23,8 @@ from arsync.render.edited import edited
 from arsync.store import approvals as answers
 from arsync.store import connections, finding, messages
 from arsync.store.engine import Work
-from arsync.store.messages import Approval, Message
+from arsync.store.messages import Message
+from arsync.store.planned import Approval
 
 _SUBJECT: Final = "Subject: "
 Reason = Annotated[str, typer.Option(help="Why.")]

@@ -14,7 +14,7 @@ from arsync.domain.states import MessageState
 from arsync.errors import ConnectorError, Refused
 from arsync.outbox.accept import Acceptance, accept
 from arsync.outbox.send import Post, give_back
-from arsync.store import messages, provider_events
+from arsync.store import claims, messages, provider_events
 from arsync.store.engine import Store
 from arsync.store.messages import Message
 
@@ -46,12 +46,12 @@ def settle(
     settled = Settled()
     now = clock.now()
     with store.working() as work:
-        for message_id in messages.abandoned_claims(work, connection_ids, now=now):
+        for message_id in claims.abandoned_claims(work, connection_ids, now=now):
             settled.released += messages.move(
                 work, message_id, MessageState.CLAIMED, MessageState.APPROVED, now=now,
                 reason="its worker was gone before the gate", claim_token=None, claimed_until=None,
             )  # fmt: skip
-        for message_id in messages.abandoned_sendings(work, connection_ids, before=now - _SILENCE):
+        for message_id in claims.abandoned_sendings(work, connection_ids, before=now - _SILENCE):
             messages.move(
                 work, message_id, MessageState.SENDING, MessageState.UNKNOWN, now=now,
                 reason="its worker was gone after the gate",

@@ -17,7 +17,8 @@ from arsync.playbook.shelves import Volume
 from arsync.store import approvals, ledger
 from arsync.store.approvals import Rejected
 from arsync.store.engine import Work
-from arsync.store.messages import Approval, Message, MessageItem
+from arsync.store.messages import Message, MessageItem
+from arsync.store.planned import Approval
 
 
 def lasts_until(work: Work, policy: Policy, message: Message, *, now: datetime) -> datetime:

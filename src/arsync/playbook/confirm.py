@@ -31,7 +31,7 @@ from arsync.playbook.drafts import (
 )
 from arsync.playbook.facts import Policy, gather, gather_these
 from arsync.playbook.parts import Parting
-from arsync.store import approvals, chases, messages, verdicts
+from arsync.store import approvals, chases, claims, messages, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
@@ -74,7 +74,7 @@ def confirm_all(
         with store.working() as work:
             standing = _standing(work, connection, policy, batch, now)
             if standing:
-                messages.confirm_all(work, [(one.message, one.chase_version) for one in standing])
+                claims.confirm_all(work, [(one.message, one.chase_version) for one in standing])
                 work.commit()
     except NOBODYS:
         raise
@@ -181,7 +181,7 @@ def confirm(
             if opens is not None:  # the day was right, and the hour is not: it was read again for too long
                 local = opens.astimezone(ZoneInfo(policy.seller.timezone))
                 return _postpone(work, message, f"the send window opens on {local:%Y-%m-%d at %H:%M %Z}", now)
-            if not messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
+            if not claims.confirm(work, message.id, token=message.claim_token, chase_version=chase.version):
                 return _LOST
             if message.planned_on != today and not printed and message.edited_by is None:
                 try:

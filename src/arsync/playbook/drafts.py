@@ -19,10 +19,11 @@ from arsync.playbook.answers import NOBODYS, Answered, unplannable
 from arsync.playbook.facts import Policy
 from arsync.render.message import render
 from arsync.resources import bundled
-from arsync.store import behaviour, events, ledger, messages, pay_links
+from arsync.store import behaviour, events, ledger, messages, pay_links, planned
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
-from arsync.store.messages import Draft, Message, MessageItem
+from arsync.store.messages import Message, MessageItem
+from arsync.store.planned import Draft
 
 #: Guards that say "not now" of the circumstances, and nothing of the debt: a message that waits goes on waiting.
 _NOT_NOW: Final = frozenset(
@@ -107,7 +108,7 @@ def save(
         if asked_by is not None:
             reason = f"as {asked_by} wants; {draft.reason}"
             draft = replace(draft, reason=reason, author=asked_by, asked_by=asked_by)
-        messages.plan(work, draft, now=now, today=today)
+        planned.plan(work, draft, now=now, today=today)
         return None
     events.log(
         work, "message_not_rendered", at=now, connection_id=connection.id, chase_id=answer.facts.chase_id,

@@ -17,7 +17,8 @@ from arsync.store import events, messages, words
 from arsync.store import tables as t
 from arsync.store.bulk import among_those, those
 from arsync.store.engine import Work
-from arsync.store.messages import UNAPPROVED, Approval, Message, approved_columns
+from arsync.store.messages import Message
+from arsync.store.planned import UNAPPROVED, Approval, approved_columns
 from arsync.store.prepared import Prepared
 
 _M = t.messages.c

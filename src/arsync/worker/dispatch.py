@@ -23,7 +23,7 @@ from arsync.playbook.confirm import Confirmation, Standing, confirm, confirm_all
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
 from arsync.playbook.shelves import Volume
-from arsync.store import connections, ledger, messages, threads
+from arsync.store import claims, connections, ledger, messages, threads
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message, Waiting
@@ -136,7 +136,7 @@ def dispatch(
         beat()
         beaten = clock.elapsed()
         with store.working() as work:
-            _token, batch = messages.claim(
+            _token, batch = claims.claim(
                 work, desk.connection.id, limit=most, term=_TERM, now=clock.now(), but=done.waiting
             )
             work.commit()

@@ -16,8 +16,9 @@ from arsync.playbook.approval import lasts_until
 from arsync.playbook.confirm import Confirmation, confirm
 from arsync.playbook.decide import Decided, decide
 from arsync.playbook.facts import Policy
-from arsync.store import approvals, connections, gate, messages, reminders, verdicts
-from arsync.store.messages import Approval, Message
+from arsync.store import approvals, claims, connections, gate, messages, reminders, verdicts
+from arsync.store.messages import Message
+from arsync.store.planned import Approval
 
 #: Office hours only, so that an approval can outlive them.
 OFFICE_HOURS = ladder(3, 14, 30).replace("opens: '00:00', closes: '23:59'", "opens: '09:00', closes: '17:00'")
@@ -85,7 +86,7 @@ class Desk:
 
     def claim(self) -> list[Message]:
         with self.shop.books.store.working() as work:
-            _, claimed = messages.claim(work, self.shop.books.id, limit=9, term=TERM, now=self.now)
+            _, claimed = claims.claim(work, self.shop.books.id, limit=9, term=TERM, now=self.now)
             work.commit()
         return claimed
 

@@ -31,10 +31,11 @@ from arsync.domain.documents import (
 from arsync.domain.money import Money
 from arsync.domain.policy import Step, StepChannel, StepMode, Tone
 from arsync.domain.states import Health, HoldKind, MessageState
-from arsync.store import chases, connections, gate, messages, records, succession
+from arsync.store import chases, claims, connections, gate, messages, planned, records, succession
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
-from arsync.store.messages import Draft, Message
+from arsync.store.messages import Message
+from arsync.store.planned import Draft
 from arsync.store.records import Stored
 
 NOW: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -181,13 +182,13 @@ class Books:
             draft = a_draft(
                 self.chase(payer), step=step, state=state, invoices=invoices, amount=amount, occurrence=occurrence
             )
-            message_id = messages.plan(work, draft, now=NOW, today=TODAY)
+            message_id = planned.plan(work, draft, now=NOW, today=TODAY)
             work.commit()
         return message_id
 
     def claim(self, *, limit: int = 25, now: datetime = NOW) -> list[Message]:
         with self.store.working() as work:
-            _, claimed = messages.claim(work, self.id, limit=limit, term=TERM, now=now)
+            _, claimed = claims.claim(work, self.id, limit=limit, term=TERM, now=now)
             work.commit()
         return claimed
 
@@ -196,7 +197,7 @@ class Books:
         assert message.claim_token is not None
         with self.store.working() as work:
             chase = chases.lock(work, message.chase_id)
-            kept = messages.confirm(work, message.id, token=message.claim_token, chase_version=chase.version)
+            kept = claims.confirm(work, message.id, token=message.claim_token, chase_version=chase.version)
             work.commit()
         return kept
 

@@ -18,7 +18,7 @@ from arsync.inbox.feedback import hear, read_list
 from arsync.outbox.accept import Acceptance, accept
 from arsync.outbox.send import Post
 from arsync.outbox.settle import settle
-from arsync.store import messages, provider_events, suppressions
+from arsync.store import messages, planned, provider_events, suppressions
 from arsync.store.messages import Message
 
 ADA, BO = "ada@example.com", "bo@example.com"
@@ -49,7 +49,7 @@ def sent(books: Books, *recipients: str, until: MessageState = MessageState.ACCE
     """A message that a mail provider took, or may have."""
     with books.store.working() as work:
         draft = a_draft(books.chase())
-        message_id = messages.plan(work, draft, now=NOW, today=TODAY)
+        message_id = planned.plan(work, draft, now=NOW, today=TODAY)
         work.commit()
     if recipients:
         quoted = "[" + ", ".join(f'"{one}"' for one in recipients) + "]"

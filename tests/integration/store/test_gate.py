@@ -27,7 +27,7 @@ from arsync.domain.chase import Hold
 from arsync.domain.clock import local_date
 from arsync.domain.feedback import EventKind, ProviderEvent, SuppressionKind
 from arsync.domain.states import Health, MessageState
-from arsync.store import chases, connections, holds, messages, records, suppressions
+from arsync.store import chases, claims, connections, holds, messages, planned, records, suppressions
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
 
@@ -187,7 +187,7 @@ def test_a_thank_you_is_confirmed_again_once_the_payment_is_reversed(owed: Books
     owed.keep(invoice("I1", "0.00", minutes=1))
     owed.follow()
     with owed.store.working() as work:
-        messages.plan(work, replace(plain, intent=replace(plain.intent, listed=())), now=NOW, today=TODAY)
+        planned.plan(work, replace(plain, intent=replace(plain.intent, listed=())), now=NOW, today=TODAY)
         work.commit()
     (message,) = owed.claim()
     assert owed.confirm(message)
@@ -198,7 +198,7 @@ def test_a_thank_you_is_confirmed_again_once_the_payment_is_reversed(owed: Books
 def test_a_worker_that_slept_past_its_claim_cannot_send(owed: Books) -> None:
     asleep = ready(owed)
     with owed.store.working() as work:
-        (found,) = messages.abandoned_claims(work, [owed.id], now=NOW + timedelta(minutes=11))
+        (found,) = claims.abandoned_claims(work, [owed.id], now=NOW + timedelta(minutes=11))
         messages.move(work, found, MessageState.CLAIMED, MessageState.APPROVED, reason="its lease is over", now=NOW)
         work.commit()
     (other,) = owed.claim(now=NOW + timedelta(minutes=11))

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.integration.store.books import FIRM, NOW, TERM, TODAY, Books, a_draft, at, customer, invoice
 
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, MessageState
-from arsync.store import messages, threads
+from arsync.store import claims, messages, planned, threads
 from arsync.store.engine import Store
 
 M = MessageState
@@ -85,7 +85,7 @@ def test_two_that_plan_the_same_chase_at_once_end_with_one_message(
         at_once.wait()
         try:
             with store.working() as work:
-                messages.plan(work, a_draft(chase), now=NOW, today=TODAY)
+                planned.plan(work, a_draft(chase), now=NOW, today=TODAY)
                 work.commit()
             outcomes.append("planned")
         except IntegrityError:
@@ -165,7 +165,7 @@ def test_a_claim_costs_the_same_however_many_wait(owed: Books, database: str) ->
         taken: list[None] = []
         with owed.store.working() as work:
             work.driver.set_progress_handler(lambda: taken.append(None), 1)
-            _, claimed = messages.claim(work, owed.id, limit=5, term=TERM, now=NOW)
+            _, claimed = claims.claim(work, owed.id, limit=5, term=TERM, now=NOW)
             work.driver.set_progress_handler(None, 1)
             work.commit()
         assert len(claimed) == 5
@@ -232,7 +232,7 @@ def test_many_workers_never_claim_the_same_message(owed: Books, another_store: C
         at_once.wait()
         while True:
             with store.working() as work:
-                _, mine = messages.claim(work, owed.id, limit=1, term=TERM, now=NOW)
+                _, mine = claims.claim(work, owed.id, limit=1, term=TERM, now=NOW)
                 work.commit()
             if not mine:
                 return
@@ -250,9 +250,9 @@ def test_on_postgresql_a_worker_passes_by_what_another_is_claiming(
         assert [message.id for message in owed.claim(limit=1) + owed.claim(limit=1)] == [first, second]
         return
     with owed.store.working() as slow:
-        _, mine = messages.claim(slow, owed.id, limit=1, term=TERM, now=NOW)
+        _, mine = claims.claim(slow, owed.id, limit=1, term=TERM, now=NOW)
         with another_store().working() as quick:
-            _, theirs = messages.claim(quick, owed.id, limit=5, term=TERM, now=NOW)
+            _, theirs = claims.claim(quick, owed.id, limit=5, term=TERM, now=NOW)
             quick.commit()
         slow.commit()
     assert ([one.id for one in mine], [one.id for one in theirs]) == ([first], [second])
@@ -281,12 +281,12 @@ def test_abandoned_claims_and_sendings_are_found_by_time_and_by_death(owed: Book
         messages.move(work, sent.id, M.CLAIMED, M.SENDING, reason="", now=NOW, sending_at=NOW)
         work.commit()
     with owed.store.reading() as work:
-        assert messages.abandoned_claims(work, [owed.id], now=NOW) == [dead.id]
-        assert messages.abandoned_claims(work, [owed.id], now=NOW + TERM) == [mine.id, dead.id]
-        assert messages.abandoned_sendings(work, [owed.id], before=NOW - timedelta(seconds=1)) == []
-        assert messages.abandoned_sendings(work, [owed.id], before=NOW) == [sent.id]
-        assert messages.abandoned_claims(work, [owed.id + 1], now=NOW + TERM) == []
-        assert messages.abandoned_sendings(work, [owed.id + 1], before=NOW) == []
+        assert claims.abandoned_claims(work, [owed.id], now=NOW) == [dead.id]
+        assert claims.abandoned_claims(work, [owed.id], now=NOW + TERM) == [mine.id, dead.id]
+        assert claims.abandoned_sendings(work, [owed.id], before=NOW - timedelta(seconds=1)) == []
+        assert claims.abandoned_sendings(work, [owed.id], before=NOW) == [sent.id]
+        assert claims.abandoned_claims(work, [owed.id + 1], now=NOW + TERM) == []
+        assert claims.abandoned_sendings(work, [owed.id + 1], before=NOW) == []
 
 
 def test_every_live_state_is_in_the_index_and_no_effective_one_is() -> None:

@@ -28,9 +28,9 @@ from arsync.playbook.shelves import Library
 from arsync.playbook.simulate import simulate
 from arsync.playbook.simulated import Simulation
 from arsync.resources import bundled
-from arsync.store import assignments, chases, holds, messages, past, records, tags
+from arsync.store import assignments, chases, holds, past, planned, records, tags
 from arsync.store.engine import Store, Work
-from arsync.store.messages import Draft
+from arsync.store.planned import Draft
 
 FIRST = date(2026, 3, 2)
 DAYS = 60
@@ -160,7 +160,7 @@ def a_night(work: Work, books: Books, policy: Policy, day: date, *, stop: bool) 
             playbook=policy.playbook.name, playbook_version="1", locale="en", fingerprint="f" * 64,
             state=MessageState.APPROVED, reason="as planned",
         )  # fmt: skip
-        number = messages.plan(work, draft, now=now, today=day)
+        number = planned.plan(work, draft, now=now, today=day)
         person = None if answer.intent.mode is StepMode.AUTO else "kim"
         sent_now = "UPDATE messages SET state = 'accepted', sent_on = :on, approved_by = :by WHERE id = :id"
         work.execute(text(sent_now), {"on": day.isoformat(), "by": person, "id": number})
