@@ -36,7 +36,7 @@ from arsync.session import before_first_byte
 from arsync.store import connections, events, leases, messages
 from arsync.store.connections import Connection
 from arsync.store.messages import Message
-from arsync.worker import jobs, pulling
+from arsync.worker import jobs, pulling, tasks
 from arsync.worker.dispatch import next_opening
 
 _logger: Final = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _page(app: App, those: list[Connection]) -> Rendered:
     with app.store.reading() as work:
         own = connections.installation(work)
     mornings = [(one, app.today(one)) for one in those]
-    todo = [*jobs.tasks(app.store), *jobs.unanswered(app.store, mornings), *jobs.follow_ups(app.store, mornings)]
+    todo = [*tasks.tasks(app.store), *tasks.unanswered(app.store, mornings), *tasks.follow_ups(app.store, mornings)]
     if todo:
         chapters.append(Chapter(f"To do: {len(todo)}", ("what",), tuple((line,) for line in todo)))
     if own.stopped_at is not None:

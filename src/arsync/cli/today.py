@@ -16,7 +16,7 @@ from arsync.store import connections, finding, messages, promises, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.verdicts import Through
-from arsync.worker import jobs
+from arsync.worker import tasks
 
 _LATELY: Final = timedelta(days=7)
 _SHOWN: Final = 20
@@ -69,8 +69,8 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
         decide = [_through(work, one, names[one.connection_id]) for one in verdicts.through(work)]
     mornings = [(one, app.today(one)) for one in companies]
     return {
-        "tasks": [*jobs.tasks(app.store), *jobs.unanswered(app.store, mornings)],
-        "follow-ups": jobs.follow_ups(app.store, mornings),
+        "tasks": [*tasks.tasks(app.store), *tasks.unanswered(app.store, mornings)],
+        "follow-ups": tasks.follow_ups(app.store, mornings),
         "calls": calls,
         "to approve": waiting,
         "to decide": decide,

@@ -17,7 +17,7 @@ from arsync.resources import bundled
 from arsync.store import messages
 from arsync.worker import enclosures
 from arsync.worker.enclosures import Missing
-from arsync.worker.jobs import tasks
+from arsync.worker.tasks import tasks
 
 Opened = Callable[..., Office]
 PLAYBOOK = """\

@@ -17,8 +17,8 @@ from arsync.cli.app import run
 from arsync.render.letter import letter_values
 from arsync.resources import bundled
 from arsync.store import letters, messages, touches
-from arsync.worker import jobs
 from arsync.worker import letters as post_room
+from arsync.worker import tasks
 from arsync.worker.letters import to_pull
 
 Opened = Callable[..., Office]
@@ -224,10 +224,10 @@ def test_a_fault_with_one_letter_makes_that_one_wait_and_the_others_are_printed(
         assert [one.prints for one in letters.of_messages(work, [third.id])] == [1]
     assert (to / "L1.pdf").read_bytes().startswith(b"%PDF-")
     assert office.states(app) == ["approved"] * 3
-    assert [task for task in jobs.tasks(app.store) if "arsync failed on it" in task and f"message {first.id}" in task]
+    assert [task for task in tasks.tasks(app.store) if "arsync failed on it" in task and f"message {first.id}" in task]
     monkeypatch.undo()
     assert command(office, "print", "--to", str(tmp_path / "again")) == 0
-    assert not [task for task in jobs.tasks(app.store) if "arsync failed on it" in task]
+    assert not [task for task in tasks.tasks(app.store) if "arsync failed on it" in task]
 
 
 def test_a_printed_letter_whose_approval_was_taken_back_stands_on_the_list_until_it_is_taken_out(
@@ -238,7 +238,7 @@ def test_a_printed_letter_whose_approval_was_taken_back_stands_on_the_list_until
     assert command(office, "print", str(first.id), str(second.id), "--to", str(tmp_path / "letters")) == 0
     assert run(["--config", str(office.config), "unapprove", str(first.id), str(third.id)]) == 0
     assert pile(app) == [(first.id, True), (second.id, False)], "the third is not on paper"
-    assert [task for task in jobs.tasks(app.store) if f"letter {first.id} of L1 must be taken out" in task]
+    assert [task for task in tasks.tasks(app.store) if f"letter {first.id} of L1 must be taken out" in task]
     capsys.readouterr()
     assert command(office, "posted", "L1") == 0
     assert f"letter {first.id} must not go out" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.integration.outbox.office import Office
 
-from arsync.worker import jobs
+from arsync.worker import tasks
 
 
 def test_what_is_one_task_for_several_companies_is_told_once(open_office: Callable[..., Office]) -> None:
@@ -22,7 +22,7 @@ def test_what_is_one_task_for_several_companies_is_told_once(open_office: Callab
         "our-quickbooks, our-xero: playbook standard has no templates in 'nl' (there is: de, en, fr); a person must "
         "write them"
     ]
-    assert jobs.tasks(app.store) == night.tasks
+    assert tasks.tasks(app.store) == night.tasks
 
 
 def test_a_currency_without_a_bank_account_is_a_task(open_office: Callable[..., Office]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.outbox.office import Office
 
 from arsync.store import volume
-from arsync.worker import jobs
+from arsync.worker import tasks
 
 
 def test_a_tripped_breaker_is_a_persons_task_that_says_how_to_let_the_run_go(
@@ -27,7 +27,7 @@ def test_a_tripped_breaker_is_a_persons_task_that_says_how_to_let_the_run_go(
     assert task.startswith("our-quickbooks: 21 messages in one day where 1 are usual (more than 3.0 times as many)")
     assert "21 of 21 customers who owe anything would hear from us" in task
     assert "ARSYNC_SAFETY__BREAKER_FACTOR=21 ARSYNC_SAFETY__BREAKER_SHARE=1 before `arsync plan` shows them" in task
-    assert jobs.tasks(app.store) == night.tasks
+    assert tasks.tasks(app.store) == night.tasks
 
     office.configure(defaults='[safety]\nbreaker_factor = "21"\nbreaker_share = "1"')
     let_go = office.night(office.app())

@@ -14,7 +14,7 @@ from arsync.bootstrap import App
 from arsync.playbook.load import load as load_playbook
 from arsync.settings import load
 from arsync.store import connections, replies
-from arsync.worker import jobs
+from arsync.worker import tasks
 
 SAID = ("--author", "mia")
 MAILBOX = (
@@ -45,7 +45,7 @@ def holds(desk: Desk) -> list[tuple[str, str | None]]:
 
 
 def test_a_reply_is_a_task_that_names_its_command(answered: Desk) -> None:
-    (task,) = jobs.tasks(answered.books.store)
+    (task,) = tasks.tasks(answered.books.store)
     assert task.startswith("reply 1 of Acme Stores: tom@acme.example answered, by the rules promise (")
     assert "arsync replies show 1" in task
     shown = answered.arsync("replies", "show", "1").out
@@ -75,11 +75,11 @@ def test_done_keeps_what_it_says_and_undo_takes_it_back(
     answered.arsync("replies", "done", "1", *options, *SAID)
     assert holds(answered) == placed
     assert len(answered.notes()) == notes + 1, "one note tells what was agreed, or that it is handled"
-    assert jobs.tasks(answered.books.store) == []
+    assert tasks.tasks(answered.books.store) == []
     answered.arsync("replies", "done", "1", *options, status=2)
     answered.arsync("replies", "undo", "1", *SAID)
     assert holds(answered) == [("reply", None)]
-    assert len(jobs.tasks(answered.books.store)) == 1
+    assert len(tasks.tasks(answered.books.store)) == 1
     answered.arsync("replies", "undo", "1", status=2)
 
 
@@ -193,13 +193,13 @@ def test_a_promise_that_names_its_day_is_recorded_as_the_playbook_says_and_taken
     told = their_answer(following, "We will pay the full amount on Friday, 4 September.")
     assert "100.00 EUR promised by 2026-09-04 for I1" in told
     assert holds(following) == [("promise", "I1")]
-    assert jobs.tasks(following.books.store) == []
+    assert tasks.tasks(following.books.store) == []
     shown = following.arsync("replies", "show", "1").out
     assert "as playbook standard says, by reply on 2026-09-01" in shown
     assert "promise" in following.arsync("explain", "I1").out
     following.arsync("replies", "undo", "1", *SAID)
     assert holds(following) == [("reply", None)]
-    assert len(jobs.tasks(following.books.store)) == 1
+    assert len(tasks.tasks(following.books.store)) == 1
 
 
 def test_who_says_that_it_is_paid_is_left_alone_for_so_long(following: Desk) -> None:
@@ -224,7 +224,7 @@ def test_who_says_that_it_is_paid_is_left_alone_for_so_long(following: Desk) -> 
 def test_what_is_doubtful_or_a_persons_waits_for_a_person(following: Desk, text: str) -> None:
     their_answer(following, text)
     assert holds(following) == [("reply", None)]
-    assert len(jobs.tasks(following.books.store)) == 1
+    assert len(tasks.tasks(following.books.store)) == 1
 
 
 def test_a_strangers_word_and_one_that_is_read_late_wait_for_a_person(following: Desk) -> None:

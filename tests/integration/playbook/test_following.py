@@ -27,7 +27,7 @@ from arsync.settings import load
 from arsync.store import assignments, customer_groups, events, messages, tags, touches, verdicts
 from arsync.testing.ports import FixedClock
 from arsync.worker.dispatch import Desk, dispatch
-from arsync.worker.jobs import tasks
+from arsync.worker.tasks import tasks
 
 NOTHING = 'do_nothing: "they settle among themselves"\n'
 

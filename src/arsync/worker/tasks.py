@@ -1,0 +1,115 @@
+"""What waits for a person: tasks, answers that nobody gave, and what is to be looked at again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from typing import Final
+
+from arsync.domain.chase import Rule
+from arsync.domain.states import Health, MessageState, NoteState, WriteKind
+from arsync.store import (
+    approvals,
+    connections,
+    corrections,
+    finding,
+    letters,
+    messages,
+    notes,
+    touches,
+    verdicts,
+)
+from arsync.store.connections import Connection
+from arsync.store.engine import Store
+from arsync.worker import enclosures
+from arsync.worker.letters import FAILS
+from arsync.worker.unread import unread_replies
+
+_UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
+#: Nobody can be written to, nothing be planned or nothing be said: without a person nothing more would ever go out.
+_SILENT: Final = (
+    Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK, Rule.NO_TEMPLATE, Rule.NO_PAY_DETAILS,
+    Rule.BREAKER,
+)  # fmt: skip
+#: How the reason of an approved message begins that a person must look at.
+_WAITS: Final = (enclosures.WAITS, FAILS)
+
+
+def tasks(store: Store) -> list[str]:
+    """What a person must look at today, a sentence each."""
+    with store.reading() as work:
+        every = connections.connections(work)
+        unknown = messages.in_states(work, (MessageState.UNKNOWN,))
+        failed = messages.in_states(work, (MessageState.FAILED,))
+        open_notes = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
+        open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
+        jailed = connections.quarantined(work)
+        silent = [one for rule in _SILENT for one in verdicts.standing(work, rule)]
+        lacking = [one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(_WAITS)]
+        sorry = corrections.being_answered(work)
+        wrongly = [one for one in corrections.unsettled(work) if (one.connection_id, one.invoice_id) not in sorry]
+        paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
+        unread = unread_replies(work)
+    names = {one.id: one.name for one in every}
+    where: defaultdict[str, list[str]] = defaultdict(list)  # what is one task for several companies is told once
+    for connection_id, reason in silent:
+        where[reason].append(names[connection_id])
+    return [
+        *unread,
+        *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
+        *(
+            f"message {one.id} ({one.subject}): nobody knows whether it went out: {one.reason} "
+            f"(whoever knows: arsync resolve {one.id} sent, or not-sent)"
+            for one in unknown
+        ),
+        *(
+            f"message {one.id} ({one.subject}) could not be sent: {one.reason} "
+            f"(once more: arsync approve {one.id}; not at all: arsync reject {one.id})"
+            for one in failed
+        ),
+        *(
+            f"{one.kind} {one.id} on {one.target.kind} {one.target.remote_id} is {one.state}: {one.reason}"
+            for one in open_notes
+            if one.kind is WriteKind.NOTE or one.state is not NoteState.FAILED
+        ),
+        *(f"message {one.id} ({one.subject}): {one.reason}" for one in lacking),
+        *(
+            f"message {one.message_id} ({one.subject}) of {one.sent_on} asked for {one.number}, which had been paid on "
+            f"{one.paid_on}: say sorry (then: arsync corrections {one.message_id} --done)"
+            for one in wrongly
+        ),
+        *(
+            f"letter {one.message.id} of L{one.batch_id} must be taken out of the pile: {one.wrong_paper} "
+            "(arsync letters pull --done)"
+            for one in paper
+        ),
+        *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
+        *(f"{', '.join(companies)}: {reason}" for reason, companies in where.items()),
+    ]
+
+
+def unanswered(store: Store, days: Iterable[tuple[Connection, date]]) -> list[str]:
+    """Messages that have waited for a person's answer for too long, a sentence each."""
+    with store.reading() as work:
+        return [
+            f"{company.name}: {one.step_id} to {finding.customer_name(work, company.id, one.payer_id)} has waited for "
+            f"an answer since {(one.asked_at or one.planned_at):%Y-%m-%d}: arsync approve {one.id}, or reject it"
+            for company, today in days
+            for one in approvals.unanswered(work, company.id, today=today)
+        ]
+
+
+def follow_ups(store: Store, days: Iterable[tuple[Connection, date]]) -> list[str]:
+    """Comments that are to be looked at again by these companies' days, a sentence each."""
+    with store.reading() as work:
+        return [
+            f"{company.name}: {finding.customer_name(work, company.id, one.payer_id)}: {one.text} "
+            f"({one.author}, for {one.follow_up}; done with it: arsync undo comment {one.id})"
+            for company, today in days
+            for one in touches.due_comments(work, company.id, today=today)
+        ]
+
+
+def _mend(connection: Connection) -> str:
+    return f" (arsync connect {connection.provider})" if connection.health is Health.REAUTHORISE else ""
