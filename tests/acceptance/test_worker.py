@@ -128,7 +128,7 @@ def test_a_company_that_hangs_delays_no_other_and_does_not_keep_the_worker_from_
 ) -> None:
     shop = shop_by_the_clock
     shop.configure(more=f"{_BUSY}stop_seconds = 1\n")
-    shop.sandbox.fault("timeout_before", {"provider": "quickbooks"}, times=None, seconds=30)
+    shop.sandbox.fault("timeout_before", {"provider": "quickbooks"}, times=None, seconds=120)
     with working(shop) as worker:
         worker.wait_for("run_ended", connection="thames", times=2)
         assert all(line["connection"] == "thames" for line in worker.lines("run_ended"))

@@ -43,11 +43,9 @@ def test_the_newest_is_the_one_written_last_and_waiting_ones_are_none(books: Boo
         assert adoption.newest_note(work, books.id) == NOW + timedelta(minutes=7)
 
 
-def test_it_costs_the_same_however_many_notes_there_are(books: Books, database: str) -> None:
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_it_costs_the_same_however_many_notes_there_are(books: Books) -> None:
     """Of five and of four hundred, in steps of SQLite's machine."""
-    if database != "sqlite":
-        pytest.skip("counts the steps of SQLite's machine")
-
     def steps() -> int:
         taken: list[None] = []
         with books.store.working() as work:
