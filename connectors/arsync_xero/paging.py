@@ -28,6 +28,9 @@ _TAIL: Final = 10
 _RESTARTS: Final = 100
 #: Xero refuses lists of more than 100,000 records: this many pages without anything new are no way to the end.
 _IDLE: Final = 200
+#: So many pages are read beyond the time at which the walk began: whoever edits faster than pages come moves its end
+#: away for ever, and what is changed since then is the next walk's to find.
+_BEYOND: Final = 5
 
 #: reads one page: changed since (or all), page number from 1, page size
 ReadPage = Callable[[datetime | None, int, int], Answer]
@@ -51,12 +54,15 @@ class Stretch:
 
 
 def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
-    """Everything from that position to the end; asks for a page only when it is wanted."""
-    anchor, limit, restarts, idle = start, PAGE_SIZE, 0, 0
+    """Everything from that position that was changed before the walk began, and what it meets of later changes; asks
+    for a page only when it is wanted."""
+    anchor, limit, restarts, idle, beyond = start, PAGE_SIZE, 0, 0, 0
+    began: datetime | None = None
     known: set[tuple[str | None, str | None]] = set(start.tail)
     while True:
         page, size = _window(anchor.offset, limit)
         answer = read(anchor.since, page, size)
+        began = began or answer.at
         rows = answer.rows
         given = size_given(answer, size)
         if given < size:
@@ -65,6 +71,9 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
                 continue  # that page lies elsewhere than it was meant to
         if anchor.tail and not any(_key(row) in anchor.tail for row in rows):
             # More left this instant than the pages overlap: the page may begin beyond what was read.
+            if _is_beyond(anchor, began):
+                yield Stretch((), None, answer.at)
+                return
             restarts += 1
             if restarts > _RESTARTS:
                 raise Malformed("the pages of the source do not keep their order")
@@ -75,6 +84,9 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
         if idle > _IDLE:
             raise Malformed("the pages of the source repeat for ever")
         then = _next(anchor, rows, (page - 1) * size) if goes_on(answer, page, size) else None
+        if then is not None and _is_beyond(then, began):
+            beyond += 1
+            then = then if beyond < _BEYOND else None
         yield Stretch(fresh, then, answer.at)
         if then is None:
             return
@@ -85,6 +97,10 @@ def walk(read: ReadPage, start: Anchor) -> Iterator[Stretch]:
         else:
             known.update(_key(row) for row in rows)
         anchor = then
+
+
+def _is_beyond(anchor: Anchor, began: datetime | None) -> bool:
+    return began is not None and anchor.since is not None and anchor.since > began
 
 
 def _key(row: Row) -> tuple[str | None, str | None]:

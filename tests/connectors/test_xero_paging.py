@@ -169,6 +169,37 @@ def test_an_instant_that_more_leave_than_the_pages_share_is_read_until_it_holds_
         list(walk(Import(for_ever=True).read, Anchor()))
 
 
+class Office:
+    """Three hundred records, of which forty that were read are edited after every page of a hundred: ten pages come in
+    a second, so that each second moves all that there is."""
+
+    def __init__(self) -> None:
+        self.rows = [self.row(number, NOW - timedelta(hours=300 - number), 0) for number in range(300)]
+        self.at, self.reads = NOW, 0
+
+    def row(self, number: int, at: datetime, edited: int) -> Row:
+        return Row(guid(number), f"{at.isoformat()} {edited}", at, None, None, ())
+
+    def read(self, since: datetime | None, page: int, size: int) -> Answer:
+        self.reads += 1
+        self.at += timedelta(milliseconds=100)
+        size = min(size, 100)
+        changed = [row for row in self.rows if since is None or (row.updated_at and row.updated_at >= since)]
+        shown = tuple(changed[(page - 1) * size : page * size])
+        for row in shown[:40]:
+            self.rows.remove(row)
+            edited = self.at.replace(microsecond=0)
+            self.rows.append(row._replace(updated_at=edited, stamp=f"{edited.isoformat()} {self.reads}"))
+        return Answer(shown, len(changed), size, self.at)
+
+
+def test_who_edits_faster_than_pages_come_does_not_keep_the_walk_for_ever() -> None:
+    office = Office()
+    found = {row.remote_id for stretch in walk(office.read, Anchor(NOW - timedelta(days=30))) for row in stretch.rows}
+    assert len(found) == 300, "all that was changed before it began"
+    assert office.reads < 100
+
+
 def test_a_source_that_ignores_page_numbers_is_not_followed_for_ever(xero: StandIn) -> None:
     xero.records["Invoices"] = [invoice(number, updated=LONG_AGO) for number in range(100)]
     xero.with_pagination = False

@@ -152,6 +152,7 @@ def test_the_most_money_is_claimed_first(owed: Books) -> None:
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_a_claim_costs_the_same_however_many_wait(owed: Books) -> None:
     """Five of twenty and five of three hundred, in steps of SQLite's machine."""
+
     def waiting(first: int, end: int) -> None:
         owed.keep(*(customer(f"D{number}") for number in range(first, end)))
         owed.keep(*(invoice(f"J{number}", customer=f"D{number}") for number in range(first, end)))
@@ -179,6 +180,7 @@ def test_a_claim_costs_the_same_however_many_wait(owed: Books) -> None:
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_a_conversation_is_found_at_the_same_cost_however_many_mails_ever_went(owed: Books) -> None:
     """One chase's of three mails and of two hundred, in steps of SQLite's machine."""
+
     def gone(first: int, end: int) -> None:
         owed.keep(*(customer(f"D{number}") for number in range(first, end)))
         owed.keep(*(invoice(f"J{number}", customer=f"D{number}") for number in range(first, end)))

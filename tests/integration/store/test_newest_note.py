@@ -46,6 +46,7 @@ def test_the_newest_is_the_one_written_last_and_waiting_ones_are_none(books: Boo
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_it_costs_the_same_however_many_notes_there_are(books: Books) -> None:
     """Of five and of four hundred, in steps of SQLite's machine."""
+
     def steps() -> int:
         taken: list[None] = []
         with books.store.working() as work:
