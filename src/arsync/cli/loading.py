@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 from rich.text import Text
 
 from arsync.connector import Resource
@@ -44,7 +45,7 @@ class Shown(Progress):
             BarColumn(bar_width=None),
             TextColumn("{task.fields[count]}", justify="right"),
             TimeElapsedColumn(),
-            _Left(),
+            _Left(table_column=Column(no_wrap=True)),
             console=console,
             disable=quiet or not console.is_terminal,
             expand=True,

@@ -87,6 +87,15 @@ def test_the_time_left_runs_down_between_two_pages() -> None:
     assert left == ["about 0:01:00 left", "about 0:00:35 left", "any moment now"]
 
 
+def test_in_a_terminal_of_eighty_columns_the_time_left_stands_in_one_line() -> None:
+    told = io.StringIO()
+    console = Console(file=told, force_terminal=True, width=80, color_system=None)
+    with Shown("xero-779e545b", console, allowed=lambda _: 60.0, beat=lambda: None, quiet=False) as shown:
+        shown.begun({INVOICES: 0}, {INVOICES: 20_000})
+        shown.stored(INVOICES, 1000, 20_000)
+    assert any("xero-779e545b all" in line and " left" in line for line in told.getvalue().splitlines())
+
+
 def test_an_hour_is_told_as_one() -> None:
     assert told_left(3723.4) == "about 1:02:03 left"
 
