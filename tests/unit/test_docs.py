@@ -199,14 +199,15 @@ def connector_keys() -> dict[str, bool]:
 
 
 def settings_keys() -> dict[str, bool]:
-    """Every key with whether it is a secret; what a company may say stands once, under `defaults`."""
+    """Every key with whether it is a secret; what a company may say stands once, where it is said for the most."""
     own = {".".join(place): secret for place, secret in SETTINGS.items()}
-    repeated = {key for key in own if key.replace("connection.<name>", "defaults") in own.keys() - {key}}
+    wider = (("connection.<name>", "group.<name>"), ("connection.<name>", "defaults"), ("group.<name>", "defaults"))
+    repeated = {key for key in own for here, there in wider if key.replace(here, there) in own.keys() - {key}}
     return {key: secret for key, secret in own.items() if key not in repeated} | connector_keys()
 
 
 def variable(key: str) -> str:
-    return "ARSYNC_" + key.replace("connection.<name>", "CONNECTION.<NAME>").replace(".", "__").upper()
+    return "ARSYNC_" + key.replace(".", "__").upper()
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

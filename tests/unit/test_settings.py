@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from arsync.cli.init import initial_config, lay_down
 from arsync.errors import ConfigurationError
-from arsync.settings import Settings, check_rehearsal, is_loopback, load, vendor_urls
+from arsync.settings import GroupSettings, Settings, check_rehearsal, is_loopback, load, vendor_urls
 from arsync.settings.model import KEYS
+from arsync.settings.shown import of_company, of_installation
 
 CONNECTORS = ("quickbooks", "xero")
 
@@ -34,7 +35,7 @@ def refusal(folder: Path, text: str, **environ: str) -> str:
 class TestMisspelling:
     def test_an_unknown_key_is_named_with_its_file_and_the_nearest_known_one(self, tmp_path: Path) -> None:
         said = refusal(tmp_path, '[delivery]\nchanel = "file"\n')
-        assert f"{tmp_path}/arsync.toml: delivery.chanel: there is no such key" in said
+        assert f"{tmp_path}/arsync.toml:2: delivery.chanel: there is no such key" in said
         assert "did you mean delivery.channel?" in said
 
     def test_an_unknown_section_is_named_with_the_nearest_known_one(self, tmp_path: Path) -> None:
@@ -169,7 +170,7 @@ class TestEnvironment:
             "sync": "*/20 * * * *", "dispatch": "off", "reconcile": "0 5 * * sat", "poll": "off",
             "jitter_minutes": "0", "missed_after": "3.5", "threads": "2", "stop_seconds": "20", "format": "json",
             "listen": "127.0.0.1:9464", "level": "debug", "mail": "ops@example.com", "webhook": "https://hooks.example.com/x",
-            "ping_url": "https://watch.example.com/y",
+            "ping_url": "https://watch.example.com/y", "collecting_for_others": "on", "group": "acme",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}
@@ -203,6 +204,8 @@ class TestEnvironment:
         assert (worker.threads, worker.missed_after) == (2, timedelta(hours=3, minutes=30))
         assert read.alerts.webhook == SecretStr("https://hooks.example.com/x")
         assert (read.log.format, read.log.level) == ("json", "debug")
+        assert (acme.delivery.bcc, acme.safety.max_messages_per_run) == ("copy@example.com", 7)
+        assert acme.collecting_for_others == "on"
         assert read.sandbox.clock_url == "http://127.0.0.1:8700"
 
     def test_a_connection_is_found_whatever_the_case_of_its_name(self, tmp_path: Path) -> None:
@@ -263,6 +266,73 @@ class TestCompany:
         assert daughter.bank_details == {"GBP": "sort code", "EUR": "IBAN of the daughter"}
         assert read.company("not configured").bank_details["EUR"] == "IBAN of the mother"
 
+    def test_a_group_stands_between_the_defaults_and_the_company(self, tmp_path: Path) -> None:
+        read = settings(
+            tmp_path,
+            """
+            [defaults]
+            mode = "approve"
+            playbook = "standard"
+            locale = "en"
+            [delivery]
+            from = "Ledger LLP <accounts@ledger.example>"
+            bcc = "archive@ledger.example"
+            [safety]
+            max_messages_per_run = 100
+            breaker_factor = 2
+            [group.retail]
+            playbook = "gentle"
+            locale = "de"
+            brand.color = "#112233"
+            delivery.from = "Retail <retail@ledger.example>"
+            safety.max_messages_per_run = 50
+            [connection.birch]
+            group = "retail"
+            locale = "fr"
+            safety.breaker_share = 0.2
+            [connection.elm]
+            """,
+        )
+        birch, elm = read.company("birch"), read.company("elm")
+        assert (birch.mode, birch.playbook, birch.locale, birch.brand.color) == ("approve", "gentle", "fr", "#112233")
+        assert (birch.delivery.sender, birch.delivery.bcc) == (
+            "Retail <retail@ledger.example>", "archive@ledger.example",
+        )  # fmt: skip
+        assert (birch.safety.max_messages_per_run, birch.safety.breaker_factor, birch.safety.breaker_share) == (
+            50, Decimal(2), Decimal("0.2"),
+        )  # fmt: skip
+        assert (elm.playbook, elm.locale, elm.delivery.sender) == (
+            "standard", "en", "Ledger LLP <accounts@ledger.example>",
+        )  # fmt: skip
+        assert (elm.safety.max_messages_per_run, elm.safety.breaker_share) == (100, Decimal("0.5"))
+        assert read.company("not configured") == elm
+
+    def test_a_group_that_is_not_there_is_named_with_its_line_and_the_nearest(self, tmp_path: Path) -> None:
+        said = refusal(tmp_path, '[group.retail]\n\n[connection.birch]\n# its own\ngroup = "retial"\n')
+        assert said.endswith(
+            "arsync.toml:5: connection.birch.group: there is no [group.retial] (did you mean 'retail'?)"
+        )
+
+    def test_what_is_one_for_all_cannot_be_said_for_a_group(self, tmp_path: Path) -> None:
+        said = refusal(
+            tmp_path,
+            '[group.retail]\nprovider = "xero"\ngroup = "other"\ndelivery.channel = "smtp"\n',
+            ARSYNC_GROUP__RETAIL__MODES="auto",
+        )
+        assert "arsync.toml:2: group.retail.provider: there is no such key" in said
+        assert "arsync.toml:3: group.retail.group: there is no such key" in said
+        assert "arsync.toml:4: group.retail.delivery.channel: there is no such key" in said
+        assert "ARSYNC_GROUP__RETAIL__MODES: group.retail.modes: there is no such key" in said
+
+    def test_who_sends_in_a_name_of_its_own_needs_none_of_the_installation(self, tmp_path: Path) -> None:
+        read = settings(tmp_path, '[connection.birch]\ndelivery.from = "b@example.com"\n[connection.elm]\n')
+        assert read.undeliverable("birch") == []
+        assert (
+            read.undeliverable("elm")
+            == read.undeliverable()
+            == ["delivery.from is missing: whom the messages come from"]
+        )
+
     def test_a_playbook_is_the_installations_own_before_the_shipped_one(self, tmp_path: Path) -> None:
         read, shipped = settings(tmp_path, ""), tmp_path / "shipped"
         assert read.playbook_file("standard", shipped=shipped) == shipped / "standard.yaml"
@@ -270,6 +340,60 @@ class TestCompany:
         (tmp_path / "playbooks" / "standard.yaml").touch()
         assert read.playbook_file("standard", shipped=shipped) == tmp_path / "playbooks" / "standard.yaml"
         assert read.playbook_file("mine/soft.yaml", shipped=shipped) == tmp_path / "mine" / "soft.yaml"
+
+
+class TestWhereItComesFrom:
+    TEXT = """
+[defaults]
+mode = "auto"
+bank_details.gbp = "sort code"
+
+legal_footer = '''
+By law,
+we say so'''
+brand = { color = "#112233", font = "Georgia" }
+[delivery]
+from = "Ledger LLP <accounts@ledger.example>"
+[group.retail]
+playbook = "gentle"
+safety.max_messages_per_run = 50
+[connection.birch]
+group = "retail"
+closed = [
+  "12-24..01-02",
+  "05-14",
+]
+locale = "de"
+[sendgrid]
+api_key = "SG.s3cret"
+"""
+
+    def test_a_company_is_told_each_value_with_its_section_and_line(self, tmp_path: Path) -> None:
+        read = settings(tmp_path, self.TEXT, ARSYNC_CONNECTION__BIRCH__COUNTRY="gb", ARSYNC_SAFETY__BREAKER_FACTOR="2")
+        shown = {one.key: (one.value, one.source) for one in of_company(read, "birch")}
+        assert shown["mode"] == ("auto", "[defaults], line 3")
+        assert shown["bank_details.GBP"] == ("sort code", "[defaults], line 4")
+        assert shown["legal_footer"] == ("By law,\nwe say so", "[defaults], line 6")
+        assert shown["brand.color"] == ("#112233", "[defaults], line 9")
+        assert shown["brand.logo"] == (None, "default")
+        assert shown["delivery.from"] == ("Ledger LLP <accounts@ledger.example>", "[delivery], line 11")
+        assert shown["playbook"] == ("gentle", "[group.retail], line 13")
+        assert shown["safety.max_messages_per_run"] == ("50", "[group.retail], line 14")
+        assert shown["closed"] == ("12-24..01-02; 05-14", "[connection.birch], line 17")
+        assert shown["locale"] == ("de", "[connection.birch], line 21")
+        assert shown["country"] == ("GB", "ARSYNC_CONNECTION__BIRCH__COUNTRY")
+        assert shown["safety.breaker_factor"] == ("2", "ARSYNC_SAFETY__BREAKER_FACTOR")
+        assert shown["safety.max_staleness"] == ("26", "default")
+        assert {key.partition(".")[0] for key in shown} == set(GroupSettings.model_fields)
+
+    def test_the_installation_is_told_every_key_and_no_secret(self, tmp_path: Path) -> None:
+        read = settings(tmp_path, self.TEXT)
+        shown = {one.key: (one.value, one.source) for one in of_installation(read)}
+        assert shown["sendgrid.api_key"] == ("(set)", "[sendgrid], line 23")
+        assert shown["database.url"] == ("(set)", "default")
+        assert shown["smtp.password"] == (None, "default")
+        assert {".".join(place) for place in KEYS if "<name>" not in place} - {"defaults.bank_details"} <= set(shown)
+        assert "s3cret" not in repr(shown)
 
 
 class TestDefaults:
@@ -470,13 +594,14 @@ class TestInitialConfiguration:
         everything = re.sub(r"(?m)^#(?=[a-z\[])", "", initial_config())
         read = settings(tmp_path, everything)
         tables: dict[str, BaseModel] = {
-            section: getattr(read, section) for section in {place[0] for place in KEYS} - {"connection"}
+            section: getattr(read, section) for section in {place[0] for place in KEYS} - {"connection", "group"}
         }
         for section, table in {**tables, "defaults.brand": read.defaults.brand}.items():
             unsaid = set(type(table).model_fields) - table.model_fields_set
             assert not unsaid, f"[{section}] does not name {unsaid}"
         assert set(read.connectors) == set(CONNECTORS)
-        assert {"provider", "external_id"} < read.connections["acme"].model_fields_set
+        assert {"provider", "external_id", "group"} < read.connections["acme"].model_fields_set
+        assert {"delivery", "safety"} < read.groups["retail"].model_fields_set
 
     def test_it_is_laid_down_beside_the_playbooks_and_never_over_anything(self, tmp_path: Path) -> None:
         config = tmp_path / "here" / "arsync.toml"

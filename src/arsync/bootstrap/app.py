@@ -39,9 +39,8 @@ from arsync.render.wording import at_home
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
-from arsync.settings import Settings, check_rehearsal, connector_points, vendor_urls
+from arsync.settings import CompanySettings, Settings, check_rehearsal, connector_points, vendor_urls
 from arsync.settings.kinds import payment_day
-from arsync.settings.model import CompanySettings
 from arsync.store import connections, replies, tags, upgrade
 from arsync.store.budgets import SharedBudget
 from arsync.store.connections import Connection
@@ -234,7 +233,7 @@ class App:
         default = self._playbook_file(company.playbook)
         shelf = self.shelves.present(default)
         volume = self.shelves.read(default)
-        sender = self.settings.delivery.sender or ""
+        sender = company.delivery.sender or ""
         country = company.country or connection.country
         seller = Seller(
             name=company.company_name or connection.company_name,
@@ -262,10 +261,10 @@ class App:
             replies_read=self._replies_are_read(company),
             banked_through=company.banked_through,
             reminders_off=company.reminders == "off",
-            max_per_run=self.settings.safety.max_messages_per_run,
-            max_staleness=self.settings.safety.max_staleness,
-            breaker_factor=self.settings.safety.breaker_factor,
-            breaker_share=self.settings.safety.breaker_share,
+            max_per_run=company.safety.max_messages_per_run,
+            max_staleness=company.safety.max_staleness,
+            breaker_factor=company.safety.breaker_factor,
+            breaker_share=company.safety.breaker_share,
             region=company.region,
             closed=self._closed(company, shelf),
             payment_days=_by_customer(company.payment_days),
@@ -316,7 +315,7 @@ class App:
         found = []
         for one in self.linked():
             company = self.settings.company(one.name)
-            known = (self.mailroom.inbox_of(company), company.reply_to, self.settings.delivery.sender)
+            known = (self.mailroom.inbox_of(company), company.reply_to, company.delivery.sender)
             addresses = frozenset(parseaddr(mailbox)[1].casefold() for mailbox in known if mailbox)
             found.append(Front(one.id, one.name, addresses, self.timezone(one), company.writes == "on"))
         return found
@@ -355,7 +354,7 @@ class App:
 
     def desk(self, connection: Connection) -> Desk:
         """Everything that one connection's night needs; ConfigurationError where a message could not leave."""
-        lacking = self.settings.undeliverable()
+        lacking = self.settings.undeliverable(connection.name)
         if lacking:
             raise ConfigurationError(f"{self.settings.source}: " + "; ".join(lacking))
         policy = self.policy(connection)
@@ -363,7 +362,7 @@ class App:
         post = Post(
             channels={
                 **dict.fromkeys(StepChannel, CallChannel()),
-                StepChannel.EMAIL: self.mailroom.channel(),
+                StepChannel.EMAIL: self.mailroom.channel(company),
                 StepChannel.LETTER: LetterChannel(),
             },
             sender=policy.seller.sender,

@@ -19,8 +19,7 @@ from arsync.domain.clock import Clock
 from arsync.errors import ConfigurationError
 from arsync.inbox.imap import ImapMailbox
 from arsync.inbox.inbound_parse import Door, Posted, read_post
-from arsync.settings import Settings, is_here
-from arsync.settings.model import CompanySettings
+from arsync.settings import GroupSettings, Settings, is_here
 
 
 class Mailroom:
@@ -34,9 +33,10 @@ class Mailroom:
     ) -> None:
         self._settings, self._session, self._clock, self._observe = settings, session, clock, observe
 
-    def channel(self) -> Channel:
-        """The way out for mail, diverted where the settings say so."""
+    def channel(self, company: GroupSettings | None = None) -> Channel:
+        """The way out for that company's mail, or for our own, diverted and copied where the settings say so."""
         delivery = self._settings.delivery
+        bcc = delivery.bcc if company is None else company.delivery.bcc
         channel: Channel
         if delivery.channel == "sendgrid":
             section = self._settings.sendgrid
@@ -52,8 +52,8 @@ class Mailroom:
             channel = self._smtp()
         else:
             channel = FileChannel(self._settings.outbox_dir)
-        if delivery.redirect_to or delivery.bcc:
-            return Redirected(channel, redirect_to=delivery.redirect_to, bcc=delivery.bcc)
+        if delivery.redirect_to or bcc:
+            return Redirected(channel, redirect_to=delivery.redirect_to, bcc=bcc)
         return channel
 
     def _smtp(self) -> Channel:
@@ -115,10 +115,10 @@ class Mailroom:
         door = Door(secret.get_secret_value() if secret else "", section.inbound_parse_public_key or "")
         return read_post(url, headers, body, door=door, now=self._clock.now())
 
-    def inbox_of(self, company: CompanySettings) -> str | None:
+    def inbox_of(self, company: GroupSettings) -> str | None:
         """Where the company's answers are read, under the name that its customers know."""
         mailbox = company.inbox_address or self._settings.inbox.address
         if mailbox is None or parseaddr(mailbox)[0]:
             return mailbox
-        named = parseaddr(company.reply_to or "")[0] or parseaddr(self._settings.delivery.sender or "")[0]
+        named = parseaddr(company.reply_to or "")[0] or parseaddr(company.delivery.sender or "")[0]
         return str(Address(display_name=named, addr_spec=parseaddr(mailbox)[1]))

@@ -20,6 +20,7 @@ from arsync.cli import (
     approving,
     call_list,
     calling,
+    configured,
     connect,
     contacting,
     corrections,
@@ -88,9 +89,9 @@ def options(
 
 
 _GROUPS: Final = (
-    demo, setup, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising, call_list,
-    calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview, scenarios,
-    simulate, statements, letters, corrections, tags, feedback, languages,
+    demo, setup, configured, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising,
+    call_list, calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview,
+    scenarios, simulate, statements, letters, corrections, tags, feedback, languages,
     working, alerting,
 )  # fmt: skip
 for group in _GROUPS:

@@ -11,6 +11,7 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.ops.going_live import examine_going_live
+from arsync.ops.tenancy import examine_tenancy
 from arsync.ops.times import examine_worker
 from arsync.settings import Settings
 from arsync.store import (
@@ -61,6 +62,7 @@ def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from _stop(work)
             yield from _inbox(settings, clock, work)
             yield from _connections(settings, clock, work)
+            yield from examine_tenancy(settings, [one.name for one in connections.connections(work)])
             yield from examine_going_live(settings, work)
             yield from examine_worker(settings, clock, work)
     finally:
@@ -121,10 +123,6 @@ def _connections(settings: Settings, clock: Clock, work: Work) -> Iterator[Findi
         yield from _quarantine(work, connection)
         yield from _accounts(work, connection)
         yield from _unanswered(clock, work, connection)
-    names = {connection.name for connection in there}
-    for name in settings.connections:
-        if name not in names:
-            yield warn("connections", f"connection.{name} is configured, not connected", "run `arsync connect`")
 
 
 def _unanswered(clock: Clock, work: Work, connection: Connection) -> Iterator[Finding]:
@@ -170,8 +168,8 @@ def _health(settings: Settings, clock: Clock, work: Work, connection: Connection
     said = f"{name}: data of {synced:%Y-%m-%d %H:%M} UTC"
     if age < -_TOLERANCE:
         yield fail("clock", f"{said}, which is in the future: a clock was or is wrong", "set the machine's clock (NTP)")
-    elif age > settings.safety.max_staleness:
-        hours = settings.safety.max_staleness // timedelta(hours=1)
+    elif age > (most := settings.company(name).safety.max_staleness):
+        hours = most // timedelta(hours=1)
         yield fail("connections", f"{said}, older than {hours} hours: nothing goes out", "run `arsync sync`")
     elif connection.health is Health.OK:
         yield ok("connections", said)

@@ -135,7 +135,8 @@ def _names(settings: Settings) -> set[str]:
 def _delivery(settings: Settings) -> Iterator[Finding]:
     """Messages could leave, and to whom."""
     delivery = settings.delivery
-    for lacking in settings.undeliverable():
+    lacks = [settings.undeliverable(name) for name in settings.connections] or [settings.undeliverable()]
+    for lacking in dict.fromkeys(line for lines in lacks for line in lines):
         yield fail("delivery", lacking, f"say it in {settings.file or 'arsync.toml'} or by its environment variable")
     if delivery.channel == "file":
         yield from examine_outbox(settings)

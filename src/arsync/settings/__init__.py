@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arsync.settings.load import DEFAULT_NAME, connector_points, installed_connectors, load
-from arsync.settings.model import CompanySettings, ConnectionSettings, Delivery
+from arsync.settings.model import CompanySettings, ConnectionSettings, Delivery, GroupSettings
 from arsync.settings.rehearsal import check_rehearsal, is_here, is_loopback, vendor_urls
 from arsync.settings.resolved import Settings
 
@@ -12,6 +12,7 @@ __all__ = [
     "CompanySettings",
     "ConnectionSettings",
     "Delivery",
+    "GroupSettings",
     "Settings",
     "check_rehearsal",
     "connector_points",

@@ -59,12 +59,12 @@ def report(wrong: list[tuple[str, str]], problems: Problems) -> None:
 
 
 def _named(parts: Place, document: Mapping[str, Any]) -> Place:
-    """A connection is meant by its name in the file in any case, `_` for a hyphen; a currency by its code."""
-    if parts[0] == "connection" and len(parts) > 1:
-        names = document.get("connection")
+    """A connection or group is meant by its name in the file in any case, `_` for a hyphen; a currency by its code."""
+    if parts[0] in ("connection", "group") and len(parts) > 1:
+        names = document.get(parts[0])
         there = names if isinstance(names, Mapping) else {}
         name = next((name for name in there if re.sub(r"\W", "_", name).lower() == parts[1]), parts[1])
-        parts = ("connection", name, *parts[2:])
+        parts = (parts[0], name, *parts[2:])
     if len(parts) > 2 and parts[-2] == "bank_details":
         parts = (*parts[:-1], parts[-1].upper())
     return parts

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from arsync.errors import ConfigurationError
 from arsync.settings.environment import overlay, report
+from arsync.settings.lines import Lines
 from arsync.settings.model import Document
 from arsync.settings.problems import Problems, hint
 from arsync.settings.resolved import Settings
@@ -60,10 +61,10 @@ def load(
     path = (named or Path(DEFAULT_NAME)).absolute()
     written = _read(path) if named is not None or path.exists() else None
 
-    document = written if written is not None else {}
+    document, lines = written if written is not None else ({}, Lines(""))
     in_file = frozenset(document)
     origins, wrong = overlay(document, environ, path.parent, connectors=connectors)
-    problems = Problems(str(path) if written is not None else f"no {DEFAULT_NAME}", origins)
+    problems = Problems(str(path) if written is not None else f"no {DEFAULT_NAME}", origins, lines)
     report(wrong, problems)
     sections = {name: document.pop(name) for name in sorted(connectors) if name in document}
     for name, section in sections.items():
@@ -80,6 +81,7 @@ def load(
             problems.add((name,), f"stands outside of any section ({hint((name,))})")
         del document[name]
     _check_connections(document.get("connection"), connectors, problems)
+    _check_groups(document.get("connection"), document.get("group"), problems)
     try:
         read = Document.model_validate(document)
     except ValidationError as error:
@@ -92,6 +94,7 @@ def load(
         folder=path.parent,
         database=read.database,
         defaults=read.defaults,
+        groups=read.group,
         connections=read.connection,
         delivery=read.delivery,
         sendgrid=read.sendgrid,
@@ -105,12 +108,14 @@ def load(
         sandbox=read.sandbox,
         connectors=sections,
         origins=origins,
+        lines=lines,
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], Lines]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"), parse_float=Decimal)
+        text = path.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text, parse_float=Decimal), Lines(text)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -133,6 +138,17 @@ def _check_connections(written: Any, connectors: Collection[str], problems: Prob
             other = companies.setdefault((str(provider), str(external_id)), name)
             if other != name:
                 problems.add(("connection", name, "external_id"), f"is the company of connection.{other} too")
+
+
+def _check_groups(connections: Any, groups: Any, problems: Problems) -> None:
+    """On the tables as written, too."""
+    there = groups if isinstance(groups, dict) else {}
+    for name, own in connections.items() if isinstance(connections, dict) else ():
+        group = own.get("group") if isinstance(own, dict) else None
+        if isinstance(group, str) and group not in there:
+            near = get_close_matches(group, there, n=1)
+            known = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(sorted(there)) or 'none'}"
+            problems.add(("connection", name, "group"), f"there is no [group.{group}] ({known})")
 
 
 def _installed(wrong: str, connectors: Collection[str]) -> str:

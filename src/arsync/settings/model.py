@@ -57,7 +57,7 @@ class Brand(Section):
 
 
 class CompanySettings(Section):
-    """What may be said in `[defaults]` and, for one company, in `[connection.<name>]`."""
+    """What may be said in `[defaults]`, in `[group.<name>]` and, for one company, in `[connection.<name>]`."""
 
     #: as customers read it; None: as the source calls the company
     company_name: Annotated[str, Field(min_length=1)] | None = None
@@ -94,11 +94,41 @@ class CompanySettings(Section):
     banked_through: date | None = None
     #: "off" asserts that the source's own reminders are off, where it cannot be asked
     reminders: Literal["off"] | None = None
+    #: whether who runs arsync collects here for somebody else, a client: the law may ask for more
+    collecting_for_others: Literal["on", "off"] = "off"
 
 
-class ConnectionSettings(CompanySettings):
-    """`[connection.<name>]`: which company it is, and what it says other than `[defaults]`."""
+class Sending(Section):
+    """What a company may say for itself of `[delivery]`."""
 
+    sender: Mailbox | None = Field(default=None, alias="from")
+    #: a blind copy of every message goes here
+    bcc: Mailbox | None = None
+
+
+class Safety(Section):
+    """`[safety]`; a company may say all of it for itself."""
+
+    max_messages_per_run: Annotated[int, Field(ge=0)] = 200
+    #: written in hours: data older than this lead to no message
+    max_staleness: Hours = timedelta(hours=26)
+    breaker_factor: Annotated[Decimal, Field(gt=1, allow_inf_nan=False)] = Decimal("3.0")
+    #: of the customers who owe anything; 1 switches it off
+    breaker_share: Annotated[Decimal, Field(gt=0, le=1, allow_inf_nan=False)] = Decimal("0.5")
+
+
+class GroupSettings(CompanySettings):
+    """`[group.<name>]`: what several companies have in common, other than the whole installation says."""
+
+    delivery: Sending = Sending()
+    safety: Safety = Safety()
+
+
+class ConnectionSettings(GroupSettings):
+    """`[connection.<name>]`: which company it is, and what it says other than its group or the installation."""
+
+    #: the group whose word holds where this section is silent
+    group: Annotated[str, Field(min_length=1)] | None = None
     provider: Annotated[str, Field(min_length=1)] | None = None
     external_id: Annotated[str, Field(min_length=1, max_length=64, coerce_numbers_to_str=True)] | None = None
 
@@ -114,16 +144,13 @@ class Only(Section):
     customers: Names = ()
 
 
-class Delivery(Section):
+class Delivery(Sending):
     """`[delivery]`"""
 
     channel: Literal["file", "sendgrid", "smtp"] = "file"
-    sender: Mailbox | None = Field(default=None, alias="from")
     outbox_dir: Path = Path("outbox")
     #: every message goes here instead of to the customer
     redirect_to: Mailbox | None = None
-    #: a blind copy of every message goes here
-    bcc: Mailbox | None = None
     #: in megabytes, of one message together; what is larger stays behind, and is named
     attachments_mb: Annotated[int, Field(ge=1, le=18)] = 10
     #: while going live: nobody but the first so many customers is written to
@@ -202,17 +229,6 @@ class VaultSection(Section):
     key_file: Path = Path("arsync.key")
 
 
-class Safety(Section):
-    """`[safety]`"""
-
-    max_messages_per_run: Annotated[int, Field(ge=0)] = 200
-    #: written in hours: data older than this lead to no message
-    max_staleness: Hours = timedelta(hours=26)
-    breaker_factor: Annotated[Decimal, Field(gt=1, allow_inf_nan=False)] = Decimal("3.0")
-    #: of the customers who owe anything; 1 switches it off
-    breaker_share: Annotated[Decimal, Field(gt=0, le=1, allow_inf_nan=False)] = Decimal("0.5")
-
-
 class Worker(Section):
     """`[worker]`; its crontabs are on each company's own clock, those of the whole installation on `[defaults]`'."""
 
@@ -266,15 +282,17 @@ class Sandbox(Section):
     clock_url: Url | None = None
 
 
+#: of a connection or a group
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
 class Document(Section):
     """The whole file but for the connectors' own sections."""
 
     database: Database = Database()
     defaults: CompanySettings = CompanySettings()
-    connection: dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")],
-        ConnectionSettings,
-    ] = Field(default_factory=dict)
+    group: dict[Name, GroupSettings] = Field(default_factory=dict)
+    connection: dict[Name, ConnectionSettings] = Field(default_factory=dict)
     delivery: Delivery = Delivery()
     sendgrid: SendGrid = SendGrid()
     smtp: Smtp = Smtp()
@@ -291,25 +309,31 @@ class Document(Section):
 Place = tuple[str, ...]
 
 _ANY: Final = "<name>"
+#: sections of which there may be several, each under a name
+_NAMED: Final = {"group": GroupSettings, "connection": ConnectionSettings}
 
 
 def _walk(model: type[BaseModel], above: Place = ()) -> Iterator[tuple[Place, bool]]:
     for name, field in model.model_fields.items():
         place = (*above, field.alias or name)
         kind = field.annotation
-        if name == "connection" and not above:
-            yield from _walk(ConnectionSettings, ("connection", _ANY))
+        if name in _NAMED and not above:
+            yield from _walk(_NAMED[name], (name, _ANY))
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _walk(kind, place)
         else:
             yield place, "SecretStr" in f"{kind} {field.metadata}"
 
 
-#: Every key there is, and whether it is a secret; `<name>` stands for a connection's name.
+#: Every key there is, and whether it is a secret; `<name>` stands for the name of a connection or a group.
 KEYS: Final[dict[Place, bool]] = dict(_walk(Document))
+
+
+def general(place: Place) -> Place:
+    """The place with `<name>` for the name of a connection or a group."""
+    return (place[0], _ANY, *place[2:]) if len(place) > 1 and place[0] in _NAMED else place
 
 
 def known(place: Place) -> Place | None:
     """The place as `KEYS` has it, or None where there is no such key."""
-    general = ("connection", _ANY, *place[2:]) if place[:1] == ("connection",) and len(place) > 2 else place
-    return general if general in KEYS else None
+    return general(place) if general(place) in KEYS else None

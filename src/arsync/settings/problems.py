@@ -9,22 +9,29 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from arsync.errors import ConfigurationError
-from arsync.settings.model import KEYS, Place
+from arsync.settings.lines import Lines
+from arsync.settings.model import KEYS, Place, general
 
 
 class Problems:
-    """Collects sentences; `origins` says which places came from which environment variable."""
+    """Collects sentences; `origins` says which places came from which environment variable, `lines` where the others
+    stand in the file."""
 
-    def __init__(self, file: str, origins: Mapping[Place, str]) -> None:
+    def __init__(self, file: str, origins: Mapping[Place, str], lines: Lines) -> None:
         self._file = file
         self._origins = origins
+        self._lines = lines
         self._found: list[str] = []
 
     def add(self, place: Place, message: str) -> None:
         """Notes a problem at a place of the file or of the environment."""
         ends = range(len(place), 0, -1)
         variable = next((self._origins[place[:end]] for end in ends if place[:end] in self._origins), None)
-        self._found.append(f"{variable or self._file}: {'.'.join(place)}: {message}")
+        self._found.append(f"{variable or self._line(place)}: {'.'.join(place)}: {message}")
+
+    def _line(self, place: Place) -> str:
+        line = self._lines.of(place)
+        return self._file if line is None else f"{self._file}:{line}"
 
     def at(self, source: str, message: str) -> None:
         """Notes a problem with a file or a variable as a whole."""
@@ -58,12 +65,12 @@ class Problems:
 def hint(place: Place, names: Iterable[str] | None = None) -> str:
     """The nearest known name for a wrong one, or all that are known there."""
     *above, wrong = place
-    general = ("connection", "<name>", *above[2:]) if above[:1] == ["connection"] and len(above) > 1 else tuple(above)
-    siblings = sorted(set(names) if names is not None else _below(general))
+    there = general(tuple(above))
+    siblings = sorted(set(names) if names is not None else _below(there))
     near = get_close_matches(wrong.lower(), siblings, n=1, cutoff=0.6)
     if near:
         return f"did you mean {'.'.join([*above, near[0]])}?"
-    elsewhere = [key for key in KEYS if key[-1] == wrong and key[:-1] != general] if names is None else []
+    elsewhere = [key for key in KEYS if key[-1] == wrong and key[:-1] != there] if names is None else []
     if elsewhere:
         return f"did you mean {'.'.join(elsewhere[0])}?"
     return f"known here: {', '.join(siblings)}"

@@ -11,18 +11,21 @@ from pydantic import BaseModel, ValidationError
 
 from arsync.errors import ConfigurationError
 from arsync.settings.kinds import sqlite_path, sqlite_query
+from arsync.settings.lines import Lines
 from arsync.settings.model import (
     Alerts,
     CompanySettings,
     ConnectionSettings,
     Database,
     Delivery,
+    GroupSettings,
     Inbox,
     Log,
     Place,
     Safety,
     Sandbox,
     SendGrid,
+    Sending,
     Smtp,
     VaultSection,
     Worker,
@@ -42,6 +45,7 @@ class Settings:
     folder: Path
     database: Database
     defaults: CompanySettings
+    groups: Mapping[str, GroupSettings]
     connections: Mapping[str, ConnectionSettings]
     delivery: Delivery
     sendgrid: SendGrid
@@ -55,6 +59,7 @@ class Settings:
     sandbox: Sandbox
     connectors: Mapping[str, Mapping[str, Any]] = field(repr=False)
     origins: Mapping[Place, str] = field(repr=False)
+    lines: Lines = field(repr=False)
 
     @property
     def database_url(self) -> str:
@@ -89,13 +94,20 @@ class Settings:
         """Where the installation's own playbooks lie; it need not exist."""
         return self.folder / "playbooks"
 
-    def company(self, connection: str) -> CompanySettings:
-        """What holds for that connection: its own section laid over `[defaults]`, key by key."""
+    def company(self, connection: str) -> GroupSettings:
+        """What holds for that connection: what `[defaults]`, `[delivery]` and `[safety]` say, its group's section laid
+        over it and its own over both, key by key."""
         own = self.connections.get(connection)
-        if own is None:
-            return self.defaults
-        said = own.model_dump(exclude_unset=True, exclude={"provider", "external_id"})
-        return CompanySettings.model_validate(merged(self.defaults.model_dump(exclude_unset=True), said))
+        group = self.groups[own.group] if own is not None and own.group is not None else None
+        said = {
+            **_said(self.defaults),
+            "delivery": _said(self.delivery, only=set(Sending.model_fields)),
+            "safety": _said(self.safety),
+        }
+        for section in (group, own):
+            if section is not None:
+                said = merged(said, _said(section, only=set(GroupSettings.model_fields)))
+        return GroupSettings.model_validate(said)
 
     def name_for(self, provider: str, external_id: str) -> str | None:
         """The name under which the settings know that company."""
@@ -115,7 +127,7 @@ class Settings:
 
     def connector(self, name: str, model: type[Model]) -> Model:
         """That section read by the connector's own `Settings`; ConfigurationError with all that is wrong with it."""
-        problems = Problems(self.source, self.origins)
+        problems = Problems(self.source, self.origins, self.lines)
         try:
             return model.model_validate(self.connector_section(name))
         except ValidationError as error:
@@ -128,10 +140,12 @@ class Settings:
         """What errors name as the place: the file, or that there is none."""
         return str(self.file) if self.file else "no arsync.toml"
 
-    def undeliverable(self) -> list[str]:
-        """What has to be said before a message can leave, a sentence each; empty where all is."""
+    def undeliverable(self, connection: str | None = None) -> list[str]:
+        """What has to be said before a message can leave, that company's or our own, a sentence each; empty where all
+        is."""
         lacking = []
-        if self.delivery.sender is None:
+        sender = self.delivery.sender if connection is None else self.company(connection).delivery.sender
+        if sender is None:
             lacking.append("delivery.from is missing: whom the messages come from")
         if self.delivery.channel == "sendgrid" and self.sendgrid.api_key is None:
             lacking.append("sendgrid.api_key is missing (or ARSYNC_SENDGRID__API_KEY, ARSYNC_SENDGRID__API_KEY_FILE)")
@@ -149,3 +163,8 @@ class Settings:
         if smtp.sent_host is not None and smtp.user is None:
             lacking.append("smtp.user is missing: whose Sent folder gets a copy")
         return lacking
+
+
+def _said(section: BaseModel, only: set[str] | None = None) -> dict[str, Any]:
+    """What is written in a section, by the names of the file."""
+    return section.model_dump(exclude_unset=True, by_alias=True, include=only)
