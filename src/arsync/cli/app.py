@@ -36,6 +36,7 @@ from arsync.cli import (
     lifting,
     night,
     outgoing,
+    overview,
     playbooks,
     preview,
     promising,
@@ -89,9 +90,9 @@ def options(
 
 
 _GROUPS: Final = (
-    demo, setup, configured, connect, keys, pull, truth, night, approving, outgoing, holding, lifting, promising,
-    call_list, calling, remembering, contacting, inbox, answers, importing, today, explain, source, playbooks, preview,
-    scenarios, simulate, statements, letters, corrections, tags, feedback, languages,
+    demo, setup, configured, connect, overview, keys, pull, truth, night, approving, outgoing, holding, lifting,
+    promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain, source,
+    playbooks, preview, scenarios, simulate, statements, letters, corrections, tags, feedback, languages,
     working, alerting,
 )  # fmt: skip
 for group in _GROUPS:

@@ -1,4 +1,4 @@
-"""Letting arsync into companies, and out again: connect, connections, disconnect."""
+"""Letting arsync into companies, and out again: connect, disconnect."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ import secrets
 import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli import consents, linking
+from arsync.cli import linking
 from arsync.cli.browser import Callback, Told, is_here, read_answer
-from arsync.cli.context import Author, Json, author_or_me, locked, opened
+from arsync.cli.context import Author, author_or_me, locked, opened
 from arsync.cli.linking import Linked
-from arsync.cli.output import complain, dump, flat, say, table
+from arsync.cli.output import complain, flat, say
 from arsync.cli.source import Said, is_unanswered, keep_answer
 from arsync.connector import Consent, Reachable, TokenPair
 from arsync.domain.states import Health
 from arsync.errors import Rejected, UsageError
 from arsync.store import connections, grants
 from arsync.store.connections import Connection
-from arsync.store.grants import Grant
 
 #: seconds that a person has on the consent page
 _WAIT: Final = 300.0
@@ -35,7 +32,6 @@ _WAIT: Final = 300.0
 def register(program: typer.Typer) -> None:
     """Adds this group's commands."""
     program.command()(connect)
-    program.command("connections")(list_connections)
     program.command()(disconnect)
 
 
@@ -243,37 +239,7 @@ def _of_reminders(one: Connection) -> Said | None:
         complain("on, off or later")
 
 
-# --- what there is, and the way out -----------------------------------------------------------------------------
-
-
-def list_connections(context: typer.Context, as_json: Json = False) -> None:
-    """Lists the linked companies, their health, and how long their consents last."""
-    with opened(context) as app:
-        with app.store.reading() as work:
-            every = connections.connections(work)
-            known = grants.grants(work)
-        now = app.clock.now()
-    if as_json:
-        dump([{**asdict(one), "consent": consents.as_json(known[one.grant_id], now)} for one in every])
-    else:
-        _list(every, known, now)
-    ended = [one for one in every if one.health is Health.REAUTHORISE]
-    for one in ended:
-        complain(f"{one.name}: {one.health_reason}: arsync connect {one.provider}")
-    if ended:
-        raise typer.Exit(1)
-
-
-def _list(every: Sequence[Connection], known: Mapping[int, Grant], now: datetime) -> None:
-    columns = ("connection", "company", "provider", "currency", "health", "why", "synced", "consent", "renewed", "ends")
-    table(
-        columns,
-        [
-            (c.name, c.company_name, c.provider, c.base_currency, c.health, c.health_reason,
-             f"{c.synced_at:%Y-%m-%d %H:%M} UTC" if c.synced_at else "never", *consents.cells(known[c.grant_id], now))
-            for c in every
-        ],
-    )  # fmt: skip
+# --- the way out -----------------------------------------------------------------------------
 
 
 def disconnect(
