@@ -85,6 +85,8 @@ def notes_owed(message: Message, how: Acceptance, installation: str, items: Sequ
     """The notes of a message about these invoices, once it is accepted; nothing is planned yet."""
     today = how.today
     recipients = (*message.recipients, *(f"{one} (copy)" for one in message.copies))
+    if message.unreadable:
+        recipients = (*recipients, f"({message.unreadable})")
     if how.diverted_to and message.channel == StepChannel.EMAIL:
         recipients = (f"{how.diverted_to} (diverted: the customer got nothing)",)
     channel = StepChannel(message.channel)

@@ -20,7 +20,7 @@ from arsync.channel.routing import routed
 from arsync.domain.clock import Clock
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
-from arsync.errors import Barred, ConnectorError, Deferred, OutcomeUnknown, Refused, Rejected, RetryLater
+from arsync.errors import Barred, ConnectorError, Deferred, Locked, OutcomeUnknown, Refused, Rejected, RetryLater
 from arsync.outbox.accept import Acceptance, Owed, accept, notes_owed
 from arsync.session import before_first_byte, meanwhile
 from arsync.store import gate, messages, threads
@@ -126,6 +126,12 @@ def send(
             receipt = channel.send(_envelope(message, post, clock, attached, thread))
     except (RetryLater, Rejected, Refused) as error:
         return _failed(store, message, token, error, clock)
+    except Locked as error:  # told to stop: no message's fault
+        if begun:
+            _unknown(store, message, token, error, clock)
+        else:
+            _not_begun(store, message, token, error, clock)
+        raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one message never stops the others
         if begun or isinstance(error, ConnectorError | OSError):
             return _unknown(store, message, token, error, clock)
@@ -184,6 +190,20 @@ def _failed(
             outcome = give_back(work, message, MessageState.UNKNOWN, error, clock, token=token)
         work.commit()
     return (outcome or Sent.LOST), str(error)
+
+
+def _not_begun(store: Store, message: Message, token: str, error: Locked, clock: Clock) -> None:
+    """As if it had never passed the gate: no try is counted."""
+    now = clock.now()
+    with store.working() as work:
+        if messages.move(
+            work, message.id, MessageState.SENDING, MessageState.FAILED, reason=str(error), now=now, token=token
+        ):
+            messages.move(
+                work, message.id, MessageState.FAILED, MessageState.APPROVED, reason=f"nothing left: {error}", now=now,
+                claim_token=None, claimed_until=None, attempts=messages.get(work, message.id).attempts - 1,
+            )  # fmt: skip
+        work.commit()
 
 
 def give_back(

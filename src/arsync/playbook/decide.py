@@ -16,7 +16,7 @@ from arsync.playbook.answers import NOBODYS, PENDING, Answered, unplannable
 from arsync.playbook.drafts import news, not_now, save, still_holds, told, unwritable, why_not, withdraw
 from arsync.playbook.facts import Policy
 from arsync.playbook.passes import passes
-from arsync.store import approvals, chases, holds, messages, playbooks
+from arsync.store import approvals, chases, finding, holds, messages, playbooks
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
@@ -35,6 +35,7 @@ class Decided:
     opened: int = 0
     closed: int = 0
     unwritten: tuple[str, ...] = ()  # messages that could not be written, and why: a person must act
+    set_aside: tuple[str, ...] = ()  # messages whose rows nobody can read: a person must know
     waiting: frozenset[int] = frozenset()  # messages kept, but not for now: the button, the cap, the breaker
 
 
@@ -52,7 +53,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         desk.close()
         work.commit()
     counts = (desk.planned, desk.kept, desk.superseded, desk.verdicts.changed, opened, closed)
-    return Decided(desk.said, *counts, tuple(desk.unwritten), frozenset(desk.waiting))
+    return Decided(desk.said, *counts, tuple(desk.unwritten), tuple(desk.set_aside), frozenset(desk.waiting))
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ class _Desk:
     kept: int = 0
     superseded: int = 0
     unwritten: list[str] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
     waiting: set[int] = field(default_factory=set)
     _chases: set[int] = field(default_factory=set)
     _refused: dict[int, tuple[Message, set[str]]] = field(default_factory=dict)  # with what each had asked for
@@ -139,6 +141,12 @@ class _Desk:
     def _withdraw(self, message: Message, why: str) -> bool:
         gone = withdraw(self.work, message, why, self.now)
         self.superseded += gone
+        if gone and message.unreadable:
+            to = finding.customer_name(self.work, self.connection.id, message.payer_id)
+            self.set_aside.append(
+                f"message {message.id} ({message.step_id} to {to}) is set aside: {message.unreadable}; what is still "
+                "to be said is planned anew"
+            )
         return gone
 
 

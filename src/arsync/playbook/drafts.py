@@ -33,6 +33,8 @@ _NOT_NOW: Final = frozenset(
 
 def still_holds(message: Message, answer: Plan, intent: Intent, policy: Policy) -> bool:
     """Whether the planner would say the very same thing now."""
+    if message.unreadable:
+        return False
     if message.state is MessageState.PLANNED and intent.mode is StepMode.AUTO and message.edited_by is None:
         return False  # it need not wait for approval any more
     by_hand = intent.mode is not StepMode.AUTO and not intent.step.is_task
@@ -76,6 +78,8 @@ def not_as_approved(
 
 def news(work: Work, when: str, message: Message, answer: Plan) -> str:
     """That the facts changed, and how; where nothing is to be said any more, why not."""
+    if message.unreadable:
+        return message.unreadable
     if answer.intent is None:
         return why_not(work, message, answer)
     to = _addressed(answer.facts, answer.intent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import ChaseState, Health, HoldState, MessageState
-from arsync.store import chases, messages
+from arsync.store import chases, mailboxes, messages
 from arsync.store import tables as t
 from arsync.store.bulk import among_those, those
 from arsync.store.engine import Work
@@ -144,8 +143,10 @@ def _forbids(work: Work, asked: _Standing) -> str | None:
     if asked.health != Health.OK.value:
         return f"the connection is {asked.health}"
     if asked.some_let_go is not None and asked.channel == StepChannel.EMAIL:
-        mailed = [*json.loads(asked.recipients), *json.loads(asked.copies or "[]")]
-        ((let_go,),) = _AMONG(work, addresses=those(work, [parseaddr(one)[1].lower() for one in mailed]))
+        to, copies = mailboxes.read(asked.recipients), mailboxes.read(asked.copies)
+        if to is None or copies is None:
+            return "nobody can read to whom it goes"
+        ((let_go,),) = _AMONG(work, addresses=those(work, [parseaddr(one)[1].lower() for one in (*to, *copies)]))
         if let_go is not None:
             return f"nobody writes to {let_go} any more"
     if asked.held is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from arsync.domain.people import REACHED
 from arsync.domain.policy import StepChannel
 from arsync.domain.record import record
 from arsync.domain.states import MessageState
-from arsync.store import languages, own_contacts, touches
+from arsync.store import languages, mailboxes, own_contacts, touches
 from arsync.store import tables as t
 from arsync.store.bulk import among, among_those, those
 from arsync.store.engine import Work
@@ -354,8 +353,8 @@ def _history(
     returned = [row[0] for row in rows.values() if row[5] == MessageState.BOUNCED.value]
     to: dict[int, frozenset[str]] = {}
     for start in range(0, len(returned), _CHUNK):
-        mailboxes = select(m.id, m.recipients).where(m.id.in_(returned[start : start + _CHUNK]))
-        to |= {row.id: _addresses(row.recipients) for row in work.execute(mailboxes)}
+        written_to = select(m.id, m.recipients).where(m.id.in_(returned[start : start + _CHUNK]))
+        to |= {row.id: _addresses(row.recipients) for row in work.execute(written_to)}
     for name in sorted(rows):
         message_id, payer_id, currency, step_id, occurrence, state, sent_on, planned_on, told = rows[name]
         about, on = frozenset(demanded[message_id]), day_of(sent_on or planned_on)
@@ -369,7 +368,7 @@ def _history(
 
 def _addresses(recipients: str) -> frozenset[str]:
     """The bare addresses of a message's mailboxes."""
-    return frozenset(parseaddr(mailbox)[1].lower() for mailbox in json.loads(recipients))
+    return frozenset(parseaddr(mailbox)[1].lower() for mailbox in mailboxes.read(recipients) or ())
 
 
 def _by_hand(ledger: Ledger, made_by_hand: Iterable[Touch], who: Collection[str] | None) -> None:

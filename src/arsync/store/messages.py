@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +16,7 @@ from arsync.domain.chase import Rendered
 from arsync.domain.policy import Attach, Lacking, StepChannel
 from arsync.domain.record import record
 from arsync.domain.states import EFFECTIVE, LIVE, MESSAGE_ARROWS, ChaseState, MessageState
-from arsync.store import events, words
+from arsync.store import events, mailboxes, words
 from arsync.store import tables as t
 from arsync.store.bulk import among_ids, among_those, those
 from arsync.store.engine import Work
@@ -87,6 +86,7 @@ class Message:
     attached: str | None = None  # what goes with it; see `enclosed`
     copies: tuple[str, ...] = ()
     asked_by: str | None = None  # a person's own statement of account
+    unreadable: str = ""  # what of its row cannot be read, and stands empty here: it must not leave
 
     @property
     def enclosed(self) -> tuple[tuple[Attach, ...], Lacking]:
@@ -104,7 +104,7 @@ class Message:
         """The same without its words, for lists of thousands."""
         values = list(_VALUES(self))
         values[_TEXT] = values[_HTML] = ""
-        return Message(*values)
+        return Message(*values, self.unreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ _M = t.messages.c
 
 
 #: In the order of `Message`.
-_NAMES: Final = tuple(Message.__slots__)
+_NAMES: Final = tuple(name for name in Message.__slots__ if name != "unreadable")
 _ELSEWHERE: Final = {"payer_id": t.chases.c.payer_id, "text": t.message_words.c.text, "html": t.message_words.c.html}
 _COLUMNS: Final = tuple(_ELSEWHERE[name] if name in _ELSEWHERE else _M[name] for name in _NAMES)
 _VALUES: Final = attrgetter(*_NAMES)
@@ -146,8 +146,10 @@ def of_row(row: Sequence[Any]) -> Message:
     """The message of a row of `selection`."""
     values = list(row)
     values[_STATE] = MessageState(values[_STATE])
-    values[_RECIPIENTS] = tuple(json.loads(values[_RECIPIENTS]))
-    values[_COPIES] = tuple(json.loads(values[_COPIES])) if values[_COPIES] else ()
+    to, copies = mailboxes.read(values[_RECIPIENTS]), mailboxes.read(values[_COPIES])
+    values[_RECIPIENTS], values[_COPIES] = to or (), copies or ()
+    if to is None or copies is None:
+        return Message(*values, "its recipients cannot be read" if to is None else "its copies cannot be read")
     return Message(*values)
 
 

@@ -3,7 +3,6 @@ that they may come first, late, twice, or out of order."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from arsync.domain.feedback import HANDED_OVER, LOST, EventKind, ProviderEvent
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
-from arsync.store import chases, messages
+from arsync.store import chases, mailboxes, messages
 from arsync.store import tables as t
 from arsync.store.engine import Work
 from arsync.store.prepared import Prepared
@@ -185,5 +184,5 @@ def heard(work: Work, *, now: datetime) -> None:
 
 def addresses(recipients: str | Collection[str]) -> frozenset[str]:
     """The bare addresses of a message's mailboxes, in lower case."""
-    mailboxes = json.loads(recipients) if isinstance(recipients, str) else recipients
-    return frozenset(parseaddr(mailbox)[1].lower() for mailbox in mailboxes)
+    written_to = mailboxes.read(recipients) or () if isinstance(recipients, str) else recipients
+    return frozenset(parseaddr(mailbox)[1].lower() for mailbox in written_to)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, s
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.replies import MailKind, Meaning, ReplyState
-from arsync.store import finding
+from arsync.store import finding, mailboxes
 from arsync.store import tables as t
 from arsync.store.bulk import among_those, those
 from arsync.store.engine import Work
@@ -199,7 +199,7 @@ def payers_at(work: Work, connection_id: int, connection: str, address: str) -> 
         )
     )
     for row in work.execute(query):
-        written_to = [*json.loads(row.recipients), *json.loads(row.copies or "[]")]
+        written_to = [*(mailboxes.read(row.recipients) or ()), *(mailboxes.read(row.copies) or ())]
         if any(parseaddr(one)[1].casefold() == address.casefold() for one in written_to):
             found.add(row.payer_id)
     return found

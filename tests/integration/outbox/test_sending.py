@@ -10,12 +10,15 @@ import pytest
 from tests.integration.outbox.office import Books, Office, clock_of, elsewhere
 
 from arsync.bootstrap import App
+from arsync.channel.sendgrid import SendGridChannel
 from arsync.cli.approving import approve_messages
 from arsync.domain.states import MessageState
+from arsync.errors import Stopped
 from arsync.outbox import send as sending
 from arsync.playbook.passes import consider
 from arsync.playbook.review import accept, review
 from arsync.resources import bundled
+from arsync.session import first_byte
 from arsync.store import messages, verdicts
 
 Opened = Callable[..., Office]
@@ -375,6 +378,36 @@ def test_a_worker_that_wakes_late_takes_back_nothing_that_another_has_sent(open_
     assert woken
     assert office.states(app) == ["unknown"], "the second's request may have left: the first may not free it"
     assert len(sent_here(office, app)) == 1
+
+
+# --- told to stop --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_worker_that_is_told_to_stop_within_a_channel(
+    open_office: Opened, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """
+    before the first byte      as if it had never been begun: approved, no try counted; the next run sends it
+    after it                   unknown: nobody knows whether it left, and it is never sent again
+    """
+    office, _, _ = debtors(open_office, "900.00", "500.00")
+    app = office.load()
+
+    def stop(_channel: object, _envelope: object) -> None:
+        if begun:
+            first_byte()
+        raise Stopped
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(SendGridChannel, "send", stop)
+        with pytest.raises(Stopped):
+            office.night(app)
+    states = [(one.state, one.attempts) for one in office.messages(app)]
+    assert states[0] == (("unknown", 1) if begun else ("approved", 0))
+    office.pass_time(minutes=11)  # the claims of its batch are over
+    office.night(again := office.app())
+    assert office.states(again) == (["unknown", "accepted"] if begun else ["accepted", "accepted"])
 
 
 # --- poison --------------------------------------------------------------------------------------------------------
