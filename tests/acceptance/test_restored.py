@@ -1,52 +1,45 @@
-"""Backup, run, restore, run: the program finds out by itself, and nothing is sent again."""
+"""A database of before the last messages, restored: what is read back from the source is told by whatever reads it."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from shutil import copyfile
 
 import pytest
-from tests.acceptance.nights import FILE, LETTERS, MAIL, NOTES, Night, Nursery, Way
-from tests.integration.outbox.office import VENDORS
+from tests.acceptance.installation import Installation
 
-from arsync.domain.states import Health
+from arsync.bootstrap import App
+from arsync.settings import load
+from arsync.sync.recover import declare
 
 
-def restore(night: Night, backup: Path) -> None:
-    """The database's copy in its place, and nothing else; the vendors' tokens of then are used up by now."""
-    for leftover in night.office.folder.glob("arsync.db*"):
+def restored_from_before_a_night(shop: Installation) -> None:
+    """Three messages went out and were noted; then the database of before is put in its place, and a person says so:
+    killed before anything was read."""
+    assert shop.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    copyfile(shop.database, shop.folder / "backup.db")
+    shop.arsync("run")
+    assert shop.states() == {"accepted": 3}
+    for leftover in shop.folder.glob("arsync.db*"):
         leftover.unlink()
-    copyfile(backup, night.office.folder / "arsync.db")
-    for vendor in VENDORS:
-        night.consent_again(vendor)
-    night.office.close()
+    copyfile(shop.folder / "backup.db", shop.database)
+    for name, books in shop.books.items():
+        shop.connect(name, token=str(shop.sandbox.grant(books.id)["refresh_token"]))
+    app = App(load(shop.config, environ={}))
+    for connection in app.linked():
+        declare(app.store, connection, app.clock, author="Ada", reason="restored")
+    app.close()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("way", [FILE, MAIL], ids=["file", "sendgrid"])
-def test_after_a_restore_nothing_is_sent_again(tmp_path: Path, nursery: Nursery, eve: Path, way: Way) -> None:
-    """
-    the evening     a copy of the database
-    first night     four messages and a call, seven notes
-    the copy is put back
-    second night    the notes in the source are not known: recovering, nothing goes out
-    third night     they are adopted, at the end everything is as after the first night
-    """
-    with Night.prepared(tmp_path / "office", way, nursery, copy_of=eve) as night:
-        backup = tmp_path / "backup.db"
-        copyfile(eve / "arsync.db", backup)
-        assert night.run() == 0, night.said
-        assert night.letters() == LETTERS
-        restore(night, backup)
-        night.run()
-        assert night.letters() == LETTERS, "nothing goes out while it is found out"
-        assert {night.health(vendor) for vendor in VENDORS} == {Health.RECOVERING}, night.said
-        assert "not known here: taken for sent, and not sent again" in night.said
-        night.recover()
-        assert {night.health(vendor) for vendor in VENDORS} == {Health.OK}, night.said
-        night.recover()
-        assert night.letters() == LETTERS
-        assert sum(night.notes().values()) == NOTES
-        known = {message.state.value for message in night.messages() if message.state.value != "superseded"}
-        assert known == {"accepted"}, night.said
-        assert "Traceback" not in night.said
+@pytest.mark.parametrize("command", ["sync", "backfill"])
+def test_what_is_taken_for_sent_is_said_and_not_sent_again(shop: Installation, command: str) -> None:
+    """Harbor's two and Thames' one, each told once."""
+    restored_from_before_a_night(shop)
+    lines = shop.arsync(command).out.splitlines()
+    assert [line for line in lines if "taken for sent" in line] == [
+        "harbor: 2 messages that the source's notes tell of were not known here: taken for sent, and not sent again",
+        "thames: 1 message that the source's notes tell of was not known here: taken for sent, and not sent again",
+    ]
+    again = shop.json(command)
+    assert {name: one["adopted"] for name, one in again.items()} == {"harbor": 0, "thames": 0}
+    shop.arsync("run")
+    assert shop.states() == {"accepted": 3}

@@ -27,7 +27,10 @@ def test_what_the_cap_holds_back_waits_though_it_was_planned_before(
     _planned_at_night(shop)
     _in_the_morning(shop)
     monkeypatch.setenv("ARSYNC_SAFETY__MAX_MESSAGES_PER_RUN", "0")
-    shop.arsync("run")
+    said = shop.arsync("run").out
+    why = "0 messages are enough for one day (safety.max_messages_per_run); larger amounts go first"
+    assert f"harbor: 2 messages wait: {why}" in said.splitlines()
+    assert f"thames: 1 message waits: {why}" in said.splitlines()
     assert shop.states() == {"approved": 3}
     assert "are enough for one day" in shop.arsync("explain", "H-3").out
     monkeypatch.delenv("ARSYNC_SAFETY__MAX_MESSAGES_PER_RUN")

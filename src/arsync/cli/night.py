@@ -14,7 +14,7 @@ from arsync.cli import digest
 from arsync.cli.acting import act_on
 from arsync.cli.call_list import waiting_calls
 from arsync.cli.context import Connections, Json, linked, opened
-from arsync.cli.output import complain, counted, dump, flat, say, so_many, table
+from arsync.cli.output import complain, counted, dump, flat, say, so_many, table, taken_for_sent
 from arsync.domain.chase import Intent, Plan, Verdict
 from arsync.domain.money import Money
 from arsync.domain.states import Decision, MessageState
@@ -213,8 +213,10 @@ def tell_night(app: App, night: Night) -> None:
     for shift in night.shifts:
         if (closed := _closed(shift.dispatched)) is not None:
             say(f"{shift.connection}: {closed}")
+        for why, count in shift.decided.capped.most_common() if shift.decided else ():
+            say(f"{shift.connection}: {so_many(count, 'waits', 'wait')}: {why}")
         if shift.adopted:
-            say(f"{shift.connection}: {_taken_for_sent(shift.adopted)}")
+            say(f"{shift.connection}: {taken_for_sent(shift.adopted)}")
         if shift.corrected:
             what = "had asked for what was paid before: arsync corrections"
             say(f"{shift.connection}: {counted(shift.corrected, 'message')} {what}")
@@ -244,11 +246,6 @@ def tell_night(app: App, night: Night) -> None:
         say(line)
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
-
-
-def _taken_for_sent(adopted: int) -> str:
-    told = so_many(adopted, "that the source's notes tell of was", "that the source's notes tell of were")
-    return f"{told} not known here: taken for sent, and not sent again"
 
 
 def _tell_waiting(app: App, unanswered: int, to_call: int) -> None:
@@ -326,6 +323,7 @@ def _night_as_json(app: App, night: Night) -> dict[str, object]:
                 "failed": [[message.key, reason] for message, reason in shift.dispatched.failed],
                 "unknown": [[message.key, reason] for message, reason in shift.dispatched.unknown],
                 "opens_at": shift.dispatched.opens_at,
+                "capped": shift.decided.capped if shift.decided else {},
                 "adopted": shift.adopted,
                 "corrected": shift.corrected,
                 "notes": shift.written,

@@ -71,6 +71,12 @@ def so_many(count: int, one: str, several: str) -> str:
     return f"1 message {one}" if count == 1 else f"{count} messages {several}"
 
 
+def taken_for_sent(adopted: int) -> str:
+    """That so many messages, which only the source's notes tell of, are not sent again."""
+    told = so_many(adopted, "that the source's notes tell of was", "that the source's notes tell of were")
+    return f"{told} not known here: taken for sent, and not sent again"
+
+
 def flat(text: str) -> str:
     """The text as one line: a name from outside must not forge another line of ours."""
     return " ".join(text.split())

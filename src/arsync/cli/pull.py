@@ -11,10 +11,11 @@ import typer
 from arsync.bootstrap import App
 from arsync.cli.context import Connections, Json, linked, locked, opened
 from arsync.cli.loading import Shown
-from arsync.cli.output import complain, counted, dump, err, say, table
+from arsync.cli.output import complain, counted, dump, err, say, table, taken_for_sent
 from arsync.domain.states import Health
 from arsync.errors import ConnectorError
-from arsync.store import connections, suspicion
+from arsync.store import connections, events, suspicion
+from arsync.store.adoption import ADOPTED
 from arsync.store.connections import Connection
 from arsync.sync.backfill import Loaded, measure
 from arsync.sync.recover import first_look
@@ -46,6 +47,7 @@ def backfill(
         results: dict[str, object] = {}
         failed = False
         for connection in those:
+            before = _last_event(app)
             try:
                 loaded = load_one(app, connection, quiet=as_json, since=first_day, beat=lock.renew)
             except ConnectorError as error:
@@ -61,9 +63,11 @@ def backfill(
                 "source_counts": loaded.expected,
                 "quarantined": loaded.quarantined,
                 "resumed": loaded.resumed,
+                "adopted": (adopted := _adopted(app, connection, before)),
             }
             if not as_json:
                 tell_loaded(connection, loaded)
+                _tell_adopted(connection.name, adopted)
             _tell_suspicion(connection.name, suspect, mend)
         if as_json:
             dump(results)
@@ -140,6 +144,7 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
     with opened(context) as app, locked(app, those := linked(app, names)):
         results: dict[str, object] = {}
         failed = False
+        before = _last_event(app)
 
         def pull(one: Connection) -> int:
             return pulling.update(app.store, app.intake(one), app.clock)
@@ -153,10 +158,17 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
             suspect, mend = _suspicion(app, connection.name)
             with app.store.reading() as work:
                 jailed = len(connections.quarantined(work, connection.id))
-            results[connection.name] = {"written": written, "suspect": suspect, "quarantined": jailed}
+            adopted = _adopted(app, connection, before)
+            results[connection.name] = {
+                "written": written,
+                "suspect": suspect,
+                "quarantined": jailed,
+                "adopted": adopted,
+            }
             failed = failed or suspect is not None or jailed > 0
             if not as_json:
                 say(f"{connection.name}: {counted(written, 'record')} changed")
+                _tell_adopted(connection.name, adopted)
             if jailed:
                 complain(f"{connection.name}: {counted(jailed, 'record')} cannot be read: arsync quarantine")
             _tell_suspicion(connection.name, suspect, mend)
@@ -164,6 +176,22 @@ def sync(context: typer.Context, names: Connections = None, as_json: Json = Fals
             dump(results)
     if failed:
         raise typer.Exit(1)
+
+
+def _last_event(app: App) -> int:
+    with app.store.reading() as work:
+        return events.last(work)
+
+
+def _adopted(app: App, connection: Connection, before: int) -> int:
+    """Messages that were taken for sent since the event of that number."""
+    with app.store.reading() as work:
+        return events.count(work, connection.id, ADOPTED, after=before)
+
+
+def _tell_adopted(name: str, adopted: int) -> None:
+    if adopted:
+        say(f"{name}: {taken_for_sent(adopted)}")
 
 
 def _suspicion(app: App, name: str) -> tuple[str | None, str]:

@@ -106,8 +106,12 @@ def refused(
 @cache
 def over_the_cap(max_per_run: int, mailbox: int | None) -> Refusal:
     """Why one waits of whom the run, or its playbook's mailbox, has had enough."""
-    most = max_per_run if mailbox is None else min(max_per_run, mailbox)
-    return Refusal(Decision.WAIT, Rule.CAP, f"{most} messages are enough for one day; larger amounts go first")
+    if mailbox is None or mailbox >= max_per_run:
+        most, cap = max_per_run, "safety.max_messages_per_run"
+    else:
+        most, cap = mailbox, "the playbook's caps.mailbox"
+    enough = "1 message is enough" if most == 1 else f"{most} messages are enough"
+    return Refusal(Decision.WAIT, Rule.CAP, f"{enough} for one day ({cap}); larger amounts go first")
 
 
 def is_free(budget: Budget, most: int) -> bool:

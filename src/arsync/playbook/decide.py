@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from arsync.domain.chase import Plan
+from arsync.domain.chase import Plan, Rule
 from arsync.domain.states import Decision, MessageState
 from arsync.playbook.answers import NOBODYS, PENDING, Answered, unplannable
 from arsync.playbook.drafts import news, not_now, save, still_holds, told, unwritable, why_not, withdraw
@@ -37,6 +37,7 @@ class Decided:
     unwritten: tuple[str, ...] = ()  # messages that could not be written, and why: a person must act
     set_aside: tuple[str, ...] = ()  # messages whose rows nobody can read: a person must know
     waiting: frozenset[int] = frozenset()  # messages kept, but not for now: the button, the cap, the breaker
+    capped: Counter[str] = field(default_factory=Counter)  # how many would go but for a cap, by what it says
 
 
 def decide(store: Store, connection: Connection, policy: Policy, *, now: datetime, run_id: int) -> Decided:
@@ -53,7 +54,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         desk.close()
         work.commit()
     counts = (desk.planned, desk.kept, desk.superseded, desk.verdicts.changed, opened, closed)
-    return Decided(desk.said, *counts, tuple(desk.unwritten), tuple(desk.set_aside), frozenset(desk.waiting))
+    return Decided(desk.said, *counts, tuple(desk.unwritten), tuple(desk.set_aside), frozenset(desk.waiting), desk.capped)
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class _Desk:
     superseded: int = 0
     unwritten: list[str] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
+    capped: Counter[str] = field(default_factory=Counter)
     waiting: set[int] = field(default_factory=set)
     _chases: set[int] = field(default_factory=set)
     _refused: dict[int, tuple[Message, set[str]]] = field(default_factory=dict)  # with what each had asked for
@@ -92,7 +94,9 @@ class _Desk:
         plans = told(self.work, self.connection.id, self.policy, [one.plan for one in page])
         for plan, one in zip(plans, page, strict=True):
             name = plan.facts.chase_id
-            given += [(name, verdict) for verdict in self._settled(plan, one.policy, pending.get(name)).verdicts]
+            said = self._settled(plan, one.policy, pending.get(name)).verdicts
+            given += [(name, verdict) for verdict in said]
+            self.capped.update({verdict.reason for verdict in said if verdict.rule is Rule.CAP})
             if self._refused:
                 self._owed |= {item.invoice_id for item in plan.facts.items if item.balance}
         self.said.update([verdict.decision for _, verdict in given])

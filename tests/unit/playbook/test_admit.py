@@ -149,7 +149,8 @@ def test_a_playbooks_own_cap_counts_all_that_left_the_mailbox() -> None:
     plans = [replace(a_plan(number, f"{number}0.00"), mailbox=4) for number in (1, 2, 3)] + [a_plan(4, "5.00")]
     admitted = admit(plans, a_budget(), 2)
     assert going(admitted) == [2, 3, 4]
-    assert verdict_of(admitted[0]).reason == "4 messages are enough for one day; larger amounts go first"
+    reason = "4 messages are enough for one day (the playbook's caps.mailbox); larger amounts go first"
+    assert verdict_of(admitted[0]).reason == reason
 
 
 def test_two_currencies_share_what_a_payer_may_get() -> None:
