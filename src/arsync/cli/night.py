@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -211,15 +211,8 @@ def tell_night(app: App, night: Night) -> None:
     columns = ("connection", "changed", "sent", "withdrawn", "postponed", "unknown", "held", "waiting", "notes")
     table(columns, rows, right=columns[1:])
     for shift in night.shifts:
-        if (closed := _closed(shift.dispatched)) is not None:
-            say(f"{shift.connection}: {closed}")
-        for why, count in shift.decided.capped.most_common() if shift.decided else ():
-            say(f"{shift.connection}: {so_many(count, 'waits', 'wait')}: {why}")
-        if shift.adopted:
-            say(f"{shift.connection}: {taken_for_sent(shift.adopted)}")
-        if shift.corrected:
-            what = "had asked for what was paid before: arsync corrections"
-            say(f"{shift.connection}: {counted(shift.corrected, 'message')} {what}")
+        for line in _of_shift(shift):
+            say(f"{shift.connection}: {line}")
         for error in shift.errors:
             say(f"{shift.connection}: {error}", style="red")
         for reason, count in _reasons(shift):
@@ -246,6 +239,18 @@ def tell_night(app: App, night: Night) -> None:
         say(line)
     for task in night.tasks:
         say(f"to do: {task}", style="yellow")
+
+
+def _of_shift(shift: Shift) -> Iterator[str]:
+    """What is to be known of a company's night, and is no fault."""
+    if (closed := _closed(shift.dispatched)) is not None:
+        yield closed
+    for why, count in shift.decided.capped.most_common() if shift.decided else ():
+        yield f"{so_many(count, 'waits', 'wait')}: {why}"
+    if shift.adopted:
+        yield taken_for_sent(shift.adopted)
+    if shift.corrected:
+        yield f"{counted(shift.corrected, 'message')} had asked for what was paid before: arsync corrections"
 
 
 def _tell_waiting(app: App, unanswered: int, to_call: int) -> None:

@@ -197,6 +197,7 @@ class ChaseFacts:
     autopay: frozenset[str] = frozenset()  # invoices that are collected by themselves
     people: tuple[Contact, ...] = ()  # everybody who may be written to by e-mail, whatever their role
     unreachable: tuple[str, ...] = ()  # addresses that nobody writes to any more, and why
+    declined: bool = False  # whoever reads one of these wants no mail
     shunned: tuple[tuple[ContactRole, str], ...] = ()  # the same of the people there, each with its role
     cleared_on: date | None = None  # nothing is owed any more since: there may be a thank-you to say
     address: str | None = None  # where a letter reaches the payer, below its name

@@ -33,6 +33,10 @@ class SuppressionKind(StrEnum):
     GROUP_UNSUBSCRIBE = "group_unsubscribe"  # the same, of one kind of mail
 
 
+#: Whoever reads there wants no mail: another address is no mend.
+DECLINED: Final = frozenset(
+    {SuppressionKind.SPAM_REPORT, SuppressionKind.UNSUBSCRIBE, SuppressionKind.GROUP_UNSUBSCRIBE}
+)
 #: The message did not reach that address.
 LOST: Final = frozenset({EventKind.BOUNCED, EventKind.BLOCKED, EventKind.DROPPED})
 #: The provider had the message, whatever became of it.

@@ -198,6 +198,8 @@ class Step:
     cc: tuple[ContactRole, ...] = ()
     #: what it is where an e-mail would reach nobody; None: it waits until a person enters an address
     instead: StepChannel | None = None
+    #: what it says then; None: the same
+    instead_template: str | None = None
     #: how its message leaves; what a person is to do is on the task list
     way: StepChannel = field(init=False, repr=False, compare=False)
     #: whether only a person can do it, whatever the mode says
@@ -208,6 +210,11 @@ class Step:
         way = StepChannel.TASK if by_person and self.channel in _SENT else self.channel
         object.__setattr__(self, "way", way)
         object.__setattr__(self, "is_task", way in (StepChannel.CALL, StepChannel.TASK))
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """All whose words it may take."""
+        return (self.template,) if self.instead_template is None else (self.template, self.instead_template)
 
     @property
     def attached(self) -> tuple[Attach, ...]:

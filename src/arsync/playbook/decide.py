@@ -54,7 +54,9 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         desk.close()
         work.commit()
     counts = (desk.planned, desk.kept, desk.superseded, desk.verdicts.changed, opened, closed)
-    return Decided(desk.said, *counts, tuple(desk.unwritten), tuple(desk.set_aside), frozenset(desk.waiting), desk.capped)
+    return Decided(
+        desk.said, *counts, tuple(desk.unwritten), tuple(desk.set_aside), frozenset(desk.waiting), desk.capped
+    )
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from arsync.domain.calendar import Blackout, Calendar
 from arsync.domain.chase import ChaseFacts, ConnectionFacts, Item, Resend, Seller
 from arsync.domain.clock import local_date
 from arsync.domain.documents import Contact, ContactRole
+from arsync.domain.feedback import DECLINED
 from arsync.domain.money import Money
 from arsync.domain.payday import PayDay
 from arsync.domain.policy import Playbook, SendWindow, StepMode
@@ -268,6 +269,7 @@ def _chase(
     items = tuple(book.items.get(name, ()))
     contacts = payer.contacts if payer else ()
     quarantined = [*book.quarantined.get(chase.payer_id, ()), *book.quarantined_for_all]
+    unreachable = _unreachable(contacts, items, shunned)
     return ChaseFacts(
         connection=of_connection,
         chase_id=chase.id,
@@ -276,7 +278,8 @@ def _chase(
         currency=chase.currency,
         recipients=recipients(contacts, items, shunned),
         people=_usable(one for one in contacts if _address(one) not in shunned),
-        unreachable=_unreachable(contacts, items, shunned, policy),
+        unreachable=tuple(_shunned(address, shunned, policy) for address in unreachable),
+        declined=any(shunned[address].kind in DECLINED for address in unreachable),
         shunned=tuple(
             (one.role, _shunned(_address(one), shunned, policy)) for one in contacts if _address(one) in shunned
         ),
@@ -356,14 +359,12 @@ def recipients(
     return tuple(Contact(one.name, None, one.phone, one.role) for one in known if one.phone)[:1]
 
 
-def _unreachable(
-    contacts: Iterable[Contact], items: Iterable[Item], shunned: Mapping[str, Suppression], policy: Policy
-) -> tuple[str, ...]:
-    """The payer's addresses that nobody writes to any more, and why."""
+def _unreachable(contacts: Iterable[Contact], items: Iterable[Item], shunned: Mapping[str, Suppression]) -> list[str]:
+    """The payer's addresses that nobody writes to any more."""
     if not shunned:
-        return ()
+        return []
     known = {_address(person) for person in contacts} | {(item.email or "").strip().lower() for item in items}
-    return tuple(_shunned(address, shunned, policy) for address in sorted(known & shunned.keys()))
+    return sorted(known & shunned.keys())
 
 
 def _shunned(address: str, shunned: Mapping[str, Suppression], policy: Policy) -> str:

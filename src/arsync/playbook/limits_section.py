@@ -8,7 +8,7 @@ from typing import Final
 from arsync.domain.policy import ACCOUNT, APOLOGY, Act, Caps, End, Statements, Step, StepChannel, Tone
 from arsync.playbook.nodes import Section
 from arsync.playbook.problems import Problems
-from arsync.playbook.step_section import INSTEAD, MODES, SLUG
+from arsync.playbook.step_section import MODES, SLUG, read_instead
 
 CAP_KEYS: Final = ("week", "month", "mailbox")
 CAP_BOUNDS: Final = (1, 1000)
@@ -17,7 +17,7 @@ END_KEYS: Final = ("id", "mode", "says")
 END_REQUIRED: Final = ("id", "says")
 END_MODES: Final = {"task": True}
 LONGEST_SAYING: Final = 300
-STATEMENT_KEYS: Final = ("business_day", "template", "mode", "instead")
+STATEMENT_KEYS: Final = ("business_day", "template", "mode", "instead", "instead_template")
 STATEMENT_REQUIRED: Final = ("template",)
 APOLOGY_KEYS: Final = ("template", "mode")
 APOLOGY_REQUIRED: Final = ("template",)
@@ -57,12 +57,13 @@ def read_statements(root: Section, problems: Problems) -> tuple[Statements | Non
         return None, root.line
     section = Section(node, "statements", problems, known=STATEMENT_KEYS, required=STATEMENT_REQUIRED)
     template, day = section.slug("template", SLUG), section.whole("business_day", *STATEMENT_DAYS)
-    mode, instead = section.choice("mode", STATEMENT_MODES), section.choice("instead", INSTEAD)
+    mode = section.choice("mode", STATEMENT_MODES)
+    instead, instead_template = read_instead(section, problems)
     if template is None:
         return None, section.line
     step = Step(
         id=ACCOUNT, offset=0, channel=StepChannel.EMAIL, tone=Tone.FRIENDLY, template=template, mode=mode,
-        act=Act.STATEMENT, instead=instead,
+        act=Act.STATEMENT, instead=instead, instead_template=instead_template,
     )  # fmt: skip
     return Statements(step, day), section.line_of("template")
 

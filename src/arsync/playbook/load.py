@@ -136,8 +136,9 @@ def _read(root: Section, problems: Problems, folder: Path) -> _Draft:
     check_steps(drafts, group, gap, end, problems)
     statements, line_of_it = read_statements(root, problems)
     named = [(draft.template, draft.section.line_of("template")) for draft in drafts if draft.template is not None]
+    named += [(one.instead_template, one.section.line_of("instead_template")) for one in drafts if one.instead_template]
     if statements is not None:
-        named.append((statements.step.template, line_of_it))
+        named += [(one, line_of_it) for one in statements.step.templates]
     apology, line_of_it = read_apology(root, problems)
     if apology is not None:
         named.append((apology.template, line_of_it))
@@ -245,7 +246,9 @@ def _canonical(playbook: Playbook) -> Mapping[str, object]:
 
 
 def _statements(said: Statements) -> list[object]:
-    return [said.business_day, said.step.template, said.step.mode, said.step.instead]
+    step = said.step
+    more = [step.instead_template] if step.instead_template is not None else []
+    return [said.business_day, step.template, step.mode, step.instead, *more]
 
 
 def _on_reply(said: OnReply) -> list[object]:
@@ -277,4 +280,6 @@ def _special(step: Step) -> list[dict[str, object]]:
         written["cc"] = list(step.cc)
     if step.instead is not None:
         written["instead"] = step.instead
+    if step.instead_template is not None:
+        written["instead_template"] = step.instead_template
     return [written] if written else []

@@ -76,6 +76,7 @@ def schema() -> dict[str, Any]:
                     "template": _slug("As that of a step."),
                     "mode": _choice(limits_section.STATEMENT_MODES, "Who lets it go out. Absent: as settings say."),
                     "instead": _choice(step_section.INSTEAD, "What it is where an e-mail would reach nobody."),
+                    "instead_template": _slug("What it says then; a call needs it."),
                 },
             },
             "apology": {
@@ -197,6 +198,7 @@ def _step() -> dict[str, Any]:
             "to": _words("Whose e-mail addresses, the first kind that has any.", step_section.ROLES),
             "cc": _words("Whose addresses get a copy, beside those of the role cc.", step_section.ROLES),
             "instead": _choice(step_section.INSTEAD, "What it is where an e-mail would reach nobody."),
+            "instead_template": _slug("What it says then; a call needs it."),
         },
     }
 

@@ -194,5 +194,7 @@ def _of_emails_only(drafts: Sequence[StepDraft], problems: Problems) -> None:
             problems.add(draft.section.line_of("attach"), "only an email has attachments")
         if draft.section.is_written("cc") and draft.channel not in (None, StepChannel.EMAIL):
             problems.add(draft.section.line_of("cc"), "only an email has copies")
+        if draft.section.is_written("instead") and draft.channel not in (None, StepChannel.EMAIL):
+            problems.add(draft.section.line_of("instead"), "only an email has an instead")
         if draft.section.is_written("attach_missing") and not (draft.attach or draft.act is Act.STATEMENT):
             problems.add(draft.section.line_of("attach_missing"), "it attaches nothing that could be missing")

@@ -248,8 +248,8 @@ def reached(step: Step, facts: ChaseFacts) -> Step:
     that would reach nobody is what the step says `instead`; what can go neither way is a person's task."""
     by_mail = bool(written_to(step, facts))
     if step.way is StepChannel.EMAIL and not by_mail and step.instead is not None:
-        on_paper = step.instead is not StepChannel.LETTER or facts.address
-        return replace(step, channel=step.instead if on_paper else StepChannel.TASK)
+        channel = step.instead if step.instead is not StepChannel.LETTER or facts.address else StepChannel.TASK
+        return replace(step, channel=channel, template=step.instead_template or step.template)
     if step.way is not StepChannel.LETTER or facts.address:
         return step
     return replace(step, channel=StepChannel.EMAIL if by_mail else StepChannel.TASK)
@@ -285,6 +285,9 @@ def no_recipient(ground: Ground) -> Answer | None:
         return None
     shunned = "; ".join(ground.facts.unreachable)
     why = f" (nobody writes to {shunned}: arsync suppressions)" if shunned else ""
+    if ground.facts.declined:
+        so = "a person writes a letter or calls (arsync touch), or leaves it be (arsync hold)"
+        return hold(Rule.NO_RECIPIENT, f"{ground.facts.payer_name} wants no e-mail{why}; {so}")
     reason = (
         f"{ground.facts.payer_name} has no usable e-mail address{why}; a person must enter one in the accounting system"
     )

@@ -16,7 +16,7 @@ from arsync.playbook.problems import Problems
 
 STEP_KEYS: Final = (
     "id", "act", "offset", "anchor", "channel", "tone", "template", "mode", "repeat", "when", "unless",
-    "before_payment_run", "attach", "attach_missing", "to", "cc", "instead",
+    "before_payment_run", "attach", "attach_missing", "to", "cc", "instead", "instead_template",
 )  # fmt: skip
 #: `offset` as well, but of a thank-you.
 STEP_REQUIRED: Final = ("id", "channel", "tone", "template")
@@ -61,6 +61,7 @@ class StepDraft:
     to: tuple[ContactRole, ...]
     cc: tuple[ContactRole, ...]
     instead: StepChannel | None
+    instead_template: str | None
 
     @property
     def is_on_ladder(self) -> bool:
@@ -76,7 +77,7 @@ class StepDraft:
             id=self.id, offset=offset, channel=self.channel, tone=self.tone, template=self.template, mode=self.mode,
             anchor=self.anchor, act=self.act, repeat=self.repeat, when=self.when, unless=self.unless,
             before_payment_run=self.before_payment_run, attach=self.attach, lacking=self.lacking or Lacking.WAIT,
-            to=self.to, cc=self.cc, instead=self.instead,
+            to=self.to, cc=self.cc, instead=self.instead, instead_template=self.instead_template,
         )  # fmt: skip
 
 
@@ -92,6 +93,7 @@ def read_steps(root: Section, problems: Problems, anchor: Anchor, mode: StepMode
         if act is not Act.THANK_YOU and not section.is_written("offset"):
             problems.add(section.line, f"{name} needs the key 'offset'")
         channel = section.choice("channel", CHANNELS)
+        instead, instead_template = read_instead(section, problems)
         sent = channel in (StepChannel.EMAIL, StepChannel.LETTER) and act is not Act.HANDOFF
         yield StepDraft(
             section=section,
@@ -111,8 +113,21 @@ def read_steps(root: Section, problems: Problems, anchor: Anchor, mode: StepMode
             lacking=section.choice("attach_missing", MISSING),
             to=_roles(section, "to"),
             cc=_roles(section, "cc"),
-            instead=section.choice("instead", INSTEAD),
+            instead=instead,
+            instead_template=instead_template,
         )
+
+
+def read_instead(section: Section, problems: Problems) -> tuple[StepChannel | None, str | None]:
+    """What an e-mail is where it would reach nobody, and the template of what it says then: needed of a call."""
+    instead, template = section.choice("instead", INSTEAD), section.slug("instead_template", SLUG)
+    if instead is StepChannel.CALL and not section.is_written("instead_template"):
+        said = "a call instead of an e-mail needs its script: instead_template, the name of a template such as call"
+        problems.add(section.line_of("instead"), said)
+    if section.is_written("instead_template") and not section.is_written("instead"):
+        said = "instead_template is what `instead` says: write instead as well"
+        problems.add(section.line_of("instead_template"), said)
+    return instead, template
 
 
 def _roles(step: Section, key: str) -> tuple[ContactRole, ...]:

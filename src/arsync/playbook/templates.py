@@ -37,9 +37,9 @@ def known(folder: Path) -> dict[str, set[tuple[str, str]]]:
 def locales(playbook: Playbook, folder: Path) -> frozenset[str]:
     """The locales in which every template of the playbook is there, as HTML and as text."""
     files = known(folder)
-    used = {step.template for step in playbook.steps}
+    used = {template for step in playbook.steps for template in step.templates}
     if playbook.statements is not None:
-        used.add(playbook.statements.step.template)
+        used.update(playbook.statements.step.templates)
     if playbook.apology is not None:
         used.add(playbook.apology.template)
     candidates = {locale for template in used for locale, _ in files.get(template, ())}

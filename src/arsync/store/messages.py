@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -104,7 +104,7 @@ class Message:
         """The same without its words, for lists of thousands."""
         values = list(_VALUES(self))
         values[_TEXT] = values[_HTML] = ""
-        return Message(*values, self.unreadable)
+        return replace(Message(*values), unreadable=self.unreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,8 @@ def of_row(row: Sequence[Any]) -> Message:
     to, copies = mailboxes.read(values[_RECIPIENTS]), mailboxes.read(values[_COPIES])
     values[_RECIPIENTS], values[_COPIES] = to or (), copies or ()
     if to is None or copies is None:
-        return Message(*values, "its recipients cannot be read" if to is None else "its copies cannot be read")
+        what = "recipients" if to is None else "copies"
+        return replace(Message(*values), unreadable=f"its {what} cannot be read")
     return Message(*values)
 
 

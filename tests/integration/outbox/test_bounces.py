@@ -38,6 +38,24 @@ def reasons(app: App) -> list[str]:
     return [f"{verdict.rule}: {verdict.reason}" for plan in plans for verdict in plan.verdicts]
 
 
+@pytest.mark.parametrize("how", ["unsubscribe", "spam_report"])
+def test_nobody_looks_for_another_address_of_who_wants_no_mail(open_office: Opened, how: str) -> None:
+    """
+    06-10 friendly, 3 days late: they want no such mail
+    06-22 firm is due: a letter, a call or nothing, and a person says which
+    """
+    jane = f"jane@{how.replace('_', '-')}.example"
+    office, app, _ = debtor(open_office, jane, days_late=2)
+    office.sandbox.mailbox(jane, how)
+    for days in (1, 1, 12):
+        office.night(app)
+        office.pass_time(days=days)
+    office.night(app)
+    why = f"nobody writes to {jane} ({how} of 2026-06-10): arsync suppressions"
+    so = "a person writes a letter or calls (arsync touch), or leaves it be (arsync hold)"
+    assert reasons(app) == [f"no_recipient: One Ltd wants no e-mail ({why}); {so}"]
+
+
 def test_a_bounce_on_the_providers_list_steps_back_and_the_next_address_is_written_to(open_office: Opened) -> None:
     """
     06-10 friendly to jane, 3 days late: SendGrid takes it
@@ -59,6 +77,7 @@ def test_a_bounce_on_the_providers_list_steps_back_and_the_next_address_is_writt
     office.night(app)
     assert [reason.split(":")[0] for reason in reasons(app)] == ["no_recipient"]
     assert f"nobody writes to {jane} (bounce of 2026-06-10): arsync suppressions" in reasons(app)[0]
+    assert "a person must enter one in the accounting system" in reasons(app)[0]
     with app.store.working() as work:
         (connection,) = app.linked()
         other = Contact("Bo", "bo@one.example", None, ContactRole.BILLING)

@@ -380,3 +380,6 @@ def test_an_e_mail_that_would_reach_nobody_takes_the_steps_next_way(
     step = replace(a_step("friendly", 3), instead=instead)
     assert step_guards.reached(step, facts).way is way
     assert step_guards.reached(step, replace(facts, recipients=(JANE,))).way is StepChannel.EMAIL
+    scripted = replace(step, instead_template="script")
+    assert step_guards.reached(scripted, facts).template == (step.template if instead is None else "script")
+    assert step_guards.reached(scripted, replace(facts, recipients=(JANE,))).template == step.template

@@ -190,3 +190,59 @@ def test_a_copy_is_an_emails_and_shapes_the_version(folder: Path) -> None:
     jsonschema.validate(yaml.safe_load(copied), schema())
     letter = WHOLE.replace("channel: letter, tone: firm", "channel: letter, cc: other, tone: firm")
     assert any("only an email has copies" in one for one in problems(folder, letter))
+
+
+def test_a_call_instead_of_an_email_has_a_script_of_its_own(folder: Path) -> None:
+    """What a letter or a task says may be the mail's words; nobody reads those aloud."""
+    for kind, text in (("txt", "Subject: call them\n"), ("html", "<p>call them</p>")):
+        (folder / "templates" / f"script.en.{kind}.j2").write_text(text)
+    by_letter = WHOLE.replace("tone: friendly", "instead: letter\n    tone: friendly")
+    assert problems(folder, by_letter) == []
+    mute = by_letter.replace("instead: letter", "instead: call")
+    assert [one.partition(": ")[2] for one in problems(folder, mute)] == [
+        "a call instead of an e-mail needs its script: instead_template, the name of a template such as call"
+    ]
+    scripted = mute.replace("instead: call", "instead: call\n    instead_template: script")
+    (folder / "whole.yaml").write_text(scripted)
+    playbook, found = load(folder / "whole.yaml")
+    assert not found
+    assert playbook is not None
+    assert [one.instead_template for one in playbook.steps if one.id == "friendly"] == ["script"]
+    jsonschema.validate(yaml.safe_load(scripted), schema())
+    assert version(folder, scripted) != version(folder, scripted.replace("instead_template: script", "to: billing"))
+    (folder / "templates" / "script.en.txt.j2").write_text("Subject: ring them\n")
+    assert version(folder, scripted) != playbook.version, "its words shape the version, as all others"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("instead_template: plain", "instead_template is what `instead` says: write instead as well"),
+        ("instead: call\n    instead_template: scirpt", "there is no template 'scirpt' in templates/"),
+    ],
+)
+def test_words_for_another_way_belong_to_one(folder: Path, written: str, told: str) -> None:
+    assert any(
+        told in one for one in problems(folder, WHOLE.replace("tone: friendly", f"{written}\n    tone: friendly"))
+    )
+
+
+def test_only_an_email_can_be_something_else_instead(folder: Path) -> None:
+    letter = WHOLE.replace("channel: letter, tone: firm", "channel: letter, instead: task, tone: firm")
+    assert any("only an email has an instead" in one for one in problems(folder, letter))
+
+
+def test_a_statement_read_aloud_has_its_own_words(folder: Path) -> None:
+    for kind, text in (("txt", "Subject: call them\n"), ("html", "<p>call them</p>")):
+        (folder / "templates" / f"script.en.{kind}.j2").write_text(text)
+    mute = WHOLE + "statements: {business_day: 2, template: plain, instead: call}\n"
+    assert any(
+        "a call instead of an e-mail needs its script: instead_template" in one for one in problems(folder, mute)
+    )
+    scripted = mute.replace("call}", "call, instead_template: script}")
+    (folder / "whole.yaml").write_text(scripted)
+    playbook, found = load(folder / "whole.yaml")
+    assert not found
+    assert playbook is not None and playbook.statements is not None
+    assert playbook.statements.step.instead_template == "script"
+    jsonschema.validate(yaml.safe_load(scripted), schema())
