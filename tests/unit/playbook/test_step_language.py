@@ -209,7 +209,7 @@ def test_a_call_instead_of_an_email_has_a_script_of_its_own(folder: Path) -> Non
     assert playbook is not None
     assert [one.instead_template for one in playbook.steps if one.id == "friendly"] == ["script"]
     jsonschema.validate(yaml.safe_load(scripted), schema())
-    assert version(folder, scripted) != version(folder, scripted.replace("instead_template: script", "to: billing"))
+    assert version(folder, scripted.replace("instead: call", "instead: letter")) != version(folder, by_letter)
     (folder / "templates" / "script.en.txt.j2").write_text("Subject: ring them\n")
     assert version(folder, scripted) != playbook.version, "its words shape the version, as all others"
 
