@@ -38,6 +38,10 @@ class DatabaseUnusable(ArsyncError):
     """The database cannot be used."""
 
 
+class Damaged(ArsyncError):
+    """The data are not what they were."""
+
+
 # --- another process works (exit status 3) -----------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from arsync.cli import (
     connect,
     contacting,
     corrections,
+    database,
     demo,
     explain,
     feedback,
@@ -90,8 +91,8 @@ def options(
 
 
 _GROUPS: Final = (
-    demo, setup, configured, connect, overview, keys, pull, truth, night, approving, outgoing, holding, lifting,
-    promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain, source,
+    demo, setup, database, configured, connect, overview, keys, pull, truth, night, approving, outgoing, holding,
+    lifting, promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain, source,
     playbooks, preview, scenarios, simulate, statements, letters, corrections, tags, feedback, languages,
     working, alerting,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Setting up: init, db, doctor."""
+"""Setting up: init, doctor."""
 
 from __future__ import annotations
 
@@ -22,19 +22,15 @@ from arsync.ops.finding import exit_status
 from arsync.playbook.load import load as load_playbook
 from arsync.resources import bundled
 from arsync.settings import DEFAULT_NAME, load
-from arsync.store import upgrade
 
 #: More files than these in a folder are told as one line.
 _MANY: Final = 10
-
-_database = typer.Typer(no_args_is_help=True, help="The database.")
 
 
 def register(program: typer.Typer) -> None:
     """Adds this group's commands."""
     program.command()(init)
     program.command()(doctor)
-    program.add_typer(_database, name="db")
 
 
 def init(
@@ -62,13 +58,6 @@ def _told(every: Sequence[Laid]) -> list[str]:
 
 def _done(laid: Laid) -> str:
     return "wrote" if laid.made else "kept "
-
-
-@_database.command("upgrade")
-def upgrade_database(context: typer.Context) -> None:
-    """Creates the database, or brings it to this version's schema."""
-    with opened(context) as app:
-        say(f"the database is at {upgrade.upgrade(app.unchecked_store)}")
 
 
 def doctor(context: typer.Context, as_json: Json = False) -> None:

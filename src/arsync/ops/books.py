@@ -9,6 +9,7 @@ from typing import Final
 from arsync.domain.clock import Clock
 from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
+from arsync.ops.archives import examine_backups
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.ops.going_live import examine_going_live
 from arsync.ops.tenancy import examine_tenancy
@@ -65,6 +66,7 @@ def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from examine_tenancy(settings, [one.name for one in connections.connections(work)])
             yield from examine_going_live(settings, work)
             yield from examine_worker(settings, clock, work)
+            yield from examine_backups(work, clock)
     finally:
         store.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from arsync.settings.load import DEFAULT_NAME, connector_points, installed_connectors, load
 from arsync.settings.model import CompanySettings, ConnectionSettings, Delivery, GroupSettings
 from arsync.settings.rehearsal import check_rehearsal, is_here, is_loopback, vendor_urls
-from arsync.settings.resolved import Settings
+from arsync.settings.resolved import Settings, database_at
 
 __all__ = [
     "DEFAULT_NAME",
@@ -16,6 +16,7 @@ __all__ = [
     "Settings",
     "check_rehearsal",
     "connector_points",
+    "database_at",
     "installed_connectors",
     "is_here",
     "is_loopback",

@@ -202,7 +202,8 @@ def _host_name(text: str) -> str:
     return text
 
 
-def _database_url(url: SecretStr) -> SecretStr:
+def database_url(url: SecretStr) -> SecretStr:
+    """The URL of a database that arsync can use, its driver included; ValueError for any other."""
     text = url.get_secret_value()
     if found := _SQLITE.fullmatch(text):
         if found["path"] in ("", ":memory:"):
@@ -247,4 +248,4 @@ Listen = Annotated[str, AfterValidator(_listen)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Url = Annotated[str, AfterValidator(_url)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]

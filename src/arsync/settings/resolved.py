@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from arsync.errors import ConfigurationError
-from arsync.settings.kinds import sqlite_path, sqlite_query
+from arsync.errors import ConfigurationError, UsageError
+from arsync.settings.kinds import database_url, sqlite_path, sqlite_query
 from arsync.settings.lines import Lines
 from arsync.settings.model import (
     Alerts,
@@ -33,6 +33,17 @@ from arsync.settings.model import (
 from arsync.settings.problems import Problems, merged
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def database_at(written: str, folder: Path) -> str:
+    """The URL of a database as the store takes it: an SQLite file counts from that folder. UsageError for what is
+    none."""
+    try:
+        url = database_url(SecretStr(written)).get_secret_value()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    path = sqlite_path(url)
+    return url if path is None else f"sqlite:///{folder / path}{sqlite_query(url)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +75,7 @@ class Settings:
     @property
     def database_url(self) -> str:
         """For the store; it may hold a password. An SQLite file is absolute."""
-        url = self.database.url.get_secret_value()
-        path = sqlite_path(url)
-        return url if path is None else f"sqlite:///{self.folder / path}{sqlite_query(url)}"
+        return database_at(self.database.url.get_secret_value(), self.folder)
 
     @property
     def database_file(self) -> Path | None:

@@ -24,11 +24,11 @@ _BEFORE: Final = re.compile(r"""^down_revision(?:: [^=]+)? = ["'](\w+)["']$""", 
 def upgrade(store: Store) -> str:
     """Runs the missing migrations and returns the schema's revision."""
     with store.engine.connect() as connection:
-        current = _current(connection)
-        _refuse_newer(current)
+        current = revision_of(connection)
+        refuse_newer(current)
         connection.rollback()
         if current != head():
-            _migrate(connection)
+            migrate(connection, head())
             connection.commit()
         statistics.tell(connection)
         connection.commit()
@@ -38,11 +38,18 @@ def upgrade(store: Store) -> str:
 def check(store: Store) -> None:
     """SchemaMismatch with the way out, unless the database is at this arsync's schema."""
     with store.engine.connect() as connection:
-        current = _current(connection)
+        current = revision_of(connection)
+    if current is None:
+        raise SchemaMismatch("it is empty; run `arsync db upgrade`")
+    require(current)
+
+
+def require(current: str) -> None:
+    """SchemaMismatch with the way out, unless that is this arsync's schema."""
     if current == head():
         return
-    _refuse_newer(current)
-    raise SchemaMismatch("run `arsync db upgrade`" if current else "it is empty; run `arsync db upgrade`")
+    refuse_newer(current)
+    raise SchemaMismatch("run `arsync db upgrade`")
 
 
 @cache
@@ -66,19 +73,20 @@ def head() -> str:
     return newest
 
 
-def _current(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
     """The revision that the database is at; None where it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection, revision: str) -> None:
+    """Runs the migrations up to that revision on a database that is behind it; the caller commits."""
     from alembic import command  # noqa: PLC0415 - a quarter of a command's start, for what is seldom to be done
 
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _config() -> Config:
@@ -89,6 +97,7 @@ def _config() -> Config:
     return config
 
 
-def _refuse_newer(current: str | None) -> None:
+def refuse_newer(current: str | None) -> None:
+    """SchemaMismatch where this arsync does not know that schema."""
     if current is not None and current not in revisions():
         raise SchemaMismatch(f"the database is at {current}, which is newer than this arsync; upgrade arsync")

@@ -15,16 +15,13 @@ from typing import Final
 from arsync.connector import Clock, Connector, FoundNote, NoteTarget, ReadsNotes, TargetKind, in_bulk
 from arsync.domain.states import Health
 from arsync.render.note_reading import Told, read
-from arsync.store import adoption, chases, connections, events, suspicion
+from arsync.store import adoption, chases, connections, events, reading_back, suspicion
 from arsync.store.adoption import Sent
 from arsync.store.connections import Connection
-from arsync.store.engine import Store, Work
+from arsync.store.engine import Store
+from arsync.store.reading_back import ALL, CURSOR
 from arsync.store.suspicion import Suspicion, Trouble
 
-_CURSOR: Final = "notes"
-#: Position of a reading that must be complete, before the id of the last invoice read; none: a first look is enough
-#: where it finds nothing.
-_ALL: Final = "all:"
 #: So many invoices are looked at first: at Xero a request each.
 LOOK: Final = 10
 #: So many at a time in a complete reading, each batch kept before the next; all where the source has one list.
@@ -50,7 +47,7 @@ class Recovered:
 def declare(store: Store, connection: Connection, clock: Clock, *, author: str, reason: str) -> None:
     """A person says that this database was restored, copied or made anew: nothing goes out until all is read back."""
     with store.working() as work:
-        _begin_all(work, connection, clock, reason)
+        reading_back.begin(work, connection.id, reason, now=clock.now())
         events.log(work, "recovery_declared", at=clock.now(), author=author, connection_id=connection.id, reason=reason)
         work.commit()
 
@@ -59,7 +56,7 @@ def is_open(store: Store, connection: Connection) -> bool:
     """Whether notes in the source are still to be read back, or all of the connection is."""
     with store.reading() as work:
         health = connections.connection_by_id(work, connection.id).health
-        return health is Health.RECOVERING or not connections.cursor(work, connection.id, _CURSOR).done
+        return health is Health.RECOVERING or not connections.cursor(work, connection.id, CURSOR).done
 
 
 def recover(store: Store, connection: Connection, connector: Connector, clock: Clock, until: date) -> Recovered | None:
@@ -75,7 +72,7 @@ def recover(store: Store, connection: Connection, connector: Connector, clock: C
 
 def _recover(store: Store, connection: Connection, connector: Connector, clock: Clock, until: date) -> Recovered | None:
     with store.reading() as work:
-        cursor = connections.cursor(work, connection.id, _CURSOR)
+        cursor = connections.cursor(work, connection.id, CURSOR)
         health = connections.connection_by_id(work, connection.id).health
     if cursor.done:
         return None
@@ -95,7 +92,7 @@ def _recover(store: Store, connection: Connection, connector: Connector, clock: 
         return found
     found.complete = True
     # By id, which stays: what is paid or comes due between two tries moves no other past the position.
-    last = (cursor.position or "").removeprefix(_ALL)
+    last = (cursor.position or "").removeprefix(ALL)
     waiting = sorted(one for one in due if one > last)
     at_a_time = len(waiting) if _lists(connector) else _BATCH
     for start in range(0, len(waiting), at_a_time or 1):
@@ -105,9 +102,9 @@ def _recover(store: Store, connection: Connection, connector: Connector, clock: 
         _adopt(store, connection, clock, unknown, found)
         with store.working() as work:
             seen = cursor.seen + start + len(batch)
-            position = f"{_ALL}{batch[-1]}"
+            position = f"{ALL}{batch[-1]}"
             connections.move_cursor(
-                work, connection.id, _CURSOR, position=position, done=False, seen=seen, now=clock.now()
+                work, connection.id, CURSOR, position=position, done=False, seen=seen, now=clock.now()
             )
             work.commit()
     _finish(store, connection, clock, found)
@@ -165,7 +162,7 @@ def _ring(
     )  # fmt: skip
     reason = f"{stand} in the source; read back before anything else goes out"
     with store.working() as work:
-        _begin_all(work, connection, clock, reason)
+        reading_back.begin(work, connection.id, reason, now=clock.now())
         events.log(work, "recovery_noticed", at=clock.now(), connection_id=connection.id, reason=reason)
         work.commit()
     _adopt(store, connection, clock, unknown, Recovered())
@@ -182,11 +179,6 @@ def first_look(connector: Connector) -> int:
 def _lists(connector: ReadsNotes) -> bool:
     """Whether one answer has the notes of every target, customers included."""
     return bool(getattr(connector, "lists_notes", False))
-
-
-def _begin_all(work: Work, connection: Connection, clock: Clock, reason: str) -> None:
-    connections.move_cursor(work, connection.id, _CURSOR, position=_ALL, done=False, seen=0, now=clock.now())
-    connections.set_health(work, connection.id, Health.RECOVERING, reason)
 
 
 def _spread(due: list[str]) -> list[str]:
@@ -281,7 +273,7 @@ def _adopt(
 def _finish(store: Store, connection: Connection, clock: Clock, found: Recovered) -> None:
     with store.working() as work:
         now = clock.now()
-        connections.move_cursor(work, connection.id, _CURSOR, position=None, done=True, seen=found.targets, now=now)
+        connections.move_cursor(work, connection.id, CURSOR, position=None, done=True, seen=found.targets, now=now)
         if connections.connection_by_id(work, connection.id).health in (Health.OK, Health.RECOVERING):
             connections.set_health(work, connection.id, Health.OK, "complete")
             suspicion.mark(work, connection.id)
