@@ -84,7 +84,7 @@ def test_backups_while_a_run_writes_are_each_of_one_moment(shop: Installation) -
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ARSYNC_")}
     command = [sys.executable, "-m", "arsync", "--config", str(shop.config), "run"]
     run = subprocess.Popen(command, cwd=shop.folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    taken = []
+    taken: list[Path] = []
     while run.poll() is None:
         path = shop.folder / f"{len(taken)}.gz"
         shop.arsync("db", "backup", str(path))
