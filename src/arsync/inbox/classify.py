@@ -22,6 +22,8 @@ _MOST: Final = 95
 _LEAST: Final = 2.0
 #: What stands for other words, and for how many.
 _GAPS: Final = {"..": r"(?: [^ ]+){0,6}?", "...": r"(?: [^ ]+){0,20}?"}
+#: What stands for any number: of a day, or of an amount.
+_NUMBER: Final = "{number}"
 _LONGEST: Final = 4_000
 
 
@@ -95,7 +97,9 @@ def _compiled(phrase: str, words: dict[str, str]) -> re.Pattern[str]:
 def _one_of(part: str, words: dict[str, str]) -> str:
     choices = []
     for choice in part.split("|"):
-        if choice.startswith("{"):
+        if choice == _NUMBER:
+            choices.append(r" [0-9]+(?:st|nd|rd|th|er)?")
+        elif choice.startswith("{"):
             choices += [_words(word) for word in words[choice.strip("{}")].split("|")]
         else:
             choices.append(_words(choice))

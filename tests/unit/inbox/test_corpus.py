@@ -91,6 +91,26 @@ def test_what_says_nothing_is_unclear(text: str) -> None:
     assert classify(text).meaning is Meaning.UNCLEAR
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Can we pay this on Friday instead?", "Could I pay it in three parts, the first on 1 July?",
+        "Können wir am Freitag zahlen?", "Kann ich das in Raten überweisen, die erste am 15.?",
+        "Pouvons-nous payer vendredi ?", "Est-il possible de régler le 15 juin ?",
+    ],
+)  # fmt: skip
+def test_who_asks_whether_to_pay_later_promises_nothing(text: str) -> None:
+    assert classify(text).meaning is not Meaning.PROMISE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The transfer will be made by the 15th.", "Wir werden bis zum 15. überweisen.", "Le 15 vous serez payés."],
+)
+def test_a_day_is_also_told_by_its_number(text: str) -> None:
+    assert classify(text).meaning is Meaning.PROMISE
+
+
 def test_every_phrase_of_the_table_finds_itself() -> None:
     """A phrase that nothing can match would be a slip of the pen: a dash, or a word that folding takes apart."""
     for phrase in table():
