@@ -106,7 +106,11 @@ def unpacked(path: Path) -> Iterator[tuple[Head, dict[str, Sum], Store]]:
         tempfile.TemporaryDirectory(prefix="arsync-verify-") as folder,
         closing(Store(f"sqlite:///{Path(folder) / 'verify.db'}")) as store,
     ):
-        with store.working(durable=False) as work, Archive(path).read() as (head, contents):
+        with (
+            closing(store.unwatched()) as bare,
+            bare.working(durable=False) as work,
+            Archive(path).read() as (head, contents),
+        ):
             kept = filling.fill(work, head.schema, contents)
             work.commit()
         with store.reading() as work:
@@ -137,7 +141,7 @@ def put_back(store: Store, path: Path, clock: Clock, *, author: str, replace: bo
     """
     read_through(path)  # before anything is touched
     now = clock.now()
-    with store.working() as work:
+    with closing(store.unwatched()) as bare, bare.working() as work:
         filling.alone(work, now=now)
         if not replace:
             _refuse_data(work, "--replace puts the archive in its place")
@@ -160,7 +164,7 @@ def copy(source: Store, target: Store, clock: Clock, *, author: str) -> Moved:
     now = clock.now()
     lock = _lock(source, clock)
     try:
-        with source.reading() as old, target.working() as new:
+        with source.reading() as old, closing(target.unwatched()) as bare, bare.working() as new:
             filling.alone(new, now=now)
             _refuse_data(new, "a copy goes into one without")
             _refuse_other_schema(new)

@@ -112,14 +112,19 @@ class Work:
 class Store:
     """One database: SQLite (WAL) or PostgreSQL."""
 
-    def __init__(self, url: str, *, observe: Observer = _unobserved) -> None:
+    def __init__(self, url: str, *, observe: Observer = _unobserved, references: bool = True) -> None:
         self.url = url
         self._observe = observe
-        self._engine = _engine(url)
+        self._engine = _engine(url, references=references)
         self._beside = _engine_beside(url) or self._engine
         lite = self._engine.dialect.name == "sqlite"
         self._seats = Seats(self._engine) if lite else None
         self._seats_beside = Seats(self._beside) if lite else None
+
+    def unwatched(self) -> Store:
+        """The same database, opened once more; SQLite does not watch references there. For whoever makes or rebuilds
+        tables, and looks at all references in the end; close it."""
+        return Store(self.url, observe=self._observe, references=False)
 
     @property
     def engine(self) -> Engine:
@@ -183,7 +188,7 @@ def _engine_beside(url: str) -> Engine | None:
     return _engine(known.set(database=f"{known.database}{BESIDE}").render_as_string(hide_password=False))
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, *, references: bool = True) -> Engine:
     try:
         kind = make_url(url).get_backend_name()
         if kind not in ("sqlite", "postgresql"):
@@ -197,7 +202,10 @@ def _engine(url: str) -> Engine:
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"[database] url: {error}") from None
     event.listen(engine, "handle_error", _translate)
-    (_prepare_sqlite if kind == "sqlite" else _prepare_postgresql)(engine)
+    if kind == "sqlite":
+        _prepare_sqlite(engine, references=references)
+    else:
+        _prepare_postgresql(engine)
     return engine
 
 
@@ -229,7 +237,7 @@ def _prepare_postgresql(engine: Engine) -> None:
         raw.commit()  # what a rollback would undo
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, *, references: bool) -> None:
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _record: Any) -> None:
         # Its own knows ASCII only, and customers are called Élan.
@@ -238,7 +246,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor = raw.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
         _write_ahead(cursor)
-        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA foreign_keys={'ON' if references else 'OFF'}")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         cursor.execute("PRAGMA temp_store=MEMORY")  # what undoes a savepoint would be written to a file otherwise

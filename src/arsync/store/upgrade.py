@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, inspect, text
 
-from arsync.errors import SchemaMismatch
+from arsync.errors import Damaged, SchemaMismatch
 from arsync.resources import bundled
 from arsync.store import statistics
 from arsync.store.engine import Store
@@ -22,13 +23,15 @@ _BEFORE: Final = re.compile(r"""^down_revision(?:: [^=]+)? = ["'](\w+)["']$""", 
 
 
 def upgrade(store: Store) -> str:
-    """Runs the missing migrations and returns the schema's revision."""
-    with store.engine.connect() as connection:
+    """Runs the missing migrations, all or none, and returns the schema's revision."""
+    with closing(store.unwatched()) as bare, bare.engine.connect() as connection:
         current = revision_of(connection)
         refuse_newer(current)
         connection.rollback()
         if current != head():
             migrate(connection, head())
+            if broken := broken_references(connection):
+                raise Damaged("; ".join(broken))
             connection.commit()
         statistics.tell(connection)
         connection.commit()
@@ -80,8 +83,18 @@ def revision_of(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
+def broken_references(connection: Connection) -> list[str]:
+    """Which rows refer to others that are not there. PostgreSQL never lets that come about."""
+    if connection.dialect.name != "sqlite":
+        return []
+    found = connection.execute(text("PRAGMA foreign_key_check")).all()
+    return sorted({f"a row of {table} refers to one of {parent} that is not there" for table, _, parent, _ in found})
+
+
 def migrate(connection: Connection, revision: str) -> None:
     """Runs the migrations up to that revision on a database that is behind it; the caller commits."""
+    if not connection.in_transaction():
+        connection.begin()  # or Alembic commits after each migration
     from alembic import command  # noqa: PLC0415 - a quarter of a command's start, for what is seldom to be done
 
     config = _config()

@@ -16,8 +16,7 @@ from arsync.store.engine import Work
 
 def alone(work: Work, *, now: datetime) -> None:
     """From here to the end of the transaction nobody else works on this database; Locked where somebody does."""
-    if work.dialect == "sqlite":
-        work.execute(text("PRAGMA defer_foreign_keys=ON"))  # the transaction itself is the lock
+    _ = work.connection  # on SQLite the transaction itself is the lock
     if not inspect(work.connection).has_table(t.leases.name):
         return
     if work.dialect != "sqlite":
@@ -31,18 +30,30 @@ def alone(work: Work, *, now: datetime) -> None:
 def fill(work: Work, revision: str, contents: Iterable[tuple[Shape, Iterable[Row]]]) -> dict[str, Sum]:
     """Makes this database hold these rows, of that schema, and nothing else; then brings it to this arsync's schema.
 
-    What each table then holds, as was proved by reading all of it again. SchemaMismatch where the rows are of a newer
-    schema. The caller saves.
+    What each table was given and holds, as was proved by reading all of it again. SchemaMismatch where the rows are of
+    a newer schema. On SQLite in a transaction that does not watch references. The caller saves.
     """
+    allowances = _clear(work)
+    kept = lay(work, revision, contents)
+    upgrade.migrate(work.connection, upgrade.head())
+    if broken := upgrade.broken_references(work.connection):
+        raise Damaged("; ".join(broken))
+    if allowances:
+        work.execute(insert(t.budgets), allowances)
+    statistics.tell(work.connection)
+    return kept
+
+
+def lay(work: Work, revision: str, contents: Iterable[tuple[Shape, Iterable[Row]]]) -> dict[str, Sum]:
+    """As `fill` an empty database, which stays at the rows' own schema."""
     if revision not in upgrade.revisions():
         raise SchemaMismatch(f"the data are at {revision}, which is newer than this arsync; upgrade arsync")
-    allowances = _clear(work)
     upgrade.migrate(work.connection, revision)
     made = {shape.name: shape for shape in shapes(work.connection)}
     given: dict[str, Sum] = {}
     come: list[Shape] = []
     for shape, rows in contents:
-        if shape.name not in made or shape.columns.keys() != made[shape.name].columns.keys():
+        if shape.name not in made or shape.columns != made[shape.name].columns:
             raise Damaged(f"schema {revision} has no such table: {shape.name} ({', '.join(shape.columns)})")
         given[shape.name] = put(work, shape, rows)
         come.append(shape)
@@ -52,13 +63,9 @@ def fill(work: Work, revision: str, contents: Iterable[tuple[Shape, Iterable[Row
     for name, held in kept.items():
         if held != given[name]:
             raise Damaged(f"table {name} holds {held.rows} rows that are not the {given[name].rows} it was given")
-    if broken := broken_references(work):
+    if broken := upgrade.broken_references(work.connection):
         raise Damaged("; ".join(broken))
-    upgrade.migrate(work.connection, upgrade.head())
-    if allowances:
-        work.execute(insert(t.budgets), allowances)
-    _count_on(work, made.values())
-    statistics.tell(work.connection)
+    _count_on(work, come)
     return kept
 
 
@@ -89,14 +96,6 @@ def _clear(work: Work) -> list[dict[str, object]]:
             append_only.release(work.connection, table.name)
     work.execute(text("DROP TABLE alembic_version"))
     return spent
-
-
-def broken_references(work: Work) -> list[str]:
-    """Which rows refer to others that are not there. PostgreSQL never lets that come about."""
-    if work.dialect != "sqlite":
-        return []
-    found = work.execute(text("PRAGMA foreign_key_check")).all()
-    return sorted({f"a row of {table} refers to one of {parent} that is not there" for table, _, parent, _ in found})
 
 
 def _count_on(work: Work, shapes: Iterable[Shape]) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from arsync.errors import SchemaMismatch
 from arsync.store import upgrade
 from arsync.store.archive.file import Head
-from arsync.store.archive.filling import broken_references
 from arsync.store.archive.rows import Row, Shape, Sum, counted, rows, shapes
 from arsync.store.engine import Work
 
@@ -41,4 +40,4 @@ def unsound(work: Work) -> list[str]:
     if work.dialect != "sqlite":
         return []
     said = work.execute(text("PRAGMA integrity_check")).scalars().all()
-    return [line for line in said if line != "ok"] + broken_references(work)
+    return [line for line in said if line != "ok"] + upgrade.broken_references(work.connection)
