@@ -10,7 +10,7 @@ help:
 	@echo "make run        arsync run: sync, plan, dispatch, write back, once"
 	@echo "make test       every test but the long ones (ARGS='...' goes to pytest)"
 	@echo "make test-long  long runs"
-	@echo "make soak       storms: kills, suspensions and faults by the thousand (STORMS=2000 FROM=1)"
+	@echo "make soak       storms: kills, suspensions and faults by the thousand (STORMS=2000 FROM=1 AT_ONCE=16)"
 	@echo "make lint       ruff, mypy, import-linter, alembic check"
 	@echo "make bench      backfill against the baseline, as ratios"
 	@echo "make bench-planning  planning 200,000 invoices against a plain loop, and a year simulated"
@@ -40,7 +40,7 @@ test-long: .venv/.stamp-dev
 
 soak: .venv/.stamp-dev
 	@ARSYNC_STORMS=$(or $(STORMS),2000) ARSYNC_STORM_FROM=$(or $(FROM),1) \
-	$(BIN)/pytest -n 2 -m soak --timeout 0 -s tests/acceptance/test_storm.py $(ARGS)
+	$(BIN)/pytest -n $(or $(AT_ONCE),16) -m soak --timeout 0 tests/acceptance/test_storm.py $(ARGS)
 
 lint: .venv/.stamp-dev
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def shop(empty: Installation) -> Installation:
     empty.configure()
     empty.load()
     return empty
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What all storms came to: how many were struck how often, and the states of their messages."""
+    told = [
+        Counter(dict(report.user_properties))
+        for report in terminalreporter.getreports("passed")
+        if "test_thousands_of_storms" in report.nodeid and report.when == "call"
+    ]
+    if told:
+        total = sum(told, Counter[str]())
+        came_to = ", ".join(f"{number} {what}" for what, number in sorted(total.items()))
+        terminalreporter.write_line(f"{len(told)} storms: {came_to}")
 
 
 # --- whole nights in processes of their own ------------------------------------------------------------------------
