@@ -13,6 +13,7 @@ import pytest
 from tests.exchanges import Broken, Referee
 from tests.postgres import Server, running_server
 from tests.shortcuts import lay_database, playbooks_read_once, statements_compiled_once
+from tests.tenancy import Watch, watching
 
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.sandbox.recording import VARIABLE, recorded
@@ -27,6 +28,9 @@ _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "material"
 
 
 _records = pytest.StashKey[tuple[Path, Referee]]()
+
+
+_watch = Watch()
 
 
 _bytecode = pytest.StashKey[Path]()
@@ -61,9 +65,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """A test fails whose exchanges, or those of its fixtures, are not as the vendors' documents have them."""
+    """A test fails whose exchanges, or those of its fixtures, are not as the vendors' documents have them; and one in
+    which a statement was first said that forgets whose records it asks for."""
     yield
     _hold_exchanges(item.config)
+    if forgetful := _watch.found():
+        raise AssertionError("\n".join(forgetful))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -121,7 +128,7 @@ def migrated_postgres(postgres: Server) -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _once_for_all() -> Iterator[None]:
-    with statements_compiled_once(), playbooks_read_once():
+    with statements_compiled_once(), playbooks_read_once(), watching(_watch):
         yield
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
+from arsync.cli.context import Author, ConnectionOption, Json, OfCompany, author_or_me, companies, opened
 from arsync.cli.holding import put
 from arsync.cli.lifting import end
 from arsync.cli.naming import Whom, one_invoice, one_payer
@@ -47,11 +47,15 @@ def replies_alone(context: typer.Context) -> None:
 def list_replies(
     context: typer.Context,
     every: Annotated[bool, typer.Option("--all", help="Also what is done, and what a program wrote.")] = False,
+    connection: OfCompany = None,
     as_json: Json = False,
 ) -> None:
     """Lists the mails that came in and wait for a person, oldest first."""
     with opened(context) as app, app.store.reading() as work:
         found = replies.every(work) if every else replies.waiting(work)
+        if connection is not None:
+            (company,) = companies(work, connection)
+            found = [one for one in found if one.connection_id == company.id]
         rows = [(one, _company(work, one), _payer(work, one)) for one in found]
         zones = {one.id: app.timezone(one) for one in connections.connections(work)}
     if as_json:

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,7 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.context import Author, Json, author_or_me, opened
+from arsync.cli.context import Author, Json, OfCompany, author_or_me, companies, opened
 from arsync.cli.output import counted, dump, flat, say, so_many, table
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
@@ -45,11 +46,12 @@ def approvals(
     context: typer.Context,
     message_id: Annotated[int | None, typer.Argument(metavar="[MESSAGE]", help="Print this one whole.")] = None,
     step: StepOption = None,
+    connection: OfCompany = None,
     as_json: Json = False,
 ) -> None:
     """Lists the messages that wait for a person, or prints one as it would go out."""
     with opened(context) as app, app.store.reading() as work:
-        waiting = [one for one in messages.in_states(work, answers.WAITING) if step in (None, one.step_id)]
+        waiting = [one for one in _that_wait(work, connection) if step in (None, one.step_id)]
         if message_id is not None:
             waiting = [one for one in waiting if one.id == message_id]
             if not waiting:
@@ -62,12 +64,19 @@ def approvals(
             tell_waiting(work, waiting)
 
 
+def _that_wait(work: Work, connection: str | None, states: Sequence[MessageState] = answers.WAITING) -> list[Message]:
+    those = None if connection is None else companies(work, connection)[0].id
+    return messages.in_states(work, states, those)
+
+
 def tell_waiting(work: Work, waiting: list[Message]) -> None:
     """Prints the queue, a line each."""
+    names = {one.id: one.name for one in connections.connections(work)}
     table(
-        ("id", "state", "step", "payer", "to", "subject", "demands", "why"),
+        ("id", "connection", "state", "step", "payer", "to", "subject", "demands", "why"),
         [
-            (one.id, one.state, one.step_id, finding.customer_name(work, one.connection_id, one.payer_id),
+            (one.id, names[one.connection_id], one.state, one.step_id,
+             finding.customer_name(work, one.connection_id, one.payer_id),
              ", ".join(one.recipients), one.subject, f"{one.amount:,.2f} {one.currency}", one.reason)
             for one in waiting
         ],
@@ -109,6 +118,7 @@ def approve(
     may_shrink: Annotated[
         bool, typer.Option("--may-shrink", help="Invoices that are paid until then may drop out of it.")
     ] = False,
+    connection: OfCompany = None,
     author: Author = None,
     as_json: Json = False,
 ) -> None:
@@ -117,24 +127,27 @@ def approve(
         raise UsageError("name messages, or a --step, or --all")
     with opened(context) as app:
         if message_ids or every or step is not None:
-            approve_messages(app, message_ids or None, author_or_me(author), step=step, may_shrink=may_shrink)
+            approve_messages(
+                app, message_ids or None, author_or_me(author), step=step, may_shrink=may_shrink, connection=connection
+            )
             return
         with app.store.reading() as work:
-            waiting = messages.in_states(work, answers.WAITING)
+            waiting = _that_wait(work, connection)
             dump(waiting) if as_json else tell_waiting(work, waiting)
 
 
 def approve_messages(
-    app: App, message_ids: list[int] | None, author: str, *, step: str | None = None, may_shrink: bool = False
-) -> int:
-    """Approves these messages, or all that are planned (of a step); how many it were."""
+    app: App, message_ids: list[int] | None, author: str, *, step: str | None = None, may_shrink: bool = False,
+    connection: str | None = None,
+) -> int:  # fmt: skip
+    """Approves these messages, or all that are planned (of a step, of a company); how many it were."""
     policies = {one.id: app.policy(one) for one in app.linked()}
     now = app.clock.now()
     wait = timedelta(minutes=app.settings.delivery.undo_minutes)
     approved: list[Message] = []
     changed: list[int] = []
     with app.store.working() as work:
-        waiting = {one.id: one for one in messages.in_states(work, answers.WAITING)}
+        waiting = {one.id: one for one in _that_wait(work, connection)}
         planned = [
             one.id for one in waiting.values() if one.state is MessageState.PLANNED and step in (None, one.step_id)
         ]
@@ -205,6 +218,7 @@ def reject(
     reason: Reason,
     message_ids: Ids = None,
     step: StepOption = None,
+    connection: OfCompany = None,
     author: Author = None,
 ) -> None:
     """Stops messages that have not left; the same is not planned again."""
@@ -213,7 +227,7 @@ def reject(
     with opened(context) as app, app.store.working() as work:
         who, now = author_or_me(author), app.clock.now()
         if step is not None:
-            chosen = [one for one in messages.in_states(work, (MessageState.PLANNED,)) if one.step_id == step]
+            chosen = [one for one in _that_wait(work, connection, (MessageState.PLANNED,)) if one.step_id == step]
         else:
             chosen = _stoppable(work, message_ids or [])
         for one in chosen:

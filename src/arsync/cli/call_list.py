@@ -9,7 +9,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli import story
-from arsync.cli.context import Json, opened
+from arsync.cli.context import Json, OfCompany, companies, opened
 from arsync.cli.output import complain, dump, flat, say, table
 from arsync.domain.people import REACHED, CallOutcome
 from arsync.domain.policy import StepChannel
@@ -42,6 +42,7 @@ def register(program: typer.Typer) -> None:
 def calls(
     context: typer.Context,
     message_id: Annotated[int | None, typer.Argument(metavar="[MESSAGE]", help="Open this call.")] = None,
+    connection: OfCompany = None,
     as_json: Json = False,
 ) -> None:
     """Lists the calls to make, the most money at stake first, or opens one: the source is read again first."""
@@ -50,7 +51,8 @@ def calls(
             _open(app, message_id, as_json)
             return
         with app.store.reading() as work:
-            due = waiting_calls(app, work)
+            those = {one.id for one in companies(work, connection)}
+            due = [one for one in waiting_calls(app, work) if one.message.connection_id in those]
             payers = {
                 one.message.id: finding.customer_name(work, one.message.connection_id, one.message.payer_id)
                 for one in due

@@ -17,6 +17,7 @@ from arsync.logs import configure
 from arsync.settings import load
 from arsync.store import connections, leases
 from arsync.store.connections import Connection
+from arsync.store.engine import Work
 from arsync.worker.jobs import held_lock
 from arsync.worker.stopping import Stopping
 
@@ -32,6 +33,7 @@ class State:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Connections = Annotated[list[str] | None, typer.Argument(metavar="CONNECTION", help="Default: all.")]
 ConnectionOption = Annotated[str | None, typer.Option("--connection", help="Where a number or name is not unique.")]
+OfCompany = Annotated[str | None, typer.Option("--connection", help="Only of that company.")]
 Author = Annotated[str | None, typer.Option(help="Who says so; default: the user of this session.")]
 
 
@@ -67,6 +69,11 @@ def linked(app: App, names: Sequence[str] | None) -> list[Connection]:
     if not found:
         complain("no company is linked yet: arsync connect")
     return found
+
+
+def companies(work: Work, name: str | None) -> list[Connection]:
+    """The connection of that name, or every one; NotFound where there is none of it."""
+    return connections.connections(work) if name is None else [connections.connection(work, name)]
 
 
 def author_or_me(author: str | None) -> str:

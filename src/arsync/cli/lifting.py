@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from arsync.bootstrap import App
-from arsync.cli.context import Author, Json, author_or_me, opened
+from arsync.cli.context import Author, Json, OfCompany, author_or_me, companies, opened
 from arsync.cli.noting import kept, note
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.states import HoldKind, WriteKind
@@ -25,12 +25,12 @@ def register(program: typer.Typer) -> None:
     program.command()(lift)
 
 
-def list_holds(context: typer.Context, as_json: Json = False) -> None:
+def list_holds(context: typer.Context, connection: OfCompany = None, as_json: Json = False) -> None:
     """Lists what is stopped, why and by whom."""
     with opened(context) as app, app.store.reading() as work:
         every = [
             (one.name, held)
-            for one in connections.connections(work)
+            for one in companies(work, connection)
             for held in holds.active(work, one.id)
             if held.hold.until is None or held.hold.until >= app.today(one)  # the next run marks it as over
         ]

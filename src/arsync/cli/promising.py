@@ -11,7 +11,7 @@ import typer
 from babel.numbers import get_currency_precision
 
 from arsync.bootstrap import App
-from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
+from arsync.cli.context import Author, ConnectionOption, Json, OfCompany, author_or_me, companies, opened
 from arsync.cli.days import DAY, last_day
 from arsync.cli.holding import money
 from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, whom
@@ -139,11 +139,12 @@ def owed_by(work: Work, named: Whom, currency: str | None) -> Money:
 def list_promises(
     context: typer.Context,
     every: Annotated[bool, typer.Option("--all", help="Those that are settled, too.")] = False,
+    connection: OfCompany = None,
     as_json: Json = False,
 ) -> None:
     """Lists what customers promised, by day; instalments too."""
     with opened(context) as app, app.store.reading() as work:
-        found = [(one.name, promise) for one in connections.connections(work) for promise in _each(work, one.id)]
+        found = [(one.name, promise) for one in companies(work, connection) for promise in _each(work, one.id)]
         rows = [(name, one) for name, one in found if every or one.state is PromiseState.OPEN]
         about = {one.id: _about(work, one) for _, one in rows}
     if as_json:
@@ -194,7 +195,7 @@ def instalments(
     """Agrees on instalments for invoices or a customer: not chased while on track; or lists the plans."""
     with opened(context) as app:
         if not invoices and customer is None:
-            _list_plans(app, as_json)
+            _list_plans(app, connection, as_json)
             return
         if not reason.strip():
             raise UsageError("--reason: who agreed, and how")
@@ -277,9 +278,10 @@ def _part(written: str, currency: str) -> tuple[date, Money]:
         raise UsageError(f"--part {written!r}: write DATE=AMOUNT, as 2026-01-31=120.50") from None
 
 
-def _list_plans(app: App, as_json: bool) -> None:
+def _list_plans(app: App, connection: str | None, as_json: bool) -> None:
     with app.store.reading() as work:
-        every = [(one.name, plan) for one in connections.connections(work) for plan in promises.plans_of(work, one.id)]
+        those = companies(work, connection)
+        every = [(one.name, plan) for one in those for plan in promises.plans_of(work, one.id)]
         payers = {plan.id: finding.customer_name(work, plan.connection_id, plan.payer_id) for _, plan in every}
     if as_json:
         dump([{"connection": name, "plan": plan} for name, plan in every])
