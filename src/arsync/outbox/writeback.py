@@ -62,12 +62,13 @@ def write_back(
     settle_unknown(store, connection_id, connector, clock, result)
     while True:
         beat()
+        deadline = clock.elapsed() + FIRST_BYTE  # counted from before the claim's commit: never too late
         with store.working() as work:
             note = notes.claim(work, connection_id, term=_TERM, now=clock.now())
             work.commit()
         if note is None:
             break
-        if not _write(store, connector, note, clock, result):
+        if not _write(store, connector, note, deadline, clock, result):
             break
     with store.reading() as work:
         result.unknown = len(notes.in_states(work, (NoteState.UNKNOWN,), connection_id))
@@ -152,9 +153,10 @@ def settle_unknown(store: Store, connection_id: int, connector: Connector, clock
             work.commit()
 
 
-def _write(store: Store, connector: Connector, note: Note, clock: Clock, result: Written) -> bool:
-    """Writes one claimed note; False where the source wants to be left alone for longer."""
-    deadline, begun = clock.elapsed() + FIRST_BYTE, False
+def _write(store: Store, connector: Connector, note: Note, deadline: float, clock: Clock, result: Written) -> bool:
+    """Writes one claimed note, beginning no request after the deadline; False where the source wants to be left alone
+    for longer."""
+    begun = False
 
     def in_time() -> None:
         nonlocal begun

@@ -255,9 +255,10 @@ def _end_consent(office: Office, app: App) -> None:
         work.commit()
 
 
-def test_a_worker_that_wakes_late_does_not_write_the_note(open_office: Opened, vendor: str) -> None:
+@pytest.mark.parametrize("place", ["claimed", "about to write"])
+def test_a_worker_that_wakes_late_does_not_write_the_note(open_office: Opened, vendor: str, place: str) -> None:
     """
-    the worker has claimed a note and is suspended before its request's first byte;
+    the worker has claimed a note and is suspended, right away or before its request's first byte;
     ten minutes later another finds nothing in the source, twice, and writes it;
     the first wakes, when no vendor remembers the key: it must not write
     """
@@ -267,9 +268,15 @@ def test_a_worker_that_wakes_late_does_not_write_the_note(open_office: Opened, v
     app: App
     woken: list[str] = []
 
+    def stands_there(moment: str, what: str) -> bool:
+        if place == "claimed":
+            return (moment, what) == ("after", "commit") and "claimed" in [
+                one.state for one in office.stored_notes(other)
+            ]
+        return moment == "before" and what.startswith(_METHODS[vendor]) and _PATHS[vendor] in what
+
     def meanwhile(moment: str, what: str) -> None:
-        is_note = what.startswith(_METHODS[vendor]) and _PATHS[vendor] in what
-        if moment != "before" or not is_note or woken:
+        if woken or not stands_there(moment, what):
             return
         woken.append(what)
         clock_of(app).machine += 600
@@ -277,6 +284,7 @@ def test_a_worker_that_wakes_late_does_not_write_the_note(open_office: Opened, v
         (connection,) = other.linked()
         connector = other.connector(connection)
         elsewhere(lambda: write_all(other, connection.id, connector))
+        assert per_target(books) == [1, 1]
         office.pass_time(minutes=10)
 
     app = office.app(meanwhile)
