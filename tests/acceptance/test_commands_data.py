@@ -151,3 +151,38 @@ def test_what_cannot_be_is_said_in_a_sentence(empty: Installation) -> None:
     ):
         assert re.search(said, empty.arsync("db", *words, status=2).err.replace("\n", " ")), words
     assert not empty.database.exists()
+
+
+def test_what_was_forgotten_changes_no_plan_and_no_story_of_what_is_open(shop: Installation) -> None:
+    """
+    09-15, 09-21   reminders go out; H-3 is paid
+    11, 01         runs, now and then
+    02-07          a plan; all that is older than 90 days is forgotten; the same plan
+    """
+    harbor = shop.books["harbor"]
+    ((birch,),) = shop.rows("SELECT remote_id FROM invoices WHERE number = 'H-3'")
+    for day in (0, 6, 50, 100, 145):
+        shop.sandbox.set_clock(MORNING + timedelta(days=day))
+        shop.arsync("run", status=None)
+        if day == 6:
+            harbor.act("pay", invoice=birch, amount="250.00")
+    assert shop.json("db", "prune") == {}
+    assert "nothing is ever forgotten" in shop.arsync("db", "prune").out
+    with shop.config.open("a", encoding="utf-8") as config:
+        config.write("[retention]\nwords_days = 90\nreplies_days = 90\nverdicts_days = 90\nruns_days = 90\n")
+    asked = (("plan",), ("explain", "H-1"), ("explain", "T-1"), ("today",))
+    before = [shop.arsync(*words, "--json", status=None).json() for words in asked]
+    would_go = shop.json("db", "prune", "--dry-run")
+    assert would_go["words_days"] > 0 < would_go["verdicts_days"], would_go
+    gone = shop.json("db", "prune")
+    assert {kind: gone[kind] for kind in ("words_days", "verdicts_days")} == {
+        kind: would_go[kind] for kind in ("words_days", "verdicts_days")
+    }
+    assert gone["runs_days"] >= would_go["runs_days"], "some were named by verdicts that went"
+    assert [shop.arsync(*words, "--json", status=None).json() for words in asked] == before
+    assert "verdict" not in shop.arsync("explain", "H-3").out
+    assert set(shop.json("db", "prune").values()) == {0}
+    assert "; whole" in shop.arsync("db", "verify").out
+    left = went_out(shop)
+    shop.arsync("run", status=None)
+    assert went_out(shop) == left, "the run before has sent what was to be sent"

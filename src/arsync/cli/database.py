@@ -1,4 +1,4 @@
-"""The database as a whole: upgrade, backup, verify, restore, copy."""
+"""The database as a whole: upgrade, backup, verify, restore, copy, prune."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from arsync.errors import ConfigurationError, UsageError
 from arsync.ops import archives
 from arsync.ops.archives import Moved
 from arsync.ops.keys import check_keys
+from arsync.ops.retention import forget, forgettable
 from arsync.settings import database_at
 from arsync.store import connections, upgrade
 from arsync.store.archive.file import Whole
@@ -24,6 +25,13 @@ from arsync.store.engine import Store
 from arsync.vault import Vault, load_key
 
 _group = typer.Typer(no_args_is_help=True, help="The database.")
+#: By the keys of `[retention]`.
+_KINDS = {
+    "words_days": "words of messages about nothing open",
+    "replies_days": "words of mails that are done with",
+    "verdicts_days": "verdicts on invoices not open any more",
+    "runs_days": "runs that no verdict names",
+}
 _ARCHIVE = typer.Argument(metavar="FILE", help="An archive that `arsync db backup` has written.")
 
 
@@ -145,6 +153,25 @@ def copy_database(
     _tell_arrived(moved)
     say("the red button of this database is pressed: only one of the two may send")
     say("next: change database.url, and arsync run there reads back what went out since")
+
+
+@_group.command()
+def prune(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forgets what is older than `[retention]` keeps it; nothing that a decision rests on."""
+    with opened(context) as app:
+        days = app.settings.retention.said()
+        gone = (forgettable if dry_run else forget)(app.store, days, app.clock)
+    if as_json:
+        dump(gone)
+        return
+    if not days:
+        say("nothing is ever forgotten: [retention] in the settings says otherwise")
+    for kind, count in gone.items():
+        say(f"{_KINDS[kind]}, older than {days[kind]} days: {count} {'would go' if dry_run else 'gone'}")
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

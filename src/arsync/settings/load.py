@@ -104,6 +104,7 @@ def load(
         safety=read.safety,
         worker=read.worker,
         alerts=read.alerts,
+        retention=read.retention,
         log=read.log,
         sandbox=read.sandbox,
         connectors=sections,

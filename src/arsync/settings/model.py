@@ -266,6 +266,27 @@ class Alerts(Section):
     ping_url: SecretUrl | None = None
 
 
+#: What is younger may still be needed by an answer to it, or by a person who asks why.
+KeptDays = Annotated[int, Field(ge=90, le=36500)]
+
+
+class Retention(Section):
+    """`[retention]`: after how many days `arsync db prune` forgets what; None: never."""
+
+    #: what messages said, of which nothing is open any more
+    words_days: KeptDays | None = None
+    #: what customers wrote, since it was done with
+    replies_days: KeptDays | None = None
+    #: what was decided day by day about invoices that are not open any more
+    verdicts_days: KeptDays | None = None
+    #: runs that no kept decision names
+    runs_days: KeptDays | None = None
+
+    def said(self) -> dict[str, int]:
+        """Those that are said, by key."""
+        return {key: days for key, days in self.model_dump().items() if days is not None}
+
+
 class Log(Section):
     """`[log]`"""
 
@@ -301,6 +322,7 @@ class Document(Section):
     safety: Safety = Safety()
     worker: Worker = Worker()
     alerts: Alerts = Alerts()
+    retention: Retention = Retention()
     log: Log = Log()
     sandbox: Sandbox = Sandbox()
 

@@ -22,6 +22,7 @@ from arsync.settings.model import (
     Inbox,
     Log,
     Place,
+    Retention,
     Safety,
     Sandbox,
     SendGrid,
@@ -66,6 +67,7 @@ class Settings:
     safety: Safety
     worker: Worker
     alerts: Alerts
+    retention: Retention
     log: Log
     sandbox: Sandbox
     connectors: Mapping[str, Mapping[str, Any]] = field(repr=False)
