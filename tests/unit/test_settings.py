@@ -171,6 +171,7 @@ class TestEnvironment:
             "jitter_minutes": "0", "missed_after": "3.5", "threads": "2", "stop_seconds": "20", "format": "json",
             "listen": "127.0.0.1:9464", "level": "debug", "mail": "ops@example.com", "webhook": "https://hooks.example.com/x",
             "ping_url": "https://watch.example.com/y", "collecting_for_others": "on", "group": "acme",
+            "words_days": "400", "replies_days": "401", "verdicts_days": "402", "runs_days": "403",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}
