@@ -31,6 +31,8 @@ from arsync_xero.places import country_of
 _State = TypeVar("_State", InvoiceState, CreditState)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP: Final = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+#: Milliseconds have so many from 2001 to 2286: nearly every stamp is read without looking at its form any closer.
+_DIGITS: Final = 13
 _ZERO: Final = Decimal("0.00")
 _RATES: Final = Context(prec=10)
 _TERMS: Final = {
@@ -78,6 +80,9 @@ class Unreadable(ValueError):
 
 def instant_of(stamp: str) -> datetime:
     """The instant of `/Date(1541176592690+0000)/` (the offset is decoration: the number is UTC) or of ISO 8601."""
+    digits = stamp[6:-7]
+    if len(digits) == _DIGITS and digits.isdecimal() and stamp.startswith("/Date(") and stamp.endswith("+0000)/"):
+        return datetime.fromtimestamp(int(digits) / 1000, UTC)
     match = _STAMP.fullmatch(stamp)
     if match is not None:
         return _EPOCH + int(match[1]) * _ONE_MILLISECOND
@@ -351,7 +356,7 @@ def _allocations(record: wire.Credit, state: CreditState, issued_on: date) -> tu
 
 def _version(updated: datetime) -> str:
     """Xero counts no versions: the millisecond of the last change serves."""
-    return str((updated - _EPOCH) // _ONE_MILLISECOND)
+    return str(round(updated.timestamp() * 1000))
 
 
 def _required(text: str | None, field: str) -> str:

@@ -16,7 +16,6 @@ _NOTHING: Final = Decimal("0.00")
 #: What a signed 64-bit column holds at that scale.
 LIMIT: Final = Decimal("900000000000000")
 _ADJUSTED: Final = LIMIT.adjusted()
-_UNITS: Final = Decimal(10**SCALE)
 
 
 class CurrencyMismatch(ValueError):
@@ -50,7 +49,7 @@ def amount(value: Decimal | int | str) -> Decimal:
 
 def to_units(exact: Decimal) -> int:
     """The amount as a whole number of ten-thousandths, as the store keeps it."""
-    return int(exact * _UNITS) if exact else 0  # most balances are nothing
+    return int(exact.scaleb(SCALE)) if exact else 0  # most balances are nothing
 
 
 def from_units(units: int) -> Decimal:
