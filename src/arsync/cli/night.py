@@ -21,7 +21,7 @@ from arsync.domain.states import Decision, MessageState
 from arsync.errors import ArsyncError, ConnectorError
 from arsync.playbook import review
 from arsync.playbook.decide import Decided
-from arsync.store import connections, messages
+from arsync.store import connections, letters, messages
 from arsync.store.connections import Connection
 from arsync.worker import jobs
 from arsync.worker.dispatch import Dispatched
@@ -264,6 +264,11 @@ def _tell_waiting(app: App, unanswered: int, to_call: int) -> None:
         say(f"{so_many(unanswered, 'waits for approval', 'wait for approval')}: arsync approve")
     if to_call:
         say(f"{to_call} {'call or task waits' if to_call == 1 else 'calls and tasks wait'} for a person: arsync calls")
+    with app.store.reading() as work:
+        paper = letters.waiting(work)
+    for those, what in zip(paper, ("printed", "posted"), strict=True):
+        if those:
+            say(f"{'1 letter waits' if len(those) == 1 else f'{len(those)} letters wait'} to be {what}: arsync letters")
 
 
 def _kept_back(app: App) -> list[datetime]:

@@ -12,7 +12,7 @@ from arsync.cli.call_list import tried_on, waiting_calls
 from arsync.cli.context import Json, opened
 from arsync.cli.output import dump, flat, say
 from arsync.domain.states import MessageState, PromiseState
-from arsync.store import connections, finding, messages, promises, verdicts
+from arsync.store import connections, finding, letters, messages, promises, verdicts
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.verdicts import Through
@@ -32,7 +32,7 @@ def today(
     days: Annotated[int, typer.Option(min=0, max=90, help="So many days ahead of promised money.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Lists what waits for a person today: tasks, follow-ups, calls, approvals, what is through, and promises."""
+    """Lists what waits for a person today: tasks, follow-ups, calls, letters, approvals, ends and promises."""
     with opened(context) as app:
         desk = _desk(app, days)
     if as_json:
@@ -59,6 +59,13 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
             f"{one.stake.open}, since {one.message.sent_on}{f' ({tried_on(one.tried)})' if one.tried else ''}"
             for one in waiting_calls(app, work)
         ]
+        paper = [
+            f"letter {one.message.id}: {one.message.step_id} to "
+            f"{finding.customer_name(work, one.message.connection_id, one.message.payer_id)}, "
+            f"{one.message.amount:,.2f} {one.message.currency}: to be {what}"
+            for those, what in zip(letters.waiting(work), ("printed", "posted"), strict=True)
+            for one in those
+        ]
         waiting = [
             f"message {one.id}: {one.step_id} to {finding.customer_name(work, one.connection_id, one.payer_id)}, "
             f"{one.amount:,.2f} {one.currency}"
@@ -72,6 +79,7 @@ def _desk(app: App, days: int) -> dict[str, list[str]]:
         "tasks": [*tasks.tasks(app.store), *tasks.unanswered(app.store, mornings)],
         "follow-ups": tasks.follow_ups(app.store, mornings),
         "calls": calls,
+        "letters": paper,
         "to approve": waiting,
         "to decide": decide,
         "promised": due,

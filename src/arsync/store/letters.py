@@ -106,6 +106,12 @@ def on_the_pile(work: Work, connection_id: int | None = None) -> list[Letter]:
     return _letters(work, query)
 
 
+def waiting(work: Work) -> tuple[list[Letter], list[Letter]]:
+    """The letters that are to be printed, and those that are to be posted, as the cache stands."""
+    pile = [one for one in on_the_pile(work) if not one.is_dead and not one.to_be_pulled]
+    return [one for one in pile if not one.lies], [one for one in pile if one.lies]
+
+
 def batch_connection(work: Work, batch_id: int) -> int | None:
     """The connection of a batch; None where there is no such batch."""
     return work.execute(select(_B.connection_id).where(_B.id == batch_id)).scalar_one_or_none()

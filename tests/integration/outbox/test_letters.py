@@ -92,6 +92,35 @@ def test_a_letter_is_printed_checked_and_accepted_when_it_is_posted(
     assert "Letter posted on 2026-06-10" in books.notes()[0]["text"]
 
 
+def test_the_run_and_the_day_tell_of_letters_that_wait_for_hands(
+    open_office: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three to be printed; two of them are; the third is paid by then."""
+    office, books = paper(open_office, "quickbooks", tmp_path)
+    owed = [books.invoice(books.customer(f"{name} Ltd"), "500.00", days_late=5) for name in ("Ald", "Bor", "Cam")]
+    office.load()
+
+    def told(*words: str) -> list[str]:
+        run(["--config", str(office.config), *words])
+        return [line.strip() for line in capsys.readouterr().out.splitlines() if "letter" in line]
+
+    assert told("run") == ["3 letters wait to be printed: arsync letters"]
+    assert told("today") == [
+        "letters: 3", *(f"letter {one}: letter to {name} Ltd, 500.00 USD: to be printed"
+                        for one, name in enumerate(("Ald", "Bor", "Cam"), start=1)),
+    ]  # fmt: skip
+    assert command(office, "print", "1", "2", "--to", str(tmp_path / "letters")) == 0
+    capsys.readouterr()
+    assert told("run") == [
+        "1 letter waits to be printed: arsync letters",
+        "2 letters wait to be posted: arsync letters",
+    ]
+    for invoice in owed:
+        books.act("pay", invoice=invoice)
+    office.pass_time(minutes=5)
+    assert [line for line in told("run") if "wait" in line] == [], "what is to be taken out of the pile is a to-do"
+
+
 def test_a_letter_without_an_address_goes_by_mail_and_never_to_silence(open_office: Opened, tmp_path: Path) -> None:
     """The source knows no postal address of Aldgate."""
     office, books = paper(open_office, "xero", tmp_path)
