@@ -102,7 +102,7 @@ class Gone(ConnectorError):
 
 
 class OutcomeUnknown(ConnectorError):
-    """The request was sent and its answer never came: it may or may not have had its effect."""
+    """The request was sent, and nobody knows whether it had its effect."""
 
 
 class Malformed(ConnectorError):

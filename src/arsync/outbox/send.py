@@ -234,7 +234,7 @@ def give_back(
 
 
 def _unknown(store: Store, message: Message, token: str, error: Exception, clock: Clock) -> tuple[Sent, str]:
-    said = str(error) if isinstance(error, OutcomeUnknown) else type(error).__name__
+    said = (error.detail or str(error)) if isinstance(error, OutcomeUnknown) else type(error).__name__
     with store.working() as work:
         moved = messages.move(
             work, message.id, MessageState.SENDING, MessageState.UNKNOWN, reason=said, now=clock.now(), token=token
