@@ -203,4 +203,4 @@ class Library:
 
 
 def _wrong(problems: tuple[Problem, ...] | list[Problem]) -> ConfigurationError:
-    return ConfigurationError("\n  ".join(["the playbook has problems:", *map(str, problems)]))
+    return ConfigurationError("\n  ".join(["the playbook has problems:", *dict.fromkeys(map(str, problems))]))

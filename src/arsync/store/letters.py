@@ -128,7 +128,8 @@ def claim(work: Work, message_ids: Collection[int], *, term: timedelta, now: dat
             chase_version=None,
         )
     )  # fmt: skip
-    mine = select(_M.id).where(_M.claim_token == token, _M.state == MessageState.CLAIMED.value)
+    ours = (_M.id.in_(list(message_ids)), _M.claim_token == token, _M.state == MessageState.CLAIMED.value)
+    mine = select(_M.id).where(*ours)
     return [messages.get(work, message_id) for message_id in work.execute(mine.order_by(_M.id)).scalars()]
 
 
