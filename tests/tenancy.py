@@ -27,7 +27,7 @@ _THEIRS: Final = (
 #: Keys of ours, each of one company.
 _OURS: Final = (
     "id", "chase_id", "message_id", "promise_id", "plan_id", "call_id", "reply_id", "batch_id", "touch_id", "key",
-    "marker", "identity",
+    "marker", "identity", "claim_token",
 )  # fmt: skip
 _COMPANY: Final = frozenset(name for name, table in tables.metadata.tables.items() if "connection_id" in table.c)
 #: Rows that belong to a row of a company, by its key.
