@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-long soak lint bench bench-planning bench-sending clean
+.PHONY: help demo run test test-long soak lint audit bench bench-planning bench-sending clean
 
 help:
 	@echo "make demo       the whole job on the sandbox, no account needed"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-long  long runs"
 	@echo "make soak       storms: kills, suspensions and faults by the thousand (STORMS=2000 FROM=1 AT_ONCE=16)"
 	@echo "make lint       ruff, mypy, import-linter, alembic check"
+	@echo "make audit      whether a dependency is known to be vulnerable, where the advisory service can be reached"
 	@echo "make bench      backfill against the baseline, as ratios"
 	@echo "make bench-planning  planning 200,000 invoices against a plain loop, and a year simulated"
 	@echo "make bench-sending   ten thousand messages against a bare loop"
@@ -51,6 +52,9 @@ lint: .venv/.stamp-dev
 	$(BIN)/alembic -x url=sqlite:///$$folder/check.db upgrade head; \
 	$(BIN)/alembic -x url=sqlite:///$$folder/check.db check
 
+audit: .venv/.stamp-dev .venv/.stamp-audit
+	@.venv/audit/bin/python tools/audit.py .venv/audit/bin/pip-audit $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -66,6 +70,11 @@ clean:
 	@echo "installing arsync and what its tests need ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch .venv/.stamp-run $@
+
+.venv/.stamp-audit: | .venv/.stamp-python
+	@$(BIN)/python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7'
+	@touch $@
 
 .venv/.stamp-python:
 	@for name in python3.13 python3.12 python3.11 python3 python; do \

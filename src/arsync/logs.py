@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
@@ -23,6 +24,9 @@ _LOOKS_SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN: Final = "[hidden]"
+#: Shorter ones would hide words that mean nothing.
+_SHORTEST: Final = 8
+_known: set[str] = set()
 
 Format = Literal["auto", "text", "json"]
 
@@ -38,6 +42,19 @@ class _Now(logging.StreamHandler[TextIO]):
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
+
+
+def keep_secret(values: Iterable[str]) -> None:
+    """From now on none of these is shown by this process, in a line, an error or a traceback, whatever it stands in."""
+    _known.update(value for value in values if len(value) >= _SHORTEST)
+
+
+def masked(text: str) -> str:
+    """The text without what is known to be a secret, and without what looks like one."""
+    for value in sorted(_known, key=len, reverse=True):
+        if value in text:
+            text = text.replace(value, _HIDDEN)
+    return _LOOKS_SECRET.sub(_HIDDEN, text)
 
 
 def configure(form: Format = "auto", level: str = "warning") -> None:
@@ -92,7 +109,7 @@ def _hidden(_logger: Any, _method: str, line: EventDict) -> EventDict:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
-        return _LOOKS_SECRET.sub(_HIDDEN, value)
+        return masked(value)
     if isinstance(value, dict):
         return {key: _HIDDEN if _SECRET.search(str(key)) else _shown(one) for key, one in value.items()}
     return [_shown(one) for one in value] if isinstance(value, list | tuple) else value

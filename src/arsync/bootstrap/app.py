@@ -29,6 +29,7 @@ from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
 from arsync.inbox.matching import Front
 from arsync.inbox.poll import Polled, poll
+from arsync.logs import keep_secret
 from arsync.outbox.send import Post
 from arsync.playbook.calendars import House, never_at_home
 from arsync.playbook.facts import Policy
@@ -39,7 +40,7 @@ from arsync.render.wording import at_home
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.session import pooled_session
-from arsync.settings import CompanySettings, Settings, check_rehearsal, connector_points, vendor_urls
+from arsync.settings import CompanySettings, Settings, check_rehearsal, connector_points, secrets_in, vendor_urls
 from arsync.settings.kinds import payment_day
 from arsync.store import connections, replies, tags, upgrade
 from arsync.store.budgets import SharedBudget
@@ -69,6 +70,7 @@ class App:
         observe: Callable[[str, str], None] = _unobserved,
         stopping: Stopping | None = None,
     ) -> None:
+        keep_secret(settings.secrets())
         self.settings = settings
         self._observe = observe
         self._stopping = stopping
@@ -139,7 +141,9 @@ class App:
 
     def _section(self, provider: str) -> BaseModel:
         model: type[BaseModel] = importlib.import_module(self._provider(provider).module).Settings
-        return self.settings.connector(provider, model)
+        section = self.settings.connector(provider, model)
+        keep_secret(secrets_in(section))
+        return section
 
     def _provider(self, provider: str) -> EntryPoint:
         found = self.providers

@@ -56,6 +56,7 @@ from arsync.cli import (
 from arsync.cli.context import State
 from arsync.cli.output import complain, say
 from arsync.errors import Ambiguous, ArsyncError, ConfigurationError, Locked, NotFound, UsageError
+from arsync.logs import masked
 
 #: 0 done; 1 something failed, or a person must act today; 2 wrong usage or configuration; 3 another run has the lock
 FAILED: Final = 1
@@ -135,7 +136,7 @@ def _commands() -> Callable[..., object]:
 def _fault(error: Exception) -> int:
     """Its class and place, never its text, which may hold anything; all of it where ARSYNC_TRACEBACK asks."""
     if os.environ.get("ARSYNC_TRACEBACK"):
-        traceback.print_exception(error)
+        sys.stderr.write(masked("".join(traceback.format_exception(error))))
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(last.filename).name}:{last.lineno}"
     complain(f"arsync itself failed: {type(error).__name__} at {place} (ARSYNC_TRACEBACK=1 shows where it came from)")

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from arsync.logs import masked
+
 #: In a pipe or a log there is no width to keep to.
 _PIPE: Final = 200
 
@@ -43,8 +45,8 @@ def say(line: str = "", *, style: str | None = None) -> None:
 
 
 def complain(line: str) -> None:
-    """Prints one line to standard error."""
-    err.print(Text(clean(line), style="red"))
+    """Prints one line to standard error; a secret of the settings is not shown, whatever error it got into."""
+    err.print(Text(clean(masked(line)), style="red"))
 
 
 def dump(value: Any) -> None:

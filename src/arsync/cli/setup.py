@@ -17,6 +17,7 @@ from arsync.cli.output import dump, say, table
 from arsync.connector import Clock
 from arsync.domain.clock import SystemClock
 from arsync.errors import ConfigurationError, UsageError
+from arsync.logs import masked
 from arsync.ops.doctor import examine
 from arsync.ops.finding import exit_status
 from arsync.playbook.load import load as load_playbook
@@ -67,11 +68,11 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         lambda: load(state.config), clock=_clock(state), read_playbook=_read_playbook, pending=lambda: _pending(context)
     )
     if as_json:
-        dump([finding.as_json() for finding in findings])
+        dump([{**one.as_json(), "detail": masked(one.detail)} for one in findings])
     else:
         table(
             ("", "what", "found", "mend"),
-            [(finding.level, finding.subject, finding.detail, finding.mend) for finding in findings],
+            [(one.level, one.subject, masked(one.detail), one.mend) for one in findings],
         )
     if status := exit_status(findings):
         raise typer.Exit(status)

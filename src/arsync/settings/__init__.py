@@ -5,7 +5,7 @@ from __future__ import annotations
 from arsync.settings.load import DEFAULT_NAME, connector_points, installed_connectors, load
 from arsync.settings.model import CompanySettings, ConnectionSettings, Delivery, GroupSettings
 from arsync.settings.rehearsal import check_rehearsal, is_here, is_loopback, vendor_urls
-from arsync.settings.resolved import Settings, database_at
+from arsync.settings.resolved import Settings, database_at, secrets_in
 
 __all__ = [
     "DEFAULT_NAME",
@@ -21,5 +21,6 @@ __all__ = [
     "is_here",
     "is_loopback",
     "load",
+    "secrets_in",
     "vendor_urls",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -34,6 +36,7 @@ from arsync.settings.model import (
 from arsync.settings.problems import Problems, merged
 
 Model = TypeVar("Model", bound=BaseModel)
+_HUSH: Final = re.compile(r"(secret|token|password|key)$")
 
 
 def database_at(written: str, folder: Path) -> str:
@@ -146,6 +149,13 @@ class Settings:
         problems.raise_if_any()
         raise ConfigurationError(f"{self.source}: [{name}]")
 
+    def secrets(self) -> frozenset[str]:
+        """Every secret of these settings, by its type; of a connector's section, whose types are not known before it is
+        loaded, by the name of its key."""
+        sections = (getattr(self, one.name) for one in fields(self) if one.name != "connectors")
+        theirs = (value for section in self.connectors.values() for key, value in section.items() if _HUSH.search(key))
+        return frozenset([*(secret for section in sections for secret in secrets_in(section)), *map(str, theirs)])
+
     @property
     def source(self) -> str:
         """What errors name as the place: the file, or that there is none."""
@@ -179,3 +189,23 @@ class Settings:
 def _said(section: BaseModel, only: set[str] | None = None) -> dict[str, Any]:
     """What is written in a section, by the names of the file."""
     return section.model_dump(exclude_unset=True, by_alias=True, include=only)
+
+
+def secrets_in(section: Any) -> Iterator[str]:
+    """Every secret of a section; of an address also what is secret in it, as errors name it without the rest."""
+    if isinstance(section, SecretStr):
+        value = section.get_secret_value()
+        yield value
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            return
+        yield parts.password or ""
+        if parts.scheme in ("http", "https"):
+            yield from (parts.path.strip("/"), parts.query)
+    elif isinstance(section, BaseModel):
+        for _name, value in section:
+            yield from secrets_in(value)
+    elif isinstance(section, Mapping):
+        for value in section.values():
+            yield from secrets_in(value)
