@@ -19,7 +19,7 @@ from typing import Any, Self
 from tests.integration.outbox.office import VENDORS, Office
 
 from arsync.bootstrap import App
-from arsync.domain.states import Health, MessageState
+from arsync.domain.states import Health, MessageState, NoteState
 from arsync.resources import bundled
 from arsync.sandbox.launch import running_sandbox
 from arsync.store import connections, messages
@@ -250,6 +250,9 @@ class Night:
 
     def messages(self) -> list[Message]:
         return self.office.messages(self.look())
+
+    def has_claimed_notes(self) -> bool:
+        return any(note.state is NoteState.CLAIMED for note in self.office.stored_notes(self.look()))
 
     def letters(self) -> Counter[str]:
         """How many letters each address got, counted where they arrived."""

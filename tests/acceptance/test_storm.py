@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -28,9 +29,10 @@ import pytest
 from tests.acceptance.harbour import Harbour
 from tests.acceptance.nights import CALLS, FILE, LETTERS, MAIL, MAIL_WITH_FEED, Night, Way
 from tests.acceptance.telling import Telling
+from tests.integration.outbox.office import MORNING, VENDORS
 
 from arsync.domain.states import EFFECTIVE, Health, MessageState
-from arsync.outbox import send
+from arsync.outbox import send, writeback
 from arsync.store import connections
 
 #: About so many effects has a whole night; lightning that would strike later misses.
@@ -43,6 +45,8 @@ _STORMS = int(os.environ.get("ARSYNC_STORMS", "2000"))
 _FROM = int(os.environ.get("ARSYNC_STORM_FROM", "1"))
 #: Who asks again cannot be told whether the first try came through.
 _SILENT = ("error", "disconnect_before", "disconnect_after", "timeout_before", "timeout_after", "truncate")
+#: Of these the vendor has done what was asked, and its answer never came whole.
+_UNHEARD = ("disconnect_after", "timeout_after", "truncate")
 
 
 @dataclass
@@ -52,6 +56,7 @@ class Storm:
     number: int
     chance: Random = field(init=False)
     strikes: int = 0
+    last_requests: set[int] = field(default_factory=set)  # by number, of nights that were struck
     spoilt: bool = False
     spared: str | None = None  # whose letter must not go out any more
     remarks: Counter[tuple[str, str]] = field(default_factory=Counter)  # notes that no message owes
@@ -82,18 +87,24 @@ class Storm:
         point = f"{self.chance.choice(['before', 'after'])}:{self.chance.randint(1, _EFFECTS)}"
         if not suspends or self.chance.random() < 0.7:
             self.log.append(f"killed {point}")
-            self.strikes += night.run("--kill", point) == -9
+            if night.run("--kill", point) == -9:
+                self._struck(night)
             return
         child, stopped, _ = night.begin("--freeze", point)
         self.log.append(f"suspended {point}")
         if stopped:
-            self.strikes += 1
+            self._struck(night)
+            # The guards of the first byte count real seconds, for they guard real bytes.
+            guard = writeback.FIRST_BYTE if night.has_claimed_notes() else send.FIRST_BYTE
             began = time.monotonic()
             night.office.sandbox.advance(15 * 60)
             Night(night.office, night.way, harbour.another_nursery()).run()
-            # The guards of the first byte count real seconds, for they guard real bytes.
-            time.sleep(max(0.0, send.FIRST_BYTE + 0.5 - (time.monotonic() - began)))
+            time.sleep(max(0.0, guard + 0.5 - (time.monotonic() - began)))
             harbour.nursery.go_on(child)
+
+    def _struck(self, night: Night) -> None:
+        self.strikes += 1
+        self.last_requests |= {one["n"] for one in night.office.sandbox.requests()[-1:]}
 
     def spoil(self, night: Night) -> None:
         """Between two nights, once, Aldgate may pay or contest: its letter goes out no more, if it has not."""
@@ -148,8 +159,9 @@ def weather(folder: Path, harbour: Harbour, number: int, *, suspends: bool = Tru
                 storm.log.append(f"told: {telling.tell(night, all_of_it=True)}")
                 night.run()  # what was told is evidence of what nobody knew
                 telling.count(night)
+            storm.log.append(f"ended {night.statuses}, {lost} answers lost")
             states = count(night, storm, unknowns=storm.strikes + lost)
-            storm.log.append(f"{dict(states)}, ended {night.statuses}, {lost} answers lost")
+            storm.log.append(str(dict(states)))
     except AssertionError as error:
         raise AssertionError("\n".join([*storm.log, str(error)])) from error
     if os.environ.get("ARSYNC_STORM_TOLD"):
@@ -159,17 +171,25 @@ def weather(folder: Path, harbour: Harbour, number: int, *, suspends: bool = Tru
 
 
 def _consent(night: Night, storm: Storm) -> None:
-    """A person connects again where a kill between QuickBooks' new token and our commit has ended the consent."""
-    if night.health("quickbooks") is Health.REAUTHORISE:
-        storm.log.append("consents again")
-        night.consent_again("quickbooks")
+    """A person connects again where the answer with the new tokens was lost: QuickBooks ends the old token at once,
+    Xero half an hour later."""
+    for vendor in VENDORS:
+        if night.health(vendor) is Health.REAUTHORISE:
+            storm.log.append(f"consents again to {vendor}")
+            exchanges = [one for one in night.office.sandbox.requests() if one["provider"] == vendor]
+            last = next(one for one in reversed(exchanges) if one["resource"] == "token" and one["status"] == 200)
+            heard = last["fault"] not in _UNHEARD and last["n"] not in storm.last_requests
+            assert not heard, f"{vendor} gave new tokens, and they are lost: {last}"
+            night.consent_again(vendor)
 
 
 def calm(night: Night, storm: Storm) -> None:
-    """Nights without faults until one has nothing left to do."""
-    for _ in range(5):
+    """Nights without faults until one has nothing left to do: minutes apart, then on the next morning, when whatever
+    was to wait for an hour is due."""
+    for minutes in (7, 7, 7, None, 7):
         _consent(night, storm)
-        night.office.sandbox.advance(400)
+        to_the_morning = (MORNING - night.office.sandbox.now()) % timedelta(days=1)
+        night.office.sandbox.advance(minutes * 60 if minutes else to_the_morning.total_seconds())
         if night.run() == 0:
             return
 
