@@ -359,6 +359,22 @@ def test_every_failure_of_others_is_kept_away_by_tests_that_are_there() -> None:
             assert f"def {name}(" in read(ROOT / "tests" / file), f"failure {number}: {file}::{name}"
 
 
+# --- threats ----------------------------------------------------------------------------------------------------
+
+
+def test_every_threat_is_stopped_by_something_that_a_test_shows() -> None:
+    rows = re.findall(
+        r"(?m)^\| (\d+) \| [^|]+ \| [^|]+ \| (.+) \|$", sections(read(DOCS / "security.md"), 2)["Threats"]
+    )
+    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) >= 20
+    for number, proofs in rows:
+        named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", proofs)
+        assert named, f"threat {number} has no test"
+        for file, name in named:
+            assert f"def {name}(" in read(ROOT / "tests" / file), f"threat {number}: {file}::{name}"
+
+
 # --- links ------------------------------------------------------------------------------------------------------
 
 
