@@ -24,7 +24,7 @@ from psycopg import sql
 
 _PATIENCE = 60.0
 #: A database that is thrown away needs no disk.
-_SETTINGS = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60", "timezone=Asia/Tokyo")
+_SETTINGS = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=200", "timezone=Asia/Tokyo")
 
 
 @dataclass(frozen=True)

@@ -68,11 +68,20 @@ def upgrade() -> None:
         "duties",
         sa.Column("name", sa.String(length=96), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_duties")),
     )
+    with op.batch_alter_table("duties", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_duties_open",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
     op.create_table(
         "leases",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -1242,6 +1251,13 @@ def downgrade() -> None:
     op.drop_table("playbook_versions")
     op.drop_table("mailboxes")
     op.drop_table("leases")
+    with op.batch_alter_table("duties", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_duties_open",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
     op.drop_table("duties")
     op.drop_table("alerts")
     op.drop_table("kept_versions")

@@ -23,7 +23,7 @@ from arsync.domain.states import Health, MessageState, NoteState
 from arsync.resources import bundled
 from arsync.sandbox.launch import running_sandbox
 from arsync.store import connections, messages
-from arsync.store.messages import Message
+from arsync.store.messages import Message, MessageItem
 
 _ROOT = Path(__file__).resolve().parents[2]
 #: Sandbox seconds in one machine second: the waits before a lost note is read are minutes.
@@ -269,13 +269,16 @@ class Night:
         with app.store.reading() as work:
             went = [MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.BOUNCED]
             for message in messages.in_states(work, went):
-                items = messages.items(work, message.id)
-                if len(items) < 5:
-                    owed.update(("invoice", item.invoice_id) for item in items)
-                    continue
-                oldest = min(items, key=lambda item: (str(item.due_on), item.number))
-                owed.update([("customer", message.payer_id), ("invoice", oldest.invoice_id)])
+                owed.update(targets(message, messages.items(work, message.id)))
         return owed
+
+
+def targets(message: Message, items: Sequence[MessageItem]) -> list[tuple[str, str]]:
+    """What a note of that message is written on: each invoice, from five on the customer and the oldest invoice."""
+    if len(items) < 5:
+        return [("invoice", item.invoice_id) for item in items]
+    oldest = min(items, key=lambda item: (str(item.due_on), item.number))
+    return [("customer", message.payer_id), ("invoice", oldest.invoice_id)]
 
 
 def write_playbook(folder: Path) -> Path:

@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 from tests.acceptance.installation import Installation
+from tests.acceptance.workers import PATIENCE, working
 
 #: Sandbox time: a minute is a second. A night each twenty minutes, a delta each five.
 _BUSY = '[worker]\nnightly = "*/20 * * * *"\nsync = "*/5 * * * *"\njitter_minutes = 0\n'
 _NINE_PAST_TEN = datetime(2026, 9, 15, 14, 9, tzinfo=UTC)
-_PATIENCE = 60.0
-
-
-@dataclass
-class Worker:
-    """A worker in a process of its own."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def lines(self, event: str = "") -> list[dict[str, Any]]:
-        told = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-        return [line for line in told if event in ("", line["event"])]
-
-    def wait_for(self, event: str, *, times: int = 1, **told: Any) -> dict[str, Any]:
-        """The line, when it has come so often."""
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            found = [line for line in self.lines(event) if told.items() <= line.items()]
-            if len(found) >= times:
-                return found[-1]
-            assert self.process.poll() is None, self.log.read_text()
-            time.sleep(0.05)
-        raise AssertionError(f"no {event} came:\n{self.log.read_text()}")
-
-    def end(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(_PATIENCE)
-
-
-@contextmanager
-def working(installation: Installation, name: str = "worker") -> Iterator[Worker]:
-    log = installation.folder / f"{name}.log"
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ARSYNC_")}
-    command = [sys.executable, "-m", "arsync", "--config", str(installation.config), "worker"]
-    with log.open("wb") as stream, subprocess.Popen(command, stdout=stream, stderr=stream, env=clean) as process:
-        try:
-            yield Worker(process, log)
-        finally:
-            process.kill()
 
 
 @pytest.fixture
@@ -106,7 +58,7 @@ def test_a_worker_that_is_killed_is_taken_up_by_the_next_and_nothing_is_doubled(
 ) -> None:
     shop = shop_by_the_clock
     with working(shop) as worker:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while not shop.letters() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert worker.end(signal.SIGKILL) == -signal.SIGKILL

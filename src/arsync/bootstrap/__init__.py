@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from arsync.bootstrap.app import App
+from arsync.bootstrap.queueing import lay_queue, queue
 
-__all__ = ["App"]
+__all__ = ["App", "lay_queue", "queue"]

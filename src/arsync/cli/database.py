@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from arsync.bootstrap import App
+from arsync.bootstrap import App, lay_queue
 from arsync.cli.context import Author, Json, author_or_me, opened
 from arsync.cli.output import complain, counted, dump, say
 from arsync.errors import ConfigurationError, UsageError
@@ -44,7 +44,9 @@ def register(program: typer.Typer) -> None:
 def upgrade_database(context: typer.Context) -> None:
     """Creates the database, or brings it to this version's schema."""
     with opened(context) as app:
-        say(f"the database is at {upgrade.upgrade(app.unchecked_store)}")
+        revision = upgrade.upgrade(app.unchecked_store)
+        lay_queue(app.settings, app.unchecked_store)
+        say(f"the database is at {revision}")
 
 
 @_group.command()

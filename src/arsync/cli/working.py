@@ -15,10 +15,11 @@ from typing import Final
 
 import typer
 
-from arsync.bootstrap import App
+from arsync.bootstrap import App, queue
 from arsync.cli import digest, night
 from arsync.cli.context import locked, opened
-from arsync.errors import ArsyncError, DatabaseUnusable, Locked, Stopped
+from arsync.domain.states import Health
+from arsync.errors import ArsyncError, DatabaseUnusable, Locked, NotFound, Stopped
 from arsync.logs import configure
 from arsync.ops.metrics import CONTENT_TYPE, exposition
 from arsync.ops.times import Times
@@ -26,8 +27,9 @@ from arsync.store import connections, leases
 from arsync.store.connections import Connection
 from arsync.worker import jobs, pulling
 from arsync.worker.dispatch import may_leave
+from arsync.worker.duty import Job, Kind, answer
 from arsync.worker.health import Pulse, answering
-from arsync.worker.schedule import Job, Kind, Pace, Schedule
+from arsync.worker.schedule import Bell, Pace, Schedule
 from arsync.worker.stopping import Stopping
 
 _log: Final = logging.getLogger(__name__)
@@ -56,10 +58,15 @@ def worker(context: typer.Context) -> None:
     with _told_by_signals(stopping), opened(context, stopping) as app:
         configure(app.settings.log.format, app.settings.log.level or "info")
         app.alarm.paths()  # what is wrong with them is said at once
-        crew, pulse = _Crew(), Pulse(app.clock)
+        crew, pulse, bell = _Crew(), Pulse(app.clock), queue(app.settings, app.store)
+        if bell is not None:
+            crew.begin("queue", lambda: bell.serve(lambda name: _answer(app, stopping, crew, name), stopping))
+            _log.info("worker_answers", extra={"queue": "procrastinate", "threads": app.settings.worker.threads})
         with _answering(app, crew, pulse):
-            _serve(app, stopping, crew, pulse)
+            _serve(app, stopping, crew, pulse, bell)
         left = crew.wait(app.settings.worker.stop_seconds)
+        if bell is not None:
+            bell.close()
         if not left:
             _log.info("worker_stopped")
             return
@@ -90,29 +97,56 @@ class _Crew:
     """A thread for each job at work."""
 
     def __init__(self) -> None:
+        self._atwork: set[str] = set()
         self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
 
     def start(self, name: str, work: Callable[[], None]) -> None:
-        """Begins it in a thread of its own."""
-        self._threads = {one for one in self._threads if one.is_alive()}
+        """Does it in a thread of its own."""
+        self.begin(name, lambda: self.do(name, work))
+
+    def begin(self, name: str, work: Callable[[], None]) -> None:
+        """Does it in a thread of its own; it is no job, and waited for as one."""
         thread = threading.Thread(target=work, name=name, daemon=True)
-        self._threads.add(thread)
-        thread.start()
+        with self._lock:
+            self._threads = {one for one in self._threads if one.is_alive()} | {thread}
+            thread.start()
+
+    def do(self, name: str, work: Callable[[], None]) -> None:
+        """Does it here."""
+        with self._lock:
+            self._atwork.add(name)
+        try:
+            work()
+        finally:
+            with self._lock:
+                self._atwork.discard(name)
 
     def atwork(self) -> list[str]:
         """The names of the jobs that are being done."""
-        return sorted(thread.name for thread in self._threads if thread.is_alive())
+        with self._lock:
+            return sorted(self._atwork)
 
     def wait(self, seconds: float) -> list[str]:
         """Waits so many real seconds in all; who has not ended by then."""
         over = threading.Event()
         timer = threading.Timer(seconds, over.set)
         timer.start()
-        for thread in self._threads:
+        with self._lock:
+            begun = list(self._threads)
+        for thread in begun:
             while thread.is_alive() and not over.is_set():
                 thread.join(0.1)
         timer.cancel()
         return self.atwork()
+
+
+def _answer(app: App, stopping: Stopping, crew: _Crew, name: str) -> None:
+    """Does what is rung for; where the database is away, it is rung for again."""
+    try:
+        crew.do(name, lambda: answer(app.store, app.clock, name, lambda: job_of(app, stopping, name)))
+    except ArsyncError as error:
+        _log.error("answer_failed", extra={"name": name, "reason": str(error)})
 
 
 def _answering(app: App, crew: _Crew, pulse: Pulse) -> AbstractContextManager[object]:
@@ -131,7 +165,7 @@ def _answering(app: App, crew: _Crew, pulse: Pulse) -> AbstractContextManager[ob
     return answering(listen, pulse, ready=ready, metrics=metrics, content_type=CONTENT_TYPE)
 
 
-def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse) -> None:
+def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse, bell: Bell | None = None) -> None:
     """While it has the lease of the one worker, begins what is due; else stands by."""
     told = False
     while not stopping.told:
@@ -148,7 +182,7 @@ def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse) -> None:
         told = False
         lease.keep()
         try:
-            _keep(app, stopping, crew, lease, pulse)
+            _keep(app, stopping, crew, lease, pulse, bell)
         except (Locked, DatabaseUnusable) as error:
             _log.warning("worker_stands_by", extra={"reason": str(error)})
             stopping.wait(_ASK)
@@ -157,14 +191,14 @@ def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse) -> None:
                 lease.drop()
 
 
-def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse: Pulse) -> None:
+def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse: Pulse, bell: Bell | None) -> None:
     settings = app.settings.worker
     jitter = timedelta(minutes=settings.jitter_minutes)
     # Who is written to first is counted over all companies: one after the other.
     threads = 1 if app.settings.delivery.first_customers is not None else settings.threads
     schedule = Schedule(
         app.store, app.clock, lambda: jobs_of(app, stopping), crew.start, SystemRandom(),
-        Pace(jitter, settings.missed_after, threads),
+        Pace(jitter, settings.missed_after, threads), bell,
     )  # fmt: skip
     schedule.look()
     _log.info("worker_began", extra={"companies": len(app.linked()), "threads": threads})
@@ -196,6 +230,17 @@ def jobs_of(app: App, stopping: Stopping) -> Iterator[Job]:
         yield Job(Kind.DIGEST, None, Times(settings.digest, home), lambda: mail_digest(app))
     for company in app.linked():
         yield from _jobs_of(app, stopping, company)
+
+
+def job_of(app: App, stopping: Stopping, name: str) -> Job | None:
+    """The company's job of that name; None where the company or the settings do not have it any more."""
+    try:
+        (company,) = app.linked([name.partition(" ")[2]])
+    except NotFound:
+        return None
+    if company.health is Health.DISCONNECTED:
+        return None
+    return next((job for job in _jobs_of(app, stopping, company) if job.name == name), None)
 
 
 def _jobs_of(app: App, stopping: Stopping, company: Connection) -> Iterator[Job]:

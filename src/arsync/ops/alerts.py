@@ -155,10 +155,10 @@ def _nights(work: Work, every: list[Connection], now: datetime) -> dict[str, str
                 found[f"missed {one.name}"] = (
                     f"{one.name}: the nightly run due at {event.data['due']} did not begin in time"
                 )
-        if duty is not None and duty.ended_at is None and duty.begun_at < now - _LONG:
-            found[f"stuck {one.name}"] = (
-                f"{one.name}: the nightly run begun at {duty.begun_at:%Y-%m-%d %H:%M} UTC has not ended"
-            )
+        since = None if duty is None else duty.begun_at or duty.due_at
+        if duty is not None and duty.ended_at is None and since is not None and since < now - _LONG:
+            state = "begun at {} UTC has not ended" if duty.begun_at else "due at {} UTC was taken up by no worker"
+            found[f"stuck {one.name}"] = f"{one.name}: the nightly run {state.format(f'{since:%Y-%m-%d %H:%M}')}"
         if duty is not None and duty.ended_at is not None and duty.error is not None:
             found[f"failed {one.name}"] = f"{one.name}: the last nightly run failed: {duty.error}"
     return found

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from arsync.errors import ConfigurationError
 from arsync.settings.environment import overlay, report
+from arsync.settings.kinds import sqlite_path
 from arsync.settings.lines import Lines
 from arsync.settings.model import Document
 from arsync.settings.problems import Problems, hint
@@ -88,6 +89,8 @@ def load(
         problems.add_all(error)
         problems.raise_if_any()
         raise
+    if read.worker.queue == "procrastinate" and sqlite_path(read.database.url.get_secret_value()) is not None:
+        problems.add(("worker", "queue"), 'is "procrastinate", which needs PostgreSQL, and [database] url is SQLite')
     problems.raise_if_any()
     return Settings(
         file=path if written is not None else None,

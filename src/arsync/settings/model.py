@@ -234,7 +234,9 @@ class Worker(Section):
 
     model_config = ConfigDict(validate_default=False)  # to read a crontab takes long
 
-    #: so many companies are worked for at once
+    #: "embedded": by the one process that decides what is due; "procrastinate": by any number, on PostgreSQL
+    queue: Literal["embedded", "procrastinate"] = "embedded"
+    #: so many companies are worked for at once by a process
     threads: Annotated[int, Field(ge=1, le=64)] = 8
     nightly: Crontab = "0 2 * * *"
     sync: CrontabOrOff = "0 6-20 * * *"

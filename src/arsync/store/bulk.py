@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from arsync.store.engine import Work
 from arsync.store.types import utc_text
@@ -164,3 +165,10 @@ def among_ids(work: Work, column: Column[Any], values: Collection[int]) -> Colum
 
 def _mark(work: Work) -> str:
     return "?" if work.dialect == "sqlite" else "%s"
+
+
+def insert_new(work: Work, table: Table, **row: Any) -> bool:
+    """Inserts the row; False where another has just inserted one of its key."""
+    put = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
+    key = next(iter(table.primary_key.columns))
+    return work.execute(put(table).values(**row).on_conflict_do_nothing().returning(key)).first() is not None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, select, update
 
 from arsync.store import tables as t
+from arsync.store.bulk import among, insert_new
 from arsync.store.engine import Work
+
+_C = t.duties.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,26 +21,66 @@ class Duty:
 
     name: str
     due_at: datetime
-    begun_at: datetime
+    begun_at: datetime | None  # None: it was called for, and nobody does it yet
     ended_at: datetime | None  # None: it is being done, or its worker is gone
     error: str | None  # of its last end
 
 
 def every(work: Work) -> dict[str, Duty]:
     """All of them, by name."""
-    c = t.duties.c
-    query = select(c.name, c.due_at, c.begun_at, c.ended_at, c.error)
+    return _read(work, _duties())
+
+
+def standing(work: Work) -> dict[str, Duty]:
+    """Those that have not ended, by name."""
+    return _read(work, _duties().where(_C.ended_at.is_(None)))
+
+
+def named(work: Work, names: Collection[str]) -> dict[str, Duty]:
+    """Those of these names."""
+    return _read(work, _duties().where(among(work, _C.name, names)))
+
+
+def _duties() -> Select[*tuple[object, ...]]:
+    return select(_C.name, _C.due_at, _C.begun_at, _C.ended_at, _C.error)
+
+
+def _read(work: Work, query: Select[*tuple[object, ...]]) -> dict[str, Duty]:
     return {row.name: Duty(*row) for row in work.execute(query)}
 
 
 def begin(work: Work, name: str, *, due: datetime, now: datetime) -> None:
     """It is taken up for that moment."""
-    values = {"due_at": due, "begun_at": now, "ended_at": None}
-    found = work.execute(update(t.duties).where(t.duties.c.name == name).values(**values).returning(t.duties.c.name))
+    _write(work, name, {"due_at": due, "begun_at": now, "ended_at": None})
+
+
+def call(work: Work, name: str, *, due: datetime) -> None:
+    """It is to be done by whoever takes it; nothing where it is to be done already."""
+    open_now = select(_C.name).where(_C.name == name, _C.ended_at.is_(None))
+    if work.execute(open_now).one_or_none() is None:
+        _write(work, name, {"due_at": due, "begun_at": None, "ended_at": None})
+
+
+def take(work: Work, name: str, *, now: datetime) -> bool:
+    """Whoever is first has it; False where it is not called for, or another does it."""
+    waits = (_C.name == name, _C.begun_at.is_(None), _C.ended_at.is_(None))
+    taken = work.execute(update(t.duties).where(*waits).values(begun_at=now).returning(_C.name))
+    return taken.one_or_none() is not None
+
+
+def leave(work: Work, name: str, *, begun: datetime | None = None) -> None:
+    """It is still to be done, by whoever takes it; with `begun` only where that is when it was begun."""
+    where = [_C.name == name, _C.ended_at.is_(None), *([_C.begun_at == begun] if begun is not None else [])]
+    work.execute(update(t.duties).where(*where).values(begun_at=None))
+
+
+def end(work: Work, name: str, *, begun: datetime, error: str | None, now: datetime) -> None:
+    """It is done, with this error or with none; nothing where another has begun it since."""
+    mine = (_C.name == name, _C.begun_at == begun)
+    work.execute(update(t.duties).where(*mine).values(ended_at=now, error=error))
+
+
+def _write(work: Work, name: str, values: dict[str, datetime | None]) -> None:
+    found = work.execute(update(t.duties).where(_C.name == name).values(**values).returning(_C.name))
     if found.one_or_none() is None:
-        work.execute(insert(t.duties).values(name=name, **values))
-
-
-def end(work: Work, name: str, *, error: str | None, now: datetime) -> None:
-    """It is done, with this error or with none."""
-    work.execute(update(t.duties).where(t.duties.c.name == name).values(ended_at=now, error=error))
+        insert_new(work, t.duties, name=name, **values)

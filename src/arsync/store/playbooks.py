@@ -15,6 +15,7 @@ from sqlalchemy import delete, insert, select, update
 from arsync.domain.record import record
 from arsync.store import chases, events
 from arsync.store import tables as t
+from arsync.store.bulk import insert_new
 from arsync.store.chases import Chase
 from arsync.store.engine import Work
 from arsync.store.prepared import Prepared
@@ -64,7 +65,7 @@ def keep(work: Work, version: str, name: str, text: str, templates: Mapping[str,
     if work.execute(select(_V.version).where(_V.version == version)).first() is None:
         files = json.dumps(dict(sorted(templates.items())))
         row = {"version": version, "name": name, "text": text, "templates": files, "first_seen_at": now}
-        work.execute(insert(t.playbook_versions).values(**row))
+        insert_new(work, t.playbook_versions, **row)
 
 
 def read(work: Work, version: str) -> Version | None:
@@ -80,7 +81,7 @@ def keep_rulebook(work: Work, versions: Mapping[str, str], *, now: datetime) -> 
     name = identity(versions)
     if work.execute(select(_R.id).where(_R.id == name)).first() is None:
         text = json.dumps(versions, sort_keys=True)
-        work.execute(insert(t.rulebooks).values(id=name, versions=text, first_seen_at=now))
+        insert_new(work, t.rulebooks, id=name, versions=text, first_seen_at=now)
     return name
 
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import and_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from arsync.domain.feedback import EventKind, ProviderEvent, SuppressionKind
 from arsync.store import events
 from arsync.store import tables as t
+from arsync.store.bulk import insert_new
 from arsync.store.engine import Work
 from arsync.store.prepared import Prepared
 
@@ -53,9 +53,7 @@ def suppress(work: Work, event: ProviderEvent, *, now: datetime) -> bool:
     known = work.execute(select(_S.lifted_at).where(same)).one_or_none()
     said = {"since": event.at, "source": event.provider, "reason": event.reason, "lifted_at": None, "lifted_by": None}
     if known is None:
-        put = postgresql.insert if work.dialect == "postgresql" else sqlite.insert
-        row = put(t.suppressions).values(address=event.address, kind=event.suppresses.value, **said)
-        if work.execute(row.on_conflict_do_nothing().returning(_S.address)).first() is None:
+        if not insert_new(work, t.suppressions, address=event.address, kind=event.suppresses.value, **said):
             return False  # another process has just heard of it
     elif known.lifted_at is None or event.at <= known.lifted_at:
         return False

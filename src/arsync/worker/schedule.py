@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final, Protocol
-
-from structlog.contextvars import bound_contextvars
 
 from arsync.domain.clock import Clock
 from arsync.errors import ArsyncError, Locked, Stopped
-from arsync.ops.times import Times
 from arsync.store import duties, events
 from arsync.store.engine import Store
+from arsync.worker.duty import Job, Kind, do
 
 _log: Final = logging.getLogger(__name__)
 #: Whoever finds the company taken comes again so much later.
@@ -26,18 +23,6 @@ _AGAIN: Final = timedelta(minutes=1)
 _RECRUITING: Final = timedelta(minutes=1)
 #: More missed moments than these are not counted.
 _COUNTED: Final = 400
-
-
-class Kind(StrEnum):
-    """What is done by the clock; of those due at once the first begins first."""
-
-    NIGHT = "nightly"  # sync, plan, dispatch, write back
-    DISPATCH = "dispatch"  # the same, where something may leave now
-    DIGEST = "digest"
-    ALERTS = "alerts"
-    POLL = "poll"  # the mailbox, and the mail provider's lists
-    SYNC = "sync"
-    RECONCILE = "reconcile"
 
 
 _ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
@@ -49,27 +34,24 @@ _AT_ONCE: Final = (Kind.SYNC, Kind.POLL, Kind.ALERTS)
 _IN_A_NIGHT: Final = (Kind.SYNC, Kind.DISPATCH)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One thing to do by the clock; `company` is None where it is the whole installation's."""
-
-    kind: Kind
-    company: str | None
-    times: Times
-    work: Callable[[], None]
-    connection_id: int | None = None
-
-    @property
-    def name(self) -> str:
-        """What it is called; the same from one start to the next."""
-        return self.kind if self.company is None else f"{self.kind} {self.company}"
-
-
 class Chance(Protocol):
     """Where jitter comes from."""
 
     def uniform(self, low: float, high: float) -> float:
         """A number between them."""
+        ...
+
+
+class Bell(Protocol):
+    """A way to tell other processes that there is something to do. Whoever hears it looks into our tables: what it
+    loses is told again, what it tells twice is done once."""
+
+    def ring(self, job: Job) -> None:
+        """Somebody shall do it; nothing where somebody was told so and has not begun."""
+        ...
+
+    def waiting(self) -> Collection[str]:
+        """The names of the jobs of which somebody living was told, and which are not answered."""
         ...
 
 
@@ -93,7 +75,8 @@ class _Slot:
 
 @dataclass(slots=True)
 class Schedule:
-    """Begins what is due, never two jobs of one company at once; each by `start`, which runs it in a thread.
+    """Begins what is due, never two jobs of one company at once; each by `start`, which runs it in a thread, or where
+    there is a `bell` by whoever hears it. What is the whole installation's is done here.
 
     `jobs` tells what there is to do, and is asked again now and then. `look` is called again and again, by one thread.
     """
@@ -104,9 +87,11 @@ class Schedule:
     start: Callable[[str, Callable[[], None]], None]
     chance: Chance
     pace: Pace = Pace()
+    bell: Bell | None = None
     _slots: dict[str, _Slot] = field(default_factory=dict)
     _asked: datetime | None = None
     _looked: datetime | None = None
+    _listened: datetime | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self) -> None:
@@ -116,6 +101,9 @@ class Schedule:
         if self._looked is not None and now < self._looked:
             self._set_back(now)
         self._looked = now
+        if self.bell is not None and (self._listened is None or abs(now - self._listened) >= _AGAIN):
+            self._listened = now
+            self._listen(self.bell, now)
         with self._lock:
             due = [slot for slot in self._slots.values() if slot.begun is None and slot.at <= now]
         for slot in sorted(due, key=lambda one: (_ORDER[one.job.kind], one.at)):
@@ -133,7 +121,9 @@ class Schedule:
                 raise
 
     def _has_room(self, job: Job) -> bool:
-        """What is the whole installation's never waits for a company."""
+        """What is the whole installation's never waits for a company, and what others do not for us."""
+        if self.bell is not None:
+            return True
         served = [one.job.company for one in self._slots.values() if one.begun is not None and one.job.company]
         return job.company is None or (job.company not in served and len(served) < self.pace.threads)
 
@@ -152,7 +142,7 @@ class Schedule:
             fresh = [name for name, job in there.items() if job.kind in _KEPT and name not in kept]
             for name in fresh:  # from now on none of its moments is forgotten
                 duties.begin(work, name, due=now, now=now)
-                duties.end(work, name, error=None, now=now)
+                duties.end(work, name, begun=now, error=None, now=now)
             if fresh:
                 work.commit()
         with self._lock:
@@ -203,52 +193,74 @@ class Schedule:
             work.commit()
 
     def _begin(self, slot: _Slot, now: datetime) -> None:
+        if self.bell is not None and slot.job.company is not None:
+            with self.store.working() as work:
+                duties.call(work, slot.job.name, due=slot.due)
+                work.commit()
+            self.bell.ring(slot.job)
+            return
         if slot.job.kind in _KEPT:
             with self.store.working() as work:
                 duties.begin(work, slot.job.name, due=slot.due, now=now)
                 work.commit()
         self.start(slot.job.name, lambda: self._work(slot))
 
+    def _listen(self, bell: Bell, now: datetime) -> None:
+        """Whatever others have ended is due at its next moment; of what nobody was told, or who was told is gone,
+        somebody is told again."""
+        told = bell.waiting()  # before it is asked what has not ended: that comes first
+        with self._lock:
+            called = [slot for slot in self._slots.values() if slot.begun is not None and slot.job.company is not None]
+        with self.store.reading() as work:
+            standing = duties.standing(work)
+            ended = duties.named(work, [slot.job.name for slot in called if slot.job.name not in standing])
+        for slot in called:
+            duty = standing.get(slot.job.name)
+            if duty is None:
+                with self._lock:
+                    if slot.job.name in ended:
+                        slot.begun = ended[slot.job.name].begun_at  # what was due until then, it has done
+                    self._close(slot, now)
+                continue
+            if duty.begun_at is None:
+                self._tell_if_missed(slot, now)
+            if slot.job.name not in told:
+                with self.store.working() as work:
+                    duties.leave(work, slot.job.name)
+                    work.commit()
+                bell.ring(slot.job)
+
     def _work(self, slot: _Slot) -> None:
         """In a thread of its own: what goes wrong in one job never stops another."""
-        whose = {} if slot.job.company is None else {"connection": slot.job.company}
-        with bound_contextvars(job=slot.job.kind.value, **whose):
-            self._do(slot)
-
-    def _do(self, slot: _Slot) -> None:
-        error: str | None = None
         try:
-            slot.job.work()
+            error = do(slot.job)
         except Stopped:
             return  # it is due again where a worker begins
-        except Locked as locked:
-            _log.info("job_postponed", extra={"reason": str(locked)})
+        except Locked:
             with self._lock:
                 slot.begun, slot.at = None, self.clock.now() + _AGAIN
             return
-        except ArsyncError as failure:
-            error = str(failure)
-            _log.error("job_failed", extra={"reason": error})
-        except Exception as failure:  # noqa: BLE001 - a fault of ours, too
-            error = f"unexpected: {type(failure).__name__}"
-            _log.exception("job_failed")
         self._end(slot, error)
 
     def _end(self, slot: _Slot, error: str | None) -> None:
         now = self.clock.now()
         try:
             if slot.job.kind in _KEPT:
+                assert slot.begun is not None
                 with self.store.working() as work:
-                    duties.end(work, slot.job.name, error=error, now=now)
+                    duties.end(work, slot.job.name, begun=slot.begun, error=error, now=now)
                     work.commit()
         except ArsyncError as failure:
             _log.error("job_not_kept", extra={"reason": str(failure)})
         finally:
             with self._lock:
-                assert slot.begun is not None
-                # Of what is kept no moment is left out: one that came meanwhile is due now.
-                self._postpone(slot, slot.job.times.after(min(slot.begun, now) if slot.job.kind in _KEPT else now))
-                slot.begun = None
+                self._close(slot, now)
+
+    def _close(self, slot: _Slot, now: datetime) -> None:
+        """It is due again at its next moment. Of what is kept no moment is left out: one that came meanwhile is now."""
+        assert slot.begun is not None
+        self._postpone(slot, slot.job.times.after(min(slot.begun, now) if slot.job.kind in _KEPT else now))
+        slot.begun = None
 
 
 def _first(job: Job, last: duties.Duty | None, now: datetime) -> datetime:

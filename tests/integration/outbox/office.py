@@ -86,6 +86,7 @@ class Books:
     provider: str
     name: str
     card: dict[str, Any]
+    shares: str = ""  # the id of the company under whose consent it is
 
     @property
     def id(self) -> str:
@@ -122,6 +123,7 @@ class Office:
     answered: bool = True  # a person has said that QuickBooks does not remind by itself
     client: str = ""  # further lines of the vendor's own section
     database: str = ""  # the URL of one that is laid already; else a file in the folder
+    more: str = ""  # further sections
     _apps: list[App] = field(default_factory=list)
 
     # --- set-up ---------------------------------------------------------------------------------------
@@ -194,7 +196,7 @@ class Office:
             f'[sendgrid]\napi_key = "SG.sandbox"\nhost = "{self.sandbox.sendgrid_host}"\n'
             f"activity_lookup = {str(self.activity).lower()}\n"
             f'[sandbox]\nclock_url = "{self.sandbox.url}/_sandbox/clock"\n'
-            f"{clients}{companies}",
+            f"{clients}{companies}{self.more}",
             encoding="utf-8",
         )
 
@@ -236,10 +238,14 @@ class Office:
         if not self.database:
             lay_database(self.folder / "arsync.db")
         app = self.app()
+        consents: dict[str, int] = {}
         for book in self.books:
             with app.store.working() as work:
-                sealed = app.vault.seal(dump_pair(TokenPair("", book.card["refresh_token"], _NEVER)))
-                grant = connections.add_grant(work, provider=book.provider, sealed=sealed, now=MORNING)
+                grant = consents.get(book.shares)
+                if grant is None:
+                    sealed = app.vault.seal(dump_pair(TokenPair("", book.card["refresh_token"], _NEVER)))
+                    grant = connections.add_grant(work, provider=book.provider, sealed=sealed, now=MORNING)
+                    consents[book.id] = grant
                 linked = connections.link(
                     work, name=book.name, provider=book.provider, external_id=book.id, grant_id=grant, now=MORNING
                 )
@@ -259,8 +265,12 @@ class Office:
 
     def regrant(self, app: App, *providers: str) -> None:
         """A person consents again."""
+        self.consent(app, *map(self.book, providers))
+
+    def consent(self, app: App, *books: Books) -> None:
+        """A person consents again to each of these companies."""
         with app.store.working() as work:
-            for book in map(self.book, providers):
+            for book in books:
                 fresh = self.sandbox.grant(book.id)["refresh_token"]
                 connection = connections.connection(work, book.name)
                 sealed = app.vault.seal(dump_pair(TokenPair("", fresh, _NEVER)))

@@ -156,13 +156,13 @@ def test_a_missed_night_stands_until_one_came_through_in_its_time(office: Office
     assert found(app) == {"missed"}
     assert found(app, later=7 * HOUR) == {"missed", "stuck"}
     with app.store.working() as work:
-        duties.end(work, name, error=None, now=ten + HOUR)
+        duties.end(work, name, begun=ten, error=None, now=ten + HOUR)
         work.commit()
     assert found(app) == {"missed"}, "made up, but nobody was told yet"
     for error, stands in (("harbor is down", {"missed", "failed"}), (None, set())):
         with app.store.working() as work:
             duties.begin(work, name, due=two + DAY, now=two + DAY)
-            duties.end(work, name, error=error, now=two + DAY + HOUR)
+            duties.end(work, name, begun=two + DAY, error=error, now=two + DAY + HOUR)
             work.commit()
         assert found(app) == stands
 

@@ -79,7 +79,7 @@ def test_metrics_are_as_prometheus_reads_them_and_as_the_database_has_them(store
         harbor = connections.connection_by_id(work, books.id).name
         connections.set_health(work, books.id, Health.SUSPECT, "half of it is gone", synced_at=NIGHT)
         duties.begin(work, f"nightly {harbor}", due=NIGHT, now=NIGHT)
-        duties.end(work, f"nightly {harbor}", error="it is down", now=NIGHT)
+        duties.end(work, f"nightly {harbor}", begun=NIGHT, error="it is down", now=NIGHT)
         work.commit()
     text = exposition(store, ["nightly harbor", "sync thames", "sync tyne"], ["consent harbor", "missed tyne"])
     lines = text.splitlines()

@@ -18,7 +18,8 @@ from arsync.store import duties
 from arsync.store import tables as t
 from arsync.store.engine import Store
 from arsync.testing.ports import FixedClock
-from arsync.worker.schedule import Job, Kind, Pace, Schedule
+from arsync.worker.duty import Job, Kind
+from arsync.worker.schedule import Pace, Schedule
 
 #: noon in London, seven in the morning in New York
 BEGIN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

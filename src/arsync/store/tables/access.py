@@ -19,7 +19,7 @@ from sqlalchemy import (
 from arsync.domain.states import (
     Health,
 )
-from arsync.store.tables.frame import connection, metadata, one_of, only
+from arsync.store.tables.frame import connection, metadata, one_of, only, partial
 from arsync.store.types import Instant
 
 installation = Table(
@@ -100,9 +100,10 @@ duties = Table(  # what a worker does by the clock
     metadata,
     Column("name", String(96), primary_key=True),  # the kind of job, and its company
     Column("due_at", Instant, nullable=False),  # the moment for which it was taken up last
-    Column("begun_at", Instant, nullable=False),
+    Column("begun_at", Instant),  # null: it was called for, and nobody does it yet
     Column("ended_at", Instant),  # null: it is being done, or its worker is gone
     Column("error", Text),  # of its last end
+    partial("ix_duties_open", "name", where="ended_at IS NULL"),
 )
 
 alerts = Table(  # states that people are told of, until they were told that each is over
