@@ -170,8 +170,8 @@ class TestEnvironment:
             "sync": "*/20 * * * *", "dispatch": "off", "reconcile": "0 5 * * sat", "poll": "off",
             "jitter_minutes": "0", "missed_after": "3.5", "threads": "2", "stop_seconds": "20", "format": "json",
             "listen": "127.0.0.1:9464", "level": "debug", "mail": "ops@example.com", "webhook": "https://hooks.example.com/x",
-            "ping_url": "https://watch.example.com/y", "collecting_for_others": "on", "group": "acme", "queue": "embedded",
-            "words_days": "400", "replies_days": "401", "verdicts_days": "402", "runs_days": "403",
+            "ping_url": "https://watch.example.com/y", "collecting_for_others": "on", "group": "acme",
+            "words_days": "400", "replies_days": "401", "verdicts_days": "402", "runs_days": "403", "queue": "embedded",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}
