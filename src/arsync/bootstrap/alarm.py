@@ -8,21 +8,21 @@ from typing import Any
 from arsync.channel.contract import Channel
 from arsync.connector import Clock
 from arsync.errors import ConfigurationError
-from arsync.ops.alerts import ByMail, ByWebhook, Path, Spent, ping, standing, tell
+from arsync.ops.alerts import ByMail, ByWebhook, Path, Spent, Today, ping, standing, tell
 from arsync.settings import Settings
 from arsync.store.engine import Store
 
 
 class Alarm:
     """`[alerts]` of one installation. `session` and `channel` are asked for when somebody is told; `closed` tells until
-    when a company's requests wait."""
+    when a company's requests wait, `today` its day."""
 
     def __init__(
         self, settings: Settings, store: Store, clock: Clock, *, session: Callable[[], Any],
-        channel: Callable[[], Channel], closed: Spent,
+        channel: Callable[[], Channel], closed: Spent, today: Today,
     ) -> None:  # fmt: skip
         self._settings, self._store, self._clock = settings, store, clock
-        self._session, self._channel, self._closed = session, channel, closed
+        self._session, self._channel, self._closed, self._today = session, channel, closed, today
 
     def paths(self) -> dict[str, Path]:
         """The ways by which they are told, by name; ConfigurationError where mail could not leave."""
@@ -39,7 +39,7 @@ class Alarm:
 
     def standing(self) -> dict[str, str]:
         """What they are to be told of as things are, a sentence each by its key."""
-        return standing(self._store, self._clock.now(), self._closed)
+        return standing(self._store, self._clock.now(), self._closed, self._today)
 
     def tell(self) -> list[str]:
         """Tells what they were not told yet; why that could not be, a sentence each."""

@@ -349,7 +349,7 @@ class App:
         """How our own people are told of what they must look at."""
         return Alarm(
             self.settings, self.store, self.clock, session=lambda: self._session, channel=self.mailroom.channel,
-            closed=lambda one: self.budget(one.provider, one.external_id).closed(),
+            closed=lambda one: self.budget(one.provider, one.external_id).closed(), today=self.today,
         )  # fmt: skip
 
     def intake(self, connection: Connection) -> Intake:

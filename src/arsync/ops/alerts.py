@@ -6,7 +6,7 @@ import html
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 import requests
@@ -24,7 +24,7 @@ from arsync.errors import (
     Rejected,
     RetryLater,
 )
-from arsync.store import alerts, connections, duties, events, messages, notes, verdicts
+from arsync.store import alerts, approvals, connections, duties, events, messages, notes, verdicts
 from arsync.store.alerts import Told
 from arsync.store.connections import Connection
 from arsync.store.engine import Store, Work
@@ -43,6 +43,8 @@ _HEALTH: Final = {Health.REAUTHORISE: "consent", Health.SUSPECT: "suspect"}
 
 #: Until when a company's requests wait, and why; None where they do not.
 Spent = Callable[[Connection], tuple[datetime, str] | None]
+#: A company's calendar day.
+Today = Callable[[Connection], date]
 
 
 class Path(Protocol):
@@ -108,7 +110,7 @@ def _ask(request: Callable[[], Any]) -> None:
         raise Rejected(f"it answered with {status}")
 
 
-def standing(store: Store, now: datetime, spent: Spent) -> dict[str, str]:
+def standing(store: Store, now: datetime, spent: Spent, today: Today) -> dict[str, str]:
     """What people are to be told of as things are, a sentence each by its key."""
     with store.reading() as work:
         every = [one for one in connections.connections(work) if one.health is not Health.DISCONNECTED]
@@ -131,6 +133,7 @@ def standing(store: Store, now: datetime, spent: Spent) -> dict[str, str]:
     for one in every:
         try:
             closed = spent(one)
+            found |= _unanswered(store, one, today(one))
         except ConfigurationError as error:
             found[f"settings {one.name}"] = f"{one.name}: {error}"
             continue
@@ -173,6 +176,17 @@ def _waiting(work: Work, names: Mapping[int, str]) -> dict[str, str]:
         for company, count in counts.items()
         if company in names
     }
+
+
+def _unanswered(store: Store, company: Connection, day: date) -> dict[str, str]:
+    """What nobody has answered for too long: told also to those who know already that something waits."""
+    with store.reading() as work:
+        late = len(approvals.unanswered(work, company.id, today=day))
+    if not late:
+        return {}
+    have = "message has" if late == 1 else "messages have"
+    said = f"{late} {have} waited for an answer for more than {approvals.PATIENCE} business days: arsync approvals"
+    return {f"unanswered {company.name}": f"{company.name}: {said}"}
 
 
 def _unknown(work: Work, names: Mapping[int, str], before: datetime) -> dict[str, str]:

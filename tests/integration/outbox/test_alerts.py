@@ -14,6 +14,7 @@ from tests.integration.outbox.office import Office
 
 from arsync.bootstrap import App
 from arsync.cli.app import run
+from arsync.cli.approving import approve_messages
 from arsync.connector import Limits
 from arsync.domain.states import Health, MessageState
 from arsync.errors import ConfigurationError, Rejected, RetryLater
@@ -140,7 +141,7 @@ def by_approval(office: Office) -> App:
 
 def found(app: App, *, later: timedelta = timedelta()) -> set[str]:
     """The keys of what stands."""
-    return {key.split(" ")[0] for key in standing(app.store, app.clock.now() + later, never)}
+    return {key.split(" ")[0] for key in standing(app.store, app.clock.now() + later, never, app.today)}
 
 
 def test_a_missed_night_stands_until_one_came_through_in_its_time(office: Office) -> None:
@@ -196,6 +197,24 @@ def test_approvals_stand_while_a_message_waits(office: Office) -> None:
     assert next(iter(app.alarm.standing().values())).endswith("messages wait for approval (1): arsync approve")
 
 
+def test_what_nobody_has_answered_for_too_long_is_told_anew(office: Office) -> None:
+    """
+    06-09 Tuesday      a message waits for approval: told
+    06-12 Friday       still the same
+    06-15 Monday       three business days are over: told once more
+    """
+    app = by_approval(office)
+    office.night(app)
+    office.pass_time(days=3)
+    assert found(app) == {"approvals"}
+    office.pass_time(days=3)
+    assert found(app) == {"approvals", "unanswered"}
+    said = app.alarm.standing()["unanswered our-quickbooks"]
+    assert said.endswith("1 message has waited for an answer for more than 3 business days: arsync approvals")
+    approve_messages(app, [1], "Ada")
+    assert found(app) == set()
+
+
 def test_a_message_that_nobody_knows_about_stands_after_a_day(office: Office) -> None:
     app = office.load()
     office.night(app)
@@ -219,7 +238,7 @@ def test_a_company_whose_settings_are_wrong_keeps_nobody_from_hearing_of_another
         if company.provider == "xero":
             raise ConfigurationError("[xero] client_id is missing")
 
-    found = standing(app.store, NOW, spent)
+    found = standing(app.store, NOW, spent, app.today)
     assert found["suspect our-quickbooks"].endswith("half of it is gone")
     assert "[xero] client_id is missing" in found["settings our-xero"]
 
