@@ -335,3 +335,16 @@ def test_no_database_is_left_open_by_a_store_that_could_not_be_opened(tmp_path: 
     with pytest.raises(Exception, match="The database cannot be used"), store.reading():
         pass
     store.close()
+
+
+def test_a_schedule_that_never_meets_the_send_window_fails_with_its_mend(shop: Installation) -> None:
+    """The playbook writes on business days from nine to five; a worker that only works at night never sends."""
+
+    def unmet(dispatch: str) -> list[tuple[str, str]]:
+        shop.configure(more=f'[worker]\nnightly = "0 2 * * *"\ndispatch = "{dispatch}"\n')
+        found = shop.arsync("doctor", "--json", status=None).json()
+        return [(one["level"], one["detail"]) for one in found if one["subject"] == "worker"]
+
+    assert unmet("30 10 * * tue") == []
+    said = "no job of a worker falls into the send window of playbook standard"
+    assert unmet("off") == unmet("30 10 * * sat,sun") == [("fail", f"harbor: {said}"), ("fail", f"thames: {said}")]

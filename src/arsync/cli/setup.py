@@ -23,6 +23,7 @@ from arsync.ops.finding import exit_status
 from arsync.playbook.load import load as load_playbook
 from arsync.resources import bundled
 from arsync.settings import DEFAULT_NAME, load
+from arsync.worker.reach import ever_meets
 
 #: More files than these in a folder are told as one line.
 _MANY: Final = 10
@@ -65,8 +66,9 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Checks everything that must be right before messages go out; each finding with its mend."""
     state: State = context.obj
     findings = examine(
-        lambda: load(state.config), clock=_clock(state), read_playbook=_read_playbook, pending=lambda: _pending(context)
-    )
+        lambda: load(state.config), clock=_clock(state), read_playbook=_read_playbook,
+        pending=lambda: _pending(context), unmet=lambda: _unmet(context),
+    )  # fmt: skip
     if as_json:
         dump([{**one.as_json(), "detail": masked(one.detail)} for one in findings])
     else:
@@ -91,6 +93,18 @@ def _clock(state: State) -> Clock:
 def _pending(context: typer.Context) -> list[str]:
     with opened(context) as app:
         return pending_changes(app)
+
+
+def _unmet(context: typer.Context) -> list[str]:
+    """Companies for which a worker would do nothing within a send window; a cron of somebody's own may."""
+    with opened(context) as app:
+        worker, now = app.settings.worker, app.clock.now()
+        crontabs = (worker.dispatch, worker.nightly)
+        return [
+            f"{one.name}: no job of a worker falls into the send window of playbook {policy.playbook.name}"
+            for one in app.linked()
+            if not ever_meets(policy := app.policy(one), crontabs, now)
+        ]
 
 
 def _read_playbook(path: Path) -> list[str]:

@@ -16,6 +16,7 @@ from arsync.ops.books import examine_store
 from arsync.ops.connectors import examine_connectors
 from arsync.ops.finding import Finding, exit_status, fail, ok, sentences, warn
 from arsync.ops.machine import examine_clock, examine_key, examine_outbox, examine_space
+from arsync.ops.senders import Texts, examine_senders, texts
 from arsync.resources import bundled
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.settings import Settings
@@ -32,9 +33,12 @@ def examine(
     clock: Clock,
     read_playbook: ReadPlaybook,
     pending: Callable[[], Sequence[str]] = tuple,
+    unmet: Callable[[], Sequence[str]] = tuple,
+    ask: Texts = texts,
 ) -> list[Finding]:
     """Every finding, in the order in which one would mend them; `load` may raise ConfigurationError. `pending` tells of
-    changed playbooks that wait for a person; it is asked where nothing has failed."""
+    changed playbooks that wait for a person, `unmet` of send windows that no job of a worker ever meets; they are asked
+    where nothing has failed. `ask` is the DNS."""
     settings: Settings | None = None
     findings: list[Finding] = []
     try:
@@ -54,11 +58,13 @@ def examine(
             ("vault", lambda: examine_key(known)),
             ("playbooks", lambda: _playbooks(known, read_playbook)),
             ("delivery", lambda: _delivery(known)),
+            ("sender", lambda: examine_senders(known, ask)),
             ("database", lambda: examine_store(known, _clock_of(known, clock))),
         ]
     for subject, part in parts:
         findings += _looked(subject, part)
     if not exit_status(findings):
+        findings += _looked("worker", lambda: _unmet(unmet()))
         findings += _looked("playbooks", lambda: _pending(pending()))
     return findings
 
@@ -78,6 +84,12 @@ def _pending(changes: Sequence[str]) -> Iterator[Finding]:
     """Changed playbooks that running chases have not taken."""
     for change in changes:
         yield warn("playbooks", change, "arsync playbook review, then accept or keep it")
+
+
+def _unmet(windows: Sequence[str]) -> Iterator[Finding]:
+    """Nothing that waits for a window would ever leave."""
+    for window in windows:
+        yield fail("worker", window, "say `worker.dispatch`, or another `window` in the playbook")
 
 
 def _clock_of(settings: Settings, clock: Clock) -> Clock:
