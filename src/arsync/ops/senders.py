@@ -13,19 +13,21 @@ from arsync.errors import RetryLater
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.settings import Settings, is_here, is_loopback
 
-#: The texts at a name; none where there is no such name. RetryLater where nobody answers.
-Texts = Callable[[str], list[str]]
+#: The texts at a name; None where there is no such name. RetryLater where nobody answers.
+Texts = Callable[[str], list[str] | None]
 #: seconds for one question
 _PATIENCE: Final = 3.0
 #: Under these names SendGrid signs, unless others were chosen there.
 _SENDGRID: Final = ("s1._domainkey", "s2._domainkey")
 
 
-def texts(name: str) -> list[str]:
+def texts(name: str) -> list[str] | None:
     """The TXT records at a name, asked of this machine's resolver."""
     try:
         answer = dns.resolver.resolve(name, "TXT", lifetime=_PATIENCE, search=False)
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+    except dns.resolver.NXDOMAIN:
+        return None
+    except dns.resolver.NoAnswer:
         return []
     except (dns.exception.DNSException, OSError) as error:
         raise RetryLater(f"no resolver answers ({type(error).__name__})") from None
@@ -61,8 +63,11 @@ def _domains(settings: Settings) -> list[str]:
 
 
 def _examine(domain: str, ask: Texts, *, by_sendgrid: bool) -> Iterator[Finding]:
-    found = []
-    spf = [one for one in ask(domain) if one.lower().split(" ")[0] == "v=spf1"]
+    found, own = [], ask(domain)
+    if own is None:
+        yield _missing(domain, ask)
+        return
+    spf = [one for one in own if one.lower().split(" ")[0] == "v=spf1"]
     if len(spf) > 1:
         yield fail("sender", f"{domain} has {len(spf)} SPF records: none of them counts", "put them into one")
     elif spf:
@@ -78,13 +83,20 @@ def _examine(domain: str, ask: Texts, *, by_sendgrid: bool) -> Iterator[Finding]
                 "sender", f"{domain} has no DKIM key of SendGrid's under {names}: mail from it may be refused",
                 "authenticate the domain at SendGrid (nothing to do where you chose other names there)",
             )  # fmt: skip
-    if any(one.lower().startswith("v=dmarc1") for name in _above(domain) for one in ask(f"_dmarc.{name}")):
+    if any(one.lower().startswith("v=dmarc1") for name in _above(domain) for one in ask(f"_dmarc.{name}") or ()):
         found.append("DMARC")
     else:
         said = f"{domain} has no DMARC record: large mail providers ask for one"
         yield warn("sender", said, f"publish _dmarc.{domain}, 'v=DMARC1; p=none' to begin with")
     if found:
         yield ok("sender", f"{domain}: {', '.join(found)}")
+
+
+def _missing(domain: str, ask: Texts) -> Finding:
+    top = domain.rpartition(".")[2]
+    if ask(top) is None:
+        raise RetryLater(f"the resolver knows no .{top}, so it sees but a network of its own")
+    return fail("sender", f"there is no domain {domain}: mail from it is refused", "correct `delivery.from`")
 
 
 def _above(domain: str) -> Iterator[str]:

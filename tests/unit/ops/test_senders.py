@@ -19,7 +19,8 @@ WHOLE = {"ledger.example": ["v=spf1 include:x -all", "other"], "_dmarc.ledger.ex
 def findings(folder: Path, text: str, book: Mapping[str, list[str]]) -> list[str]:
     (folder / "arsync.toml").write_text(text, encoding="utf-8")
     read = load(folder / "arsync.toml", environ={})
-    return [f"{one.level}: {one.detail}" for one in examine_senders(read, lambda name: list(book.get(name, ())))]
+    there = {"example": [], "ledger.example": [], "mail.ledger.example": [], **book}
+    return [f"{one.level}: {one.detail}" for one in examine_senders(read, there.get)]
 
 
 def test_a_domain_that_says_all_is_well(tmp_path: Path) -> None:
@@ -58,6 +59,16 @@ def test_each_companys_sender_is_looked_at_once(tmp_path: Path) -> None:
 )
 def test_where_no_mail_leaves_the_machine_nobody_is_asked(tmp_path: Path, text: str) -> None:
     assert findings(tmp_path, text, {}) == []
+
+
+def test_a_domain_that_is_not_there_is_a_slip(tmp_path: Path) -> None:
+    slip = SMTP.replace("a@ledger.example", "a@ledgr.example")
+    assert findings(tmp_path, slip, {}) == ["fail: there is no domain ledgr.example: mail from it is refused"]
+
+
+def test_a_resolver_that_knows_no_top_level_proves_nothing(tmp_path: Path) -> None:
+    (said,) = findings(tmp_path, SMTP.replace("ledger.example", "ledger.com"), {})
+    assert said.startswith("warn: ledger.com was not looked at: the resolver knows no .com")
 
 
 def test_without_a_resolver_it_is_said_once(tmp_path: Path) -> None:
