@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from arsync.connector import Clock
 from arsync.domain.calendar import NeverOpens
 from arsync.domain.chase import Intent, Rendered
-from arsync.domain.policy import StepMode
+from arsync.domain.policy import Step, StepChannel, StepMode
 from arsync.errors import ConfigurationError
 from arsync.playbook.drafts import described, letterhead_for
 from arsync.playbook.facts import gather
@@ -67,7 +67,8 @@ def _told(work: Work, desk: Intake, message: Message, stake: Stake, now: datetim
     demanded = tuple(item for item in facts.items if item.invoice_id in stake.invoice_ids)
     if step is not None and demanded:
         intent = Intent(
-            step=replace(step), occurrence=message.occurrence, mode=StepMode.TASK, demanded=demanded,
+            step=_taken(step, StepChannel(message.channel)), occurrence=message.occurrence, mode=StepMode.TASK,
+            demanded=demanded,
             listed=tuple(item for item in facts.items if item not in demanded and item.balance.amount > 0),
             unapplied=facts.unapplied, recipients=facts.recipients, owner=facts.owner,
         )  # fmt: skip
@@ -84,3 +85,10 @@ def _told(work: Work, desk: Intake, message: Message, stake: Stake, now: datetim
     except NeverOpens:
         opens = None  # there are no hours of theirs to wait for
     return OpenedCall(message, stake, script, now.astimezone(zone), opens and opens.astimezone(zone))
+
+
+def _taken(step: Step, way: StepChannel) -> Step:
+    """The step as it was taken: a call that took a mail's place has its own words."""
+    took_its_place = step.way is StepChannel.EMAIL and way is not StepChannel.EMAIL
+    template = step.instead_template if took_its_place else None
+    return replace(step, channel=way, template=template or step.template)

@@ -63,3 +63,27 @@ def test_a_call_tells_what_is_owed_when_it_is_opened_and_is_withdrawn_when_nothi
     out = capsys.readouterr().out
     assert "it is Tuesday 10:35 there (America/New_York)" in out
     assert "it was 600.00 when the call was put on the list" in out
+
+
+def test_a_call_that_took_a_mails_place_has_a_script_of_its_own(
+    open_office: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody can write to Aldgate: on the list, and when it is opened, it reads as a call."""
+    own = tmp_path / "own"
+    shutil.copytree(bundled("playbooks") / "templates", own / "templates")
+    step = "channel: email, instead: call, instead_template: call, tone: friendly, template: friendly"
+    (own / "ringing.yaml").write_text(PLAYBOOK.replace("channel: call, tone: friendly, template: call", step))
+    office = open_office("quickbooks", playbook=str(own / "ringing.yaml"))
+    books = office.books[0]
+    nobody = str(books.act("new_customer", name="Aldgate Ltd", email="")["customer"])
+    books.invoice(nobody, "500.00", days_late=5)
+    app = office.load()
+    office.night(app)
+    (message,) = office.messages(app)
+    assert (message.channel, message.state) == ("call", "accepted")
+    capsys.readouterr()
+    assert run(["--config", str(office.config), "calls", str(message.id), "--json"]) == 0
+    opened = json.loads(capsys.readouterr().out)
+    for subject, text in ((message.subject, message.text), (opened["subject"], opened["text"])):
+        assert subject.startswith("Call Aldgate Ltd")
+        assert "What to ask:" in text
