@@ -19,6 +19,7 @@ from arsync.ops.finding import Finding, ok, warn
 from arsync.store import connections, events, leases, messages, upgrade
 from arsync.store.archive import arrival, filling, snapshot
 from arsync.store.archive.arrival import Arrived
+from arsync.store.archive.consents import consents, keep_newer
 from arsync.store.archive.file import Archive, Head, Whole, write
 from arsync.store.archive.rows import Sum
 from arsync.store.engine import Store, Work
@@ -136,7 +137,8 @@ def _refuse_unsound(work: Work) -> None:
 def put_back(store: Store, path: Path, clock: Clock, *, author: str, replace: bool) -> Moved:
     """Puts what an archive holds in place of all that is in the database, in one transaction.
 
-    Every company is `recovering` then and the red button is pressed: what people said since is not known. UsageError
+    Every company is `recovering` then and the red button is pressed: what people said since is not known. Newer tokens
+    that the database holds for the same companies stay. UsageError
     where the database holds data and is not to be replaced; Locked where anybody works on it.
     """
     read_through(path)  # before anything is touched
@@ -146,8 +148,10 @@ def put_back(store: Store, path: Path, clock: Clock, *, author: str, replace: bo
         if not replace:
             _refuse_data(work, "--replace puts the archive in its place")
         _refuse_other_schema(work)
+        had = {} if filling.is_blank(work) else consents(work)
         with Archive(path).read() as (head, contents):
             kept = filling.fill(work, head.schema, contents)
+        keep_newer(work, had)
         reason = f"restored from a backup of {head.taken_at:%Y-%m-%d %H:%M} UTC"
         arrived = arrival.arrive(work, now=now, kind="database_restored", reason=reason, author=author)
         _stop(work, f"{reason}: what people said since is to be said again", author=author, now=now)

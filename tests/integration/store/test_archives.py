@@ -135,6 +135,35 @@ def test_a_copy_waits_for_who_works_and_stops_the_old_one(filled: Store, tmp_pat
     target.close()
 
 
+def test_tokens_that_were_renewed_since_the_backup_stay(store: Store, tmp_path: Path, clock: FixedClock) -> None:
+    """
+    backup    harbour: old, thames: old
+    12:10     harbour's are renewed; thames' consent is given anew, as another grant
+    restore   both as they were last, for the vendors take an old refresh token no more
+    """
+    harbour, thames = open_books(store), open_books(store, "thames", provider="xero")
+    archives.back_up(store, tmp_path / "a.gz", clock)
+    clock.advance(600)
+    with store.working() as work:
+        connections.replace_tokens(work, harbour.connection.grant_id, "renewed", now=clock.now())
+        anew = connections.add_grant(work, provider="xero", sealed="consented again", now=clock.now())
+        connections.link(work, name="thames", provider="xero", external_id="thames", grant_id=anew, now=clock.now())
+        work.commit()
+    archives.put_back(store, tmp_path / "a.gz", clock, author="ann", replace=True)
+    with store.reading() as work:
+        assert connections.sealed_tokens(work, connections.connection_by_id(work, harbour.id).grant_id) == "renewed"
+        again = connections.connection_by_id(work, thames.id)
+        assert again.grant_id == thames.connection.grant_id
+        assert connections.sealed_tokens(work, again.grant_id) == "consented again"
+    archives.back_up(store, tmp_path / "b.gz", clock)
+    empty = Store(f"sqlite:///{tmp_path / 'empty.db'}")
+    archives.put_back(empty, tmp_path / "a.gz", clock, author="ann", replace=False)
+    archives.put_back(empty, tmp_path / "b.gz", clock, author="ann", replace=True)
+    with empty.reading() as work:
+        assert connections.sealed_tokens(work, harbour.connection.grant_id) == "renewed", "older ones replace nothing"
+    empty.close()
+
+
 def test_the_days_allowances_go_on_counting(filled: Store, kept: Path, clock: FixedClock) -> None:
     with filled.working() as work:
         work.execute(insert(tables.budgets).values(scope="xero app", account='{"spent": 1}'))
