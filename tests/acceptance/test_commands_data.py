@@ -103,6 +103,7 @@ def test_the_doctor_misses_a_backup_once_something_went_out(shop: Installation) 
             three messages                          none was ever made
             a backup                                made
     09-23   eight days later                        the last is too old
+            restored from it                        as old as it was
     """
 
     def told() -> list[tuple[str, str]]:
@@ -112,9 +113,11 @@ def test_the_doctor_misses_a_backup_once_something_went_out(shop: Installation) 
     assert told() == []
     shop.arsync("run")
     assert told() == [("warn", "none was ever made")]
-    shop.arsync("db", "backup")
+    archive = archive_of(shop.arsync("db", "backup"))
     assert told() == [("ok", "made on 2026-09-15 1")]
     shop.sandbox.set_clock(MORNING + timedelta(days=8))
+    assert told() == [("warn", "the last was made on")]
+    shop.arsync("db", "restore", str(archive), "--replace")
     assert told() == [("warn", "the last was made on")]
 
 

@@ -71,7 +71,7 @@ def backup(
     if as_json:
         dump({"file": str(path), **_told(whole), "removed": [str(one) for one in gone]})
         return
-    say(f"{path}: {_counted(whole.tables)}, {path.stat().st_size / 2**20:,.1f} MB; read again, and whole")
+    say(f"{path}: {_counted(whole.tables)}, {_size(path)}; read again, and whole")
     for one in gone:
         say(f"removed {one}")
     say(f"its tokens are sealed: keep {_key(app)} as well, apart from it")
@@ -200,6 +200,11 @@ def _opened_by_key(app: App, store: Store) -> str | None:
     except ConfigurationError as error:
         return error.detail
     return None
+
+
+def _size(path: Path) -> str:
+    size = path.stat().st_size
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
 
 
 def _counted(tables: Mapping[str, Sum]) -> str:

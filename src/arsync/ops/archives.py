@@ -154,6 +154,7 @@ def put_back(store: Store, path: Path, clock: Clock, *, author: str, replace: bo
         keep_newer(work, had)
         reason = f"restored from a backup of {head.taken_at:%Y-%m-%d %H:%M} UTC"
         arrived = arrival.arrive(work, now=now, kind="database_restored", reason=reason, author=author)
+        events.log(work, _BACKED_UP, at=head.taken_at, file=path.name, rows=sum(one.rows for one in kept.values()))
         _stop(work, f"{reason}: what people said since is to be said again", author=author, now=now)
         work.commit()
     return Moved(head, kept, arrived)
