@@ -156,6 +156,12 @@ def test_what_cannot_be_is_said_in_a_sentence(empty: Installation) -> None:
     assert not empty.database.exists()
 
 
+def test_the_password_of_where_to_copy_is_not_told(shop: Installation) -> None:
+    said = shop.arsync("db", "copy", "postgresql://ann:a-long-password@127.0.0.1:1/books", status=1).said
+    assert "cannot be used" in said
+    assert "a-long-password" not in said
+
+
 def test_what_was_forgotten_changes_no_plan_and_no_story_of_what_is_open(shop: Installation) -> None:
     """
     09-15, 09-21   reminders go out; H-3 is paid

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from arsync.bootstrap import App, lay_queue
 from arsync.cli.context import Author, Json, author_or_me, opened
 from arsync.cli.output import complain, counted, dump, say
 from arsync.errors import ConfigurationError, UsageError
+from arsync.logs import keep_secret
 from arsync.ops import archives
 from arsync.ops.archives import Moved
 from arsync.ops.keys import check_keys
 from arsync.ops.retention import forget, forgettable
-from arsync.settings import database_at
+from arsync.settings import database_at, secrets_in
 from arsync.store import connections, upgrade
 from arsync.store.archive.file import Whole
 from arsync.store.archive.rows import Sum
@@ -144,6 +146,7 @@ def copy_database(
     button of the old one."""
     with opened(context) as app:
         known = database_at(url, app.settings.folder)
+        keep_secret(secrets_in(SecretStr(known)))
         if known == app.settings.database_url:
             raise UsageError("that is the database itself")
         with closing(Store(known)) as target:

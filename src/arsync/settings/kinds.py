@@ -213,7 +213,7 @@ def database_url(url: SecretStr) -> SecretStr:
         if found[2] not in (None, "+psycopg"):
             raise ValueError(f"the driver is psycopg, not {found[2].removeprefix('+')}: postgresql+psycopg://...")
         return SecretStr("postgresql+psycopg://" + text[found.end() :])
-    raise ValueError("write it like sqlite:///arsync.db or postgresql+psycopg://user@host/name")
+    raise ValueError("write it like sqlite:///arsync.db or postgresql+psycopg://host/name")
 
 
 def sqlite_path(url: str) -> str | None:

@@ -195,6 +195,8 @@ def secrets_in(section: Any) -> Iterator[str]:
     """Every secret of a section; of an address also what is secret in it, as errors name it without the rest."""
     if isinstance(section, SecretStr):
         value = section.get_secret_value()
+        if sqlite_path(value) is not None:
+            return  # the path of a file
         yield value
         try:
             parts = urlsplit(value)
