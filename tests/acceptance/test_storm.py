@@ -185,12 +185,12 @@ def _consent(night: Night, storm: Storm) -> None:
 
 def calm(night: Night, storm: Storm) -> None:
     """Nights without faults until one has nothing left to do: minutes apart, then on the next morning, when whatever
-    was to wait for an hour is due."""
+    was to wait for an hour is due, and the customers' send windows are open again."""
     for minutes in (7, 7, 7, None, 7):
         _consent(night, storm)
         to_the_morning = (MORNING - night.office.sandbox.now()) % timedelta(days=1)
         night.office.sandbox.advance(minutes * 60 if minutes else to_the_morning.total_seconds())
-        if night.run() == 0:
+        if night.run() == 0 and not any(one.state is MessageState.APPROVED for one in night.messages()):
             return
 
 
