@@ -326,7 +326,9 @@ def test_who_was_suspended_while_the_answer_came_settles_the_message_after_all(
 
 @pytest.mark.long
 @pytest.mark.parametrize("vendor", ["attachable", "/History"])
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    ("moment", "step"), [("after", -1), ("before", 0), ("after", 0)], ids=["claimed", "before", "after"]
+)
 def test_who_was_suspended_before_a_note_does_not_write_it_again(
     tmp_path: Path,
     nursery: Nursery,
@@ -335,10 +337,11 @@ def test_who_was_suspended_before_a_note_does_not_write_it_again(
     traces: Traces,
     vendor: str,
     moment: str,
+    step: int,
 ) -> None:
     request = requests(traces.of(FILE), vendor)[1]
     freeze_and_go_on(
-        tmp_path / "office", FILE, (nursery, another_nursery), eve, (moment, request),
+        tmp_path / "office", FILE, (nursery, another_nursery), eve, (moment, request + step),
         real_seconds=writeback.FIRST_BYTE + 1.0,
     )  # fmt: skip
 
