@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,10 +26,10 @@ from arsync.store import connections, messages
 _LATE = ((-5, 1), (1, 2), (6, 1), (12, 6))
 #: real seconds
 _PATIENCE = 900.0
-_BY_THE_CLOCK = """\
+BY_THE_CLOCK = """\
 [worker]
 nightly = "30 10 * * *"
-sync = "{sync}"
+sync = "off"
 dispatch = "off"
 reconcile = "off"
 poll = "off"
@@ -118,7 +118,14 @@ def _notes(office: Office) -> list[dict[str, str]]:
 
 @contextmanager
 def a_fleet(
-    sandbox: SandboxControl, folder: Path, size: int, database: str, *, queue: str, playbook: Path, sync: str = "off"
+    sandbox: SandboxControl,
+    folder: Path,
+    size: int,
+    database: str,
+    *,
+    queue: str,
+    playbook: Path,
+    late: Sequence[tuple[int, int]] = _LATE,
 ) -> Iterator[Fleet]:
     """So many companies, connected and loaded, on the morning before their first night."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,13 +148,13 @@ def a_fleet(
         books,
         playbook=str(playbook),
         database=database,
-        more=_BY_THE_CLOCK.format(queue=queue, sync=sync),
+        more=BY_THE_CLOCK.format(queue=queue),
     )
     for one in books:
-        for late, invoices in _LATE:
-            customer = one.customer(f"Buyer{late} of {one.name}", f"buyer{late}@{one.name}.example")
+        for days, invoices in late:
+            customer = one.customer(f"Buyer{days} of {one.name}", f"buyer{days}@{one.name}.example")
             for number in range(invoices):
-                one.invoice(customer, f"{100 + number}.00", days_late=-late + number)
+                one.invoice(customer, f"{100 + number}.00", days_late=-days + number)
     try:
         app = office.load()
         lay_queue(app.settings, app.store)

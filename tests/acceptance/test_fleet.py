@@ -36,6 +36,15 @@ def nights(
         postgres.drop(name)
 
 
+def test_two_workers_share_their_nights_by_the_queue_while_one_is_killed(
+    tmp_path: Path, postgres: Server, migrated_postgres: str, playbook: Path
+) -> None:
+    nights(
+        tmp_path, postgres, migrated_postgres, playbook, queue="procrastinate", pause=(0.5, 1.0), workers=2,
+        companies=3, nights=2,
+    )  # fmt: skip
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("queue", ["embedded", "procrastinate"])
 def test_workers_struck_at_random_for_nights(

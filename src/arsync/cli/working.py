@@ -22,8 +22,8 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, DatabaseUnusable, Locked, NotFound, Stopped
 from arsync.logs import configure
 from arsync.ops.metrics import CONTENT_TYPE, exposition
-from arsync.ops.times import Times
-from arsync.store import connections, leases
+from arsync.ops.times import times_of
+from arsync.store import connections, duties, leases
 from arsync.store.connections import Connection
 from arsync.worker import jobs, pulling
 from arsync.worker.dispatch import may_leave
@@ -224,10 +224,10 @@ def jobs_of(app: App, stopping: Stopping) -> Iterator[Job]:
     settings = app.settings.worker
     home = app.settings.defaults.timezone or "UTC"
     if settings.poll != "off":
-        yield Job(Kind.POLL, None, Times(settings.poll, home), lambda: hear(app))
-    yield Job(Kind.ALERTS, None, Times(_ALERTS, home), lambda: tell_alerts(app))
+        yield Job(Kind.POLL, None, times_of(settings.poll, home), lambda: hear(app))
+    yield Job(Kind.ALERTS, None, times_of(_ALERTS, home), lambda: tell_alerts(app))
     if settings.digest != "off" and app.settings.delivery.digest != "off":
-        yield Job(Kind.DIGEST, None, Times(settings.digest, home), lambda: mail_digest(app))
+        yield Job(Kind.DIGEST, None, times_of(settings.digest, home), lambda: mail_digest(app))
     for company in app.linked():
         yield from _jobs_of(app, stopping, company)
 
@@ -253,16 +253,19 @@ def _jobs_of(app: App, stopping: Stopping, company: Connection) -> Iterator[Job]
     }
     for kind, (crontab, work) in works.items():
         if crontab != "off":
-            yield Job(kind, name, Times(crontab, zone), work, company.id)
+            yield Job(kind, name, times_of(crontab, zone), work, company.id)
 
 
 # --- the jobs: what `arsync run` and its kin do, for one company ----------------------------------------------------
 
 
 def have_night(app: App, name: str, stopping: Stopping) -> None:
-    """The nightly run of one company; an outside watch is told where it came through."""
+    """The nightly run of one company; an outside watch is told where it came through, and nobody else's is on."""
     work_for(app, name, stopping)
-    app.alarm.ping()
+    with app.store.reading() as work:
+        others = duties.standing(work).keys() - {f"{Kind.NIGHT} {name}"}
+    if not any(other.startswith(f"{Kind.NIGHT} ") for other in others):
+        app.alarm.ping()
 
 
 def tell_alerts(app: App) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,19 +21,33 @@ _NEXT: Final = timedelta(microseconds=1)
 
 
 class Times:
-    """The moments of a crontab on the clock of a timezone; an hour that is skipped there is not skipped here."""
+    """The moments of a crontab on the clock of a timezone. An hour that is skipped there is not skipped here; what is
+    to be done in an hour that comes twice is done in the first, unless it is to be done in every hour."""
 
     def __init__(self, crontab: str, zone: str) -> None:
         self.said = crontab, zone  # equal where all moments are
         self._zone = ZoneInfo(zone)
+        self._hourly = crontab.split()[1].startswith("*")
         self._trigger = CronTrigger.from_crontab(crontab, timezone=self._zone)
 
     def after(self, instant: datetime) -> datetime:
         """The first one that comes after that instant, in UTC."""
+        found = self._next(instant)
+        while not self._hourly and found.astimezone(self._zone).fold:
+            found = self._next(found)
+        return found
+
+    def _next(self, instant: datetime) -> datetime:
         # The trigger reckons by the wall's clock, on which an hour may come twice: it is asked in UTC, one at a time.
         found: datetime | None = self._trigger.get_next_fire_time(None, (instant + _NEXT).astimezone(self._zone))
         assert found is not None, "the settings refuse a crontab that never comes"
         return found.astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
+def times_of(crontab: str, zone: str) -> Times:
+    """The same, read once: a hundred thousand companies have few crontabs and few timezones."""
+    return Times(crontab, zone)
 
 
 def examine_worker(settings: Settings, clock: Clock, work: Work) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.integration.store.books import open_books
 
-from arsync.ops.times import examine_worker
+from arsync.ops.times import Times, examine_worker
 from arsync.settings import load
 from arsync.store import duties
 from arsync.store.engine import Store
@@ -40,3 +40,20 @@ def test_a_nightly_run_that_does_not_begin_is_found_from_outside(
         (found,) = examine_worker(settings, clock, work)
     assert (found.level.value, found.subject) == (level, "worker")
     assert said in found.detail
+
+
+def test_in_an_hour_that_comes_twice_a_night_is_once_and_what_is_hourly_goes_on() -> None:
+    """London, 25 October: 01:30 is at 00:30 UTC, and once more at 01:30 UTC."""
+    noon = datetime(2026, 10, 24, 12, tzinfo=UTC)
+
+    def three(crontab: str) -> list[str]:
+        moments, at = list[str](), noon
+        for _ in range(3):
+            at = Times(crontab, "Europe/London").after(at)
+            moments.append(f"{at:%d %H:%M}")
+        return moments
+
+    assert three("30 1 * * *") == ["25 00:30", "26 01:30", "27 01:30"]
+    assert three("0 1,2 * * *") == ["25 00:00", "25 02:00", "26 01:00"]
+    noon = datetime(2026, 10, 25, tzinfo=UTC)
+    assert three("*/30 * * * *") == ["25 00:30", "25 01:00", "25 01:30"]
