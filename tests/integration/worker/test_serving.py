@@ -12,6 +12,7 @@ import pytest
 from arsync.cli import working
 from arsync.errors import DatabaseUnusable
 from arsync.settings.model import Delivery, Worker
+from arsync.store import duties
 from arsync.store.engine import Store
 from arsync.store.leases import Lease
 from arsync.testing.ports import FixedClock
@@ -66,3 +67,21 @@ def test_a_database_that_is_away_for_a_minute_does_not_end_the_worker(
     assert not away
     assert alerts[-1] >= timedelta(minutes=10)
     assert "the server closed the connection" in " ".join(str(vars(record)) for record in caplog.records)
+
+
+def test_an_outside_watch_is_told_by_the_last_of_several_nights(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Harbor's night comes through while Thames' is on: not yet. Then Thames', beside somebody's delta: now."""
+    now, pings = FixedClock().now(), list[str]()
+    monkeypatch.setattr(working, "work_for", lambda *_: None)
+    app: Any = SimpleNamespace(store=store, alarm=SimpleNamespace(ping=lambda: pings.append("ping")))
+    with store.working() as work:
+        for name in ("nightly harbor", "nightly thames", "sync harbor"):
+            duties.begin(work, name, due=now, now=now)
+        work.commit()
+    working.have_night(app, "harbor", Stopping())
+    assert pings == []
+    with store.working() as work:
+        duties.end(work, "nightly harbor", begun=now, error=None, now=now)
+        work.commit()
+    working.have_night(app, "thames", Stopping())
+    assert pings == ["ping"]
