@@ -19,7 +19,7 @@ from arsync.connector import NoteTarget, TargetKind
 from arsync.domain.states import Health, MessageState, NoteState
 from arsync.errors import Damaged, Locked, SchemaMismatch, UsageError
 from arsync.ops import archives
-from arsync.store import connections, events, notes, tables, upgrade
+from arsync.store import connections, duties, events, notes, tables, upgrade
 from arsync.store.archive import snapshot
 from arsync.store.archive.rows import OF_THE_MACHINE, Row, Shape
 from arsync.store.engine import Store
@@ -178,6 +178,7 @@ def test_what_was_on_its_way_is_unknown_and_nothing_goes_out(store: Store, tmp_p
     C1    claimed          the worker is gone: approved again
     C2    past the gate    it may have left: unknown
     note  being written    it may stand in the source: unknown
+    night being done       whoever takes it does it
     """
     books = open_books(store)
     books.keep(customer("C1"), customer("C2"), invoice("I1"), invoice("I2", customer="C2"))
@@ -193,6 +194,7 @@ def test_what_was_on_its_way_is_unknown_and_nothing_goes_out(store: Store, tmp_p
             work, connection_id=books.id, message_id=None, target=target, text="said", marker="[arsync:1-1]", now=NOW
         )
         assert notes.claim(work, books.id, term=TERM, now=NOW) is not None
+        duties.begin(work, "night harbour", due=NOW, now=NOW)
         work.commit()
     archives.back_up(store, tmp_path / "a.gz", clock)
     clock.advance(3600)
@@ -202,6 +204,7 @@ def test_what_was_on_its_way_is_unknown_and_nothing_goes_out(store: Store, tmp_p
     with store.reading() as work:
         (note,) = notes.in_states(work, list(NoteState))
         here, installation = connections.connection_by_id(work, books.id), connections.installation(work)
+        assert duties.standing(work)["night harbour"].begun_at is None
     assert (note.state, note.tried_at) == (NoteState.UNKNOWN, clock.now())
     assert here.health is Health.RECOVERING
     assert here.health_reason == "restored from a backup of 2026-09-01 12:00 UTC"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from arsync.domain.states import Health, MessageState, NoteState
-from arsync.store import chases, claims, connections, events, messages, notes, reading_back
+from arsync.store import chases, claims, connections, duties, events, messages, notes, reading_back
 from arsync.store.engine import Work
 
 #: Every term is over by then.
@@ -44,5 +44,7 @@ def arrive(work: Work, *, now: datetime, kind: str, reason: str, author: str) ->
         reading_back.begin(work, one.id, reason, now=now)
         chases.bump_all(work, one.id)
         events.log(work, kind, at=now, author=author, connection_id=one.id, reason=reason)
+    for name in duties.standing(work):
+        duties.leave(work, name)
     linked = [one for one in every if one.health is not Health.DISCONNECTED]
     return Arrived(len(linked), released, unknown)
