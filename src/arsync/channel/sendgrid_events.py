@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -133,13 +133,11 @@ def _event(raw: Any) -> ProviderEvent | None:
     kind = _KINDS[name]
     if kind is EventKind.BOUNCED and raw.get("type") == "blocked":
         kind = EventKind.BLOCKED
-    address = raw["email"].strip().lower()
-    if "@" not in address or len(address) > 320:
-        raise ValueError("no address")
+    address = _address(raw["email"])
     reason = one_line(raw.get("reason") or raw.get("response") or "")
     key, reference = raw.get("message_id"), raw.get("sg_message_id")
     event_id = raw.get("sg_event_id")
-    if not isinstance(event_id, str) or not 0 < len(event_id) <= 200:
+    if not _is_name(event_id) or len(event_id) > 200:
         event_id = hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
     return ProviderEvent(
         provider=PROVIDER,
@@ -148,11 +146,23 @@ def _event(raw: Any) -> ProviderEvent | None:
         address=address,
         at=datetime.fromtimestamp(int(raw["timestamp"]), UTC),
         reason=reason,
-        message_key=key if isinstance(key, str) else None,
+        message_key=key if _is_name(key) else None,
         # What follows the first point is of the machine that handled it.
-        reference=reference.partition(".")[0] if isinstance(reference, str) else None,
+        reference=reference.partition(".")[0] if _is_name(reference) else None,
         suppresses=_DROPPED_FOR.get(reason.lower()) if kind is EventKind.DROPPED else _SUPPRESSING.get(kind),
     )
+
+
+def _address(written: str) -> str:
+    """As it is kept: ValueError where it is none, or holds what no database takes."""
+    address = written.strip().lower()
+    if "@" not in address or len(address) > 320 or not address.isprintable():
+        raise ValueError("no address")
+    return address
+
+
+def _is_name(written: object) -> TypeGuard[str]:
+    return isinstance(written, str) and written != "" and written.isprintable()
 
 
 def one_line(text: object) -> str:
@@ -165,9 +175,7 @@ def listed(name: str, entry: Mapping[str, Any]) -> ProviderEvent:
     """An entry of one of SendGrid's lists of suppressed addresses as an event; KeyError, TypeError or ValueError where
     it cannot be read."""
     kind, suppresses = LISTS[name]
-    address, created = entry["email"].strip().lower(), int(entry["created"])
-    if "@" not in address or len(address) > 320:
-        raise ValueError("no address")
+    address, created = _address(entry["email"]), int(entry["created"])
     return ProviderEvent(
         provider=PROVIDER,
         event_id=f"list/{name}/{hashlib.sha256(address.encode()).hexdigest()[:32]}/{created}",

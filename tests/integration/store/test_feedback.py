@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from tests.integration.store.books import NOW, TODAY, Books, a_draft, contact, customer, invoice
 
 from arsync.channel.file import FileChannel
+from arsync.channel.sendgrid_events import read
 from arsync.domain.feedback import EventKind, ProviderEvent, SuppressionKind
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
@@ -235,3 +237,15 @@ def test_what_is_told_after_72_hours_is_evidence_too(owed: Books) -> None:
     post = Post({StepChannel.EMAIL: FileChannel(Path("nowhere"))}, "a@x.example", "a@x.example", "harbour")
     settle(owed.store, CLOCK, lambda _message: (post, Acceptance(TODAY, writes=False)), [owed.id])
     assert state(owed, message) == "bounced"
+
+
+@pytest.mark.parametrize("spoilt", ["email", "sg_event_id", "sg_message_id", "message_id", "reason"])
+@pytest.mark.parametrize("char", ["\x00", "\ud800", "\n"])
+def test_an_event_with_what_no_database_takes_stops_none_behind_it(owed: Books, spoilt: str, char: str) -> None:
+    """Ada's is spoilt, Bo's comes after it."""
+    ada = {"event": "bounce", "email": ADA, "timestamp": int(NOW.timestamp()), "sg_event_id": "1", "reason": "gone"}
+    bo = ada | {"email": BO, "sg_event_id": "2"}
+    told = read(json.dumps([ada | {spoilt: f"{ada.get(spoilt, 'x')}{char}1"}, bo]).encode())
+    hear(owed.store, told.events, CLOCK)
+    with owed.store.reading() as work:
+        assert BO in suppressions.standing(work)
