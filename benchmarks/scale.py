@@ -102,6 +102,7 @@ def night(fleet: Fleet, day: int, how: str, workers: int) -> Took:
         requests = office.sandbox.requests()[-1]["n"] - before
     took = Took(how, workers, wall, worked, served, played, requests)
     assert not fleet.told(), fleet.told()
+    assert len(office.sent()) == (day + 1) * len(office.books), "one message for each company"
     return took
 
 
@@ -164,7 +165,7 @@ def deciding(companies: int) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Prints the figures; 1 where four workers are slower than one."""
+    """Prints the figures; 1 where a company costs its worker half as much again by the queue."""
     parser = argparse.ArgumentParser(description="Many small companies in one night.")
     parser.add_argument("--companies", type=int, default=500)
     parser.add_argument("--rings", type=int, default=1000)
@@ -177,6 +178,9 @@ def main() -> int:
         upgrade(store)
         store.close()
         playbook = write_playbook(folder / "playbook")
+        lines = playbook.read_text(encoding="utf-8").splitlines(keepends=True)
+        # Without what is said before the due date each company has one message a night.
+        playbook.write_text("".join(line for line in lines if "id: courtesy" not in line), encoding="utf-8")
         began = time.perf_counter()
         with a_fleet(
             sandbox, folder / "office", options.companies, server.url(database), queue="procrastinate",
@@ -202,8 +206,7 @@ def main() -> int:
                 tables = "SELECT sum(n_live_tup) FROM pg_stat_user_tables WHERE schemaname = 'public'"
                 connection.execute("ANALYZE")
                 rows = connection.execute(tables).fetchone()
-                sessions = connection.execute("SELECT count(*) FROM pg_stat_activity").fetchone()
-            assert size and rows and sessions
+            assert size and rows
             say(f"database: {size[0] / 2**20:.0f} MB, {rows[0]} rows, after {len(every)} nights\n")
             ring, answer, cpu = ringing(fleet, options.rings)
             say(f"the queue, each: {1000 * ring:.1f} ms to ring, {1000 * answer:.1f} ms to answer, ")
@@ -214,7 +217,7 @@ def main() -> int:
     one, four = every[1], every[3]
     say(f"four workers against one: {one.wall / four.wall:.2f} times as fast; "
         f"one with the queue against none: {every[0].wall / one.wall:.2f}\n")  # fmt: skip
-    return 0 if four.wall < one.wall else 1
+    return 0 if one.worker_cpu <= 1.5 * every[0].worker_cpu else 1
 
 
 if __name__ == "__main__":
