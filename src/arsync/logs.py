@@ -50,11 +50,11 @@ def keep_secret(values: Iterable[str]) -> None:
 
 
 def masked(text: str) -> str:
-    """The text without what is known to be a secret, and without what looks like one."""
+    """The text without what is known to be a secret."""
     for value in sorted(_known, key=len, reverse=True):
         if value in text:
             text = text.replace(value, _HIDDEN)
-    return _LOOKS_SECRET.sub(_HIDDEN, text)
+    return text
 
 
 def configure(form: Format = "auto", level: str = "warning") -> None:
@@ -109,7 +109,7 @@ def _hidden(_logger: Any, _method: str, line: EventDict) -> EventDict:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
-        return masked(value)
+        return _LOOKS_SECRET.sub(_HIDDEN, masked(value))
     if isinstance(value, dict):
         return {key: _HIDDEN if _SECRET.search(str(key)) else _shown(one) for key, one in value.items()}
     return [_shown(one) for one in value] if isinstance(value, list | tuple) else value

@@ -73,15 +73,19 @@ def tell_waiting(work: Work, waiting: list[Message]) -> None:
     """Prints the queue, a line each."""
     names = {one.id: one.name for one in connections.connections(work)}
     table(
-        ("id", "connection", "state", "step", "payer", "to", "subject", "demands", "why"),
+        ("id", "connection", "step", "payer", "to", "subject", "demands", "why"),
         [
-            (one.id, names[one.connection_id], one.state, one.step_id,
+            (one.id, names[one.connection_id], _step(one),
              finding.customer_name(work, one.connection_id, one.payer_id),
              ", ".join(one.recipients), one.subject, f"{one.amount:,.2f} {one.currency}", one.reason)
             for one in waiting
         ],
         right=("demands",),
     )  # fmt: skip
+
+
+def _step(one: Message) -> str:
+    return one.step_id if one.state is MessageState.PLANNED else f"{one.step_id} ({one.state})"
 
 
 def show(work: Work, message: Message) -> None:
