@@ -27,8 +27,10 @@ def debtor(open_office: Opened, address: str, days_late: int = 5) -> tuple[Offic
     return office, office.load(), customer
 
 
-def reached(office: Office) -> list[list[str]]:
-    return [mail["to"] for mail in office.sent()]
+def reached(office: Office, app: App) -> list[list[str]]:
+    """To whom this office's messages went: another test's may lie in the sandbox as well."""
+    ours = {message.key for message in office.messages(app)}
+    return [mail["to"] for mail in office.sent() if mail["key"] in ours]
 
 
 def reasons(app: App) -> list[str]:
@@ -84,7 +86,7 @@ def test_a_bounce_on_the_providers_list_steps_back_and_the_next_address_is_writt
         own_contacts.put(work, connection.id, customer, other, author="Ann", now=app.clock.now())
         work.commit()
     office.night(app)
-    assert reached(office) == [[jane], ["bo@one.example"]]
+    assert reached(office, app) == [[jane], ["bo@one.example"]]
     assert [message.step_id for message in office.messages(app)] == ["friendly", "friendly"]
 
 
