@@ -2,9 +2,8 @@
 
 They take turns, so that both meet the same machine: after each batch of the worker's the bare loop does again what was
 seen of it, each request with its headers and body and each durable commit with the very rows that it wrote, in the same
-order, on a database of its own with the same durability, whose tables have no index but their keys, no foreign key and
-no trigger. The sandbox stands in a process of its own. Exits with 1 where the worker takes more than its share of wall
-time, or its memory grows from block to block.
+order, on a copy of the worker's database with the same durability. The sandbox stands in a process of its own. Exits
+with 1 where the worker takes more than its share of wall time, or its memory grows from block to block.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import add
@@ -26,7 +25,7 @@ from typing import Any, Final
 
 import requests
 from cryptography.fernet import Fernet
-from sqlalchemy import Integer, event
+from sqlalchemy import event
 
 from arsync.bootstrap import App
 from arsync.connector import TokenPair
@@ -34,7 +33,6 @@ from arsync.playbook.decide import decide
 from arsync.sandbox.launch import SandboxControl, running_sandbox
 from arsync.settings import load
 from arsync.store import connections, leases, reminders, upgrade, verdicts
-from arsync.store import tables as t
 from arsync.store.engine import Store, Work
 from arsync.store.vault import dump_pair
 from arsync.sync.backfill import backfill
@@ -230,25 +228,12 @@ class _BareLoop:
 
     def __init__(self, folder: Path) -> None:
         self._database = sqlite3.connect(folder / "bare.db", isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={1000}"):
+        with closing(sqlite3.connect(folder / "arsync.db")) as worker:
+            worker.backup(self._database)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
             self._database.execute(f"PRAGMA {pragma}")
-        self._copy(folder / "arsync.db")
         self._session = requests.Session()
         self._session.trust_env = False
-
-    def _copy(self, original: Path) -> None:
-        """All tables of the worker's, with nothing but their keys; its messages and its story are in them."""
-        self._database.execute("ATTACH ? AS worker", (str(original),))
-        for table in t.metadata.sorted_tables:
-            columns = ", ".join(
-                f'"{one.name}" {"INTEGER" if isinstance(one.type, Integer) else ""}' for one in table.columns
-            )
-            key = ", ".join(f'"{one.name}"' for one in table.primary_key)
-            rowid = "" if table.dialect_options["sqlite"]["with_rowid"] else " WITHOUT ROWID"
-            self._database.execute(f'CREATE TABLE "{table.name}" ({columns}, PRIMARY KEY ({key})){rowid}')
-        for name in ("messages", "notes", "events", "leases"):
-            self._database.execute(f"INSERT INTO {name} SELECT * FROM worker.{name}")
-        self._database.execute("DETACH worker")
 
     def again(self, seen: list[_Request | _Commit]) -> tuple[float, float]:
         """Seconds that it took: of the wall, and of this process's CPU."""
