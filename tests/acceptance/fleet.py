@@ -164,7 +164,9 @@ def a_fleet(
         office.close()
 
 
-def weather(fleet: Fleet, chance: Random, *, workers: int, nights: int, pause: tuple[float, float]) -> int:
+def weather(
+    fleet: Fleet, chance: Random, *, workers: int, nights: int, pause: tuple[float, float], most: int = 10_000
+) -> int:
     """So many nights by so many workers, one of which is killed, stopped or suspended every now and then; how often
     one was struck. Each company's night of each day comes to its end."""
     office, strikes = fleet.office, 0
@@ -182,7 +184,7 @@ def weather(fleet: Fleet, chance: Random, *, workers: int, nights: int, pause: t
                 gone = [worker.log.read_text()[-3000:] for worker in crew.values() if worker.process.poll() is not None]
                 assert not gone, gone
                 time.sleep(0.2)
-                if not quiet and time.monotonic() >= next_strike:
+                if not quiet and strikes < most and time.monotonic() >= next_strike:
                     strikes += _strike(fleet, crew, chance, stack)
                     next_strike = time.monotonic() + chance.uniform(*pause)
             fleet.longest = max(fleet.longest, time.monotonic() - began)

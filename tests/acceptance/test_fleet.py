@@ -17,7 +17,7 @@ from arsync.sandbox.launch import running_sandbox
 def nights(
     folder: Path, postgres: Server, template: str, playbook: Path, *, queue: str, companies: int, workers: int,
     nights: int,
-    pause: tuple[float, float],
+    pause: tuple[float, float], most: int = 10_000,
 ) -> None:  # fmt: skip
     name = postgres.fresh(template)
     try:
@@ -25,7 +25,7 @@ def nights(
             running_sandbox() as sandbox,
             a_fleet(sandbox, folder, companies, postgres.url(name), queue=queue, playbook=playbook) as fleet,
         ):
-            strikes = weather(fleet, Random(7), workers=workers, nights=nights, pause=pause)
+            strikes = weather(fleet, Random(7), workers=workers, nights=nights, pause=pause, most=most)
             states = fleet.count(strikes=strikes)
             sys.stdout.write(
                 f"{companies} companies, {workers} workers, {nights} nights: {dict(states)}, {dict(fleet.ends)}, "
@@ -41,7 +41,7 @@ def test_two_workers_share_their_nights_by_the_queue_while_one_is_killed(
 ) -> None:
     nights(
         tmp_path, postgres, migrated_postgres, playbook, queue="procrastinate", pause=(0.5, 1.0), workers=2,
-        companies=3, nights=2,
+        companies=2, nights=2, most=1,
     )  # fmt: skip
 
 
