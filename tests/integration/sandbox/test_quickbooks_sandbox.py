@@ -98,6 +98,12 @@ def test_conditions_narrow(quickbooks: QuickBooks) -> None:
     assert [record["Id"] for record in quickbooks.find(f"{where} AND TotalAmt >= '15'")] == [second]
     listed = quickbooks.find(f"SELECT * FROM Invoice WHERE Id IN ('{first}', '{second}') ORDERBY Id")
     assert [record["Id"] for record in listed] == [first, second]
+    third = quickbooks.new_invoice(customer, "30.00")
+    assert {record["Id"] for record in quickbooks.find(where)} == {first, second, third}
+    twice = (
+        f"SELECT * FROM Invoice WHERE CustomerRef IN ('{customer}', '{customer}') AND Id IN ('{third}', '{third}', '0')"
+    )
+    assert [record["Id"] for record in quickbooks.find(twice)] == [third]
 
 
 def test_an_apostrophe_is_written_with_a_backslash(quickbooks: QuickBooks) -> None:
