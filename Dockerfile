@@ -7,7 +7,7 @@ COPY connectors connectors
 COPY playbooks playbooks
 COPY migrations migrations
 RUN python -m venv /opt/arsync
-RUN /opt/arsync/bin/python -m pip install --no-cache-dir --disable-pip-version-check .
+RUN /opt/arsync/bin/python -m pip install --no-cache-dir --disable-pip-version-check ".[queue]"
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/arsync --create-home --shell /usr/sbin/nologin arsync

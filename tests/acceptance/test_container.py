@@ -20,11 +20,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from arsync.settings import load
 
@@ -120,6 +122,10 @@ class Container:
         assert status is None or done.returncode == status, f"{arguments}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def python(self, code: str) -> None:
+        """The interpreter of the image does that, with what was installed there alone."""
+        subprocess.run([self.place("/opt/arsync/bin/python"), "-I", "-c", code], env=self.environ(), check=True)
+
     def files(self) -> set[Path]:
         return set((self.folder / "opt").rglob("*"))
 
@@ -157,12 +163,23 @@ def test_its_steps_install_a_whole_arsync_from_what_they_copy(tmp_path: Path) ->
     )
 
 
+def test_what_its_steps_ask_for_holds_the_package_of_the_queue(tmp_path: Path) -> None:
+    """What pip is told to install, as pip itself reads it: compose.yaml speaks of several workers."""
+    (asked,) = [shlex.split(rest)[-1] for word, rest in BUILD.steps if word == "RUN" and " install " in rest]
+    wanted = Requirement(f"arsync{asked.removeprefix('.')}")
+    needed = [Requirement(line) for line in distribution("arsync").requires or ()]
+    held = {one.name for one in needed for extra in wanted.extras if one.marker and one.marker.evaluate({"extra": extra})}
+    assert held == {"procrastinate"}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("build", [{}, AT_HOME], ids=["from the index", "at home"])
 def test_its_worker_answers_its_health_check_and_writes_nowhere_but_into_its_folder(
     tmp_path: Path, build: dict[str, str]
 ) -> None:
     made = container(tmp_path, **build)
+    if not build:
+        made.python("import procrastinate")
     made.run("init", ".")
     made.run("db", "upgrade")
     before = made.files()
@@ -235,8 +252,17 @@ def test_the_composed_worker_can_write_into_its_folder_alone_and_its_secrets_are
 
     (tmp_path / "database_url").write_text("postgresql+psycopg://arsync:hunter2@database/arsync\n", encoding="utf-8")
     given = {name: value.replace("/run/secrets", str(tmp_path)) for name, value in worker["environment"].items()}
-    read = load(tmp_path / "arsync.toml", environ=given)
+    read = load(tmp_path / "arsync.toml", environ={**given, **interpolated(given, {})})
     assert read.database_url == "postgresql+psycopg://arsync:hunter2@database/arsync"
+    assert read.worker.queue == "embedded"
+    several = {**given, **interpolated(given, {"ARSYNC_WORKER__QUEUE": "procrastinate"})}
+    assert load(tmp_path / "arsync.toml", environ=several).worker.queue == "procrastinate"
+
+
+def interpolated(given: Mapping[str, str], said: Mapping[str, str]) -> dict[str, str]:
+    """As compose fills in `${NAME:-default}` from its own variables, or from `.env`."""
+    asked = {name: re.fullmatch(r"\$\{(\w+):-(\w*)\}", value) for name, value in given.items()}
+    return {name: said.get(found[1]) or found[2] for name, found in asked.items() if found}
 
 
 def load_defaults(folder: Path) -> Any:
