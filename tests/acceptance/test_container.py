@@ -168,7 +168,9 @@ def test_what_its_steps_ask_for_holds_the_package_of_the_queue(tmp_path: Path) -
     (asked,) = [shlex.split(rest)[-1] for word, rest in BUILD.steps if word == "RUN" and " install " in rest]
     wanted = Requirement(f"arsync{asked.removeprefix('.')}")
     needed = [Requirement(line) for line in distribution("arsync").requires or ()]
-    held = {one.name for one in needed for extra in wanted.extras if one.marker and one.marker.evaluate({"extra": extra})}
+    held = {
+        one.name for one in needed for extra in wanted.extras if one.marker and one.marker.evaluate({"extra": extra})
+    }
     assert held == {"procrastinate"}
 
 

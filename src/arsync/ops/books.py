@@ -12,6 +12,7 @@ from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMisma
 from arsync.ops.archives import examine_backups
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.ops.going_live import examine_going_live
+from arsync.ops.queue import examine_queue
 from arsync.ops.tenancy import examine_tenancy
 from arsync.ops.times import examine_worker
 from arsync.settings import Settings
@@ -67,6 +68,7 @@ def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from examine_going_live(settings, work)
             yield from examine_worker(settings, clock, work)
             yield from examine_backups(work, clock)
+            yield from examine_queue(settings, clock, store, work)
     finally:
         store.close()
 

@@ -13,7 +13,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -133,6 +133,12 @@ def held(store: Store, clock: Clock, name: str, term: timedelta, *, patience: fl
         yield lease
     finally:
         lease.drop()
+
+
+def is_held(work: Work, name: str, *, now: datetime) -> bool:
+    """Whether a process that may be living holds that lease."""
+    row = work.execute(select(_C.holder, _C.until).where(_C.name == name)).one_or_none()
+    return row is not None and now < row.until and not is_dead(row.holder)
 
 
 def holder() -> str:

@@ -6,10 +6,13 @@ Nothing of worth stands in them, so they are never migrated.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import make_url, text
+from sqlalchemy import DateTime, column, func, make_url, select, table, text
 
+from arsync.errors import ConfigurationError
 from arsync.store.engine import Store
 
 SCHEMA: Final = "arsync_queue"
@@ -17,7 +20,27 @@ SCHEMA: Final = "arsync_queue"
 _SESSION: Final = (
     f"SET search_path = {SCHEMA}; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'"
 )
+_WORKERS: Final = table("procrastinate_workers", column("last_heartbeat", DateTime(timezone=True)), schema=SCHEMA)
 _COMMENT: Final = text("SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = :name")
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Who answers the queue."""
+
+    living: int  # heard of within the silence that was asked for
+    heard_at: datetime | None  # when anybody was heard of last, by the database's clock
+
+
+def package_tables() -> str:
+    """The tables as the installed package makes them; ConfigurationError where it is not installed."""
+    try:
+        from procrastinate.schema import SchemaManager  # noqa: PLC0415 - an extra: embedded mode needs none of it
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            'worker.queue = "procrastinate" needs its package: pip install "arsync[queue]"'
+        ) from None
+    return SchemaManager.get_schema()
 
 
 def conninfo(store: Store) -> str:
@@ -39,8 +62,26 @@ async def configure_async(connection: Any) -> None:
 
 def is_laid(store: Store, tables: str) -> bool:
     """Whether the queue's tables are there, as that text makes them."""
+    return _laid(store) == _mark(tables)
+
+
+def are_any(store: Store) -> bool:
+    """Whether tables of the queue are there, of whatever version."""
+    return _laid(store) is not None
+
+
+def _laid(store: Store) -> str | None:
     with store.engine.connect() as connection:
-        return connection.execute(_COMMENT, {"name": SCHEMA}).scalar() == _mark(tables)
+        return connection.execute(_COMMENT, {"name": SCHEMA}).scalar()
+
+
+def crowd(store: Store, silence: timedelta) -> Crowd:
+    """Who answers; the tables are laid."""
+    beat = _WORKERS.c.last_heartbeat
+    query = select(func.count().filter(beat > func.now() - silence), func.max(beat))
+    with store.engine.connect() as connection:
+        living, heard_at = connection.execute(query).one()
+    return Crowd(living, heard_at)
 
 
 def lay(store: Store, tables: str) -> None:
