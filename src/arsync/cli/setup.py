@@ -19,7 +19,7 @@ from arsync.domain.clock import SystemClock
 from arsync.errors import ConfigurationError, UsageError
 from arsync.logs import masked
 from arsync.ops.doctor import examine
-from arsync.ops.finding import exit_status
+from arsync.ops.finding import exit_status, folded
 from arsync.playbook.load import load as load_playbook
 from arsync.resources import bundled
 from arsync.settings import DEFAULT_NAME, load
@@ -62,7 +62,11 @@ def _done(laid: Laid) -> str:
     return "wrote" if laid.made else "kept "
 
 
-def doctor(context: typer.Context, as_json: Json = False) -> None:
+def doctor(
+    context: typer.Context,
+    every: Annotated[bool, typer.Option("--all", help="Also each of the many things that are well.")] = False,
+    as_json: Json = False,
+) -> None:
     """Checks everything that must be right before messages go out; each finding with its mend."""
     state: State = context.obj
     findings = examine(
@@ -74,7 +78,10 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     else:
         table(
             ("", "what", "found", "mend"),
-            [(one.level, one.subject, masked(one.detail), one.mend) for one in findings],
+            [
+                (one.level, one.subject, masked(one.detail), one.mend)
+                for one in (findings if every else folded(findings))
+            ],
         )
     if status := exit_status(findings):
         raise typer.Exit(status)

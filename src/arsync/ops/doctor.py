@@ -14,7 +14,7 @@ from arsync.domain.clock import Clock
 from arsync.errors import ArsyncError, ConfigurationError
 from arsync.ops.books import examine_store
 from arsync.ops.connectors import examine_connectors
-from arsync.ops.finding import Finding, exit_status, fail, ok, sentences, warn
+from arsync.ops.finding import Finding, exit_status, fail, ok, sentences, some, warn
 from arsync.ops.machine import examine_clock, examine_key, examine_outbox, examine_space
 from arsync.ops.senders import Texts, examine_senders, texts
 from arsync.resources import bundled
@@ -128,7 +128,7 @@ def _playbooks(settings: Settings, read_playbook: ReadPlaybook) -> Iterator[Find
         users.setdefault(settings.company(name).playbook, []).append(name)
     for playbook, where in users.items():
         path = settings.playbook_file(playbook, shipped=bundled("playbooks"))
-        said = f"{playbook} ({', '.join(where)})"
+        said = f"{playbook} ({some(where)})"
         if not path.is_file():
             near = ", ".join(sorted(_names(settings)))
             yield fail("playbooks", f"{said}: there is no {path}", f"use one of: {near}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from arsync.errors import ArsyncError
+
+#: So many names, and things that are well with one subject, are told each.
+_FEW: Final = 5
 
 
 class Level(StrEnum):
@@ -44,6 +49,26 @@ def warn(subject: str, detail: str, mend: str | None = None) -> Finding:
 def fail(subject: str, detail: str, mend: str) -> Finding:
     """Does not work until somebody does `mend`."""
     return Finding(Level.FAIL, subject, detail, mend)
+
+
+def folded(findings: Sequence[Finding]) -> list[Finding]:
+    """The same for reading: of what is well with one subject more than a few times, the first and how many more."""
+    well = Counter(one.subject for one in findings if one.level is Level.OK)
+    told: list[Finding] = []
+    seen: set[str] = set()
+    for one in findings:
+        many = well[one.subject] if one.level is Level.OK else 0
+        if many <= _FEW:
+            told.append(one)
+        elif one.subject not in seen:
+            seen.add(one.subject)
+            told.append(replace(one, detail=f"{one.detail}; and as well {many - 1} more"))
+    return told
+
+
+def some(names: Sequence[str]) -> str:
+    """All of the names, or the first of many."""
+    return f"{', '.join(names[:_FEW])} and {len(names) - _FEW} more" if len(names) > _FEW else ", ".join(names)
 
 
 def exit_status(findings: Iterable[Finding]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from arsync.ops.finding import Finding, warn
+from arsync.ops.finding import Finding, some, warn
 from arsync.settings import Settings
 
 #: Whoever collects what others are owed is a third party, to whom the law says more than to the creditor.
@@ -32,13 +32,8 @@ def _for_others(settings: Settings, linked: Sequence[str]) -> Iterator[Finding]:
     others = {name: one for name in linked if (one := settings.company(name)).collecting_for_others == "on"}
     if not others:
         return
-    yield warn("law", f"{_named(list(others))}: {THIRD_PARTY}", "ask somebody who knows the law where they owe")
+    yield warn("law", f"{some(list(others))}: {THIRD_PARTY}", "ask somebody who knows the law where they owe")
     silent = [name for name, company in others.items() if not company.legal_footer]
     if silent:
-        said = f"{_named(silent)}: collected for somebody else, and no message says who you are and for whom"
+        said = f"{some(silent)}: collected for somebody else, and no message says who you are and for whom"
         yield warn("law", said, "say it in `legal_footer`")
-
-
-def _named(names: Sequence[str]) -> str:
-    first = ", ".join(names[:5])
-    return f"{first} and {len(names) - 5} more" if len(names) > 5 else first

@@ -15,7 +15,7 @@ from arsync.connector import Page, Resource
 from arsync.domain.states import Health
 from arsync.errors import ConfigurationError
 from arsync.ops.doctor import examine
-from arsync.ops.finding import Finding, Level, exit_status
+from arsync.ops.finding import Finding, Level, exit_status, folded, ok, warn
 from arsync.settings import Settings, load
 from arsync.store import connections, records, reminders, replies, suspicion, tags, upgrade
 from arsync.store.engine import Store
@@ -369,6 +369,45 @@ class TestConnections:
         connect(house)
         (house / "arsync.key").unlink()
         assert any("its tokens are sealed, and there is no" in line for line in troubles(doctor(house), "vault"))
+
+
+class TestMany:
+    """A firm with three hundred clients reads what is to be done, not three hundred times that all is well."""
+
+    def linked(self, house: Path, *, suspect: str) -> None:
+        connect(house)
+        store = Store(settings(house).database_url)
+        with store.working() as work:
+            grant = connections.connections(work)[0].grant_id
+            for number in range(299):
+                name = f"client-{number}"
+                linked = connections.link(work, name=name, provider="xero", external_id=name, grant_id=grant, now=NOW)
+                health = Health.SUSPECT if name == suspect else Health.OK
+                connections.set_health(work, linked.id, health, "because", synced_at=NOW)
+                reminders.answer(work, linked.id, reminds=False, author="Ann", now=NOW)
+            work.commit()
+        store.close()
+
+    def test_what_is_well_with_many_is_one_line_and_what_is_not_is_a_line_each(self, house: Path) -> None:
+        sections = "".join(f'[connection.client-{n}]\nprovider = "xero"\nplaybook = "firm"\n' for n in range(299))
+        say(house, f"{FROM}{sections}")
+        self.linked(house, suspect="client-7")
+        found = doctor(house)
+        assert len([one for one in found if one.subject == "connections"]) == 300
+        told = folded(found)
+        assert [f"{one.level}: {one.detail}" for one in told if one.subject == "connections"] == [
+            "ok: acme: data of 2026-09-01 12:00 UTC; and as well 298 more",
+            "fail: client-7: the data look abnormal (because)",
+        ]
+        assert len(told) < 20
+        assert max(len(one.detail) for one in told) < 200 + len(str(house))
+        assert exit_status(told) == exit_status(found) == 1
+
+    def test_the_few_are_told_each_and_nothing_that_is_to_be_mended_is_left_out(self) -> None:
+        few = [ok("disk", f"disk {n}") for n in range(5)]
+        assert folded(few) == few
+        bad = [warn("inbox", f"mailbox {n}", "mend it") for n in range(9)]
+        assert folded([*few, *bad]) == [*few, *bad]
 
 
 def test_a_load_that_is_refused_outright_is_one_finding() -> None:
