@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 from pydantic import BaseModel
 
 from arsync.errors import ConfigurationError
-from arsync.ops.finding import Finding, fail, ok, sentences, warn
+from arsync.ops.finding import Finding, fail, ok, sentences, some, warn
 from arsync.settings import Settings, check_rehearsal, connector_points, vendor_urls
 
 
@@ -57,7 +57,7 @@ def _settings_of(entry: EntryPoint) -> type[BaseModel]:
 def _unconfigured(settings: Settings, name: str) -> Iterator[Finding]:
     users = [connection for connection, own in settings.connections.items() if own.provider == name]
     if users:
-        yield fail("connectors", f"{', '.join(users)} needs [{name}], which is missing", f"write the section [{name}]")
+        yield fail("connectors", f"{some(users)} needs [{name}], which is missing", f"write the section [{name}]")
     else:
         yield ok("connectors", f"{name} is installed, not configured")
 
