@@ -24,6 +24,8 @@ class Example:
     meaning: Meaning
     subject: str
     text: str
+    also: frozenset[Meaning]  #: what it says beside
+    by_person: bool  #: whether somebody wrote it, not a machine
 
     def raw(self) -> bytes:
         """As a mail program sends it; of an auto-reply without the headers that would tell it."""
@@ -38,7 +40,7 @@ class Example:
 
 @cache
 def examples(part: str) -> tuple[Example, ...]:
-    """The replies of `known`, `held_out` or `later`."""
+    """The replies of one folder of the corpus."""
     return tuple(_examples(part))
 
 
@@ -47,5 +49,12 @@ def _examples(part: str) -> Iterator[Example]:
         written = yaml.safe_load((_FOLDER / part / f"{language}.yaml").read_text(encoding="utf-8"))
         for meaning, replies in written.items():
             for one in replies:
-                subject, text = ("Re: your invoice", one) if isinstance(one, str) else (one["subject"], one["text"])
-                yield Example(language, Meaning(meaning), subject, text)
+                entry = {"text": one} if isinstance(one, str) else one
+                yield Example(
+                    language,
+                    Meaning(meaning),
+                    entry.get("subject", "Re: your invoice"),
+                    entry["text"],
+                    frozenset(map(Meaning, entry.get("also", ()))),
+                    by_person=meaning != Meaning.OUT_OF_OFFICE or entry.get("by") == "person",
+                )

@@ -1,4 +1,4 @@
-"""What the rules make of replies that we wrote before them, and of those that we wrote after their last change."""
+"""What the rules make of replies that we wrote: their author before and after, and somebody who had not read them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,23 @@ from arsync.inbox.mail import read
 from arsync.inbox.quoting import new_text
 from arsync.playbook.reply_section import MEANINGS
 
-PARTS = ("known", "held_out", "later")
-#: Precision and recall of each meaning, at least. The rules were broadened after the first two were written.
-LEAST = {"known": (0.9, 0.9), "held_out": (0.9, 0.7), "later": (0.7, 0.3)}
+#: By the rules' author, who knows their figures; the others by somebody who had not read the rules.
+AUTHORS = ("known", "held_out", "later")
+PARTS = (*AUTHORS, "outsider", "outsider_second")
+#: Precision and recall of each meaning, at least: a little under what was measured.
+LEAST = {
+    "known": (0.9, 0.9), "held_out": (0.9, 0.7), "later": (0.7, 0.3),
+    "outsider": (0.5, 0.3), "outsider_second": (0.5, 0.2),
+}  # fmt: skip
 
 
 def told(one: Example) -> Meaning:
     return classify(new_text(one.text)).meaning
 
 
-def figures(part: str) -> dict[Meaning, tuple[float, float]]:
+def figures(part: str, languages: tuple[str, ...] = LANGUAGES) -> dict[Meaning, tuple[float, float]]:
     """Precision and recall of each meaning."""
-    found = [(one.meaning, told(one)) for one in examples(part)]
+    found = [(one.meaning, told(one)) for one in examples(part) if one.language in languages]
     right = Counter(meaning for meaning, said in found if meaning is said)
     said_at_all, there_are = Counter(said for _, said in found), Counter(meaning for meaning, _ in found)
     return {
@@ -49,25 +54,27 @@ def test_every_meaning_has_eight_replies_in_each_language() -> None:
 def test_what_a_reply_means_is_mostly_told_and_seldom_wrong(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     of_each = figures(part)
     with capsys.disabled():
-        sys.stdout.write(f"\n{part}: meaning, precision, recall\n")
-        for meaning, (precision, recall) in of_each.items():
-            sys.stdout.write(f"  {meaning:15} {precision:4.0%} {recall:4.0%}\n")
+        columns = [of_each, *(figures(part, (language,)) for language in LANGUAGES)]
+        sys.stdout.write(f"\n{part}: precision / recall of all, {', '.join(LANGUAGES)}\n")
+        for meaning in of_each:
+            each = "  ".join("{:4.0%} / {:4.0%}".format(*column[meaning]) for column in columns)
+            sys.stdout.write(f"  {meaning:15} {each}\n")
     told_by_kind = {Meaning.OUT_OF_OFFICE}  # its subject tells it, whatever the text says
     figures_of_people = [each for meaning, each in of_each.items() if meaning not in told_by_kind]
     precisely, recalled = LEAST[part]
     assert all(precision >= precisely and recall >= recalled for precision, recall in figures_of_people)
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", AUTHORS)
 def test_whatever_a_person_wrote_is_taken_for_a_person_and_pauses(part: str) -> None:
-    by_people = [one for one in examples(part) if one.meaning is not Meaning.OUT_OF_OFFICE]
+    by_people = [one for one in examples(part) if one.by_person]
     assert by_people
     assert [one.text for one in by_people if who_wrote(read(one.raw()))[0] is not MailKind.PERSON] == []
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", AUTHORS)
 def test_who_is_away_is_told_by_the_subject_alone(part: str) -> None:
-    away = [one for one in examples(part) if one.meaning is Meaning.OUT_OF_OFFICE]
+    away = [one for one in examples(part) if not one.by_person]
     assert [one.subject for one in away if who_wrote(read(one.raw()))[0] is not MailKind.AUTO_REPLY] == []
 
 
