@@ -75,3 +75,28 @@ def test_a_person_chooses_a_playbook_and_a_tag_matches_one(shop: Installation) -
     assert asked >= {"Birch Cafe", "Cedar Books"}
     assert "a playbook that was chosen for" in shop.arsync("playbook", "assign", "H-3", "--clear", status=2).err
     assert "--reason" in shop.arsync("playbook", "assign", "H-3", "firm", status=2).err
+
+
+INSTEAD = """\
+name: calls
+gap: 5
+window: {weekdays: [mon, tue, wed, thu, fri], opens: "09:00", closes: "17:00"}
+steps:
+  - {id: reminder, offset: 3, channel: email, tone: friendly, template: friendly, instead: call, instead_template: call}
+  - {id: again, offset: 13, channel: email, tone: firm, template: firm}
+end: {id: done, mode: task, says: "look at it"}
+"""
+
+
+def test_the_words_that_take_an_e_mail_s_place_are_previewed_too(shop: Installation) -> None:
+    """`reminder` is a call where no address works: its script is the template `call`, in our own people's language."""
+    (shop.folder / "playbooks").mkdir(exist_ok=True)
+    (shop.folder / "playbooks" / "calls.yaml").write_text(INSTEAD)
+    preview = ("playbook", "preview", "reminder", "--playbook", "calls")
+    mail = shop.arsync(*preview).out
+    script = shop.arsync(*preview, "--instead").out
+    assert script.startswith("Subject: Call Harbour Hotel Group")
+    assert "Hello Jane Okafor" in mail
+    assert "Subject: Call" not in mail
+    told = shop.arsync("playbook", "preview", "again", "--playbook", "calls", "--instead", status=2).err
+    assert "nothing takes the place of again" in told

@@ -44,6 +44,7 @@ def preview(
     customer: Annotated[str | None, typer.Option(help="A customer of the cache; default: one made up.")] = None,
     connection: ConnectionOption = None,
     locale: Annotated[str | None, typer.Option(help="Default: the customer's.")] = None,
+    instead: Annotated[bool, typer.Option("--instead", help="What the step is where an e-mail reaches nobody.")] = False,
     out: Annotated[Path | None, typer.Option(help="A file: .html, .txt or .eml. Default: print the text.")] = None,
 ) -> None:
     """Renders a step for a customer, whether or not it is due; never sends."""
@@ -54,7 +55,7 @@ def preview(
         if playbook is None and connection is not None:
             named = app.settings.company(connection).playbook
         chosen, templates = app.playbook(named)
-        one = _step(chosen, step)
+        one = _in_place(_step(chosen, step)) if instead else _step(chosen, step)
         if customer is None:
             now = SystemClock().now()
             seller = _seller(app)
@@ -84,6 +85,12 @@ def _step(playbook: Playbook, name: str) -> Step:
     steps = ", ".join(step.id for step in playbook.steps) or "none"
     hint = f"did you mean {near!r}? " if near else ""
     raise NotFound(f"{playbook.name} has no step {name!r} ({hint}there are: {steps})")
+
+
+def _in_place(step: Step) -> Step:
+    if step.instead is None:
+        raise NotFound(f"nothing takes the place of {step.id} where its e-mail reaches nobody: its step has no `instead`")
+    return step.in_place_of_mail(step.instead)
 
 
 def _check_locale(step: Step, locale: str, templates: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -215,6 +215,10 @@ class Step:
     def templates(self) -> tuple[str, ...]:
         """All whose words it may take."""
         return (self.template,) if self.instead_template is None else (self.template, self.instead_template)
+
+    def in_place_of_mail(self, way: StepChannel) -> Step:
+        """The step as it is taken by that way where an e-mail would reach nobody: in words of its own, if it has them."""
+        return replace(self, channel=way, template=self.instead_template or self.template)
 
     @property
     def attached(self) -> tuple[Attach, ...]:

@@ -249,7 +249,7 @@ def reached(step: Step, facts: ChaseFacts) -> Step:
     by_mail = bool(written_to(step, facts))
     if step.way is StepChannel.EMAIL and not by_mail and step.instead is not None:
         channel = step.instead if step.instead is not StepChannel.LETTER or facts.address else StepChannel.TASK
-        return replace(step, channel=channel, template=step.instead_template or step.template)
+        return step.in_place_of_mail(channel)
     if step.way is not StepChannel.LETTER or facts.address:
         return step
     return replace(step, channel=StepChannel.EMAIL if by_mail else StepChannel.TASK)

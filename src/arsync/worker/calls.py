@@ -90,5 +90,4 @@ def _told(work: Work, desk: Intake, message: Message, stake: Stake, now: datetim
 def _taken(step: Step, way: StepChannel) -> Step:
     """The step as it was taken: a call that took a mail's place has its own words."""
     took_its_place = step.way is StepChannel.EMAIL and way is not StepChannel.EMAIL
-    template = step.instead_template if took_its_place else None
-    return replace(step, channel=way, template=template or step.template)
+    return step.in_place_of_mail(way) if took_its_place else replace(step, channel=way)
