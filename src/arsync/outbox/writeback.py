@@ -49,7 +49,7 @@ class Written:
     failed: int = 0
     unknown: int = 0
     unread: int = 0  # the source could not be read for them: waiting would not help
-    barred: int = 0  # not let do: they wait for a person to mend the consent
+    barred: set[int] = field(default_factory=set)  # not let do: they wait for a person to mend the consent
     errors: list[str] = field(default_factory=list)  # what a person should read today
 
 
@@ -64,7 +64,7 @@ def write_back(
         beat()
         deadline = clock.elapsed() + FIRST_BYTE  # counted from before the claim's commit: never too late
         with store.working() as work:
-            note = notes.claim(work, connection_id, term=_TERM, now=clock.now())
+            note = notes.claim(work, connection_id, term=_TERM, now=clock.now(), but=result.barred)
             work.commit()
         if note is None:
             break
@@ -189,10 +189,10 @@ def _write(store: Store, connector: Connector, note: Note, deadline: float, cloc
         result.errors.append(f"write-back: {error}")
         go_on = False
     except Barred as error:
-        _postpone(store, note, error, 3600.0, clock)
-        result.barred += 1
+        _postpone(store, note, error, 0.0, clock)
+        result.barred.add(note.id)
         result.errors.append(f"write-back: {_what(note)}: {error}")
-        go_on = result.barred < _BARRED
+        go_on = len(result.barred) < _BARRED
     except Rejected as error:
         _refuse(store, note, error, clock)
         result.failed += 1

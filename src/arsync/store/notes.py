@@ -142,8 +142,10 @@ def _retire_outdated(work: Work, connection_id: int) -> None:
     )
 
 
-def claim(work: Work, connection_id: int, *, term: timedelta, now: datetime) -> Note | None:
-    """Claims the next note that is due. From its commit on the note may have been written."""
+def claim(
+    work: Work, connection_id: int, *, term: timedelta, now: datetime, but: Collection[int] = ()
+) -> Note | None:
+    """Claims the next note that is due, `but` these. From its commit on the note may have been written."""
     _retire_outdated(work, connection_id)
     other = t.notes.alias()
     in_the_air = (  # what was said of that invoice before must have arrived, or it would come out on top
@@ -163,6 +165,7 @@ def claim(work: Work, connection_id: int, *, term: timedelta, now: datetime) -> 
             _N.state == NoteState.PENDING.value,
             or_(_N.not_before.is_(None), _N.not_before <= now),
             or_(_N.kind == WriteKind.NOTE.value, ~in_the_air),
+            _N.id.not_in(but),
         )
         .order_by(_N.id)
         .limit(1)

@@ -333,7 +333,7 @@ def test_with_writes_off_nothing_at_all_is_changed_at_the_source(open_office: Op
 def test_a_write_that_we_are_not_let_do_waits_and_the_connection_stays(open_office: Opened, vendor: str) -> None:
     """
     06-09 403 on every note: told, and the connection is as healthy as before
-    06-11 let do again: the note is there
+          ten minutes later, let do again: the note is there, and nothing is to do any more
     """
     office, books, _customer, _invoice = one_invoice(open_office, vendor)
     app = office.load()
@@ -344,10 +344,12 @@ def test_a_write_that_we_are_not_let_do_waits_and_the_connection_stays(open_offi
     assert any("a note" in error for error in night.shifts[0].errors) or vendor == "quickbooks"
     assert app.linked()[0].health is Health.OK
     assert books.notes() == []
+    assert [task for task in night.tasks if task.startswith("note ")]
     office.sandbox.clear_faults()
-    office.pass_time(days=2)
-    office.night(app)
+    office.pass_time(minutes=10)
+    night = office.night(app)
     assert len(books.notes()) == 1
+    assert [task for task in night.tasks if task.startswith("note ")] == []
 
 
 # --- notes on the customer -----------------------------------------------------------------------------------------
