@@ -20,9 +20,14 @@ _PARTS: Final = 60
 _BELIEVED: Final = 3600.0
 #: A booking further ahead was made before the clock was set back.
 _FARTHEST: Final = 600.0
-#: Whoever refuses everything for longer than this does not count minutes.
+#: Whoever refuses everything for longer than this, and so many times, does not count minutes.
 _SPENT_FOR_GOOD: Final = 120.0
-_LONG_PAUSE: Final = 3600.0
+_ENOUGH: Final = 4
+#: A refusal so long after the one before is the first of a new row: between two runs of an hourly job nothing is asked.
+_FORGOTTEN: Final = 7200.0
+#: What is then waited: as long as nothing but refusals has come already, within these.
+_SHORTEST_CLOSURE: Final = 300.0
+_LONGEST_CLOSURE: Final = 3600.0
 #: No vendor closes for longer than its day: whatever asks for more is not meant so.
 _LONGEST: Final = 86_400.0
 _SECONDS: Final = {"second": 1.0, "minute": 60.0, "day": 86_400.0, "app_minute": 60.0}
@@ -116,6 +121,8 @@ class Account(msgspec.Struct):
     reason: str = ""
     closed_at: float = 0.0  # when it was told that nothing goes out before `not_before`
     refused_since: float | None = None  # nothing but refusals since then
+    refusals: int = 0  # of that row
+    refused_until: float = 0.0  # when the pauses that they asked for are over
 
     def ready(self, windows: tuple[Window, ...], now: float, *, bulk: bool) -> tuple[float, str]:
         """When one more request may go out (at `now` or later), and what it waits for."""
@@ -202,7 +209,7 @@ class Account(msgspec.Struct):
         if self.closed_at > now + _FARTHEST:
             self.not_before, self.reason, self.closed_at = 0.0, "", 0.0
         if self.refused_since is not None and self.refused_since > now + _FARTHEST:
-            self.refused_since = None
+            self.refused_since, self.refused_until = None, 0.0
 
     def hear(self, windows: tuple[Window, ...], remaining: Mapping[str, int], now: float) -> None:
         """Takes the vendor's word on what remains: it counts what others send, too, and knows the tier."""
@@ -213,19 +220,28 @@ class Account(msgspec.Struct):
     def refuse(self, now: float, pause: float, reason: str) -> None:
         """Nothing goes out before the pause is over."""
         self._forget_ahead(now)
-        if self.refused_since is None or now - self.not_before > _SPENT_FOR_GOOD:
-            self.refused_since = now  # the first, or the last one was long ago
         if now + pause > self.not_before:
             self.not_before, self.reason, self.closed_at = now + pause, reason, now
 
-    def close_for_long(self, now: float, reason: str) -> None:
-        """Nothing goes out for an hour."""
+    def count_refusal(self, now: float, pause: float) -> None:
+        """One more in a row, after which that pause is made; nothing is held back for it here."""
         self._forget_ahead(now)
-        self.not_before, self.reason, self.closed_at = max(self.not_before, now + _LONG_PAUSE), reason, now
+        if self.refused_since is None or now - self.refused_until > _FORGOTTEN:
+            self.refused_since, self.refusals = now, 0
+        self.refusals += 1
+        self.refused_until = max(self.refused_until, now + pause)
+
+    def close(self, now: float, reason: str) -> None:
+        """Nothing goes out for as long as nothing but refusals has come: five minutes at least, an hour at most."""
+        refused_for = now - self.refused_since if self.refused_since is not None else 0.0
+        pause = min(max(refused_for, _SHORTEST_CLOSURE), _LONGEST_CLOSURE)
+        self.refused_until = now + pause
+        self.refuse(now, pause, reason)
 
     def is_spent_for_good(self, now: float) -> bool:
         """Whether the vendor has refused everything for so long that it cannot be the minute's allowance."""
-        return self.refused_since is not None and now - self.refused_since > _SPENT_FOR_GOOD
+        since = self.refused_since
+        return since is not None and self.refusals >= _ENOUGH and now - since > _SPENT_FOR_GOOD
 
 
 def _said(window: Window) -> str:

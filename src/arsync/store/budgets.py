@@ -143,15 +143,15 @@ class SharedBudget:
         app.spend(self._of_app, ready)
         if limits.concurrent is not None:
             company.flights.append((self._holder, ready + _FLIGHT))
-        if company.refused_since is not None:
-            self._refused = True  # by any process: the next good answer ends it
+        if app.refused_since is not None:
+            self._refused = True  # by any process, for any company: the next good answer ends it
         return ready - now
 
     def _refused_by(
         self, app: Account, company: Account, now: float, headers: Mapping[str, str], told: Mapping[str, int]
     ) -> None:
-        """A 429 is the company's affair, or the app's where the vendor says so, or where it does not end: then it is
-        no minute's allowance but the app's for a longer time."""
+        """A 429 is the company's affair, or the app's where the vendor says so, or where nothing else comes for minutes
+        to any company of it: then it is no minute's allowance but the app's for a longer time."""
         self._landed(company)
         self._hear(app, company, now, told)
         named = problem(self._limits, headers)
@@ -162,15 +162,18 @@ class SharedBudget:
         elif named is not None:
             account.told.pop(named, None)  # when there is room again the vendor says itself
         account.refuse(now, pause, "the vendor throttles" + (f" (limit: {named})" if named else ""))
-        if named is None and company.is_spent_for_good(now):
-            app.close_for_long(
+        if named is not None:
+            return
+        app.count_refusal(now, pause)
+        if app.is_spent_for_good(now):
+            app.close(
                 now, "the vendor has refused everything for minutes: the app's allowance of the month may be used up"
             )
 
     def _answered(self, app: Account, company: Account, now: float, told: Mapping[str, int]) -> None:
         self._landed(company)
         self._hear(app, company, now, told)
-        company.refused_since = app.refused_since = None
+        app.refused_since = None
 
     def _hear(self, app: Account, company: Account, now: float, told: Mapping[str, int]) -> None:
         company.hear(self._of_company, told, now)

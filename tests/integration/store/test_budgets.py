@@ -171,10 +171,35 @@ def test_a_429_without_a_word_is_a_minute_and_if_it_does_not_end_the_apps_month(
     acme.observe(429, {})
     with pytest.raises(RetryLater, match="allowance of the month may be used up; again at") as refused:
         birch.spend()
-    assert refused.value.after == pytest.approx(3600)
-    clock.advance(3600)
+    assert refused.value.after == pytest.approx(300), "a short time first: it may be no month's end"
+    clock.advance(300)
+    acme.spend()
+    acme.observe(429, {})
+    with pytest.raises(RetryLater, match="allowance of the month may be used up") as refused:
+        birch.spend()
+    assert refused.value.after == pytest.approx(480), "nothing but refusals for so long"
+    clock.advance(480)
     birch.spend()
     birch.observe(200, {})
+    acme.spend()
+    acme.observe(429, {})
+    birch.spend()  # and so it begins anew
+    assert clock.slept == [pytest.approx(60)] * 3
+
+
+def test_where_another_company_is_answered_the_app_is_never_closed(store: Store) -> None:
+    """Acme is refused for ten minutes, each minute once; Birch works on, and waits for nothing."""
+    clock = FixedClock()
+    acme, birch = budget(store, clock), budget(store, clock, company="birch")
+    for minute in range(10):
+        acme.spend()
+        acme.observe(429, {})
+        waited = len(clock.slept)
+        for _ in range(3):
+            birch.spend()
+            birch.observe(200, {})
+        assert len(clock.slept) == waited == minute
+    assert clock.slept == [pytest.approx(60)] * 9
 
 
 def test_a_good_answer_ends_a_row_of_refusals(store: Store) -> None:

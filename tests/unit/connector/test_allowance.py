@@ -119,12 +119,42 @@ def test_a_pause_holds_everybody_and_is_never_shortened() -> None:
 def test_refusals_that_do_not_end_are_no_minutes_allowance() -> None:
     account = Account()
     for second in (0, 60, 120):
-        account.refuse(START + second, 60, "the vendor throttles")
+        account.count_refusal(START + second, 60)
         assert not account.is_spent_for_good(START + second)
-    account.refuse(START + 180, 60, "the vendor throttles")
+    account.count_refusal(START + 180, 60)
     assert account.is_spent_for_good(START + 180)
-    account.refuse(START + 90_000, 60, "the vendor throttles")
+    account.count_refusal(START + 90_000, 60)
     assert not account.is_spent_for_good(START + 90_000), "one a day later is the first of its kind"
+
+
+def test_a_closure_lasts_as_long_as_the_refusals_before_it() -> None:
+    """Refused for two minutes: five are waited, then eight, and so on to an hour."""
+    account, at, waited = Account(), START, []
+    account.count_refusal(START, 60)
+    at += 180
+    for _ in range(7):
+        account.close(at, "the month may be used up")
+        waited.append(round(account.not_before - at))
+        at = account.not_before
+    assert waited == [300, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_an_hourly_job_that_is_refused_each_time_waits_longer_each_time() -> None:
+    """Four refusals at three, four more at four: what lasts an hour already is waited for an hour."""
+    account, waited = Account(), []
+    for hour in (0, 1):
+        for minute in range(4):
+            at = START + hour * 3600 + minute * 60
+            account.count_refusal(at, 60)
+            if account.is_spent_for_good(at):
+                account.close(at, "the month may be used up")
+                waited.append(round(account.not_before - at))
+                break
+    assert waited == [300, 3600]
+    rare = Account()
+    for hour in (0, 1, 2):
+        rare.count_refusal(START + hour * 3600, 60)
+        assert not rare.is_spent_for_good(START + hour * 3600), "one an hour is a minute's affair"
 
 
 def test_a_clock_that_is_set_back_frees_what_lies_ahead() -> None:
@@ -138,9 +168,10 @@ def test_a_refusal_from_a_clock_that_stood_a_year_ahead_closes_nothing() -> None
     """2027: refused, and closed for long. 2026 again: open; what is refused then holds for its own pause."""
     account, year = Account(), 365 * 86_400.0
     account.refuse(START + year, 60, "the vendor throttles")
-    account.close_for_long(START + year, "the month may be used up")
+    account.close(START + year, "the month may be used up")
     assert asked(account, 0, MINUTE) == 0
-    account.close_for_long(START + year, "the month may be used up")
+    account.close(START + year, "the month may be used up")
+    account.count_refusal(START + 1, 60)
     account.refuse(START + 1, 60, "the vendor throttles")
     assert asked(account, 2, MINUTE) == 61
     assert not account.is_spent_for_good(START + 62)
