@@ -37,7 +37,7 @@ from arsync.store import connections, events, leases, messages
 from arsync.store.connections import Connection
 from arsync.store.messages import Message
 from arsync.worker import jobs, pulling, tasks
-from arsync.worker.dispatch import next_opening
+from arsync.worker.openings import next_opening
 
 _logger: Final = logging.getLogger(__name__)
 _COLUMNS: Final = ("payer", "step", "demands", "to", "how")

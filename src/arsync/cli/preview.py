@@ -44,7 +44,9 @@ def preview(
     customer: Annotated[str | None, typer.Option(help="A customer of the cache; default: one made up.")] = None,
     connection: ConnectionOption = None,
     locale: Annotated[str | None, typer.Option(help="Default: the customer's.")] = None,
-    instead: Annotated[bool, typer.Option("--instead", help="What the step is where an e-mail reaches nobody.")] = False,
+    instead: Annotated[
+        bool, typer.Option("--instead", help="What the step is where an e-mail reaches nobody.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="A file: .html, .txt or .eml. Default: print the text.")] = None,
 ) -> None:
     """Renders a step for a customer, whether or not it is due; never sends."""
@@ -89,7 +91,9 @@ def _step(playbook: Playbook, name: str) -> Step:
 
 def _in_place(step: Step) -> Step:
     if step.instead is None:
-        raise NotFound(f"nothing takes the place of {step.id} where its e-mail reaches nobody: its step has no `instead`")
+        raise NotFound(
+            f"nothing takes the place of {step.id} where its e-mail reaches nobody: its step has no `instead`"
+        )
     return step.in_place_of_mail(step.instead)
 
 

@@ -217,7 +217,7 @@ class Step:
         return (self.template,) if self.instead_template is None else (self.template, self.instead_template)
 
     def in_place_of_mail(self, way: StepChannel) -> Step:
-        """The step as it is taken by that way where an e-mail would reach nobody: in words of its own, if it has them."""
+        """The step as it is taken by that way where an e-mail would reach nobody: in its own words, if it has some."""
         return replace(self, channel=way, template=self.instead_template or self.template)
 
     @property

@@ -142,9 +142,7 @@ def _retire_outdated(work: Work, connection_id: int) -> None:
     )
 
 
-def claim(
-    work: Work, connection_id: int, *, term: timedelta, now: datetime, but: Collection[int] = ()
-) -> Note | None:
+def claim(work: Work, connection_id: int, *, term: timedelta, now: datetime, but: Collection[int] = ()) -> Note | None:
     """Claims the next note that is due, `but` these. From its commit on the note may have been written."""
     _retire_outdated(work, connection_id)
     other = t.notes.alias()

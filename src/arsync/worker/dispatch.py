@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from arsync.connector import Clock, Connector
-from arsync.domain.calendar import NeverOpens
 from arsync.domain.garbage import undisturbed
-from arsync.domain.policy import SendWindow, StepChannel
+from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
-from arsync.errors import ConnectorError, Reauthorise, RetryLater
+from arsync.errors import ConnectorError, DatabaseUnusable, Locked, Reauthorise, RetryLater
 from arsync.outbox.accept import Acceptance
 from arsync.outbox.send import Beforehand, Post, Sent, draw_up, send
 from arsync.playbook.answers import NOBODYS
 from arsync.playbook.confirm import Confirmation, Standing, confirm, confirm_all
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
-from arsync.playbook.shelves import Volume
-from arsync.store import claims, connections, ledger, messages, threads
+from arsync.store import claims, connections, messages, threads
 from arsync.store.connections import Connection
 from arsync.store.engine import Store
 from arsync.store.messages import Message, Waiting
@@ -31,6 +29,7 @@ from arsync.sync.recover import is_behind
 from arsync.sync.refresh import refresh
 from arsync.worker import enclosures
 from arsync.worker.hearing import AddressLists
+from arsync.worker.openings import closed, next_opening
 
 _log: Final = logging.getLogger(__name__)
 _TERM: Final = timedelta(minutes=10)
@@ -117,11 +116,11 @@ def dispatch(
     """Sends what is approved to those whose send window is open, `but` these messages; `beat` is called now and again
     and may raise Locked. Verdicts that change on the way are kept as the run's."""
     approved, posted = _approved(store, desk)
-    closed, opens_at = _closed(store, desk, approved, clock.now())
-    leaving = len(approved) - len(closed)
+    shut, opens_at = closed(store, desk.connection.id, desk.policy, approved, clock.now())
+    leaving = len(approved) - len(shut)
     night = opens_at is not None and not leaving and next_opening(desk.policy, Place(), clock.now()) is not None
     done = Dispatched(
-        waiting=set(but) | closed | posted, opens_at=opens_at, closed=len(closed), leaving=leaving, night=night
+        waiting=set(but) | shut | posted, opens_at=opens_at, closed=len(shut), leaving=leaving, night=night
     )
     if leaving:
         try:
@@ -142,42 +141,55 @@ def dispatch(
             work.commit()
         if not batch:
             break
-        silent, read_at = 0, clock.elapsed()  # what is read is as old as the beginning of its reading
-        fresh = read_again(store, desk, batch, clock, done)
-        took = clock.elapsed() - read_at
-        if fresh and took > _FRESH:
-            if len(batch) > 1:  # fewer at a time, down to one payer alone
-                most = len(batch) // 2
-                _put_back(store, fresh, f"to be read again: the reading of {len(batch)} took {took:.0f} s", clock)
+        with _held_for_another(store, batch, clock):
+            silent, read_at = 0, clock.elapsed()  # what is read is as old as the beginning of its reading
+            fresh = read_again(store, desk, batch, clock, done)
+            took = clock.elapsed() - read_at
+            if fresh and took > _FRESH:
+                if len(batch) > 1:  # fewer at a time, down to one payer alone
+                    most = len(batch) // 2
+                    _put_back(store, fresh, f"to be read again: the reading of {len(batch)} took {took:.0f} s", clock)
+                    continue
+                _too_old(store, fresh[0], took, clock, done)  # the others may be told sooner
                 continue
-            _too_old(store, fresh[0], took, clock, done)  # the others may be told sooner
-            continue
-        standing = _looked_at(store, desk, fresh, clock) if fresh else {}
-        for place, message in enumerate(fresh):
-            if clock.elapsed() - beaten > _BEAT:  # also where the worker was suspended
-                beat()
-                beaten = clock.elapsed()
-            if place and clock.elapsed() - read_at > _FRESH:
-                # Attachments took their time: what was read is no longer right before what is sent.
-                _put_back(store, fresh[place:], "to be read again: the last reading is too old", clock)
-                break
-            looked, upcoming = standing.get(message.id), _upcoming(desk, clock, fresh[place + 1 : place + 2], standing)
-            sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at, looked, beat, upcoming)
-            silent = silent + 1 if sent is Sent.UNKNOWN else 0
-            if sent is Sent.LATER or silent == _SILENT:
-                # What holds for one message holds for all: the channel is closed, full, asks to slow down or is down.
-                done.error = (done.postponed if sent is Sent.LATER else done.unknown)[-1][1]
-                _put_back(store, fresh[place + 1 :], done.error, clock)
-                break
+            standing = _looked_at(store, desk, fresh, clock) if fresh else {}
+            for place, message in enumerate(fresh):
+                if clock.elapsed() - beaten > _BEAT:  # also where the worker was suspended
+                    beat()
+                    beaten = clock.elapsed()
+                if place and clock.elapsed() - read_at > _FRESH:
+                    # Attachments took their time: what was read is no longer right before what is sent.
+                    _put_back(store, fresh[place:], "to be read again: the last reading is too old", clock)
+                    break
+                looked = standing.get(message.id)
+                upcoming = _upcoming(desk, clock, fresh[place + 1 : place + 2], standing)
+                sent = _dispatch_one(store, desk, message, clock, done, run_id, read_at, looked, beat, upcoming)
+                silent = silent + 1 if sent is Sent.UNKNOWN else 0
+                if sent is Sent.LATER or silent == _SILENT:
+                    # What holds for one message holds for all: the channel is closed, full, slow or down.
+                    done.error = (done.postponed if sent is Sent.LATER else done.unknown)[-1][1]
+                    _put_back(store, fresh[place + 1 :], done.error, clock)
+                    break
         if done.error is not None:
             break
     return done
 
 
+@contextmanager
+def _held_for_another(store: Store, batch: list[Message], clock: Clock) -> Iterator[None]:
+    """Whoever works for this connection next finds what was not begun as it was, where this worker is to end."""
+    try:
+        yield
+    except Locked as told:
+        with suppress(Locked, DatabaseUnusable):
+            _put_back(store, batch, f"not begun: {told}", clock)
+        raise
+
+
 def may_leave(store: Store, desk: Desk, clock: Clock) -> bool:
     """Whether anything is approved for somebody whose send window is open; asks nobody but the database."""
     approved, _posted = _approved(store, desk)
-    return len(approved) > len(_closed(store, desk, approved, clock.now())[0])
+    return len(approved) > len(closed(store, desk.connection.id, desk.policy, approved, clock.now())[0])
 
 
 def _approved(store: Store, desk: Desk) -> tuple[list[Waiting], frozenset[int]]:
@@ -359,34 +371,3 @@ def _put_back(store: Store, batch: list[Message], reason: str, clock: Clock) -> 
                 token=message.claim_token, claim_token=None, claimed_until=None,
             )  # fmt: skip
         work.commit()
-
-
-def _closed(store: Store, desk: Desk, approved: list[Waiting], now: datetime) -> tuple[set[int], datetime | None]:
-    """The messages whose customers' send windows are closed now, and when the first of those opens, on the company's
-    clock; where nothing waits at all, when the company's own does."""
-    with store.reading() as work:
-        places = ledger.places(work, desk.connection.id, {message.payer_id for message in approved})
-        named = {(message.playbook, message.playbook_version) for message in approved}
-        policy = desk.policy
-        volumes = {one: policy.shelves.volume(work, *one, policy.shelf) for one in named}
-    windows = {one: volume.playbook.window for one, volume in volumes.items() if isinstance(volume, Volume)}
-    openings: dict[int, datetime] = {}
-    never: set[int] = set()
-    for message in approved:
-        # Each by its own playbook's window; of one that cannot be read any more the last look tells.
-        window = windows.get((message.playbook, message.playbook_version))
-        place = Place(*places.get(message.payer_id, ()))
-        try:
-            if window is not None and (opens := next_opening(policy, place, now, window)) is not None:
-                openings[message.id] = opens
-        except NeverOpens:
-            never.add(message.id)  # its verdict says so
-    found = openings.values() if approved else filter(None, [next_opening(desk.policy, Place(), now)])
-    return never.union(openings), min(found, default=None)
-
-
-def next_opening(policy: Policy, place: Place, now: datetime, window: SendWindow | None = None) -> datetime | None:
-    """When a customer at that place may be written to next, on the company's clock; None where it may be now. The
-    window is the default playbook's unless another is given."""
-    opens = policy.calendar(place, window).next_moment(now)
-    return None if opens is None else opens.astimezone(ZoneInfo(policy.seller.timezone))

@@ -9,7 +9,7 @@ from typing import Final
 from arsync.ops.times import Times
 from arsync.playbook.facts import Policy
 from arsync.playbook.places import Place
-from arsync.worker.dispatch import next_opening
+from arsync.worker.openings import next_opening
 
 #: Longer than any row of holidays.
 _AHEAD: Final = timedelta(days=21)
