@@ -189,7 +189,7 @@ def confirm(
                 except NOBODYS:
                     raise
                 except Exception as error:  # noqa: BLE001 - one message never stops the others
-                    amend(unwritable(answer, str(error)))
+                    amend(unwritable(answer, intent, str(error)))
                     return _stop(work, message, f"it cannot be written any more: {error}", now)
                 messages.rewrite(work, message.id, worded, token=message.claim_token)
             work.commit()
@@ -208,7 +208,7 @@ def confirm(
             wrong = save(work, connection, own, answer, intent, now=now, today=today, before=message)
             if wrong is not None:
                 reason += f"; it cannot be written: {wrong}"
-                amend(unwritable(answer, wrong))
+                amend(unwritable(answer, intent, wrong))
         work.commit()
     return Confirmation.WITHDRAWN, reason
 

@@ -34,7 +34,6 @@ class Decided:
     changed: int = 0  # verdicts
     opened: int = 0
     closed: int = 0
-    unwritten: tuple[str, ...] = ()  # messages that could not be written, and why: a person must act
     set_aside: tuple[str, ...] = ()  # messages whose rows nobody can read: a person must know
     waiting: frozenset[int] = frozenset()  # messages kept, but not for now: the button, the cap, the breaker
     capped: Counter[str] = field(default_factory=Counter)  # how many would go but for a cap, by what it says
@@ -54,9 +53,7 @@ def decide(store: Store, connection: Connection, policy: Policy, *, now: datetim
         desk.close()
         work.commit()
     counts = (desk.planned, desk.kept, desk.superseded, desk.verdicts.changed, opened, closed)
-    return Decided(
-        desk.said, *counts, tuple(desk.unwritten), tuple(desk.set_aside), frozenset(desk.waiting), desk.capped
-    )
+    return Decided(desk.said, *counts, tuple(desk.set_aside), frozenset(desk.waiting), desk.capped)
 
 
 @dataclass(slots=True)
@@ -73,7 +70,6 @@ class _Desk:
     planned: int = 0
     kept: int = 0
     superseded: int = 0
-    unwritten: list[str] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
     capped: Counter[str] = field(default_factory=Counter)
     waiting: set[int] = field(default_factory=set)
@@ -131,8 +127,7 @@ class _Desk:
         if wrong is None:
             self.planned += 1
             return answer
-        self.unwritten.append(f"{intent.step.id} to {answer.facts.payer_name} cannot be written: {wrong}")
-        return unwritable(answer, wrong)
+        return unwritable(answer, intent, wrong)
 
     def close(self) -> None:
         """What no chase was asked about any more."""

@@ -264,9 +264,9 @@ def not_now(work: Work, message: Message, answer: Plan) -> bool:
     return all(said.get(invoice_id) in _NOT_NOW for invoice_id in _demanded(work, message))
 
 
-def unwritable(answer: Plan, reason: str) -> Plan:
-    """The same plan, saying what stopped it."""
-    why = f"the message cannot be written: {reason}; a person must mend the template"
+def unwritable(answer: Plan, intent: Intent, wrong: str) -> Plan:
+    """The same plan, saying what stopped it; the same of all customers whom it stops, so that it is one task."""
+    why = f"{intent.step.id} cannot be written: {wrong}; a person must mend the template"
     verdicts = tuple(
         replace(verdict, decision=Decision.HOLD, rule=Rule.NO_TEMPLATE, reason=why, next_on=None)
         if verdict.decision is Decision.ACT

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, select, update
 
 from arsync.domain.chase import Rule, Verdict
 from arsync.domain.documents import InvoiceState
@@ -198,6 +198,20 @@ def standing(work: Work, rule: Rule) -> list[tuple[int, str]]:
     """What is answered by that rule as of the last run: each reason once, with its connection."""
     query = select(_V.connection_id, _V.reason).where(_V.last_run.is_(None), _V.rule == rule.value).distinct()
     return [(row.connection_id, row.reason) for row in work.execute(query.order_by(_V.connection_id, _V.reason))]
+
+
+def concerned(work: Work, rule: Rule) -> list[tuple[int, str, str]]:
+    """What is answered by that rule as of the last run, and whom it is about: connection, reason and payer's name."""
+    i, c, payer = t.invoices.c, t.customers.c, t.customers.alias()
+    joined = (
+        t.verdicts.join(t.invoices, and_(i.connection_id == _V.connection_id, i.remote_id == _V.invoice_id))
+        .outerjoin(t.customers, billed(t.invoices))
+        .outerjoin(payer, and_(payer.c.connection_id == _V.connection_id, payer.c.remote_id == c.payer_id))
+    )
+    name = func.coalesce(payer.c.name, c.name, i.customer_id)
+    query = select(_V.connection_id, _V.reason, name).select_from(joined).distinct()
+    standing = query.where(_V.last_run.is_(None), _V.rule == rule.value)
+    return [(row[0], row[1], row[2]) for row in work.execute(standing.order_by(_V.connection_id, _V.reason, name))]
 
 
 def through(work: Work) -> list[Through]:

@@ -264,7 +264,7 @@ def _work_one(
     _settle_promises(store, fresh, clock)
     _look_back(store, fresh, clock, shift)
     shift.decided = decide(store, fresh.connection, fresh.policy, now=clock.now(), run_id=run_id)
-    shift.errors += [*shift.decided.unwritten, *shift.decided.set_aside]
+    shift.errors += shift.decided.set_aside
     if now_known.health in UNASKED:
         return  # nothing could be read again or written: not even asked
     writes = desk.writes and not is_open(store, desk.connection)

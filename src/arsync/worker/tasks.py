@@ -29,9 +29,10 @@ from arsync.worker.unread import unread_replies
 _UNFIT: Final = (Health.PARTIAL, Health.SUSPECT, Health.REAUTHORISE)
 #: Nobody can be written to, nothing be planned or nothing be said: without a person nothing more would ever go out.
 _SILENT: Final = (
-    Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK, Rule.NO_TEMPLATE, Rule.NO_PAY_DETAILS,
-    Rule.BREAKER,
+    Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK, Rule.NO_PAY_DETAILS, Rule.BREAKER,
 )  # fmt: skip
+#: So many customers are named where one thing is to do for several.
+_NAMED: Final = 5
 #: How the reason of an approved message begins that a person must look at.
 _WAITS: Final = (enclosures.WAITS, FAILS)
 
@@ -46,6 +47,7 @@ def tasks(store: Store) -> list[str]:
         open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
         jailed = connections.quarantined(work)
         silent = [one for rule in _SILENT for one in verdicts.standing(work, rule)]
+        unwritten = verdicts.concerned(work, Rule.NO_TEMPLATE)
         lacking = [one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(_WAITS)]
         sorry = corrections.being_answered(work)
         wrongly = [one for one in corrections.unsettled(work) if (one.connection_id, one.invoice_id) not in sorry]
@@ -55,6 +57,9 @@ def tasks(store: Store) -> list[str]:
     where: defaultdict[str, list[str]] = defaultdict(list)  # what is one task for several companies is told once
     for connection_id, reason in silent:
         where[reason].append(names[connection_id])
+    whom: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    for connection_id, reason, customer in unwritten:
+        whom[connection_id, reason].append(customer)
     return [
         *unread,
         *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
@@ -86,6 +91,7 @@ def tasks(store: Store) -> list[str]:
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
         *(f"{', '.join(companies)}: {reason}" for reason, companies in where.items()),
+        *(f"{names[company]}: {reason} (for {_first(customers)})" for (company, reason), customers in whom.items()),
     ]
 
 
@@ -109,6 +115,11 @@ def follow_ups(store: Store, days: Iterable[tuple[Connection, date]]) -> list[st
             for company, today in days
             for one in touches.due_comments(work, company.id, today=today)
         ]
+
+
+def _first(customers: list[str]) -> str:
+    named = ", ".join(customers[:_NAMED])
+    return f"{named} and {len(customers) - _NAMED} more" if len(customers) > _NAMED else named
 
 
 def _mend(connection: Connection) -> str:

@@ -443,14 +443,16 @@ def test_a_message_that_cannot_be_put_into_an_envelope_stops_nobody_else(
     assert sorted(office.states(app)) == ["accepted", "failed"]
 
 
-def test_a_template_that_fails_for_one_customer_stops_nobody_else_and_is_told(open_office: Opened) -> None:
+def test_a_template_that_fails_for_one_customer_stops_nobody_else_and_is_told_once(open_office: Opened) -> None:
     office, _, owed = debtors(open_office, "900.00", "500.00")
     playbook_of_our_own(office.folder, "friendly.en.txt.j2", "{% if payer == 'One Ltd' %}{{ 1 // 0 }}{% endif %}")
     app = office.load()
     night = office.night(app)
     assert night.accepted == 1
-    (error,) = night.shifts[0].errors
-    assert "friendly to One Ltd cannot be written" in error
+    assert night.shifts[0].errors == []
+    (task,) = [one for one in night.tasks if "cannot be written" in one]
+    assert "friendly cannot be written: A message template is wrong" in task
+    assert task.endswith("a person must mend the template (for One Ltd)")
     (linked,) = app.linked()
     with app.store.reading() as work:
         said = [verdicts.of_invoice(work, linked.id, str(invoice))[0].rule for _customer, invoice in owed]
