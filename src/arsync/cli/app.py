@@ -43,6 +43,7 @@ from arsync.cli import (
     promising,
     pull,
     remembering,
+    reports,
     scenarios,
     setup,
     simulate,
@@ -94,7 +95,7 @@ def options(
 _GROUPS: Final = (
     demo, setup, database, configured, connect, overview, keys, pull, truth, night, approving, outgoing, holding,
     lifting, promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain, source,
-    playbooks, preview, scenarios, simulate, statements, letters, corrections, tags, feedback, languages,
+    playbooks, preview, scenarios, simulate, reports, statements, letters, corrections, tags, feedback, languages,
     working, alerting,
 )  # fmt: skip
 for group in _GROUPS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 
 class AgingBucket(StrEnum):
@@ -16,6 +17,15 @@ class AgingBucket(StrEnum):
     DAYS_90_PLUS = "90+"
 
 
+#: The columns from the youngest on, each with its last day past due; older than all is `DAYS_90_PLUS`.
+EDGES: Final = (
+    (AgingBucket.CURRENT, 0),
+    (AgingBucket.DAYS_1_30, 30),
+    (AgingBucket.DAYS_31_60, 60),
+    (AgingBucket.DAYS_61_90, 90),
+)
+
+
 def days_past_due(due_on: date, on: date) -> int:
     """Days after the due date: 0 on the day itself, negative before it."""
     return (on - due_on).days
@@ -26,10 +36,4 @@ def bucket(due_on: date | None, on: date) -> AgingBucket:
     if due_on is None:
         return AgingBucket.CURRENT
     late = days_past_due(due_on, on)
-    limits = (
-        (0, AgingBucket.CURRENT),
-        (30, AgingBucket.DAYS_1_30),
-        (60, AgingBucket.DAYS_31_60),
-        (90, AgingBucket.DAYS_61_90),
-    )
-    return next((name for limit, name in limits if late <= limit), AgingBucket.DAYS_90_PLUS)
+    return next((name for name, last in EDGES if late <= last), AgingBucket.DAYS_90_PLUS)

@@ -1,0 +1,100 @@
+"""What a controller reads: report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from arsync.bootstrap import App
+from arsync.cli.context import Json, linked, opened
+from arsync.cli.days import DAY
+from arsync.cli.sheets import show
+from arsync.errors import UsageError
+from arsync.report import aging as ages
+from arsync.report.sheet import Office, Sheet
+from arsync.store.engine import Work
+
+_group = typer.Typer(no_args_is_help=True, help="Reports on what is owed and what became of it.")
+
+Only = Annotated[list[str] | None, typer.Option("--connection", help="Only of that company; may be repeated.")]
+OfGroup = Annotated[str | None, typer.Option("--group", help="Only of the companies of that group.")]
+AsOf = Annotated[datetime | None, typer.Option(formats=[DAY], help="At the end of another day than today.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+
+
+def register(program: typer.Typer) -> None:
+    """Adds this group's commands."""
+    program.add_typer(_group, name="report")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every report is asked with."""
+
+    connections: list[str] | None
+    group: str | None
+    as_of: datetime | None
+    as_json: bool
+    as_csv: bool
+
+
+def _report(context: typer.Context, asked: Asked, make: Callable[[Work, list[Office]], Sheet]) -> None:
+    if asked.as_json and asked.as_csv:
+        raise UsageError("--json or --csv, not both")
+    with opened(context) as app:
+        offices = _offices(app, asked)
+        with app.store.reading() as work:
+            sheet = make(work, offices)
+    show(sheet, as_json=asked.as_json, as_csv=asked.as_csv)
+
+
+def _offices(app: App, asked: Asked) -> list[Office]:
+    those = linked(app, asked.connections)
+    if asked.group is not None:
+        if asked.group not in app.settings.groups:
+            there_are = ", ".join(sorted(app.settings.groups)) or "none"
+            raise UsageError(f"there is no group {asked.group!r} in the settings (there are: {there_are})")
+        known = app.settings.connections
+        those = [one for one in those if one.name in known and known[one.name].group == asked.group]
+    found = []
+    for one in those:
+        today = app.today(one)
+        on = today if asked.as_of is None else asked.as_of.date()
+        if on > today:
+            raise UsageError(f"--as-of {on} is still to come; today is {today} at {one.name}")
+        found.append(Office(one, on, today, app.timezone(one)))
+    return found
+
+
+@_group.command()
+def aging(
+    context: typer.Context,
+    by: Annotated[ages.Whose, typer.Option(help="Whose rows: who pays, or who was billed.")] = ages.Whose.PAYER,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells who owes how much for how long, by currency, on any day."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    _report(context, asked, lambda work, offices: ages.aging(work, offices, by))
+
+
+@_group.command()
+def exposure(
+    context: typer.Context,
+    top: Annotated[int, typer.Option(min=1, help="So many payers in each currency.")] = 10,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells who owes most, and what part of all that is."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    _report(context, asked, lambda work, offices: ages.exposure(work, offices, top))
