@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -49,15 +50,12 @@ class Classified:
 
 def classify(text: str) -> Classified:
     """The meaning for which most speaks; of equals the one that stands first in the table."""
-    words = folded(text[:_LONGEST])
     weights: dict[Meaning, float] = defaultdict(float)
     said: dict[Meaning, list[str]] = defaultdict(list)
-    for phrase in table():
-        found = phrase.pattern.search(words)
-        if found is not None:
-            weights[phrase.meaning] += phrase.weight
-        if found is not None and phrase.weight > 0:
-            said[phrase.meaning].append(f"{found[0].strip()} ({phrase.weight:g})")
+    for phrase, found in _found(text):
+        weights[phrase.meaning] += phrase.weight
+        if phrase.weight > 0:
+            said[phrase.meaning].append(f"{found} ({phrase.weight:g})")
     ranked = sorted(weights.items(), key=lambda one: -one[1])
     if not ranked or ranked[0][1] < _LEAST:
         return Classified(Meaning.UNCLEAR, 0, ())
@@ -65,6 +63,21 @@ def classify(text: str) -> Classified:
     second = max(0.0, ranked[1][1]) if len(ranked) > 1 else 0.0
     confidence = round(_MOST * min(1.0, best / _SURE) * (best / (best + second)))
     return Classified(meaning, confidence, tuple(said[meaning]))
+
+
+def weighed(text: str) -> dict[Meaning, float]:
+    """How much speaks for each meaning; one for which nothing speaks is left out."""
+    weights: dict[Meaning, float] = defaultdict(float)
+    for phrase, _ in _found(text):
+        weights[phrase.meaning] += phrase.weight
+    return dict(weights)
+
+
+def _found(text: str) -> Iterator[tuple[Phrase, str]]:
+    words = folded(text[:_LONGEST])
+    for phrase in table():
+        if (found := phrase.pattern.search(words)) is not None:
+            yield phrase, found[0].strip()
 
 
 def folded(text: str) -> str:

@@ -1,7 +1,9 @@
 """Who or what wrote a mail: a person, a program that answers by itself, or a mail server that gives ours back.
 
 A program says so in its headers (RFC 3834, RFC 3464); older ones only in their subject. In doubt it is a person's: a
-pause too many costs a look, an answer that nobody reads costs a customer.
+pause too many costs a look, an answer that nobody reads costs a customer. So a subject that a person might choose, or a
+ticket system in which people write, makes a program's only of a mail that says nothing but that somebody is away, or
+that a mail came in.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ import re
 from typing import Final
 
 from arsync.channel.routing import key_in
-from arsync.domain.replies import MailKind
+from arsync.domain.replies import MailKind, Meaning
+from arsync.inbox.classify import folded, weighed
 from arsync.inbox.mail import Mail
+from arsync.inbox.quoting import new_text
 
 _SERVERS: Final = re.compile(
     r"^(mailer[-_.]?d(a?e|ae)mon|postmaster|mail[-_.]?delivery|bounces?|noreply-bounce|mdaemon|mmdf|nobody)\b", re.I
@@ -34,16 +38,32 @@ _GIVEN_BACK: Final = re.compile(
     r"|[ée]chec de (la )?(remise|distribution)|user unknown|mail failure|undelivered|mail not delivered|dsn:",
     re.I,
 )
+#: Subjects that no person chooses.
 _AUTOMATIC: Final = re.compile(
-    r"^\W*(automatic(ally)? (re(ply|sponse)|generated)|auto(matic)?[- ]?(re(ply|sponse|sponder)|answer|antwort)\b|auto:"
-    r"|automatische (antwort|r[üu]ckantwort)|automatisch erzeugt|r[ée]ponse automatique|message automatique"
-    r"|respuesta autom|risposta automatica|automatisch antwoord|out[- ]of[- ](the[- ])?office|abwesen"
-    r"|absen(t|ce)(?!\w* (of|de)\b| d['’])"
-    r"|(message|notification|avis) d.absence"
-    r"|on (annual |parental )?(leave|vacation|holidays?)\b|away from|urlaub|im urlaub|cong[ée]s?\b|en vacances"
-    r"|vacation (reply|notice|message)|eingangsbest[äa]tigung|accus[ée] de r[ée]ception)",
+    r"^\W*(automatic(ally)? (re(ply|sponse)|generated)|auto(matic)?[- ]?(re(ply|sponse|sponder)|answer|antwort)\b"
+    r"|automatische (antwort|r[üu]ckantwort)|automatisch erzeugt|r[ée]ponse (automatique|d.absence)|message automatique"
+    r"|respuesta autom|risposta automatica|automatisch antwoord|abwesenheits\w+"
+    r"|(message|notification|avis) d.absence|vacation (reply|notice|message))",
     re.I,
 )
+#: Subjects that a person chooses as well, who is away, answers a letter or has a car repaired.
+_PERHAPS_AUTOMATIC: Final = re.compile(
+    r"^\W*(auto\s?:|ooo\b|out[- ]of[- ](the[- ])?office|abwesen\w*|absen(te?|ce)\b(?!\w* (of|de)\b| d['’])"
+    r"|on (annual |parental )?(leave|vacation|holidays?)\b|away from|urlaub|im urlaub|cong[ée]s?\b|en vacances"
+    r"|eingangsbest[äa]tigung|accus[ée] de r[ée]ception)(?P<ours>\W*(re|aw|antw|r[ée]f?)\s?:)?",
+    re.I,
+)
+#: What else the words of who is away may seem to say: that somebody else should be written to.
+_BESIDE: Final = frozenset({Meaning.OUT_OF_OFFICE, Meaning.WRONG_CONTACT})
+_SAYS_SO: Final = 2.0
+_OF_THE_MATTER: Final = re.compile(
+    r" (pay\w*|paid|money|transfer(s|r?ed|ring)?|remit\w*|goods|deliver(y|ies|ed)|parts|zahl\w*|bezahl\w*|gezahlt|geld"
+    r"|uberw[ei]\w*|begl[ei]\w*|anweis\w*|angewiesen|ware|waren|liefer\w*|geliefert\w*|pai(e|es|ent|er|erai|erons)|paiements?"
+    r"|argent|regl(e|ee|er|erai|erons|ons|ements?)|vir(e|er|erai|erons|ements?)|marchandises?|livr(e|ee|es|aison)"
+    r")(?= )"
+)
+#: What a program made, not in answer to anything (RFC 3834); ticket systems say so of what people write in them.
+_GENERATED: Final = "auto-generated"
 _TOLD_WITHIN: Final = 4_000
 _NOBODY: Final = re.compile(r"^(no|do-?not)[-_.]?reply\b", re.I)
 _ABUSE: Final = re.compile(r"^(complaint about message|abuse report|spam complaint)\b", re.I)
@@ -68,7 +88,7 @@ def who_wrote(mail: Mail) -> tuple[MailKind, str]:
     automatic = head.get("auto-submitted", "").partition(";")[0].strip().lower()
     if told := _gives_back(mail, content):
         return MailKind.BOUNCE, told
-    if automatic not in ("", "no"):
+    if automatic not in ("", "no") and not (automatic == _GENERATED and _perhaps_of_people(mail)):
         return MailKind.AUTO_REPLY, f"its header says Auto-Submitted: {automatic[:40]}"
     if name := next((name for name in _ANSWERS_ITSELF if head.get(name, "no").lower() not in ("no", "")), None):
         return MailKind.AUTO_REPLY, f"it has the header {name}"
@@ -76,6 +96,8 @@ def who_wrote(mail: Mail) -> tuple[MailKind, str]:
         return MailKind.AUTO_REPLY, f"its header says Precedence: {precedence}"
     if _AUTOMATIC.search(mail.subject):
         return MailKind.AUTO_REPLY, f"its subject is that of a program: {mail.subject[:60]}"
+    if (perhaps := _PERHAPS_AUTOMATIC.search(mail.subject)) and _is_away(mail, put_before_ours=bool(perhaps["ours"])):
+        return MailKind.AUTO_REPLY, f"its subject is that of a program, and so are its words: {mail.subject[:60]}"
     if told := _unanswerable(mail):
         return MailKind.AUTO_REPLY, told
     return MailKind.PERSON, "nothing says that a program wrote it"
@@ -85,13 +107,34 @@ def _unanswerable(mail: Mail) -> str | None:
     head = mail.headers
     if (server := _SERVERS.match(mail.address)) and not _PERHAPS_PEOPLE.match(mail.address):
         return f"it is from {server[0]}, a mail server, and gives nothing back"
-    if "list-unsubscribe" in head and not mail.answers and not any(map(key_in, mail.sent_to)):
+    if "list-unsubscribe" in head and not _answers_us(mail):
         return "it is a mailing: one can unsubscribe from it, and it answers nothing"
-    if _NOBODY.match(mail.address):
+    if _NOBODY.match(mail.address) and not _perhaps_of_people(mail):
         return f"nobody can be answered at {mail.address[:60]}"
     if head.get("return-path", "").replace(" ", "") == "<>":
         return "its return path is empty: nobody can be answered"
     return None
+
+
+def _perhaps_of_people(mail: Mail) -> bool:
+    """Whether a program that sent it may have sent what a person wrote in it, as ticket systems do."""
+    return _answers_us(mail) and not _is_away(mail)
+
+
+def _answers_us(mail: Mail) -> bool:
+    return bool(mail.answers) or any(map(key_in, mail.sent_to))
+
+
+def _is_away(mail: Mail, *, put_before_ours: bool = False) -> bool:
+    """Whether its words say that somebody is away, or that a mail came in, and nothing of the matter; where the subject
+    is ours with a word put before it, as programs do and people hardly, whether they say nothing of the matter."""
+    text = new_text(mail.text)
+    says = weighed(text)
+    if any(weight >= _SAYS_SO for meaning, weight in says.items() if meaning not in _BESIDE):
+        return False
+    if _OF_THE_MATTER.search(folded(text)):
+        return False
+    return put_before_ours or says.get(Meaning.OUT_OF_OFFICE, 0.0) >= _SAYS_SO
 
 
 def _gives_back(mail: Mail, content: str) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from tests.integration.inbox.letters import BILLING, StillClock, front, letter, receive, sent
 from tests.integration.store.books import NOW, TODAY, Books, contact, customer, invoice, open_books
-from tests.unit.inbox.corpus import Example, examples
+from tests.unit.inbox.corpus import PARTS, Example, examples
 
 from arsync.channel.contract import Envelope, Evidence, Receipt
 from arsync.channel.file import FileChannel
@@ -215,9 +215,7 @@ def test_the_pause_follows_the_customer_to_who_pays_from_now_on(books: Books) ->
     assert held(books) == []
 
 
-PEOPLE = [
-    one for part in ("known", "held_out", "later") for one in examples(part) if one.meaning is not Meaning.OUT_OF_OFFICE
-]
+PEOPLE = [one for part in PARTS for one in examples(part) if one.by_person]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from arsync.domain.replies import Meaning
 
 _FOLDER = Path(__file__).resolve().parents[2] / "corpus" / "replies"
 LANGUAGES = ("en", "de", "fr")
+#: By the rules' author, who knows their figures; the others by somebody who had not read the rules.
+AUTHORS = ("known", "held_out", "later")
+PARTS = (*AUTHORS, "outsider", "outsider_second")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import date
 
 import pytest
-from tests.unit.inbox.corpus import LANGUAGES, Example, examples
+from tests.unit.inbox.corpus import AUTHORS, LANGUAGES, PARTS, Example, examples
 
 from arsync.domain.policy import OnReply
 from arsync.domain.replies import MailKind, Meaning
@@ -18,9 +18,6 @@ from arsync.inbox.mail import read
 from arsync.inbox.quoting import new_text
 from arsync.playbook.reply_section import MEANINGS
 
-#: By the rules' author, who knows their figures; the others by somebody who had not read the rules.
-AUTHORS = ("known", "held_out", "later")
-PARTS = (*AUTHORS, "outsider", "outsider_second")
 #: Precision and recall of each meaning, at least: a little under what was measured.
 LEAST = {
     "known": (0.9, 0.9), "held_out": (0.9, 0.7), "later": (0.7, 0.3),
@@ -65,7 +62,7 @@ def test_what_a_reply_means_is_mostly_told_and_seldom_wrong(part: str, capsys: p
     assert all(precision >= precisely and recall >= recalled for precision, recall in figures_of_people)
 
 
-@pytest.mark.parametrize("part", AUTHORS)
+@pytest.mark.parametrize("part", PARTS)
 def test_whatever_a_person_wrote_is_taken_for_a_person_and_pauses(part: str) -> None:
     by_people = [one for one in examples(part) if one.by_person]
     assert by_people
