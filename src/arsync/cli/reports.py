@@ -15,6 +15,7 @@ from arsync.cli.days import DAY
 from arsync.cli.sheets import show
 from arsync.errors import UsageError
 from arsync.report import aging as ages
+from arsync.report import outstanding
 from arsync.report.sheet import Office, Sheet
 from arsync.store.engine import Work
 
@@ -98,3 +99,55 @@ def exposure(
     """Tells who owes most, and what part of all that is."""
     asked = Asked(connection, group, as_of, as_json, as_csv)
     _report(context, asked, lambda work, offices: ages.exposure(work, offices, top))
+
+
+@_group.command()
+def dso(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=1, max=731, help="The simple one: by the sales of so many days.")] = 90,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells days sales outstanding, simple and by counting back, the best possible, and the days delinquent."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    _report(context, asked, lambda work, offices: outstanding.dso(work, offices, days))
+
+
+@_group.command()
+def cei(
+    context: typer.Context,
+    months: Annotated[int | None, typer.Option(min=1, max=36, help="Of so many months; default 3.")] = None,
+    annual: Annotated[bool, typer.Option("--annual", help="Of twelve months, their sales as one period.")] = False,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells the collection effectiveness index: what was collected of what could be."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    if annual and months is not None:
+        raise UsageError("--annual is of twelve months: without --months")
+    span = 12 if annual else months or 3
+    _report(context, asked, lambda work, offices: outstanding.cei(work, offices, span, annual=annual))
+
+
+@_group.command("days-to-pay")
+def days_to_pay(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=1, max=731, help="The money of the last so many days.")] = 90,
+    by: Annotated[
+        outstanding.Level, typer.Option(help="A row for each company, or payer.")
+    ] = outstanding.Level.COMPANY,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells how many days after the invoice, and after its due date, money came, weighed by amount."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    _report(context, asked, lambda work, offices: outstanding.days_to_pay(work, offices, days, by))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arsync.domain.clock import local_date
 from arsync.domain.money import Money
 from arsync.domain.states import Health
 from arsync.report.sheet import Office
@@ -19,10 +20,12 @@ def _of_the_books(work: Work, office: Office) -> list[str]:
     found = []
     if one.synced_at is None:
         found.append("its books have never been read whole")
+    elif local_date(one.synced_at, office.timezone) < office.on:
+        found.append(f"its books were last read whole at {one.synced_at:%Y-%m-%d %H:%M} UTC, before the report's day")
     if one.health is not Health.OK:
         found.append(f"{one.health}: {one.health_reason}")
     if count := len(connections.quarantined(work, office.id)):
-        found.append(f"{count} records lie in quarantine and are in no figure: arsync quarantine")
+        found.append(f"records in quarantine, and so in no figure: {count} (arsync quarantine)")
     return found
 
 
@@ -39,6 +42,7 @@ def _of_the_day(work: Work, office: Office) -> list[str]:
     for gone in aged.unexplained(work, office.id, office.on):
         amount = Money(gone.amount, gone.currency)
         found.append(
-            f"{gone.invoices} invoices went down by {amount} without a known payment or credit: taken for never owed"
+            f"invoices that no known payment or credit explains: {gone.invoices}, by {amount} that is taken for "
+            "never owed"
         )
     return found

@@ -19,6 +19,7 @@ from arsync.domain.money import from_units
 from arsync.domain.states import HoldKind, HoldState
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.receipts import money_part
 
 #: So many rows come from the database at a time.
 _PAGE: Final = 5000
@@ -134,8 +135,5 @@ def _behaviours(
 
 
 def _receipt(row: Any, put: Mapping[str, int]) -> Receipt:
-    """The money of it: where credit was used along with a payment, a source may tell both parts as one."""
     money = max(row.money - row.unapplied, 0)
-    everywhere = put[row.payment]
-    part = row.put if everywhere <= money else row.put * money // everywhere
-    return Receipt(row.received_on, from_units(part))
+    return Receipt(row.received_on, from_units(money_part(row.put, everywhere=put[row.payment], money=money)))

@@ -9,12 +9,15 @@ from decimal import Decimal
 
 from sqlalchemy import event
 from tests.integration.report.conftest import office
-from tests.integration.store.books import TODAY, Books, credit, customer, invoice, open_books, payment
+from tests.integration.store.books import TODAY, Books, credit, customer, invoice, open_books, payment, unreadable
 
+from arsync.connector import Resource
 from arsync.domain.documents import Allocation, CreditState, InvoiceState, Payment
 from arsync.domain.money import LIMIT
+from arsync.domain.states import Health
 from arsync.report import aging
 from arsync.report.aging import Whose
+from arsync.store import connections
 
 D = Decimal
 
@@ -148,7 +151,25 @@ def test_what_no_payment_explains_is_taken_for_never_owed_and_told(books: Books)
     assert [row["open"] for row in told(books, day("08-20"))] == ["70.00"]
     assert notes(books) == ()
     assert notes(books, day("08-20")) == (
-        "harbour: 1 invoices went down by 30.00 EUR without a known payment or credit: taken for never owed",
+        "harbour: invoices that no known payment or credit explains: 1, by 30.00 EUR that is taken for never owed",
+    )
+
+
+def test_books_that_are_not_whole_are_told_with_the_report(books: Books) -> None:
+    """
+    read whole on 09-01 at 12:00 UTC, one record in quarantine; then partial
+    """
+    broken = unreadable(Resource.INVOICES, "I9", "C1")
+    books.keep(customer(), invoice(), broken=[broken])
+    assert notes(books) == ("harbour: records in quarantine, and so in no figure: 1 (arsync quarantine)",)
+    with books.store.working() as work:
+        connections.set_health(work, books.id, Health.PARTIAL, "the vendor was away")
+        work.commit()
+        late = replace(office(books, day("09-02")), connection=connections.connection(work, "harbour"))
+        told_then = aging.exposure(work, [late], top=1).notes
+    assert told_then[:2] == (
+        "harbour: its books were last read whole at 2026-09-01 12:00 UTC, before the report's day",
+        "harbour: partial: the vendor was away",
     )
 
 
