@@ -172,6 +172,7 @@ class TestEnvironment:
             "listen": "127.0.0.1:9464", "level": "debug", "mail": "ops@example.com", "webhook": "https://hooks.example.com/x",
             "ping_url": "https://watch.example.com/y", "collecting_for_others": "on", "group": "acme",
             "words_days": "400", "replies_days": "401", "verdicts_days": "402", "runs_days": "403", "queue": "embedded",
+            "backup": "0 3 * * *", "keep_backups": "7", "prune": "0 5 * * sun",
         }  # fmt: skip
         assert {name.rpartition(".")[2] for name in samples} == {place[-1] for place in KEYS}
         environ = {"ARSYNC_DEFAULTS__BANK_DETAILS__EUR": "IBAN"}

@@ -39,7 +39,9 @@ class Alarm:
 
     def standing(self) -> dict[str, str]:
         """What they are to be told of as things are, a sentence each by its key."""
-        return standing(self._store, self._clock.now(), self._closed, self._today)
+        worker = self._settings.worker
+        house = [name for name, when in (("backup", worker.backup), ("prune", worker.prune)) if when != "off"]
+        return standing(self._store, self._clock.now(), self._closed, self._today, house)
 
     def tell(self) -> list[str]:
         """Tells what they were not told yet; why that could not be, a sentence each."""

@@ -67,7 +67,7 @@ def backup(
         raise UsageError("--keep goes with the archives in `backups` that nobody has named")
     with opened(context) as app:
         _there(app)
-        path = file or app.settings.folder / "backups" / archives.name_for(app.clock.now())
+        path = file or app.settings.backup_folder / archives.name_for(app.clock.now())
         whole = archives.back_up(app.unchecked_store, path, app.clock)
         gone = archives.drop_older(path.parent, keep) if keep is not None else []
     if as_json:

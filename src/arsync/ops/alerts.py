@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -27,7 +27,9 @@ from arsync.errors import (
 from arsync.store import alerts, approvals, connections, duties, events, messages, notes, verdicts
 from arsync.store.alerts import Told
 from arsync.store.connections import Connection
+from arsync.store.duties import Duty
 from arsync.store.engine import Store, Work
+from arsync.store.events import Event
 from arsync.store.leases import Lease
 
 _log: Final = logging.getLogger(__name__)
@@ -110,8 +112,9 @@ def _ask(request: Callable[[], Any]) -> None:
         raise Rejected(f"it answered with {status}")
 
 
-def standing(store: Store, now: datetime, spent: Spent, today: Today) -> dict[str, str]:
-    """What people are to be told of as things are, a sentence each by its key."""
+def standing(store: Store, now: datetime, spent: Spent, today: Today, house: Collection[str] = ()) -> dict[str, str]:
+    """What people are to be told of as things are, a sentence each by its key; `house` are the jobs of the whole
+    installation that are to be done."""
     with store.reading() as work:
         every = [one for one in connections.connections(work) if one.health is not Health.DISCONNECTED]
         names = {one.id: one.name for one in every}
@@ -129,6 +132,7 @@ def standing(store: Store, now: datetime, spent: Spent, today: Today) -> dict[st
             },
             **_waiting(work, names),
             **_unknown(work, names, now - _OLD),
+            **_housekeeping(work, house, now),
         }
     for one in every:
         try:
@@ -148,23 +152,35 @@ def _nights(work: Work, every: list[Connection], now: datetime) -> dict[str, str
     found = {}
     kept = duties.every(work)
     for one in every:
-        duty = kept.get(f"nightly {one.name}")
-        # One of a later time was told by a clock that stood ahead.
-        missed = [event for event in events.of_kind(work, one.id, "run_missed") if event.at <= now][-1:]
-        for event in missed:
-            # What was made up meanwhile is no reason not to tell: the next one that came in its time is.
-            back = duty is not None and duty.due_at > event.at and duty.ended_at is not None and duty.error is None
-            if not back:
-                found[f"missed {one.name}"] = (
-                    f"{one.name}: the nightly run due at {event.data['due']} did not begin in time"
-                )
-        since = None if duty is None else duty.begun_at or duty.due_at
-        if duty is not None and duty.ended_at is None and since is not None and since < now - _LONG:
-            state = "begun at {} UTC has not ended" if duty.begun_at else "due at {} UTC was taken up by no worker"
-            found[f"stuck {one.name}"] = f"{one.name}: the nightly run {state.format(f'{since:%Y-%m-%d %H:%M}')}"
-        if duty is not None and duty.ended_at is not None and duty.error is not None:
-            found[f"failed {one.name}"] = f"{one.name}: the last nightly run failed: {duty.error}"
+        missed = events.of_kind(work, one.id, "run_missed")
+        for how, said in _by_the_clock("nightly run", kept.get(f"nightly {one.name}"), missed, now):
+            found[f"{how} {one.name}"] = f"{one.name}: {said}"
     return found
+
+
+def _housekeeping(work: Work, house: Collection[str], now: datetime) -> dict[str, str]:
+    """The same of what is done for the whole installation."""
+    kept = duties.every(work)
+    return {
+        f"{name} {how}": said
+        for name in house
+        for how, said in _by_the_clock(name, kept.get(name), events.of_kind(work, None, f"{name}_missed"), now)
+    }
+
+
+def _by_the_clock(what: str, duty: Duty | None, missed: list[Event], now: datetime) -> Iterator[tuple[str, str]]:
+    # One of a later time was told by a clock that stood ahead.
+    for event in [event for event in missed if event.at <= now][-1:]:
+        # What was made up meanwhile is no reason not to tell: the next one that came in its time is.
+        back = duty is not None and duty.due_at > event.at and duty.ended_at is not None and duty.error is None
+        if not back:
+            yield "missed", f"the {what} due at {event.data['due']} did not begin in time"
+    since = None if duty is None else duty.begun_at or duty.due_at
+    if duty is not None and duty.ended_at is None and since is not None and since < now - _LONG:
+        state = "begun at {} UTC has not ended" if duty.begun_at else "due at {} UTC was taken up by no worker"
+        yield "stuck", f"the {what} {state.format(f'{since:%Y-%m-%d %H:%M}')}"
+    if duty is not None and duty.ended_at is not None and duty.error is not None:
+        yield "failed", f"the last {what} failed: {duty.error}"
 
 
 def _waiting(work: Work, names: Mapping[int, str]) -> dict[str, str]:

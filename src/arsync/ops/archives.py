@@ -62,7 +62,11 @@ def examine_backups(work: Work, clock: Clock) -> Iterator[Finding]:
         yield ok("backup", f"made on {last.at:%Y-%m-%d %H:%M} UTC: {last.data['file']}")
         return
     said = f"the last was made on {last.at:%Y-%m-%d %H:%M} UTC" if last is not None else "none was ever made"
-    yield warn("backup", said, "`arsync db backup`, best by cron; keep it and the key apart, on another machine")
+    yield warn(
+        "backup",
+        said,
+        "`arsync db backup`, best by `worker.backup` or cron; keep it and the key apart, on another machine",
+    )
 
 
 def back_up(store: Store, path: Path, clock: Clock) -> Whole:

@@ -17,6 +17,7 @@ from arsync.settings import Settings
 from arsync.store import connections, duties
 from arsync.store.engine import Work
 
+_START: Final = "start `arsync worker`, or look why it does not come to it"
 _NEXT: Final = timedelta(microseconds=1)
 
 
@@ -51,7 +52,8 @@ def times_of(crontab: str, zone: str) -> Times:
 
 
 def examine_worker(settings: Settings, clock: Clock, work: Work) -> Iterator[Finding]:
-    """Where a worker has worked: the nightly run of each company has begun since it was due last."""
+    """Where a worker has worked: the nightly run of each company has begun since it was due last, and so has the
+    backup."""
     kept, now = duties.every(work), clock.now()
     patience = settings.worker.missed_after + timedelta(minutes=settings.worker.jitter_minutes)
     for one in connections.connections(work):
@@ -62,6 +64,11 @@ def examine_worker(settings: Settings, clock: Clock, work: Work) -> Iterator[Fin
         due = Times(settings.worker.nightly, zone).after(duty.due_at)
         if now - due > patience:
             said = f"{one.name}: the nightly run due at {due:%Y-%m-%d %H:%M} UTC has not begun"
-            yield warn("worker", said, "start `arsync worker`, or look why it does not come to it")
+            yield warn("worker", said, _START)
         else:
             yield ok("worker", f"{one.name}: the next nightly run is due at {due:%Y-%m-%d %H:%M} UTC")
+    if "backup" in kept and settings.worker.backup != "off":
+        home = settings.defaults.timezone or "UTC"
+        due = Times(settings.worker.backup, home).after(kept["backup"].due_at)
+        if now - due > patience:
+            yield warn("worker", f"the backup due at {due:%Y-%m-%d %H:%M} UTC was not made", _START)

@@ -247,6 +247,11 @@ class Worker(Section):
     poll: CrontabOrOff = "*/15 * * * *"
     #: where `delivery.digest` wants it
     digest: CrontabOrOff = "0 7 * * *"
+    #: an archive of the whole database, of which so many are kept
+    backup: CrontabOrOff = "off"
+    keep_backups: Annotated[int, Field(ge=1)] = 14
+    #: what `[retention]` does not want kept is forgotten
+    prune: CrontabOrOff = "off"
     #: each begins so much later at most, by chance
     jitter_minutes: Annotated[int, Field(ge=0, le=60)] = 5
     #: written in hours: a nightly run that begins later than that was missed

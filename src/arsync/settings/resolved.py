@@ -108,6 +108,11 @@ class Settings:
         """Where the installation's own playbooks lie; it need not exist."""
         return self.folder / "playbooks"
 
+    @property
+    def backup_folder(self) -> Path:
+        """Where archives go that nobody has named."""
+        return self.folder / "backups"
+
     def company(self, connection: str) -> GroupSettings:
         """What holds for that connection: what `[defaults]`, `[delivery]` and `[safety]` say, its group's section laid
         over it and its own over both, key by key."""

@@ -46,8 +46,8 @@ def log(
     )  # fmt: skip
 
 
-def of_kind(work: Work, connection_id: int, kind: str) -> list[Event]:
-    """The connection's lines of one kind, oldest first."""
+def of_kind(work: Work, connection_id: int | None, kind: str) -> list[Event]:
+    """The connection's lines of one kind, oldest first; None: those that are of none."""
     c = t.events.c
     query = select(c.at, c.kind, c.author, c.data).where(c.connection_id == connection_id, c.kind == kind)
     return [Event(row.at, row.kind, row.author, json.loads(row.data)) for row in work.execute(query.order_by(c.id))]

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     POLL = "poll"  # the mailbox, and the mail provider's lists
     SYNC = "sync"
     RECONCILE = "reconcile"
+    BACKUP = "backup"
+    PRUNE = "prune"
 
 
 @dataclass(frozen=True, slots=True)

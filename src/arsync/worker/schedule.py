@@ -27,7 +27,9 @@ _COUNTED: Final = 400
 
 _ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
 #: Their last moment is kept: what was missed while nobody worked is made up.
-_KEPT: Final = (Kind.NIGHT, Kind.DIGEST, Kind.RECONCILE)
+_KEPT: Final = (Kind.NIGHT, Kind.DIGEST, Kind.RECONCILE, Kind.BACKUP, Kind.PRUNE)
+#: That one of these did not begin in time is an event.
+_TOLD: Final = {Kind.NIGHT: "run_missed", Kind.BACKUP: "backup_missed"}
 #: Due at once where a worker begins.
 _AT_ONCE: Final = (Kind.SYNC, Kind.POLL, Kind.ALERTS)
 #: A night does these, too.
@@ -179,17 +181,18 @@ class Schedule:
         slot.due, slot.at = due, self._later(due)
 
     def _tell_if_missed(self, slot: _Slot, now: datetime) -> None:
-        """A nightly run that did not begin in time is an event, once for each time."""
-        patience = self.pace.jitter + self.pace.missed_after
-        if slot.job.kind is not Kind.NIGHT or now - slot.due <= patience or slot.told == slot.due:
+        """A nightly run or a backup that did not begin in time is an event, once for each time."""
+        patience, what = self.pace.jitter + self.pace.missed_after, _TOLD.get(slot.job.kind)
+        if what is None or now - slot.due <= patience or slot.told == slot.due:
             return
         slot.told, count, moment = slot.due, 1, slot.job.times.after(slot.due)
         while moment < now - patience and count < _COUNTED:
             count, moment = count + 1, slot.job.times.after(moment)
         due = slot.due.isoformat(timespec="minutes")
-        _log.warning("run_missed", extra={"connection": slot.job.company, "due": due, "runs": count})
+        whose = {} if slot.job.company is None else {"connection": slot.job.company}
+        _log.warning(what, extra={**whose, "due": due, "runs": count})
         with self.store.working() as work:
-            events.log(work, "run_missed", at=now, connection_id=slot.job.connection_id, due=due, runs=count)
+            events.log(work, what, at=now, connection_id=slot.job.connection_id, due=due, runs=count)
             work.commit()
 
     def _begin(self, slot: _Slot, now: datetime) -> None:

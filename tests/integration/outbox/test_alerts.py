@@ -141,7 +141,8 @@ def by_approval(office: Office) -> App:
 
 def found(app: App, *, later: timedelta = timedelta()) -> set[str]:
     """The keys of what stands."""
-    return {key.split(" ")[0] for key in standing(app.store, app.clock.now() + later, never, app.today)}
+    now = app.clock.now() + later
+    return {key.split(" ")[0] for key in standing(app.store, now, never, app.today, ("backup", "prune"))}
 
 
 def test_a_missed_night_stands_until_one_came_through_in_its_time(office: Office) -> None:
@@ -166,6 +167,27 @@ def test_a_missed_night_stands_until_one_came_through_in_its_time(office: Office
             duties.end(work, name, begun=two + DAY, error=error, now=two + DAY + HOUR)
             work.commit()
         assert found(app) == stands
+
+
+def test_a_backup_that_was_missed_or_fails_stands_until_one_is_made_in_its_time(office: Office) -> None:
+    """03:00 missed / 10:00 told and made up / next day 03:00 the disk is full / the day after it is made"""
+    app = office.load()
+    ten = app.clock.now()
+    three = ten - 7 * HOUR
+    with app.store.working() as work:
+        events.log(work, "backup_missed", at=ten, due=three.isoformat(), runs=1)
+        duties.begin(work, "backup", due=three, now=ten)
+        duties.end(work, "backup", begun=ten, error=None, now=ten + HOUR)
+        work.commit()
+    told = standing(app.store, ten, never, app.today, ("backup",))
+    assert told == {"backup missed": f"the backup due at {three.isoformat()} did not begin in time"}
+    assert standing(app.store, ten, never, app.today, ("prune",)) == {}, "it is off by now"
+    for day, error, stands in ((1, "cannot write: No space left on device", {"missed", "failed"}), (2, None, set())):
+        with app.store.working() as work:
+            duties.begin(work, "backup", due=three + day * DAY, now=three + day * DAY)
+            duties.end(work, "backup", begun=three + day * DAY, error=error, now=three + day * DAY + HOUR)
+            work.commit()
+        assert standing(app.store, ten, never, app.today, ("backup",)).keys() == {f"backup {one}" for one in stands}
 
 
 def test_a_night_that_only_a_clock_ahead_of_its_time_missed_is_no_alert(office: Office) -> None:
@@ -238,7 +260,7 @@ def test_a_company_whose_settings_are_wrong_keeps_nobody_from_hearing_of_another
         if company.provider == "xero":
             raise ConfigurationError("[xero] client_id is missing")
 
-    found = standing(app.store, NOW, spent, app.today)
+    found = standing(app.store, NOW, spent, app.today, ())
     assert found["suspect our-quickbooks"].endswith("half of it is gone")
     assert "[xero] client_id is missing" in found["settings our-xero"]
 

@@ -76,9 +76,9 @@ class Days:
             self.clock.advance(step.total_seconds())
         return [f"{at:%d %H:%M} {name}" for at, name in self.diary[before:]]
 
-    def missed(self) -> list[tuple[str, int]]:
+    def missed(self, kind: str = "run_missed") -> list[tuple[str, int]]:
         with self.store.reading() as work:
-            found = work.execute(select(t.events.c.data).where(t.events.c.kind == "run_missed").order_by(t.events.c.id))
+            found = work.execute(select(t.events.c.data).where(t.events.c.kind == kind).order_by(t.events.c.id))
             return [(told["due"], told["runs"]) for told in map(json.loads, found.scalars())]
 
 
@@ -308,3 +308,15 @@ def test_a_timezone_that_a_company_tells_later_counts_from_then_on(store: Store)
     days.jobs.clear()
     days.job(Kind.NIGHT, "0 2 * * *", "harbor", NEW_YORK)
     assert days.pass_time(timedelta(days=1)) == ["03 07:00 nightly harbor"]
+
+
+def test_a_backup_that_was_missed_is_made_up_once_and_told(store: Store) -> None:
+    """03:00 made / two nights without a worker / noon: made up, and told as missed twice / 03:00 made in its time"""
+    days = Days(store, pace=Pace(missed_after=2 * HOUR))
+    days.job(Kind.BACKUP, "0 3 * * *", None, "UTC")
+    assert days.pass_time(timedelta(days=1)) == ["03 03:00 backup"]
+    days.clock.advance(2 * 86400)
+    days.restart()
+    assert days.pass_time(timedelta(days=1)) == ["05 12:00 backup", "06 03:00 backup"]
+    assert days.missed("backup_missed") == [("2026-03-04T03:00+00:00", 2)]
+    assert days.missed() == []

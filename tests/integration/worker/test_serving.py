@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from arsync.cli import working
+from arsync.cli import timetable, working
 from arsync.errors import DatabaseUnusable
 from arsync.settings.model import Delivery, Worker
 from arsync.store import duties
@@ -72,16 +72,16 @@ def test_a_database_that_is_away_for_a_minute_does_not_end_the_worker(
 def test_an_outside_watch_is_told_by_the_last_of_several_nights(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Harbor's night comes through while Thames' is on: not yet. Then Thames', beside somebody's delta: now."""
     now, pings = FixedClock().now(), list[str]()
-    monkeypatch.setattr(working, "work_for", lambda *_: None)
+    monkeypatch.setattr(timetable, "work_for", lambda *_: None)
     app: Any = SimpleNamespace(store=store, alarm=SimpleNamespace(ping=lambda: pings.append("ping")))
     with store.working() as work:
         for name in ("nightly harbor", "nightly thames", "sync harbor"):
             duties.begin(work, name, due=now, now=now)
         work.commit()
-    working.have_night(app, "harbor", Stopping())
+    timetable.have_night(app, "harbor", Stopping())
     assert pings == []
     with store.working() as work:
         duties.end(work, "nightly harbor", begun=now, error=None, now=now)
         work.commit()
-    working.have_night(app, "thames", Stopping())
+    timetable.have_night(app, "thames", Stopping())
     assert pings == ["ping"]

@@ -42,6 +42,25 @@ def test_a_nightly_run_that_does_not_begin_is_found_from_outside(
     assert said in found.detail
 
 
+@pytest.mark.parametrize(
+    ("backup", "later", "said"),
+    [
+        ("0 3 * * *", 26, []),
+        ("0 3 * * *", 27, ["warn: the backup due at 2026-03-04 03:00 UTC was not made"]),
+        ("off", 27, []),
+    ],
+)
+def test_a_backup_that_no_worker_makes_is_found_from_outside(
+    store: Store, tmp_path: Path, backup: str, later: int, said: list[str]
+) -> None:
+    config, three = tmp_path / "arsync.toml", datetime(2026, 3, 3, 3, tzinfo=UTC)
+    config.write_text(f'[worker]\nbackup = "{backup}"\n', encoding="utf-8")
+    with store.working() as work:
+        duties.begin(work, "backup", due=three, now=three)
+        found = list(examine_worker(load(config, environ={}), FixedClock(three + timedelta(hours=later)), work))
+    assert [f"{one.level}: {one.detail}" for one in found if one.level != "ok"] == said
+
+
 def test_in_an_hour_that_comes_twice_a_night_is_once_and_what_is_hourly_goes_on() -> None:
     """London, 25 October: 01:30 is at 00:30 UTC, and once more at 01:30 UTC."""
     noon = datetime(2026, 10, 24, 12, tzinfo=UTC)
