@@ -104,3 +104,23 @@ def test_a_second_worker_stands_by_until_the_first_is_gone(shop_by_the_clock: In
             assert first.end(signal.SIGTERM) == 0
             second.wait_for("worker_began")
             assert second.end(signal.SIGTERM) == 0
+
+
+def test_a_worker_takes_other_settings_when_it_is_told_and_goes_on_with_its_own_where_they_are_wrong(
+    shop_by_the_clock: Installation,
+) -> None:
+    """Nights are off the clock of this test until the settings bring one; a slip after that ends nothing."""
+    shop = shop_by_the_clock
+    shop.configure(more=_BUSY.replace("*/20 * * * *", "0 3 * * *"))
+    with working(shop) as worker:
+        worker.wait_for("worker_began")
+        shop.configure(more=_BUSY)
+        worker.process.send_signal(signal.SIGHUP)
+        worker.wait_for("settings_taken")
+        worker.wait_for("run_ended", connection="harbor", sent=2)
+        shop.configure(more=_BUSY.replace("sync", "sink"))
+        worker.process.send_signal(signal.SIGHUP)
+        assert "worker.sink: there is no such key" in worker.wait_for("settings_not_taken")["reason"]
+        before = len(worker.lines("run_ended"))
+        worker.wait_for("run_ended", times=before + 1)
+        assert worker.end(signal.SIGTERM) == 0

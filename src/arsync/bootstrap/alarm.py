@@ -23,6 +23,11 @@ class Alarm:
     ) -> None:  # fmt: skip
         self._settings, self._store, self._clock = settings, store, clock
         self._session, self._channel, self._closed, self._today = session, channel, closed, today
+        self._noted: dict[str, str] = {}
+
+    def note(self, key: str, said: str) -> None:
+        """Something that only this process knows, to be told with what stands in the database."""
+        self._noted[key] = said
 
     def paths(self) -> dict[str, Path]:
         """The ways by which they are told, by name; ConfigurationError where mail could not leave."""
@@ -41,7 +46,7 @@ class Alarm:
         """What they are to be told of as things are, a sentence each by its key."""
         worker = self._settings.worker
         house = [name for name, when in (("backup", worker.backup), ("prune", worker.prune)) if when != "off"]
-        return standing(self._store, self._clock.now(), self._closed, self._today, house)
+        return standing(self._store, self._clock.now(), self._closed, self._today, house) | self._noted
 
     def tell(self) -> list[str]:
         """Tells what they were not told yet; why that could not be, a sentence each."""

@@ -75,6 +75,13 @@ class App:
         self._observe = observe
         self._stopping = stopping
 
+    def anew(self, settings: Settings) -> App:
+        """The same installation by other settings, on this one's database, clock and HTTP connections."""
+        other = App(settings, observe=self._observe, stopping=self._stopping)
+        shared = ("clock", "unchecked_store", "store", "_session")
+        vars(other).update({name: vars(self)[name] for name in shared if name in vars(self)})
+        return other
+
     @cached_property
     def clock(self) -> Clock:
         """The machine's clock, or the sandbox's in a rehearsal."""

@@ -15,12 +15,13 @@ from typing import Final
 
 import typer
 
-from arsync.bootstrap import App, queue
-from arsync.cli.context import opened
+from arsync.bootstrap import App, Present, queue
+from arsync.cli.context import State, opened
 from arsync.cli.timetable import job_of, jobs_of
 from arsync.errors import ArsyncError, DatabaseUnusable, Locked
 from arsync.logs import configure
 from arsync.ops.metrics import CONTENT_TYPE, exposition
+from arsync.settings import load
 from arsync.store import connections, leases
 from arsync.worker.duty import answer
 from arsync.worker.health import Pulse, answering
@@ -43,17 +44,20 @@ def register(program: typer.Typer) -> None:
 
 def worker(context: typer.Context) -> None:
     """Does everything by the clock, until it is told to stop: deltas, nightly runs, dispatch in send windows, polls."""
-    stopping = Stopping()
-    with _told_by_signals(stopping), opened(context, stopping) as app:
-        configure(app.settings.log.format, app.settings.log.level or "info")
+    told = _Told()
+    stopping = told.stopping
+    with told.by_signals(), opened(context, stopping) as app:
+        _log_as(app)
         app.alarm.paths()  # what is wrong with them is said at once
+        state: State = context.obj
+        present = Present(app, lambda: load(state.config))
         crew, pulse, bell = _Crew(), Pulse(app.clock), queue(app.settings, app.store)
         if bell is not None:
-            crew.begin("queue", lambda: bell.serve(lambda name: _answer(app, stopping, crew, name), stopping))
+            crew.begin("queue", lambda: bell.serve(lambda name: _answer(present.app, stopping, crew, name), stopping))
             _log.info("worker_answers", extra={"queue": "procrastinate", "threads": app.settings.worker.threads})
-        with _answering(app, crew, pulse):
-            _serve(app, stopping, crew, pulse, bell)
-        left = crew.wait(app.settings.worker.stop_seconds)
+        with _answering(present, crew, pulse):
+            _serve(present, told, crew, pulse, bell)
+        left = crew.wait(present.app.settings.worker.stop_seconds)
         if bell is not None:
             bell.close()
         if not left:
@@ -64,22 +68,43 @@ def worker(context: typer.Context) -> None:
     os._exit(1)  # as a kill would: what was in flight is found by the next one
 
 
-@contextmanager
-def _told_by_signals(stopping: Stopping) -> Iterator[None]:
-    """SIGTERM and SIGINT tell it to stop; said twice, they do what they usually do."""
-    usual = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+def _log_as(app: App) -> None:
+    configure(app.settings.log.format, app.settings.log.level or "info")
 
-    def tell(number: int, _frame: object) -> None:
-        stopping.tell()
-        signal.signal(number, signal.SIG_DFL)
 
-    for number in usual:
-        signal.signal(number, tell)
-    try:
-        yield
-    finally:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
+class _Told:
+    """What this process was told by signals."""
+
+    def __init__(self) -> None:
+        self.stopping = Stopping()
+        self._again = False
+
+    def to_read_again(self) -> bool:
+        """Whether the settings are to be read again, since it was asked last."""
+        again, self._again = self._again, False
+        return again
+
+    @contextmanager
+    def by_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT tell it to stop; said twice, they do what they usually do. SIGHUP tells it to read the
+        settings again; to a worker in a terminal it says that this is gone, and is as SIGTERM."""
+        stopped_by = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if sys.stderr.isatty() else [])]
+        usual = {number: signal.getsignal(number) for number in {*stopped_by, signal.SIGHUP}}
+
+        def tell(number: int, _frame: object) -> None:
+            self.stopping.tell()
+            signal.signal(number, signal.SIG_DFL)
+
+        def tell_again(_number: int, _frame: object) -> None:
+            self._again = True
+
+        for number in usual:
+            signal.signal(number, tell if number in stopped_by else tell_again)
+        try:
+            yield
+        finally:
+            for number, handler in usual.items():
+                signal.signal(number, handler)
 
 
 class _Crew:
@@ -138,40 +163,41 @@ def _answer(app: App, stopping: Stopping, crew: _Crew, name: str) -> None:
         _log.error("answer_failed", extra={"name": name, "reason": str(error)})
 
 
-def _answering(app: App, crew: _Crew, pulse: Pulse) -> AbstractContextManager[object]:
+def _answering(present: Present, crew: _Crew, pulse: Pulse) -> AbstractContextManager[object]:
     """Answers to who watches, where the settings say at which address."""
-    listen = app.settings.worker.listen
+    listen = present.app.settings.worker.listen
     if listen is None:
         return nullcontext()
 
     def ready() -> None:
-        with app.store.reading() as work:
+        with present.app.store.reading() as work:
             connections.installation(work)
 
     def metrics() -> str:
-        return exposition(app.store, crew.atwork(), app.alarm.standing())
+        return exposition(present.app.store, crew.atwork(), present.app.alarm.standing())
 
     return answering(listen, pulse, ready=ready, metrics=metrics, content_type=CONTENT_TYPE)
 
 
-def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse, bell: Bell | None = None) -> None:
+def _serve(present: Present, told: _Told, crew: _Crew, pulse: Pulse, bell: Bell | None = None) -> None:
     """While it has the lease of the one worker, begins what is due; else stands by."""
-    told = False
+    stopping, stands_by = told.stopping, False
     while not stopping.told:
         pulse.beat()
-        lease = leases.Lease(app.store, app.clock, _LEASE, _TERM)
+        _read_again(present, told)
+        lease = leases.Lease(present.app.store, present.app.clock, _LEASE, _TERM)
         try:
             lease.take()
         except (Locked, DatabaseUnusable) as error:
-            if not told:
+            if not stands_by:
                 _log.warning("worker_stands_by", extra={"reason": str(error)})
-            told = True
+            stands_by = True
             stopping.wait(_ASK)
             continue
-        told = False
+        stands_by = False
         lease.keep()
         try:
-            _keep(app, stopping, crew, lease, pulse, bell)
+            _keep(present, told, crew, lease, pulse, bell)
         except (Locked, DatabaseUnusable) as error:
             _log.warning("worker_stands_by", extra={"reason": str(error)})
             stopping.wait(_ASK)
@@ -180,25 +206,32 @@ def _serve(app: App, stopping: Stopping, crew: _Crew, pulse: Pulse, bell: Bell |
                 lease.drop()
 
 
-def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse: Pulse, bell: Bell | None) -> None:
-    settings = app.settings.worker
-    jitter = timedelta(minutes=settings.jitter_minutes)
-    # Who is written to first is counted over all companies: one after the other.
-    threads = 1 if app.settings.delivery.first_customers is not None else settings.threads
+def _read_again(present: Present, told: _Told) -> bool:
+    """Takes other settings where it was told to; whether there are others."""
+    if not told.to_read_again() or not present.renew():
+        return False
+    _log_as(present.app)
+    return True
+
+
+def _keep(present: Present, told: _Told, crew: _Crew, lease: leases.Lease, pulse: Pulse, bell: Bell | None) -> None:
+    stopping, clock = told.stopping, present.app.clock
     schedule = Schedule(
-        app.store, app.clock, lambda: jobs_of(app, stopping), crew.start, SystemRandom(),
-        Pace(jitter, settings.missed_after, threads), bell,
+        present.app.store, clock, lambda: jobs_of(present.app, stopping), crew.start, SystemRandom(),
+        _pace(present.app), bell,
     )  # fmt: skip
     schedule.look()
-    _log.info("worker_began", extra={"companies": len(app.linked()), "threads": threads})
-    renewed = app.clock.now()
+    _log.info("worker_began", extra={"companies": len(present.app.linked()), "threads": schedule.pace.threads})
+    renewed = clock.now()
     while not stopping.told:
         stopping.wait(_LOOK)
         pulse.beat()
         try:
-            if abs(app.clock.now() - renewed) > _TERM / 4:
+            if abs(clock.now() - renewed) > _TERM / 4:
                 lease.renew()
-                renewed = app.clock.now()
+                renewed = clock.now()
+            if _read_again(present, told):
+                schedule.renew(_pace(present.app))
             if not stopping.told:
                 schedule.look()
         except Locked:
@@ -206,3 +239,10 @@ def _keep(app: App, stopping: Stopping, crew: _Crew, lease: leases.Lease, pulse:
         except ArsyncError as error:
             _log.error("schedule_failed", extra={"reason": str(error)})
             stopping.wait(_ASK)
+
+
+def _pace(app: App) -> Pace:
+    settings = app.settings.worker
+    # Who is written to first is counted over all companies: one after the other.
+    threads = 1 if app.settings.delivery.first_customers is not None else settings.threads
+    return Pace(timedelta(minutes=settings.jitter_minutes), settings.missed_after, threads)

@@ -96,6 +96,10 @@ class Schedule:
     _listened: datetime | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def renew(self, pace: Pace) -> None:
+        """The settings are others: what there is to do is asked for at the next look, and done at this pace."""
+        self.pace, self._asked = pace, None
+
     def look(self) -> None:
         """Begins whatever is due and may begin."""
         now = self.clock.now()

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from arsync.bootstrap import Present
 from arsync.cli import timetable, working
 from arsync.errors import DatabaseUnusable
+from arsync.settings import Settings
 from arsync.settings.model import Delivery, Worker
 from arsync.store import duties
 from arsync.store.engine import Store
@@ -56,6 +58,7 @@ def test_a_database_that_is_away_for_a_minute_does_not_end_the_worker(
         return []
 
     monkeypatch.setattr(Lease, "renew", once)
+    told: Any = SimpleNamespace(stopping=stopping, to_read_again=lambda: False)
     app: Any = SimpleNamespace(
         store=store, clock=clock, linked=list, alarm=SimpleNamespace(tell=tell),
         settings=SimpleNamespace(
@@ -63,10 +66,14 @@ def test_a_database_that_is_away_for_a_minute_does_not_end_the_worker(
         ),
     )  # fmt: skip
     crew: Any = SimpleNamespace(start=lambda _name, work: work())
-    working._serve(app, stopping, crew, Pulse(clock))
+    working._serve(Present(app, settings_of_before), told, crew, Pulse(clock))
     assert not away
     assert alerts[-1] >= timedelta(minutes=10)
     assert "the server closed the connection" in " ".join(str(vars(record)) for record in caplog.records)
+
+
+def settings_of_before() -> Settings:
+    raise AssertionError("nobody said that they are others")
 
 
 def test_an_outside_watch_is_told_by_the_last_of_several_nights(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
