@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.installation import Installation
 
 from arsync.bootstrap import App
-from arsync.cli.working import jobs_of
+from arsync.cli.timetable import jobs_of
 from arsync.sandbox.rehearsal import RehearsalClock
 from arsync.settings import load
 from arsync.worker.schedule import Pace, Schedule
