@@ -180,6 +180,11 @@ ASKED: dict[str, tuple[str, ...]] = {
     "playbook preview": ("friendly", "--customer", "Acme Stores", "--connection", NORTH),
     "replies list": ("--connection", NORTH),
     "settings show": ("--connection", NORTH),
+    "report aging": ("--connection", NORTH),
+    "report exposure": ("--connection", NORTH),
+    "report dso": ("--connection", NORTH),
+    "report cei": ("--connection", NORTH),
+    "report days-to-pay": ("--connection", NORTH),
 }  # fmt: skip
 #: They take a company's name as well, and are tested by themselves.
 ELSEWHERE = frozenset({"disconnect", "trust", "import", "replies match"})
