@@ -15,7 +15,8 @@ from arsync.cli.days import DAY
 from arsync.cli.sheets import show
 from arsync.errors import UsageError
 from arsync.report import aging as ages
-from arsync.report import outstanding
+from arsync.report import outstanding, people
+from arsync.report.outstanding import Level
 from arsync.report.sheet import Office, Sheet
 from arsync.store.engine import Work
 
@@ -139,9 +140,7 @@ def cei(
 def days_to_pay(
     context: typer.Context,
     days: Annotated[int, typer.Option(min=1, max=731, help="The money of the last so many days.")] = 90,
-    by: Annotated[
-        outstanding.Level, typer.Option(help="A row for each company, or payer.")
-    ] = outstanding.Level.COMPANY,
+    by: Annotated[Level, typer.Option(help="A row for each company, or payer.")] = Level.COMPANY,
     as_of: AsOf = None,
     connection: Only = None,
     group: OfGroup = None,
@@ -151,3 +150,49 @@ def days_to_pay(
     """Tells how many days after the invoice, and after its due date, money came, weighed by amount."""
     asked = Asked(connection, group, as_of, as_json, as_csv)
     _report(context, asked, lambda work, offices: outstanding.days_to_pay(work, offices, days, by))
+
+
+@_group.command()
+def promises(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Those that fell due in the last so many days.")] = 90,
+    by: Annotated[Level, typer.Option(help="A row for each company, or payer.")] = Level.COMPANY,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells how much of what customers promised was kept, by count and by amount."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    _report(context, asked, lambda work, offices: people.promises(work, offices, days, by))
+
+
+@_group.command()
+def disputes(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="New and ended in the last so many days.")] = 90,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells by reason what is contested, and how many disputes came and went."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    _report(context, asked, lambda work, offices: people.disputes(work, offices, days))
+
+
+@_group.command()
+def activity(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Of the last so many days.")] = 7,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells what each of our people did: calls, touches by hand, approvals, promises, disputes, replies."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    _report(context, asked, lambda work, offices: people.collectors(work, offices, days))

@@ -69,6 +69,11 @@ def percent(part: Decimal | int, whole: Decimal | int) -> Decimal | None:
     return Decimal(round(Fraction(part) * 1000 / Fraction(whole))).scaleb(-1) if whole else None
 
 
+def mean(total: int, count: int) -> Decimal | None:
+    """The total over its number, to one decimal place."""
+    return Decimal(round(Fraction(total * 10, count))).scaleb(-1) if count else None
+
+
 def _quotient(above: int, below: int) -> Decimal | None:
     return _rounded(Fraction(above, below)) if below else None
 

@@ -128,7 +128,7 @@ def _listed(values: Collection[str] | Collection[int]) -> TextClause:
     return _LISTED.bindparams(bindparam("listed", json.dumps(list(values)), unique=True))
 
 
-def among(work: Work, column: Column[Any], values: Collection[str]) -> ColumnElement[bool]:
+def among(work: Work, column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
     """Whether the text column holds one of these values, however many: they travel as one parameter, for a statement
     with a parameter for each would be put together anew every time."""
     if work.dialect == "sqlite":
