@@ -24,6 +24,7 @@ from arsync.domain.states import HoldKind
 from arsync.errors import ArsyncError
 from arsync.inbox.days import promised_day
 from arsync.inbox.intake import Taken
+from arsync.inbox.plain import says_only
 from arsync.playbook.shelves import Volume
 from arsync.store import connections, messages, replies
 from arsync.store.connections import Connection
@@ -93,7 +94,9 @@ def _meant(app: App, work: Work, reply_id: int, dated: str) -> _Meant | None:
         if one.balance and one.payer_id == message.payer_id
     ]
     days = said.acts[reply.meaning]
-    if not named or (days is not None and _was_held(work, reply, set(demanded))):
+    if not named:
+        return None
+    if days is not None and (not says_only(reply.text, reply.meaning) or _was_held(work, reply, set(demanded))):
         return None
     return _Meant(reply, message, company, named, days)
 

@@ -170,7 +170,7 @@ def following(desk: Desk) -> Desk:
     folder = desk.folder / "playbooks"
     folder.mkdir()
     text = (shipped / "standard.yaml").read_text(encoding="utf-8")
-    said = "\non_reply:\n  confidence: 70\n  promise: record\n  says_paid: hold 5 days\n"
+    said = "\non_reply:\n  confidence: 70\n  promise: record\n  says_paid: hold 5 days\n  payment_run: hold 5 days\n"
     (folder / "standard.yaml").write_text(text + said, encoding="utf-8")
     playbook, problems = load_playbook(folder / "standard.yaml", shipped / "templates")
     assert playbook is not None, problems
@@ -218,6 +218,10 @@ def test_who_says_that_it_is_paid_is_left_alone_for_so_long(following: Desk) -> 
         "We will pay once the goods have come.",
         "The goods arrived broken, we dispute this invoice.",
         "Please send a copy of the invoice.",
+        "It is not on the list for the payment run on Friday.",
+        "Only part of it is in Friday's payment run.",
+        "Wurde das nicht schon bezahlt?",
+        "J'ai déjà payé deux fois, remboursez-moi.",
         "Hm.",
     ],
 )
