@@ -16,6 +16,7 @@ from arsync.cli.sheets import show
 from arsync.errors import UsageError
 from arsync.report import aging as ages
 from arsync.report import outstanding, people
+from arsync.report import steps as effects
 from arsync.report.outstanding import Level
 from arsync.report.sheet import Office, Sheet
 from arsync.store.engine import Work
@@ -196,3 +197,19 @@ def activity(
     """Tells what each of our people did: calls, touches by hand, approvals, promises, disputes, replies."""
     asked = Asked(connection, group, as_of, as_json, as_csv)
     _report(context, asked, lambda work, offices: people.collectors(work, offices, days))
+
+
+@_group.command()
+def steps(
+    context: typer.Context,
+    within: Annotated[int, typer.Option(min=1, max=90, help="Paid within so many days of the step.")] = 14,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Steps of so many days up to those that are over.")] = 365,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells how much was paid after each step of the playbooks, beside invoices that nobody had asked for."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    _report(context, asked, lambda work, offices: effects.steps(work, offices, days, within))
