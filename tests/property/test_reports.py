@@ -16,6 +16,7 @@ from tests.integration.store.books import TODAY, Books, credit, customer, invoic
 
 from arsync.domain.documents import Allocation, InvoiceState
 from arsync.report.aging import Account, Whose, accounts, summed
+from arsync.report.changes import changes
 from arsync.report.sheet import Office
 from arsync.store import ledger
 from arsync.store.engine import Store
@@ -181,3 +182,23 @@ def test_once_every_date_has_passed_the_aging_is_the_caches_own_balance(
     assert {(one.payer_id, one.currency): one.unapplied for one in found if one.unapplied} == {
         key: amount for key, amount in known.unapplied.items() if amount
     }
+
+
+@STORED
+@given(histories(), DAYS, st.integers(1, 60))
+def test_what_changed_leads_from_one_day_to_the_other(
+    fresh: Callable[[], Books], history: tuple[list[Sold], list[Came]], on: date, days: int
+) -> None:
+    books = fresh()
+    books.keep(customer("head"), customer("branch", parent_id="head"), customer("other"))
+    keep(books, *history)
+    with books.store.reading() as work:
+        sheet = changes(work, [Office(books.connection, on, TODAY, "UTC")], days)
+    amounts: dict[str, dict[str, Decimal]] = {}
+    for row in sheet.records(sheet.rows):
+        amounts.setdefault(row["currency"], {})[row["what"]] = row["amount"]
+    for told in amounts.values():
+        assert "otherwise" not in told
+        moved = (told.get(what, NOTHING) for what in ("invoiced", "received", "credited"))
+        assert told["open before"] + sum(moved) == told["open now"]
+        assert told.get("newly past due", NOTHING) <= told.get("past due now", NOTHING)

@@ -15,6 +15,7 @@ from arsync.cli.days import DAY
 from arsync.cli.sheets import show
 from arsync.errors import UsageError
 from arsync.report import aging as ages
+from arsync.report import changes as moves
 from arsync.report import outstanding, people
 from arsync.report import steps as effects
 from arsync.report.outstanding import Level
@@ -213,3 +214,23 @@ def steps(
     """Tells how much was paid after each step of the playbooks, beside invoices that nobody had asked for."""
     asked = Asked(connection, group, as_of, as_json, as_csv)
     _report(context, asked, lambda work, offices: effects.steps(work, offices, days, within))
+
+
+@_group.command()
+def changes(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Since so many days ago.")] = 7,
+    by: Annotated[Level, typer.Option(help="What happened at each company, or whose balance changed.")] = Level.COMPANY,
+    top: Annotated[int, typer.Option(min=1, help="With --by payer: so many in each currency.")] = 20,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells what changed since last week: from what was open then to what is open now, and by whom."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    if by is Level.PAYER:
+        _report(context, asked, lambda work, offices: moves.by_payer(work, offices, days, top))
+    else:
+        _report(context, asked, lambda work, offices: moves.changes(work, offices, days))

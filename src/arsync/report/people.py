@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from arsync.domain.clock import local_date
 from arsync.domain.metrics import mean, percent
 from arsync.domain.states import PromiseState
 from arsync.report.outstanding import Level
+from arsync.report.period import midnight
 from arsync.report.sheet import Cell, Column, Office, Sheet, Unit, headline
 from arsync.store import activity, aged, contested, promised
 from arsync.store.activity import Act
@@ -72,16 +72,15 @@ def disputes(work: Work, offices: Sequence[Office], days: int) -> Sheet:
     rows: list[tuple[Cell, ...]] = []
     for office in offices:
         first = office.on - timedelta(days=days - 1)
-        by_reason = _by_reason(work, office)
-        for (reason, currency), those in sorted(by_reason.items()):
+        for (reason, currency), those in sorted(by_reason(work, office).items()):
             rows.append((office.name, office.on, first, reason, currency, *_of_reason(those, first, office.on)))
     return Sheet(headline("disputes", offices), columns, tuple(rows))
 
 
-_Contested = list[tuple[Dispute, dict[str, Decimal]]]
+Contested = list[tuple[Dispute, dict[str, Decimal]]]
 
 
-def _by_reason(work: Work, office: Office) -> dict[tuple[str, str], _Contested]:
+def by_reason(work: Work, office: Office) -> dict[tuple[str, str], Contested]:
     """The disputes by reason and currency, each with what of its invoices was open on the day."""
     every = contested.disputes(work, office.id, lambda at: local_date(at, office.timezone))
     known = [one for one in every if one.since <= office.on]
@@ -93,7 +92,7 @@ def _by_reason(work: Work, office: Office) -> dict[tuple[str, str], _Contested]:
     for one in contested.open_of(work, office.id, office.on, invoice_ids=invoice_ids, payer_ids=payer_ids):
         of_invoice[one.invoice_id] = one.open
         of_payer[one.payer_id][one.currency][one.invoice_id] = one.open
-    found: defaultdict[tuple[str, str], _Contested] = defaultdict(list)
+    found: defaultdict[tuple[str, str], Contested] = defaultdict(list)
     for dispute in known:
         reason = dispute.code.value if dispute.code else ""
         if dispute.invoice_id is not None:
@@ -107,7 +106,7 @@ def _by_reason(work: Work, office: Office) -> dict[tuple[str, str], _Contested]:
     return found
 
 
-def _of_reason(those: _Contested, first: date, on: date) -> tuple[Cell, ...]:
+def _of_reason(those: Contested, first: date, on: date) -> tuple[Cell, ...]:
     standing = [(one, items) for one, items in those if one.stands(on)]
     left: dict[str, Decimal] = {}
     most: dict[str, Decimal] = {}
@@ -138,12 +137,8 @@ def collectors(work: Work, offices: Sequence[Office], days: int) -> Sheet:
     rows: list[tuple[Cell, ...]] = []
     for office in offices:
         first = office.on - timedelta(days=days - 1)
-        since, before = (_midnight(day, office.timezone) for day in (first, office.on + _ONE_DAY))
+        since, before = (midnight(day, office.timezone) for day in (first, office.on + _ONE_DAY))
         found = activity.acts(work, office.id, first=first, last=office.on, since=since, before=before)
         for who, count in sorted(found.items(), key=lambda item: (-item[1].total(), item[0])):
             rows.append((office.name, office.on, first, who, *(count[act] for act in Act), count.total()))
     return Sheet(headline("activity", offices), columns, tuple(rows))
-
-
-def _midnight(day: date, timezone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)

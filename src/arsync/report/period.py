@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 
 def months_before(day: date, months: int) -> date:
@@ -22,3 +23,8 @@ def calendar_months(last: date, first: date) -> Iterator[tuple[date, date]]:
     while (begin := end.replace(day=1)) >= first:
         yield begin, end
         end = begin - timedelta(days=1)
+
+
+def midnight(day: date, timezone: str) -> datetime:
+    """The instant at which that day begins in a company's timezone."""
+    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
