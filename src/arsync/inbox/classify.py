@@ -21,10 +21,14 @@ _SURE: Final = 8.0
 _MOST: Final = 95
 #: Below this nothing is suggested.
 _LEAST: Final = 2.0
+#: So much of what the first two meanings weigh must be the first one's: between two nearly equal ones a person decides.
+_CLEARLY: Final = 0.6
 #: What stands for other words, and for how many.
 _GAPS: Final = {"..": r"(?: [^ ]+){0,6}?", "...": r"(?: [^ ]+){0,20}?"}
 #: What stands for any number: of a day, or of an amount.
 _NUMBER: Final = "{number}"
+#: The beginning and the end of the answer.
+_ENDS: Final = {"^": r"\A", "$": r"(?= \Z)"}
 _LONGEST: Final = 4_000
 
 
@@ -49,7 +53,7 @@ class Classified:
 
 
 def classify(text: str) -> Classified:
-    """The meaning for which most speaks; of equals the one that stands first in the table."""
+    """The meaning for which clearly most speaks."""
     weights: dict[Meaning, float] = defaultdict(float)
     said: dict[Meaning, list[str]] = defaultdict(list)
     for phrase, found in _found(text):
@@ -61,6 +65,8 @@ def classify(text: str) -> Classified:
         return Classified(Meaning.UNCLEAR, 0, ())
     meaning, best = ranked[0]
     second = max(0.0, ranked[1][1]) if len(ranked) > 1 else 0.0
+    if best < _CLEARLY * (best + second):
+        return Classified(Meaning.UNCLEAR, 0, ())
     confidence = round(_MOST * min(1.0, best / _SURE) * (best / (best + second)))
     return Classified(meaning, confidence, tuple(said[meaning]))
 
@@ -84,15 +90,28 @@ def folded(text: str) -> str:
     """The text as phrases are compared: lower case, without accents and punctuation, one space before each word."""
     plain = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss"))
     words = re.findall(r"[a-z0-9]+|\?", "".join(char for char in plain if not unicodedata.combining(char)))
-    return "".join(f" {word}" for word in words) + " "
+    return "".join(f" {_spelt(word)}" for word in words) + " "
+
+
+def _spelt(word: str) -> str:
+    """As phrases write it."""
+    whole, beginnings = _spellings()
+    if word in whole:
+        return whole[word]
+    return next((right + word[len(typed) :] for typed, right in beginnings if word.startswith(typed)), word)
+
+
+@cache
+def _spellings() -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    written = [pair for language in _written()["spellings"].values() for pair in language.items()]
+    beginnings = tuple((typed.rstrip("*"), right) for typed, right in written if typed.endswith("*"))
+    return {typed: right for typed, right in written if not typed.endswith("*")}, beginnings
 
 
 @cache
 def table() -> tuple[Phrase, ...]:
     """Every phrase."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the table is long
-    page = files("arsync.inbox").joinpath("phrases.yaml").read_text("utf-8")
-    written: dict[str, Any] = yaml.load(page, Loader=loader)  # noqa: S506 - one of the safe ones
+    written = _written()
     words = written["words"]
     return tuple(
         Phrase(Meaning(meaning), language, phrase, float(weight), _compiled(phrase, words[language]))
@@ -102,8 +121,17 @@ def table() -> tuple[Phrase, ...]:
     )
 
 
+@cache
+def _written() -> dict[str, Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the table is long
+    page = files("arsync.inbox").joinpath("phrases.yaml").read_text("utf-8")
+    written: dict[str, Any] = yaml.load(page, Loader=loader)  # noqa: S506 - one of the safe ones
+    return written
+
+
 def _compiled(phrase: str, words: dict[str, str]) -> re.Pattern[str]:
-    parts = [_GAPS[part] if part in _GAPS else _one_of(part, words) for part in phrase.split()]
+    fixed = _GAPS | _ENDS
+    parts = [fixed[part] if part in fixed else _one_of(part, words) for part in phrase.split()]
     return re.compile("".join(parts) + r"(?= )")
 
 

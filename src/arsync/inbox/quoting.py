@@ -14,6 +14,18 @@ _BLANK: Final = re.compile(r"\n(?:[ >]*\n){2,}")
 #: What the parser leaves: a signature behind its dashes, a line that the phone adds.
 _SIGNATURE: Final = re.compile(r"(?m)^-- ?$")
 
+#: The line that a telephone or a mail program puts below what was written on it.
+_DEVICE: Final = (
+    r"(i(phone|pad)|galaxy|samsung|huawei|pixel|android|blackberry|handy|smartphone|t[ée]l[ée]phone|portable|outlook"
+    r"|yahoo)"
+)
+_FOOTER: Final = re.compile(
+    rf"\n\s*(sent (from|via|using) (my |a )?[^\n]{{0,12}}{_DEVICE}|get outlook for|t[ée]l[ée]charge[rz] outlook"
+    rf"|von (meinem [^\n]{{0,20}}{_DEVICE}|unterwegs) gesendet|gesendet (von|mit) (meinem |der )?[^\n]{{0,12}}{_DEVICE}"
+    rf"|envoy[ée] (de|depuis) (mon |ma )?[^\n]{{0,12}}{_DEVICE})[^\n\d]{{0,20}}\Z",
+    re.I,
+)
+
 
 def new_text(text: str) -> str:
     """The answer alone; where the answer stands below or between what is quoted, all that is not quoted. Empty where
@@ -46,4 +58,4 @@ def _below(text: str) -> str:
 
 def _unquoted(text: str) -> str:
     lines = [line.strip() for line in _SIGNATURE.split(text)[0].split("\n") if not line.lstrip().startswith(">")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return _FOOTER.sub("", re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip())

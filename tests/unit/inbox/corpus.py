@@ -16,7 +16,8 @@ _FOLDER = Path(__file__).resolve().parents[2] / "corpus" / "replies"
 LANGUAGES = ("en", "de", "fr")
 #: By the rules' author, who knows their figures; the others by somebody who had not read the rules.
 AUTHORS = ("known", "held_out", "later")
-PARTS = (*AUTHORS, "outsider", "outsider_second")
+OUTSIDERS = ("outsider", "outsider_second", "after")
+PARTS = (*AUTHORS, *OUTSIDERS)
 
 
 @dataclass(frozen=True)

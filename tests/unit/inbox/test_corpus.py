@@ -19,11 +19,10 @@ from arsync.inbox.plain import says_only
 from arsync.inbox.quoting import new_text
 from arsync.playbook.reply_section import MEANINGS
 
-#: Precision and recall of each meaning, at least: a little under what was measured.
-LEAST = {
-    "known": (0.9, 0.9), "held_out": (0.9, 0.7), "later": (0.7, 0.3),
-    "outsider": (0.5, 0.3), "outsider_second": (0.5, 0.2),
-}  # fmt: skip
+#: Precision and recall of each meaning, at least: of what the rules were written with.
+LEAST = {"known": (0.9, 0.8), "held_out": (0.9, 0.7), "later": (0.7, 0.3)}
+#: The share told rightly, at least, and wrongly, at most: a little beside what was measured.
+OVERALL = {"outsider": (0.67, 0.1), "outsider_second": (0.65, 0.11), "after": (0.16, 0.23)}
 
 
 def told(one: Example) -> Meaning:
@@ -48,19 +47,36 @@ def test_every_meaning_has_eight_replies_in_each_language() -> None:
     )
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_what_a_reply_means_is_mostly_told_and_seldom_wrong(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+def printed(part: str, capsys: pytest.CaptureFixture[str]) -> dict[Meaning, tuple[float, float]]:
+    """The figures of what people wrote, shown to whoever runs this."""
     of_each = figures(part)
+    columns = [of_each, *(figures(part, (language,)) for language in LANGUAGES)]
     with capsys.disabled():
-        columns = [of_each, *(figures(part, (language,)) for language in LANGUAGES)]
         sys.stdout.write(f"\n{part}: precision / recall of all, {', '.join(LANGUAGES)}\n")
         for meaning in of_each:
             each = "  ".join("{:4.0%} / {:4.0%}".format(*column[meaning]) for column in columns)
             sys.stdout.write(f"  {meaning:15} {each}\n")
-    told_by_kind = {Meaning.OUT_OF_OFFICE}  # its subject tells it, whatever the text says
-    figures_of_people = [each for meaning, each in of_each.items() if meaning not in told_by_kind]
+    return {meaning: figure for meaning, figure in of_each.items() if meaning is not Meaning.OUT_OF_OFFICE}
+
+
+@pytest.mark.parametrize("part", LEAST)
+def test_what_a_reply_means_is_mostly_told_and_seldom_wrong(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     precisely, recalled = LEAST[part]
-    assert all(precision >= precisely and recall >= recalled for precision, recall in figures_of_people)
+    of_each = printed(part, capsys)
+    assert all(precision >= precisely and recall >= recalled for precision, recall in of_each.values())
+
+
+@pytest.mark.parametrize("part", OVERALL)
+def test_what_strangers_wrote_is_told_as_the_docs_say(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    printed(part, capsys)
+    found = [(one.meaning, told(one)) for one in examples(part) if one.meaning is not Meaning.OUT_OF_OFFICE]
+    right = sum(meaning is said for meaning, said in found) / len(found)
+    wrong = sum(said not in (meaning, Meaning.UNCLEAR) for meaning, said in found) / len(found)
+    with capsys.disabled():
+        sys.stdout.write(f"  right {right:.0%}, wrong {wrong:.0%}, unclear {1 - right - wrong:.0%}\n")
+    rightly, wrongly = OVERALL[part]
+    assert right >= rightly
+    assert wrong <= wrongly
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -82,6 +98,23 @@ def test_what_is_quoted_and_signed_says_nothing() -> None:
     assert "dispute" not in new_text(quoting.text)
     signed = next(one for one in examples("known") if "Reed & Sons Ltd" in one.text)
     assert "Reed & Sons Ltd" not in new_text(signed.text)
+
+
+@pytest.mark.parametrize(
+    "footer",
+    ["Sent from my iPhone", "Get Outlook for Android", "Von meinem iPhone gesendet", "Gesendet mit der Yahoo Mail App",
+     "Von unterwegs gesendet", "Envoyé de mon iPhone", "Envoyé depuis mon téléphone"],
+)  # fmt: skip
+def test_what_a_telephone_puts_below_says_nothing(footer: str) -> None:
+    assert new_text(f"Mach ich morgen\n\n{footer}\n") == "Mach ich morgen"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Von eurem Handy habe ich nichts gesehen.", "Envoyé de notre part le 3 mai."],
+)
+def test_a_last_line_that_only_looks_like_it_is_kept(line: str) -> None:
+    assert new_text(f"Hallo\n\n{line}\n").endswith(line)
 
 
 def test_a_meaning_shows_the_phrases_that_spoke_for_it_and_is_never_wholly_sure() -> None:
@@ -106,6 +139,36 @@ def test_what_says_nothing_is_unclear(text: str) -> None:
 )  # fmt: skip
 def test_who_asks_whether_to_pay_later_promises_nothing(text: str) -> None:
     assert classify(text).meaning is not Meaning.PROMISE
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("Paid", Meaning.SAYS_PAID), ("schon bezahlt", Meaning.SAYS_PAID), ("Réglée !", Meaning.SAYS_PAID),
+        ("Friday", Meaning.PROMISE), ("am Freitag", Meaning.PROMISE), ("which invoice?", Meaning.NOT_RECEIVED),
+    ],
+)  # fmt: skip
+def test_one_word_is_an_answer(text: str, meaning: Meaning) -> None:
+    assert classify(text).meaning is meaning
+
+
+@pytest.mark.parametrize("text", ["Not paid", "unpaid", "bezahlt wird nichts", "pas payé"])
+def test_the_same_word_among_others_is_not(text: str) -> None:
+    assert classify(text).meaning is not Meaning.SAYS_PAID
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("We wont pay, it didnt arrive", "We won't pay, it didn't arrive"),
+        ("pls resend the inv", "please resend the invoice"),
+        ("wir ueberweisen naechste Woche", "wir überweisen nächste Woche"),
+        ("cest réglé, jai fait un vir", "c'est réglé, j'ai fait un virement"),
+    ],
+)
+def test_what_is_typed_in_haste_is_read_as_if_it_were_written(typed: str, written: str) -> None:
+    assert classify(typed) == classify(written)
+    assert classify(typed).meaning is not Meaning.UNCLEAR
 
 
 @pytest.mark.parametrize(
