@@ -64,6 +64,9 @@ def test_the_queue_is_read_answered_and_sent(waiting: Installation, monkeypatch:
     story = waiting.arsync("outbox", acme).out
     for line in ("approved by Ann", "approval taken back by Kim", "message accepted by arsync", "H-2", "written"):
         assert line in story
+    assert [line for line in story.splitlines() if line.startswith("note on")] == [
+        "note on invoice H-2: written", "note on invoice H-1: written",
+    ]  # fmt: skip
     assert "rejected by Ann: they called" in waiting.arsync("outbox", "--state", "cancelled").out
     waiting.arsync("run")
     assert waiting.states() == {"accepted": 2, "cancelled": 1}, "what was rejected is not planned again"

@@ -108,6 +108,7 @@ def _tell(app: App, message_id: int, as_json: bool) -> None:
         one = _one(work, message_id)
         items, story = messages.items(work, one.id), events.of_message(work, one.id)
         owed = notes.of_message(work, one.id)
+        targets = [finding.named(work, note.connection_id, note.target) for note in owed]
         if as_json:
             words = {"text": one.text, "html": one.html}
             dump({**_summary(work, one), **words, "items": items, "story": story, "notes": owed})
@@ -125,8 +126,9 @@ def _tell(app: App, message_id: int, as_json: bool) -> None:
     for event in story:
         why = f": {event.data['reason']}" if event.data.get("reason") else ""
         say(flat(f"  {event.at:%Y-%m-%d %H:%M} UTC  {event.kind.replace('_', ' ')} by {event.author}{why}"))
-    for note in owed:
-        say(flat(f"  {note.kind} on {note.target.kind} {note.target.remote_id}: {note.state}, {note.reason}"))
+    for note, target in zip(owed, targets, strict=True):
+        why = "" if note.reason == note.state else f", {note.reason}"
+        say(flat(f"  {note.kind} on {target}: {note.state}{why}"))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlalchemy import exists, func, or_, select
 
+from arsync.connector import NoteTarget, TargetKind
 from arsync.domain.documents import InvoiceState
 from arsync.domain.money import Money
 from arsync.store import tables as t
@@ -138,3 +139,9 @@ def invoice_number(work: Work, connection_id: int, invoice_id: str) -> str:
     i = t.invoices.c
     query = select(i.number).where(i.connection_id == connection_id, i.remote_id == invoice_id)
     return work.execute(query).scalar_one_or_none() or invoice_id
+
+
+def named(work: Work, connection_id: int, target: NoteTarget) -> str:
+    """What a note is about as people know it: `invoice 1042`, `customer Acme Stores`."""
+    about = invoice_number if target.kind is TargetKind.INVOICE else customer_name
+    return f"{target.kind} {about(work, connection_id, target.remote_id)}"

@@ -43,11 +43,12 @@ def tasks(store: Store) -> list[str]:
         every = connections.connections(work)
         unknown = messages.in_states(work, (MessageState.UNKNOWN,))
         failed = messages.in_states(work, (MessageState.FAILED,))
-        open_notes = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
-        open_notes += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
+        unwritten = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
+        unwritten += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
+        open_notes = [(one, finding.named(work, one.connection_id, one.target)) for one in unwritten]
         jailed = connections.quarantined(work)
         silent = [one for rule in _SILENT for one in verdicts.standing(work, rule)]
-        unwritten = verdicts.concerned(work, Rule.NO_TEMPLATE)
+        unsaid = verdicts.concerned(work, Rule.NO_TEMPLATE)
         lacking = [one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(_WAITS)]
         sorry = corrections.being_answered(work)
         wrongly = [one for one in corrections.unsettled(work) if (one.connection_id, one.invoice_id) not in sorry]
@@ -58,7 +59,7 @@ def tasks(store: Store) -> list[str]:
     for connection_id, reason in silent:
         where[reason].append(names[connection_id])
     whom: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
-    for connection_id, reason, customer in unwritten:
+    for connection_id, reason, customer in unsaid:
         whom[connection_id, reason].append(customer)
     return [
         *unread,
@@ -74,8 +75,8 @@ def tasks(store: Store) -> list[str]:
             for one in failed
         ),
         *(
-            f"{one.kind} {one.id} on {one.target.kind} {one.target.remote_id} is {one.state}: {one.reason}"
-            for one in open_notes
+            f"{one.kind} {one.id} on {about} is {one.state}: {one.reason}"
+            for one, about in open_notes
             if one.kind is WriteKind.NOTE or one.state is not NoteState.FAILED
         ),
         *(f"message {one.id} ({one.subject}): {one.reason}" for one in lacking),

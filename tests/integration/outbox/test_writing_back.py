@@ -183,7 +183,9 @@ def test_a_refused_note_is_tried_a_few_times_and_then_a_task(open_office: Opened
     (failed,) = [note for note in office.stored_notes(app) if note.state == "failed"]
     assert failed.attempts == writeback.TRIES
     night = office.night(app)
-    assert [task for task in night.tasks if f"note {failed.id} on" in task]
+    numbers = {one["id"]: one["number"] for one in books.sandbox.truth(books.id)["invoices"]}
+    told = f"note {failed.id} on invoice {numbers[failed.target.remote_id]} is failed"
+    assert [task for task in night.tasks if task.startswith(told)]
     assert per_target(books) == [1]
     assert len(office.sent()) == 1
 
