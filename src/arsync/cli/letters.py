@@ -111,10 +111,8 @@ def posted(
                 say(f"{company.name}: {counted(len(printed), 'letter')} kept as posted on {day}")
                 continue
             found = post_room.post(app.store, app.desk(company), app.clock, those, on=day, author=who)
-            say(
-                f"{company.name}: {counted(len(found.holding), 'letter')} posted on {day}; "
-                "what is noted of it is written at the next run"
-            )
+            noted = "; what is noted of it is written at the next run" if found.holding else ""
+            say(f"{company.name}: {counted(len(found.holding), 'letter')} posted on {day}{noted}")
             checked.extend(found)
         _tell_and_end(checked)
 
@@ -280,12 +278,17 @@ def _tell_and_end(checked: Checked) -> None:
 
 def _tell(checked: Checked) -> None:
     for letter, reason in checked.pulled:
-        paper = "take its paper out of the pile" if letter.prints else "it is not printed"
-        complain(flat(f"letter {letter.message.id} must not go out: {reason}; {paper}"))
+        complain(flat(f"letter {letter.message.id} must not go out: {reason}; {_paper(letter)}"))
     for letter, reason in checked.later:
         say(flat(f"letter {letter.message.id}: not now: {reason}"), style="yellow")
     for letter, reason in checked.failed:
         complain(flat(f"letter {letter.message.id} of L{letter.batch_id}: {reason}; the others are not affected"))
+
+
+def _paper(letter: Letter) -> str:
+    if letter.lies:
+        return "take its paper out of the pile"
+    return "its paper is not in the pile any more" if letter.prints else "it is not printed"
 
 
 def _as_json(checked: Checked) -> dict[str, Any]:

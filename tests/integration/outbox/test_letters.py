@@ -75,7 +75,7 @@ def test_a_letter_is_printed_checked_and_accepted_when_it_is_posted(
         books.act("pay", invoice=invoice)
     office.pass_time(minutes=5)
     assert command(office, "posted", "L1") == 0
-    assert "must not go out" in capsys.readouterr().err
+    assert capsys.readouterr().err.count("take its paper out of the pile") == 2
     assert sorted(office.states(app)) == ["accepted", "superseded", "superseded"]
     (posted,) = [one for one in office.messages(app) if one.state == "accepted"]
     assert (posted.reference, posted.reason.partition(",")[0]) == ("L1", "posted on 2026-06-10")
@@ -86,6 +86,12 @@ def test_a_letter_is_printed_checked_and_accepted_when_it_is_posted(
     assert (touch.kind, str(touch.made_on), touch.step_id) == ("letter", "2026-06-09", "letter")
     assert command(office, "pull") == 1
     assert command(office, "pull", "--done") == 0
+    capsys.readouterr()
+    assert command(office, "posted", "L1") == 0
+    told = capsys.readouterr()
+    assert "take its paper out" not in told.err
+    assert told.err.count("its paper is not in the pile any more") == 2
+    assert told.out.endswith("0 letters posted on 2026-06-10\n")
     office.night(office.app())
     assert len(to_pull(app.store)) == 0
     assert [note["target_id"] for note in books.notes()] == [kept]
