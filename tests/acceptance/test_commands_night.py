@@ -212,3 +212,16 @@ def test_an_unknown_message_is_refused_and_none_of_the_others_is_approved(shop: 
     shop.arsync("approve", first, "--all", status=2)
     shop.arsync("approve", "one", status=2)
     assert shop.states() == {"planned": 3}
+
+
+def test_the_first_customers_are_of_all_companies_together_in_the_plan_and_the_digest_too(shop: Installation) -> None:
+    """Two customers: the run writes to Acme and Birch of harbor; plan and digest had said so, and nobody of thames."""
+    shop.configure(delivery='channel = "file"\nfirst_customers = 2')
+    planned = {one["payer"] for answers in shop.json("plan").values() for one in answers if one["message"]}
+    digest = shop.arsync("digest").out
+    shop.arsync("run")
+    written_to = {str(mail["To"]).split("@")[1].rstrip(">") for mail in shop.letters()}
+    assert written_to == {"acmestores.example", "birchcafe.example"}
+    assert planned == {"Acme Stores", "Birch Cafe"}
+    assert "harbor: 2 messages go out" in digest
+    assert "thames: 0 messages go out" in digest

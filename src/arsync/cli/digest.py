@@ -29,6 +29,7 @@ from arsync.errors import (
     Stopped,
     UsageError,
 )
+from arsync.playbook.going_live import Payer
 from arsync.playbook.places import Place
 from arsync.render.digest import Chapter
 from arsync.render.digest import digest as page_of
@@ -85,7 +86,8 @@ def digest(
 
 
 def _page(app: App, those: list[Connection]) -> Rendered:
-    chapters = [chapter for one in those for chapter in _chapters(app, one)]
+    chosen: set[Payer] = set()
+    chapters = [chapter for one in those for chapter in _chapters(app, one, chosen)]
     with app.store.reading() as work:
         own = connections.installation(work)
     mornings = [(one, app.today(one)) for one in those]
@@ -99,9 +101,9 @@ def _page(app: App, those: list[Connection]) -> Rendered:
     return page_of(f"arsync: what goes out, {day:%A, %Y-%m-%d}", chapters)
 
 
-def _chapters(app: App, company: Connection) -> list[Chapter]:
+def _chapters(app: App, company: Connection, chosen: set[Payer]) -> list[Chapter]:
     desk = app.desk(company)
-    plans = jobs.preview(app.store, desk, app.clock)
+    plans = jobs.preview(app.store, desk, app.clock, chosen=chosen)
     with app.store.reading() as work:
         pending = messages.in_states(work, (MessageState.PLANNED, MessageState.APPROVED), company.id)
     known = {one.chase_id: one for one in pending}

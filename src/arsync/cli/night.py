@@ -21,6 +21,7 @@ from arsync.domain.states import Decision, MessageState
 from arsync.errors import ArsyncError, ConnectorError
 from arsync.playbook import review
 from arsync.playbook.decide import Decided
+from arsync.playbook.going_live import Payer
 from arsync.store import connections, letters, messages
 from arsync.store.connections import Connection
 from arsync.worker import jobs
@@ -47,8 +48,9 @@ def plan(
     on = as_of.date() if as_of else None
     with opened(context) as app:
         told: dict[str, list[dict[str, object]]] = {}
+        chosen: set[Payer] = set()
         for connection in linked(app, names):
-            answers = jobs.preview(app.store, app.desk(connection), app.clock, today=on)
+            answers = jobs.preview(app.store, app.desk(connection), app.clock, today=on, chosen=chosen)
             if as_json:
                 told[connection.name] = [_as_json(answer) for answer in answers]
             else:

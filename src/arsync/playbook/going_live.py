@@ -40,7 +40,7 @@ def in_segment(plan: Plan, rollout: Rollout, known: Known) -> Plan:
     """The plan; where it is to somebody who is not meant it waits. Calls and tasks, which reach only our own staff, are
     not narrowed."""
     facts = plan.facts
-    if not rollout.has_segment or not _leaves(plan):
+    if not rollout.has_segment or not leaves(plan):
         return plan
     names = {facts.payer_name.casefold(), facts.payer_id.casefold()}
     tags = {tag.casefold() for tag in known.tags.get(facts.payer_id, ())}
@@ -68,10 +68,11 @@ def later(asking: Sequence[Asking], rollout: Rollout, known: Known) -> set[int]:
 def not_yet(plan: Plan, rollout: Rollout) -> Plan:
     """The plan of one of `later`."""
     count = "the first customer is" if rollout.first == 1 else f"the first {rollout.first} customers are"
-    return _waits(plan, f"only {count} written to so far (delivery.first_customers)") if _leaves(plan) else plan
+    return _waits(plan, f"only {count} written to so far (delivery.first_customers)") if leaves(plan) else plan
 
 
-def _leaves(plan: Plan) -> bool:
+def leaves(plan: Plan) -> bool:
+    """Whether something of it would reach the customer."""
     return plan.intent is not None and plan.intent.step.way in _OUTWARD
 
 

@@ -8,7 +8,7 @@ known whether it may, its plan is made anew. Whom the cap cannot refuse, or must
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -20,7 +20,7 @@ from arsync.playbook.admit import Asking, Foremost, Refusal, asking, is_free, is
 from arsync.playbook.answers import Answered, Answers
 from arsync.playbook.drafts import not_rejected
 from arsync.playbook.facts import Policy
-from arsync.playbook.going_live import Known, in_segment, later, not_yet
+from arsync.playbook.going_live import Known, Payer, in_segment, later, not_yet
 from arsync.store import tags, volume
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
@@ -40,20 +40,22 @@ def consider(
 
 
 def considering(
-    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None
-) -> Iterator[Plan]:
-    """As `consider`, one after the other in the order in which they are final."""
-    for page in passes(work, connection, policy, now=now, today=today or policy.today(now)):
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date | None = None,
+    chosen: Collection[Payer] = (),
+) -> Iterator[Plan]:  # fmt: skip
+    """As `consider`, one after the other in the order in which they are final. Where only so many customers are written
+    to, those `chosen` of other companies count."""
+    for page in passes(work, connection, policy, now=now, today=today or policy.today(now), chosen=chosen):
         for one in page:
             yield one.plan
 
 
 def passes(
-    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date
+    work: Work, connection: Connection, policy: Policy, *, now: datetime, today: date, chosen: Collection[Payer] = ()
 ) -> Iterator[list[Answered]]:
     """Every chase's final answer once, some payers at a time: first what nobody need admit, then what asked for it."""
     with undisturbed(_YOUNG):
-        for number, page in enumerate(_Passes(work, connection, policy, now, today).final(), start=1):
+        for number, page in enumerate(_Passes(work, connection, policy, now, today, chosen).final(), start=1):
             yield page
             del page  # before the next one comes
             if number % _TIDIED == 0:
@@ -61,7 +63,9 @@ def passes(
 
 
 class _Passes:
-    def __init__(self, work: Work, connection: Connection, policy: Policy, now: datetime, today: date) -> None:
+    def __init__(
+        self, work: Work, connection: Connection, policy: Policy, now: datetime, today: date, chosen: Collection[Payer]
+    ) -> None:
         self._work, self._connection, self._policy = work, connection, policy
         self._answers = Answers(work, connection, policy, now=now, today=today)
         self._sent_before = volume.gone(work, connection.id, on=today)
@@ -71,7 +75,7 @@ class _Passes:
         #: who is written to already: as it stands before the first page, for what is settled on the way changes it
         own, waits = connection.id, policy.rollout.first is not None
         reached, pending = (volume.reached(work, own), volume.pending(work, own)) if waits else (set(), set())
-        self._known = Known("", {}, {}, reached=reached, pending=pending)
+        self._known = Known("", {}, {}, reached=reached.union(chosen), pending=pending)
         #: no more leave today
         self._most = self._sent_before + self._answers.count
         self._is_free = policy.rollout.first is None and is_free(self._budget(0), self._most)

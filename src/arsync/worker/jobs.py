@@ -21,6 +21,7 @@ from arsync.outbox.send import Post
 from arsync.outbox.settle import Settled, settle
 from arsync.outbox.writeback import Written, wait_for_unknown, write_back
 from arsync.playbook.decide import Decided, decide
+from arsync.playbook.going_live import Payer, leaves
 from arsync.playbook.passes import considering
 from arsync.store import (
     chases,
@@ -95,14 +96,21 @@ def held_lock(store: Store, clock: Clock, those: Iterable[Connection], *, first:
     return lease
 
 
-def preview(store: Store, desk: Intake, clock: Clock, *, today: date | None = None) -> Iterator[Plan]:
-    """What a run would decide on the cache as it stands, today or on another day, chase by chase; saves nothing."""
+def preview(
+    store: Store, desk: Intake, clock: Clock, *, today: date | None = None, chosen: set[Payer] | None = None
+) -> Iterator[Plan]:
+    """What a run would decide on the cache as it stands, today or on another day, chase by chase; saves nothing. Whom
+    it would write to joins the `chosen` of the companies before it, who count among the first customers of all."""
+    told = chosen if chosen is not None else set()
     with store.working() as work:  # a chase that a run would open is opened, and undone with the work
         chases.follow(work, desk.connection.id, now=clock.now())
         if desk.connection.health is Health.OK:
             on = today or desk.policy.today(clock.now())
             settle_promises(work, desk.connection.id, today=on, now=clock.now(), writes=False)
-        yield from considering(work, desk.connection, desk.policy, now=clock.now(), today=today)
+        for plan in considering(work, desk.connection, desk.policy, now=clock.now(), today=today, chosen=set(told)):
+            if leaves(plan):
+                told.add((desk.connection.id, plan.facts.payer_id))
+            yield plan
 
 
 def run(
