@@ -87,6 +87,7 @@ def test_redirect_to_sends_every_message_to_one_address_and_says_for_whom_it_was
     meant = " ".join(mail["meant"] for mail in left)
     for name in ("acmestores", "birchcafe", "cedarbooks"):
         assert f"accounts@{name}.example" in meant
+    assert f"accepted, taken by {channel} for {ME} instead of the customer" in shop.arsync("explain", "H-1").out
 
 
 @pytest.mark.parametrize("channel", ["file", "sendgrid"])
@@ -98,6 +99,7 @@ def test_bcc_sends_a_blind_copy_of_every_message(shop: Installation, channel: st
         f"accounts@{name}.example" for name in ("acmestores", "birchcafe", "cedarbooks")
     }
     assert [mail["bcc"] for mail in left] == [ARCHIVE] * 3
+    assert f"accepted, taken by {channel}\n" in shop.arsync("explain", "H-1").out
 
 
 def test_a_wrong_api_key_is_told_and_every_message_waits_for_the_right_one(shop: Installation) -> None:

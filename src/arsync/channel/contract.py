@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,10 @@ class Evidence(StrEnum):
 class Channel(Protocol):
     """A way out."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """What people are told took a message."""
+        ...
 
     @property
     def place(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import ClassVar
 
 from arsync.channel.contract import Channel, Envelope, Evidence, Receipt
 from arsync.channel.mail import DivertedEnvelope, same_address
@@ -15,12 +14,15 @@ class Redirected:
     For whom a diverted message was meant stands in its X-Arsync-Original-* headers; subject and text stay as they are.
     """
 
-    name: ClassVar[str] = "redirected"
-
     def __init__(self, channel: Channel, *, redirect_to: str | None = None, bcc: str | None = None) -> None:
         self.channel = channel
         self._redirect_to = redirect_to
         self._bcc = bcc
+
+    @property
+    def name(self) -> str:
+        """As of the wrapped channel, which takes the message."""
+        return self.channel.name
 
     @property
     def place(self) -> str:

@@ -138,10 +138,8 @@ def send(
         unfit = Rejected(f"it could not be put into an envelope ({type(error).__name__})")
         return _failed(store, message, token, unfit, clock)
     with store.working() as work:
-        with_them = f" with {', '.join(file_name(file) for file in attached)}" if attached else ""
-        reason = "; without ".join([f"taken by {channel.name}{with_them}", *without, *left_out]) + (
-            receipt.remark and f"; {receipt.remark}"
-        )
+        reason = "; without ".join([_taken(message, channel, how, attached), *without, *left_out])
+        reason += receipt.remark and f"; {receipt.remark}"
         if owed is None:
             owed = _owed(message, how, beforehand)
         accepted = _accept_anyhow(work, message, token, receipt.reference, reason, how, clock, owed)
@@ -152,6 +150,14 @@ def send(
 def draw_up(message: Message, post: Post, clock: Clock, thread: tuple[str, ...]) -> None:
     """Lets the channel put together a message that has no attachments and will probably be sent next."""
     post.channels[StepChannel(message.channel)].draw_up(_envelope(message, post, clock, (), thread))
+
+
+def _taken(message: Message, channel: Channel, how: Acceptance, attached: Sequence[Attachment]) -> str:
+    """Who took it, in whose place, and with what."""
+    diverted = how.diverted_to is not None and message.channel == StepChannel.EMAIL
+    instead = f" for {how.diverted_to} instead of the customer" if diverted else ""
+    with_them = f" with {', '.join(file_name(file) for file in attached)}" if attached else ""
+    return f"taken by {channel.name}{instead}{with_them}"
 
 
 def _owed(message: Message, how: Acceptance, beforehand: Beforehand | None) -> list[Owed] | None:
