@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from tests.acceptance.installation import Installation
+from tests.acceptance.installation import Installation, days_ago
 
 
 @pytest.fixture
@@ -93,3 +93,27 @@ def test_a_person_is_evidence_of_what_nobody_knew(shop: Installation) -> None:
     shop.arsync("run")
     assert "unknown" not in shop.states()
     assert shop.rows("SELECT count(*) FROM notes WHERE message_id = ? AND state = 'written'", lost[0]) != [(0,)]
+
+
+def test_what_was_asked_for_though_it_had_been_paid_is_told_until_somebody_answers_for_it(shop: Installation) -> None:
+    """
+    09-15 friendly to Cedar for T-1
+    09-16 the books tell of its payment of 09-12: a task, until Ann has said sorry; the story of T-1 has it all
+    """
+    thames = shop.books["thames"]
+    shop.arsync("run")
+    (invoice,) = [one["id"] for one in thames.sandbox.truth(thames.id)["invoices"] if one["number"] == "T-1"]
+    thames.sandbox.advance(days=1)
+    thames.act("pay", invoice=invoice, amount="700.00", date=days_ago(3))
+    thames.sandbox.advance(60)
+    told = shop.arsync("run", status=1).out
+    message = message_to(shop, "Cedar Books")
+    assert "thames: 1 message had asked for what was paid before: arsync corrections" in told
+    assert f"arsync corrections {message} --done" in told
+    assert [one["number"] for one in shop.json("corrections")] == ["T-1"]
+    had = f"message {message} of 2026-09-15 had asked for T-1"
+    assert f"{had}, which had been paid on 2026-09-12, as the books told then" in shop.arsync("explain", "T-1").out
+    shop.arsync("corrections", message, "--done", "--author", "Ann")
+    assert "arsync corrections" not in shop.arsync("run").out
+    for story in (shop.arsync("explain", "T-1").out, shop.arsync("explain", "--customer", "Cedar Books").out):
+        assert f"{had} though it was paid; answered for by Ann" in story

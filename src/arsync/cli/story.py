@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from arsync.domain.states import HoldState, PromiseState
-from arsync.store import finding, notes, owners, promises, replies, touches
+from arsync.store import corrections, finding, notes, owners, promises, replies, touches
 from arsync.store import holds as placed_holds
+from arsync.store.corrections import TAKEN_BACK, Correction
 from arsync.store.engine import Work
 from arsync.store.holds import PlacedHold
 from arsync.store.promises import Promise
@@ -16,7 +17,7 @@ Line = tuple[datetime, str]
 
 
 def said(work: Work, connection_id: int, payer_id: str, invoice_id: str | None = None) -> list[Line]:
-    """Holds, promises, touches, calls, comments and their notes: of the payer, or those that concern one invoice."""
+    """Holds, promises, touches, calls, comments, corrections and their notes: of the payer, or of one invoice."""
     lines = [
         line for one in placed_holds.of_payer(work, connection_id, payer_id)
         if _concerns(one, payer_id, invoice_id) for line in _hold(one)
@@ -37,6 +38,9 @@ def said(work: Work, connection_id: int, payer_id: str, invoice_id: str | None =
             again = f", again on {comment.follow_up}" if comment.follow_up else ""
             done = " (done with)" if comment.done_at else ""
             lines.append((comment.created_at, f"comment {comment.id}{done} by {comment.author}{again}: {comment.text}"))
+    for correction in corrections.of_payer(work, connection_id, payer_id):
+        if invoice_id in (None, correction.invoice_id):
+            lines += _correction(correction)
     for reply in replies.of_payer(work, connection_id, payer_id):
         lines += _reply(reply)
     for note in notes.said_on(work, connection_id, [one for one in (payer_id, invoice_id) if one]):
@@ -75,6 +79,19 @@ def _promise(work: Work, one: Promise) -> list[Line]:
     lines = [(one.created_at, f"{what}: {one.amount} by {one.promised_on}{number}, by {one.author}: {one.reason}")]
     if one.settled_at is not None and one.state is not PromiseState.OPEN:
         lines.append((one.settled_at, f"{what} of {one.amount} by {one.promised_on}: {one.state}"))
+    return lines
+
+
+def _correction(one: Correction) -> list[Line]:
+    assert one.found_at is not None, "it is kept with its moment"
+    what = f"message {one.message_id} of {one.sent_on} had asked for {one.number}"
+    lines = [(one.found_at, f"{what}, which had been paid on {one.paid_on}, as the books told then")]
+    if one.settled_at is not None:
+        back = one.settled_by == TAKEN_BACK
+        answer = (
+            "rightly: the payment was taken back" if back else f"though it was paid; answered for by {one.settled_by}"
+        )
+        lines.append((one.settled_at, f"{what} {answer}"))
     return lines
 
 

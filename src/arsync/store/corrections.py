@@ -45,6 +45,7 @@ class Correction:
     paid_on: date
     settled_at: datetime | None = None
     settled_by: str | None = None
+    found_at: datetime | None = None  # when the books told; None where that is news
 
 
 def look(work: Work, connection_id: int, *, since: date, now: datetime) -> list[Correction]:
@@ -107,6 +108,11 @@ def every(work: Work) -> list[Correction]:
     return _read(work)
 
 
+def of_payer(work: Work, connection_id: int, payer_id: str) -> list[Correction]:
+    """All of messages to that payer, oldest first."""
+    return _read(work, t.messages.c.connection_id == connection_id, t.chases.c.payer_id == payer_id)
+
+
 def settle(work: Work, message_ids: Collection[int], *, author: str, now: datetime) -> int:
     """Keeps that somebody has answered for these messages; how many invoices that were."""
     statement = (
@@ -146,7 +152,7 @@ def _read(work: Work, *where: ColumnElement[bool]) -> list[Correction]:
     query = (
         select(
             _C.message_id, m.connection_id, m.chase_id, h.payer_id, m.subject, m.sent_on, _C.invoice_id, k.number,
-            _C.paid_on, _C.settled_at, _C.settled_by,
+            _C.paid_on, _C.settled_at, _C.settled_by, _C.found_at,
         )
         .select_from(joined.join(t.message_items, named))
         .where(*where)
