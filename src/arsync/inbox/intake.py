@@ -20,7 +20,7 @@ from arsync.inbox.feedback import hear_one
 from arsync.inbox.machines import who_wrote
 from arsync.inbox.mail import Mail
 from arsync.inbox.matching import Front, Match, match, match_given_back
-from arsync.inbox.quoting import new_text
+from arsync.inbox.quoting import left_out, new_text
 from arsync.inbox.returned import losses
 from arsync.render.note import said_note
 from arsync.store import connections, events, holds, messages, notes, provider_events, replies
@@ -105,7 +105,7 @@ _ANSWERS: Final = frozenset({MailKind.PERSON, MailKind.AUTO_REPLY, MailKind.UNRE
 def _read(mail: Mail, kind: MailKind) -> tuple[str, Classified | None]:
     if kind in (MailKind.PERSON, MailKind.AUTO_REPLY):
         text = new_text(mail.text)
-        return text[:_KEPT], classify(text)
+        return "\n\n".join(filter(None, (text, left_out(mail.text))))[:_KEPT], classify(text)
     return (mail.refused or mail.text)[:_KEPT], None
 
 

@@ -6,6 +6,8 @@ import re
 from functools import cache
 from typing import Any, Final
 
+from arsync.inbox.classify import weighed
+
 #: A promise stands at the beginning; the parser's rules grow slow on what is longer.
 _LONGEST: Final = 6_000
 _LINE: Final = 600
@@ -26,17 +28,55 @@ _FOOTER: Final = re.compile(
     re.I,
 )
 
+_PARAGRAPH: Final = re.compile(r"\n[ \t]*(?:\n|(?=\W*(?:p\.? ?p?\.? ?s|n\.? ?b)\b[.:]?[ \t]))", re.I)
+_POSTSCRIPT: Final = re.compile(r"\W*(p\.? ?p?\.? ?s|n\.? ?b|nachtrag|post-?scriptum)\b[.:]?\s", re.I)
+_BOILERPLATE: Final = re.compile(
+    r"confidential|privileged|intended recipient|vertraulich|adressat|confidentiel|destinataire pr[ée]vu|unsubscribe",
+    re.I,
+)
+#: The parser takes every line that begins so for a telephone's.
+_SENT: Final = re.compile(r"(sent|gesendet|envoy)", re.I)
+_SAYS_SO: Final = 2.0
+
 
 def new_text(text: str) -> str:
     """The answer alone; where the answer stands below or between what is quoted, all that is not quoted. Empty where
     nothing was written."""
-    # Many blank lines in a row cost the parser's rules seconds.
-    bounded = _BLANK.sub("\n\n", "\n".join(line[:_LINE] for line in text[:_LONGEST].split("\n")))
+    bounded = _bounded(text)
     replies = _parser().read(bounded).replies
     first = _unquoted(str(replies[0].body)) if replies else ""
     if not first:
         first = _unquoted(str(replies[0].full_body)) if replies else ""  # nothing but a signature
     return first or _unquoted(_below(bounded))
+
+
+def _bounded(text: str) -> str:
+    # Many blank lines in a row cost the parser's rules seconds.
+    return _BLANK.sub("\n\n", "\n".join(line[:_LINE] for line in text[:_LONGEST].split("\n")))
+
+
+def left_out(text: str) -> str:
+    """What `new_text` leaves out and a person should read all the same: a postscript, what is said below the closing,
+    and answers between the lines quoted. It may be a signature's words as well: they tell no meaning."""
+    replies = _parser().read(_bounded(text)).replies
+    if not replies:
+        return ""
+    signed = [part.strip() for part in _PARAGRAPH.split(str(replies[0].signatures or ""))]
+    below = [part for part in signed if _POSTSCRIPT.match(part) or _says_something(part)]
+    return "\n\n".join(filter(None, (*below, *(_between(str(one.body)) for one in replies[1:]))))
+
+
+def _says_something(paragraph: str) -> bool:
+    if _BOILERPLATE.search(paragraph) or _FOOTER.search(f"\n{paragraph}"):
+        return False
+    return bool(_SENT.match(paragraph)) or any(weight >= _SAYS_SO for weight in weighed(paragraph).values())
+
+
+def _between(body: str) -> str:
+    """The lines that are not quoted, of a mail that is quoted with `>`."""
+    lines = [line.strip() for line in _below(body).split("\n")]
+    quoting = any(line.startswith(">") for line in lines)
+    return "\n".join(line for line in lines if line and not line.startswith(">")) if quoting else ""
 
 
 @cache

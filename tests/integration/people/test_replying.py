@@ -222,6 +222,9 @@ def test_who_says_that_it_is_paid_is_left_alone_for_so_long(following: Desk) -> 
         "Only part of it is in Friday's payment run.",
         "Wurde das nicht schon bezahlt?",
         "J'ai déjà payé deux fois, remboursez-moi.",
+        "We will pay on Friday, 4 September.\n\nKind regards\nTom\n\nPS: only if the rest has come by then.",
+        "We paid last week.\n\nBest regards\nTom Reed\n\nBut the second invoice is wrong.",
+        "We paid last week.\n\nOn Tuesday you wrote:\n> Invoice 1\nnever ordered\n> Yours",
         "Hm.",
     ],
 )
@@ -229,6 +232,16 @@ def test_what_is_doubtful_or_a_persons_waits_for_a_person(following: Desk, text:
     their_answer(following, text)
     assert holds(following) == [("reply", None)]
     assert len(tasks.tasks(following.books.store)) == 1
+
+
+def test_what_stands_below_the_closing_or_between_the_lines_quoted_is_shown(answered: Desk) -> None:
+    text = "We pay on Friday.\n\nKind regards\nTom\n\nPS: one box is missing."
+    answer(answered, text + "\n\nOn Tuesday you wrote:\n> Invoice I1\nnot ordered\n> Yours", number=2)
+    shown = answered.arsync("replies", "show", "2").out
+    assert "We pay on Friday." in shown
+    assert "PS: one box is missing." in shown
+    assert "not ordered" in shown
+    assert "Invoice I1\n" not in shown
 
 
 def test_a_strangers_word_and_one_that_is_read_late_wait_for_a_person(following: Desk) -> None:
