@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -109,9 +110,12 @@ class Books:
         rows, at = self._query(f"SELECT * FROM {entity}{_where(conditions)} {ending}".rstrip())  # noqa: S608 - no SQL
         return Found(raws=_of(rows, entity), at=at)
 
-    def page(self, entity: str, conditions: Sequence[str], ending: str) -> FoundPage:
-        """The same for a page of records that are to be mapped."""
+    def page(self, entity: str, conditions: Sequence[str], ending: str) -> Callable[[], FoundPage]:
+        """The same for a page of records that are to be mapped: asked for now, decoded by what this gives."""
         answer = self._ask(f"SELECT * FROM {entity}{_where(conditions)} {ending}")  # noqa: S608 - no SQL
+        return partial(self._found_page, entity, answer)
+
+    def _found_page(self, entity: str, answer: requests.Response) -> FoundPage:
         try:
             envelope = wire.RECORDS.decode(answer.content)
         except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -12,7 +13,7 @@ import msgspec
 from arsync.connector import Answer, Broken, Numbered, Page, Resource
 from arsync.domain.documents import Deleted, Record
 from arsync_quickbooks import mapping, wire
-from arsync_quickbooks.client import Books, Found
+from arsync_quickbooks.client import Books, Found, FoundPage
 from arsync_quickbooks.paging import PAGE_SIZE, Item, Position, Seen, mark
 
 ENTITY: Final[Mapping[Resource, str]] = {
@@ -53,7 +54,7 @@ class Pull:
             if here.anchor is not None:
                 conditions.append(f"MetaData.LastUpdatedTime >= '{here.anchor.isoformat()}'")
             ending = f"ORDERBY MetaData.LastUpdatedTime STARTPOSITION {here.start} MAXRESULTS {PAGE_SIZE}"
-            found = self._books.page(ENTITY[resource], conditions, ending)
+            found = self._books.page(ENTITY[resource], conditions, ending)()
             items = mapping.read_page(resource, found.records, found.raws, self.home)
             following = here.after(items)
             fresh = [item for item in items if mark(item) not in here.met] if here.met else items
@@ -64,16 +65,19 @@ class Pull:
         conditions = [*_ALWAYS.get(resource, ()), *where]
         counted = self._counted.get((resource, tuple(where)))
 
-        def read(begin: int, size: int) -> Answer[Item]:
+        def fetch(begin: int, size: int) -> Callable[[], Answer[Item]]:
             ending = f"ORDERBY Id STARTPOSITION {begin + 1} MAXRESULTS {size}"
-            found = self._books.page(ENTITY[resource], conditions, ending)
+            return partial(read, self._books.page(ENTITY[resource], conditions, ending), begin, size)
+
+        def read(decoded: Callable[[], FoundPage], begin: int, size: int) -> Answer[Item]:
+            found = decoded()
             items = mapping.read_page(resource, found.records, found.raws, self.home)
             more = len(items) >= size
             # The pages behind the first are asked for together, and how many they are must be known for that.
             total = self.count(resource, where) if more and not begin and counted is None else counted
-            return Answer(items, begin, size, more, total)
+            return Answer(items, begin, size, more, total, found.records)
 
-        return Numbered(read, lambda item: item.remote_id, page_size=PAGE_SIZE, total=counted)
+        return Numbered(fetch, lambda item: item.remote_id, page_size=PAGE_SIZE, total=counted)
 
     def all(self, resource: Resource, where: Sequence[str], position: Position, cursor: str) -> Iterator[Page]:
         """The same, every page with that cursor."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -51,8 +52,9 @@ class Client:
         where: str | None = None,
         order: str = "UpdatedDateUTC ASC",
         **filters: Any,
-    ) -> Answer:
-        """A page of the records changed since that instant (whole seconds), oldest change first."""
+    ) -> Callable[[], Answer]:
+        """A page of the records changed since that instant (whole seconds), oldest change first: asked for now, read by
+        what this gives."""
         options: dict[str, Any] = {"page": number, "page_size": size, "order": order, **filters}
         if since is not None:
             options["if_modified_since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -62,23 +64,25 @@ class Client:
 
     def by_ids(self, source: Source, remote_ids: Sequence[str], **filters: Any) -> Answer:
         """Those of these records that the source knows; about 50 ids fit into an address."""
-        return self._list(source, {"i_ds": list(remote_ids), "page": 1, "page_size": len(remote_ids), **filters})
+        return self._list(source, {"i_ds": list(remote_ids), "page": 1, "page_size": len(remote_ids), **filters})()
 
     def single(self, source: Source, remote_id: str) -> Answer | None:
         """One record, or None where the source does not know it."""
         assert source.single_method is not None
         read = getattr(self._accounting, source.single_method)
         try:
-            return self._answer(source, lambda: read(self._tenant, remote_id, _preload_content=False))
+            return self._asked(source, lambda: read(self._tenant, remote_id, _preload_content=False))()
         except Gone:
             return None
 
-    def _list(self, source: Source, options: Mapping[str, Any]) -> Answer:
+    def _list(self, source: Source, options: Mapping[str, Any]) -> Callable[[], Answer]:
         read = getattr(self._accounting, source.list_method)
-        return self._answer(source, lambda: read(self._tenant, _preload_content=False, **options))
+        return self._asked(source, lambda: read(self._tenant, _preload_content=False, **options))
 
-    def _answer(self, source: Source, call: Callable[[], _Answered]) -> Answer:
-        answered = self._transport.patiently(call)
+    def _asked(self, source: Source, call: Callable[[], _Answered]) -> Callable[[], Answer]:
+        return partial(self._answer, source, self._transport.patiently(call))
+
+    def _answer(self, source: Source, answered: _Answered) -> Answer:
         answer = source.read(answered.data)
         return answer if answer.at is not None else replace(answer, at=self._time(answered, None))
 

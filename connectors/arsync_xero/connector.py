@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -54,7 +54,18 @@ from arsync_xero.passes import (
     since_of,
 )
 from arsync_xero.places import timezone_of
-from arsync_xero.rows import CONTACTS, CREDIT_NOTES, INVOICES, MONEY, OVERPAYMENTS, PAYMENTS, PREPAYMENTS, Row, Source
+from arsync_xero.rows import (
+    CONTACTS,
+    CREDIT_NOTES,
+    INVOICES,
+    MONEY,
+    OVERPAYMENTS,
+    PAYMENTS,
+    PREPAYMENTS,
+    Answer,
+    Row,
+    Source,
+)
 from arsync_xero.tenants import Tenants
 
 #: ids in one address: it fails at about 52
@@ -176,23 +187,25 @@ class Connector:
         return None if None in counts else sum(count for count in counts if count is not None)
 
     def _count(self, one: Pass) -> int | None:
-        count = self._client.page(one.source, size=1, where=one.where, **one.filters).item_count
+        count = self._client.page(one.source, size=1, where=one.where, **one.filters)().item_count
         self._counted[one.source.list_method, one.where] = count
         return count
 
     def _numbered(self, one: Pass) -> Numbered[Row]:
-        def read(begin: int, size: int) -> Listed[Row]:
+        def fetch(begin: int, size: int) -> Callable[[], Listed[Row]]:
             number = begin // size + 1
             order = f"{one.source.id_key} ASC"
-            answer = self._client.page(
-                one.source, number=number, size=size, where=one.where, order=order, **one.filters
-            )
+            page = self._client.page(one.source, number=number, size=size, where=one.where, order=order, **one.filters)
+            return partial(read, page, number, size)
+
+        def read(page: Callable[[], Answer], number: int, size: int) -> Listed[Row]:
+            answer = page()
             given = size_given(answer, size)
             more = goes_on(answer, number, given)
-            return Listed(answer.rows, (number - 1) * given, given, more, answer.item_count)
+            return Listed(answer.rows, (number - 1) * given, given, more, answer.item_count, answer.envelope)
 
         counted = self._counted.get((one.source.list_method, one.where))
-        return Numbered(read, lambda row: row.remote_id, page_size=PAGE_SIZE, begin=window, total=counted)
+        return Numbered(fetch, lambda row: row.remote_id, page_size=PAGE_SIZE, begin=window, total=counted)
 
     # --- what changed ---------------------------------------------------------------------------------------
 
@@ -297,7 +310,9 @@ class Connector:
 
     def _walk(self, one: Pass, start: Anchor) -> Iterator[Stretch]:
         def read(since: datetime | None, number: int, size: int) -> Any:
-            return self._client.page(one.source, number=number, size=size, since=since, where=one.where, **one.filters)
+            return self._client.page(
+                one.source, number=number, size=size, since=since, where=one.where, **one.filters
+            )()
 
         return walk(read, start)
 

@@ -38,6 +38,8 @@ class Answer:
     item_count: int | None
     page_size: int | None
     at: datetime | None
+    #: what the rows were read from; they share its texts
+    envelope: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Source:
 
 def _answer(envelope: wire.Envelope | wire.Whole, found: Sequence[Row]) -> Answer:
     paging = envelope.pagination or wire.Pagination()
-    return Answer(tuple(found), paging.item_count, paging.page_size, source_time(envelope))
+    return Answer(tuple(found), paging.item_count, paging.page_size, source_time(envelope), envelope)
 
 
 def open_envelope(body: bytes) -> wire.Envelope:

@@ -11,20 +11,30 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import requests
+from isal import igzip
+from isal.igzip_lib import IsalError
 from requests.adapters import HTTPAdapter
-from requests.models import CONTENT_CHUNK_SIZE
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 _TIMEOUT: Final = (5.0, 130.0)
 _POOL: Final = 16
-_PIECE: Final = 1 << 23
+#: what cannot be unpacked, in the words of those that unpack
+_GARBLED: Final = (DecodeError, EOFError, OSError, cast("type[Exception]", IsalError))
 
 _guard = threading.local()
 
@@ -126,11 +136,31 @@ class _GuardedTLSPool(HTTPSConnectionPool):
 
 
 class _Answer(requests.Response):
-    """Its body comes in large pieces: a page of a thousand records is megabytes, and requests takes 10 kB at a time."""
+    """Its body is read and unpacked at once: a page of a thousand records is megabytes, and requests takes them 10 kB
+    at a time."""
 
-    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
-        size = _PIECE if chunk_size == CONTENT_CHUNK_SIZE else chunk_size
-        return super().iter_content(size, decode_unicode)
+    _read = False
+
+    @property
+    def content(self) -> bytes | Any:
+        """The whole body; the errors of `requests`. An answer whose packed body ends too early is refused."""
+        if not self._read and self.raw is not None:
+            self._content, self._content_consumed, self._read = self._whole(), True, True
+        return super().content
+
+    def _whole(self) -> bytes:
+        packed = self.headers.get("Content-Encoding", "").strip().lower() == "gzip"
+        try:
+            body: bytes = self.raw.read(decode_content=not packed)
+            return bytes(igzip.decompress(body)) if packed and body else body  # type: ignore[no-untyped-call]
+        except ProtocolError as error:
+            raise requests.exceptions.ChunkedEncodingError(error) from error
+        except _GARBLED as error:
+            raise requests.exceptions.ContentDecodingError(error) from error
+        except ReadTimeoutError as error:
+            raise requests.exceptions.ConnectionError(error) from error
+        except SSLError as error:
+            raise requests.exceptions.SSLError(error) from error
 
 
 class _Adapter(HTTPAdapter):

@@ -69,7 +69,7 @@ def token_answer(number: int) -> dict[str, Any]:
 
 def overpayments(source: Connector) -> int | None:
     """One small read."""
-    return source._client.page(_overpayments(), size=1).item_count
+    return source._client.page(_overpayments(), size=1)().item_count
 
 
 def _overpayments() -> Any:

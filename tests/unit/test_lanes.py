@@ -33,11 +33,19 @@ def test_every_walk_is_walked_whatever_the_places(places: int) -> None:
     assert sorted(found) == sorted([*range(4)] * 5)
 
 
-def test_where_one_walk_fails_the_other_lane_takes_the_rest() -> None:
+@pytest.mark.parametrize("places", [1, 2, 3, 9])
+def test_where_one_list_cannot_be_read_the_others_are(places: int) -> None:
     found: list[int] = []
     with pytest.raises(Malformed, match="walk 0"):
-        found.extend(abreast(lanes(2, [walk(name, fails=not name) for name in range(4)])))
+        found.extend(abreast(lanes(places, [walk(name, fails=not name) for name in range(4)])))
     assert sorted(found) == sorted([*range(4)] * 5)
+
+
+def test_a_lane_alone_runs_in_the_thread_of_its_taker() -> None:
+    def told() -> Iterator[int]:
+        yield threading.get_ident()
+
+    assert set(abreast(lanes(2, [told(), told()]))) == {threading.get_ident()}
 
 
 def test_questions_are_on_their_way_together() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +13,18 @@ import requests
 
 from arsync.errors import Refused
 from arsync.session import before_first_byte, meanwhile, pooled_session
+
+PAGE = b"a page of a thousand records, " * 5000
+_GZIP = gzip.compress(PAGE)
+PACKED = {
+    "/whole": _GZIP,
+    "/in-two": gzip.compress(PAGE[:70_000]) + gzip.compress(PAGE[70_000:]),
+    "/nothing": b"",
+    "/cut": _GZIP[:-100],
+    "/without-its-sum": _GZIP[:-4],
+    "/another-sum": _GZIP[:-8] + bytes(8),
+    "/not-packed": PAGE,
+}
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -28,6 +42,9 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         told = self.headers.get("Cookie", "no cookie").encode()
         self.send_response(200)
+        if self.path in PACKED:
+            told = PACKED[self.path]
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(told)))
         self.end_headers()
         self.wfile.write(told)
@@ -133,3 +150,32 @@ def test_a_server_without_a_certificate_that_one_trusts_is_never_written_to(
             with pytest.raises(requests.ConnectionError, match="far enough"):
                 out.post(place.replace("http:", "https:"), data=b"", allow_redirects=False, timeout=2)
     assert asked == [("CERT_REQUIRED", True)] * 2
+
+
+@pytest.mark.parametrize(("path", "whole"), [("/whole", PAGE), ("/in-two", PAGE), ("/nothing", b"")])
+def test_a_packed_answer_is_read_whole(place: str, path: str, whole: bytes) -> None:
+    with pooled_session() as out:
+        for streamed in (False, True):
+            answer = out.get(f"{place}{path}", stream=streamed)
+            assert answer.content == answer.content == whole
+        line = out.get_adapter(place)._pools[place, True, None]  # type: ignore[attr-defined]
+        assert line.num_connections == 1, "it is given back"
+
+
+@pytest.mark.parametrize("path", ["/cut", "/without-its-sum", "/another-sum", "/not-packed"])
+def test_an_answer_that_cannot_be_unpacked_to_its_end_is_none(place: str, path: str) -> None:
+    with pooled_session() as out, pytest.raises(requests.exceptions.ContentDecodingError):
+        out.get(f"{place}{path}")
+
+
+def test_an_answer_that_breaks_off_is_none() -> None:
+    def answering(listener: socket.socket) -> None:
+        line, _ = listener.accept()
+        with line:
+            line.recv(65536)
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, pooled_session() as out:
+        threading.Thread(target=answering, args=(listener,), daemon=True).start()
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            out.get(f"http://127.0.0.1:{listener.getsockname()[1]}")

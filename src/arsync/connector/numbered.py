@@ -8,6 +8,7 @@ back. What came or changed meanwhile is the business of a delta from before the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _OVERLAP: Final = 8
 #: A step back is so many times longer than the one before it.
 _FURTHER: Final = 12
 _RETREATS: Final = 5
+#: Pages whose source is kept as long as their rows. Were it let go before them, it would leave holes between the texts
+#: that they share, the next pages would fill them, and all would lie scattered in memory: a tenth of a load's work.
+_HELD: Final = 2
 #: So many pages with little new in them are no way to the end.
 _IDLE: Final = 20
 
@@ -41,6 +45,8 @@ class Answer(Generic[R]):
     more: bool
     #: how many there are in all, where that is known
     total: int | None = None
+    #: what the rows were read from, where they share its texts
+    source: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,10 @@ class Stretch(Generic[R]):
     then: Place | None
 
 
+#: Asks for the page at a position, of a size, in any thread; what it gives reads what came, in the thread of the walk:
+#: where the readers' threads only wait for bytes, nobody waits for them.
+Fetch = Callable[[int, int], Callable[[], Answer[R]]]
+
 #: from a position and a size: where the page begins that holds the position (at it or before it), and its size
 Begin = Callable[[int, int], tuple[int, int]]
 
@@ -69,21 +79,21 @@ def anywhere(position: int, size: int) -> tuple[int, int]:
 
 
 class Numbered(Generic[R]):
-    """A list in the order of its ids. `read` takes a position and a size; it may be called by several threads.
+    """A list in the order of its ids.
 
     A `total` that was told before decides only how many pages may be on their way together, never where the list ends.
     """
 
     def __init__(
         self,
-        read: Callable[[int, int], Answer[R]],
+        fetch: Fetch[R],
         identity: Callable[[R], str | None],
         *,
         page_size: int,
         begin: Begin = anywhere,
         total: int | None = None,
     ) -> None:
-        self._read = read
+        self._fetch = fetch
         self._identity = identity
         self._size = page_size
         self._begin = begin
@@ -95,19 +105,20 @@ class Numbered(Generic[R]):
         known = frozenset(here.tail)
         total, retreats, idle = self._total or 0, 0, 0
         back, furthest = _OVERLAP, here.offset
+        held: deque[object] = deque(maxlen=_HELD)
         while True:
             with closing(flights.in_order(self._reads(here.offset, total, back))) as answers:
-                for asked, answer in answers:
+                for asked, read in answers:
+                    answer = read()
+                    held.append(answer.source)
                     if answer.size < asked:
                         self._size = answer.size
                         if answer.begin:
                             break  # it lies elsewhere than it was meant to
                     ids = [self._identity(row) for row in answer.rows]
                     if answer.begin and known and known.isdisjoint(ids):
-                        back, retreats = (
-                            back * _FURTHER,
-                            retreats + 1,
-                        )  # more have gone than the pages overlap: something may lie between them
+                        # More have gone than the pages overlap: something may lie between them.
+                        back, retreats = back * _FURTHER, retreats + 1
                         if retreats > _RETREATS:
                             raise Malformed("the pages of the source do not keep their order")
                         break
@@ -130,7 +141,7 @@ class Numbered(Generic[R]):
                         total = answer.total or 0
                         break  # the others may go on their way together
 
-    def _reads(self, offset: int, total: int, back: int) -> Iterator[Callable[[], tuple[int, Answer[R]]]]:
+    def _reads(self, offset: int, total: int, back: int) -> Iterator[Callable[[], tuple[int, Callable[[], Answer[R]]]]]:
         """The page that goes on at the offset, beginning so much before it, and those behind it up to the total."""
         begin, size = self._begin(max(0, offset - back) if offset else 0, self._size)
         yield partial(self._ask, begin, size)
@@ -138,5 +149,5 @@ class Numbered(Generic[R]):
             begin, size = self._begin(begin + size - _OVERLAP, self._size)
             yield partial(self._ask, begin, size)
 
-    def _ask(self, begin: int, size: int) -> tuple[int, Answer[R]]:
-        return size, self._read(begin, size)
+    def _ask(self, begin: int, size: int) -> tuple[int, Callable[[], Answer[R]]]:
+        return size, self._fetch(begin, size)

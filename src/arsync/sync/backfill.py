@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from arsync.connector import Clock, Connector, Page, Resource, in_bulk
 from arsync.domain.garbage import undisturbed
 from arsync.domain.states import Health
-from arsync.errors import ConnectorError, NotCovered, Reauthorise, Stale
+from arsync.errors import ConnectorError, Malformed, NotCovered, Reauthorise, Stale
 from arsync.store import (
     balances,
     cached,
@@ -44,6 +44,8 @@ _MONTHS: Final = 24
 #: records to a page, as vendors have it, and requests for all that is around the pages: company, counts, closing delta
 PAGE: Final = 1000
 _AROUND: Final = 25
+#: requests on their way that one lane reads ahead by itself
+_BY_ONE: Final = 2
 _GHOSTS: Final = "ghosts"
 _HISTORY: Final = "history"
 _TOTALS: Final = "totals"
@@ -205,18 +207,25 @@ def measure(connector: Connector, clock: Clock, since: date | None) -> Size:
 
 def _together(connector: Connector, walks: list[Iterator[T]]) -> list[Iterator[T]]:
     """The walks in as many lanes as the connector can have requests on their way: a lane that has come to the end of
-    one goes on with the next."""
+    one goes on with the next. Two requests one lane keeps on their way by itself, as its walk reads ahead."""
     waiting = deque(walks)
 
     def lane() -> Iterator[T]:
+        failed: Malformed | None = None
         while waiting:
             try:
                 walk = waiting.popleft()
             except IndexError:
-                return  # another lane was faster
-            yield from walk
+                break  # another lane was faster
+            try:
+                yield from walk
+            except Malformed as error:  # of that list alone: the others are read
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
-    return [lane() for _ in range(min(len(walks), _most(connector)))]
+    most = _most(connector)
+    return [lane() for _ in range(min(len(walks), most) if most > _BY_ONE else 1)]
 
 
 def _most(connector: Connector) -> int:

@@ -45,8 +45,12 @@ def abreast(walks: Sequence[Iterator[T]]) -> Iterator[T]:
     others have come to their ends: what they bring is kept.
 
     Each walk runs in a thread of its own and is at most one item ahead of its taker. A consumer that stops early waits
-    until each walk has come to the end of the item it is at.
+    until each walk has come to the end of the item it is at. A walk alone runs in the thread of its taker: nothing
+    contends with the storing for the interpreter, which takes a tenth of a load's work.
     """
+    if len(walks) == 1:
+        yield from walks[0]
+        return
     box: queue.Queue[tuple[T | _End, threading.Event]] = queue.Queue()
     stop = threading.Event()
 

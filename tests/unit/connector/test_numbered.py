@@ -45,6 +45,16 @@ class Source:
         self.ids.sort()
 
 
+def at_once(read: Callable[[int, int], Answer[str]]) -> Callable[[int, int], Callable[[], Answer[str]]]:
+    """A source whose answers need no more reading when they have come."""
+
+    def fetch(begin: int, size: int) -> Callable[[], Answer[str]]:
+        answer = read(begin, size)
+        return lambda: answer
+
+    return fetch
+
+
 def ids(number: int) -> list[str]:
     return [f"{one:05}" for one in range(number)]
 
@@ -52,7 +62,7 @@ def ids(number: int) -> list[str]:
 def read_all(
     source: Source, *, size: int = 100, most: int = 4, place: Place | None = None, total: int | None = None
 ) -> list[str]:
-    listed = Numbered(source.read, lambda row: row, page_size=size, total=total)
+    listed = Numbered(at_once(source.read), lambda row: row, page_size=size, total=total)
     walk = listed.walk(Flights(most), place or Place())
     return [row for stretch in walk for row in stretch.rows]
 
@@ -79,7 +89,7 @@ def test_where_the_total_was_told_before_the_first_page_does_not_come_alone() ->
             both.wait(5)  # the first page and the second: each waits for the other
         return source.read(begin, size)
 
-    walk = Numbered(read, lambda row: row, page_size=100, total=1000).walk(Flights(4), Place())
+    walk = Numbered(at_once(read), lambda row: row, page_size=100, total=1000).walk(Flights(4), Place())
     assert [row for stretch in walk for row in stretch.rows] == ids(1000)
     assert len(source.asked) == 11
 
@@ -103,7 +113,7 @@ def test_what_stood_there_all_the_time_is_read(
 
 def test_more_have_gone_than_the_pages_share_and_the_walk_steps_back() -> None:
     source = Source(ids(1000))
-    walk = Numbered(source.read, lambda row: row, page_size=100).walk(Flights(1), Place())
+    walk = Numbered(at_once(source.read), lambda row: row, page_size=100).walk(Flights(1), Place())
     first = next(walk)
     source.ids = source.ids[60:]
     found = [*first.rows, *(row for stretch in walk for row in stretch.rows)]
@@ -112,7 +122,7 @@ def test_more_have_gone_than_the_pages_share_and_the_walk_steps_back() -> None:
 
 def test_a_walk_goes_on_at_any_place() -> None:
     source = Source(ids(1000))
-    walk = Numbered(source.read, lambda row: row, page_size=100)
+    walk = Numbered(at_once(source.read), lambda row: row, page_size=100)
     stretches = list(walk.walk(Flights(3), Place()))
     for number, stretch in enumerate(stretches[:-1]):
         assert stretch.then is not None
@@ -130,14 +140,14 @@ def test_a_source_without_any_order_or_end_is_not_followed_for_ever() -> None:
         return Answer(ids(size), begin, size, more=True)
 
     with pytest.raises(Malformed, match="repeat for ever"):
-        list(Numbered(same, lambda row: row, page_size=10).walk(Flights(2), Place()))
+        list(Numbered(at_once(same), lambda row: row, page_size=10).walk(Flights(2), Place()))
     fresh = count()
 
     def never_the_same(begin: int, size: int) -> Answer[str]:
         return Answer([str(next(fresh)) for _ in range(size)], begin, size, more=begin < 500)
 
     with pytest.raises(Malformed, match="do not keep their order"):
-        list(Numbered(never_the_same, lambda row: row, page_size=10).walk(Flights(2), Place(100, ("x",))))
+        list(Numbered(at_once(never_the_same), lambda row: row, page_size=10).walk(Flights(2), Place(100, ("x",))))
 
 
 def test_no_more_are_on_their_way_than_may_be_over_all_walks() -> None:
