@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from arsync.connector import Answer, Flights, Numbered, Place
@@ -95,6 +95,7 @@ def test_where_the_total_was_told_before_the_first_page_does_not_come_alone() ->
 
 
 @settings(deadline=None, max_examples=60)
+@example(number=857, leave=26, come=9, most=5, seed=0, total=None)
 @given(
     number=st.integers(0, 900),
     leave=st.integers(0, 30),
@@ -107,7 +108,11 @@ def test_what_stood_there_all_the_time_is_read(
     number: int, leave: int, come: int, most: int, seed: int, total: int | None
 ) -> None:
     source = Source(ids(number), leave=leave, come=come, seed=seed)
-    found = read_all(source, most=most, total=total)
+    try:
+        found = read_all(source, most=most, total=total)
+    except Malformed:  # it says so rather than leave one out, where more go with each answer than two pages share
+        assert leave > 8
+        return
     assert source.stayed <= set(found)
 
 
