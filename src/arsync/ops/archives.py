@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,13 +19,12 @@ from arsync.store import connections, events, leases, messages, upgrade
 from arsync.store.archive import arrival, filling, snapshot
 from arsync.store.archive.arrival import Arrived
 from arsync.store.archive.consents import consents, keep_newer
-from arsync.store.archive.file import Archive, Head, Whole, write
+from arsync.store.archive.file import UNNAMED, Archive, Head, Whole, write
 from arsync.store.archive.rows import Sum
 from arsync.store.engine import Store, Work
 
 _WENT: Final = frozenset({MessageState.ACCEPTED.value, MessageState.DELIVERED.value})
 _TERM: Final = timedelta(minutes=3)
-_NAME: Final = re.compile(r"arsync-\d{8}T\d{6}Z\.jsonl\.gz")
 #: What a backup is called in the log.
 _BACKED_UP: Final = "database_backed_up"
 #: A backup that is older protects little.
@@ -88,7 +86,7 @@ def back_up(store: Store, path: Path, clock: Clock) -> Whole:
 
 def drop_older(folder: Path, keep: int) -> list[Path]:
     """Removes all but the newest so many of the archives in the folder that nobody has named; those removed."""
-    known = sorted((one for one in folder.iterdir() if _NAME.fullmatch(one.name)), key=lambda one: one.name)
+    known = sorted((one for one in folder.iterdir() if UNNAMED.fullmatch(one.name)), key=lambda one: one.name)
     gone = known[:-keep]
     for one in gone:
         one.unlink()
@@ -151,7 +149,7 @@ def put_back(store: Store, path: Path, clock: Clock, *, author: str, replace: bo
         filling.alone(work, now=now)
         if not replace:
             _refuse_data(work, "--replace puts the archive in its place")
-        _refuse_other_schema(work)
+        filling.bring_up(work)
         had = {} if filling.is_blank(work) else consents(work)
         with Archive(path).read() as (head, contents):
             kept = filling.fill(work, head.schema, contents)
@@ -176,7 +174,7 @@ def copy(source: Store, target: Store, clock: Clock, *, author: str) -> Moved:
         with source.reading() as old, closing(target.unwatched()) as bare, bare.working() as new:
             filling.alone(new, now=now)
             _refuse_data(new, "a copy goes into one without")
-            _refuse_other_schema(new)
+            filling.bring_up(new)
             head = snapshot.head(old, now=now, version=__version__)
             kept = filling.fill(new, head.schema, snapshot.contents(old))
             reason = f"copied from {old.dialect} to {new.dialect}"
@@ -204,13 +202,6 @@ def _lock(source: Store, clock: Clock) -> leases.Lease:
 def _refuse_data(work: Work, way_out: str) -> None:
     if not filling.is_blank(work):
         raise UsageError(f"the database holds data already: {way_out}")
-
-
-def _refuse_other_schema(work: Work) -> None:
-    """What is to be taken away must be known."""
-    current = filling.schema_of(work)
-    if current is not None:
-        upgrade.require(current)
 
 
 def _stop(work: Work, reason: str, *, author: str, now: datetime) -> None:

@@ -13,6 +13,7 @@ from tests.integration.store.every_table import sums
 
 from arsync.errors import ConfigurationError, Damaged, SchemaMismatch
 from arsync.ops import archives
+from arsync.store.archive import file
 from arsync.store.archive.file import Archive, Head, write
 from arsync.store.archive.rows import Row, Shape
 from arsync.store.engine import Store
@@ -39,6 +40,23 @@ def test_a_backup_that_fails_leaves_no_file(database: str, tmp_path: Path) -> No
     with pytest.raises(Damaged):
         write(tmp_path / "a.gz", Head("0001", NOW, "0", "sqlite", None), breaking())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_backup_has_left_goes_with_the_next_and_what_is_being_written_stays(
+    filled: Store, tmp_path: Path, clock: FixedClock
+) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    left, anothers = folder / ".arsync-20260101T000000Z.jsonl.gz.0badcafe.part", folder / ".mine.part"
+    left.write_bytes(b"half")
+    anothers.write_bytes(b"")
+    with file._drawn_up(folder / archives.name_for(clock.now())):
+        archives.back_up(filled, folder / "a.jsonl.gz", clock)
+        parts = {one.name for one in folder.iterdir() if one.suffix == ".part"}
+        assert len(parts) == 2
+        assert left.name not in parts
+        assert anothers.name in parts, "it is not ours"
+    assert {one.name for one in folder.iterdir()} == {"a.jsonl.gz", archives.name_for(clock.now()), ".mine.part"}
 
 
 def test_the_newest_archives_stay_and_what_a_person_named_does(database: str, tmp_path: Path) -> None:

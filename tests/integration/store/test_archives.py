@@ -293,6 +293,7 @@ def test_a_backup_that_is_killed_leaves_nothing_by_its_name(filled: Store, tmp_p
     killed("backup", filled, path, "")
     assert [one.name for one in path.parent.iterdir() if not one.name.endswith(".part")] == []
     archives.back_up(filled, path, clock)
+    assert [one.name for one in path.parent.iterdir()] == ["a.gz"], "what it has left goes with the next"
 
 
 # --- what the databases do not share --------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from tests.integration.store.every_table import fill_every_table, sums
 from tests.integration.store.released import RELEASED, candidate, write_candidate
 
-from arsync.errors import SchemaMismatch
+from arsync.errors import SchemaMismatch, UsageError
 from arsync.ops import archives
 from arsync.resources import bundled
 from arsync.store import connections, upgrade
@@ -130,6 +131,42 @@ def test_the_next_migration_finds_the_data_of_before(empty: Store, tmp_path: Pat
     upgrade.check(empty)
     with empty.reading() as work:
         assert [(row.id, bool(row.pinned)) for row in work.execute(text(pinned))] == [(1, True), (2, False)]
+
+
+def test_a_backup_is_put_back_in_place_of_a_database_that_was_not_upgraded_yet(
+    store: Store, tmp_path: Path, clock: FixedClock, request: pytest.FixtureRequest
+) -> None:
+    """A newer arsync, a database as the older one left it, and tokens renewed since the backup: these stay."""
+    with store.working() as work:
+        fill_every_table(work)
+        work.commit()
+    whole = archives.back_up(store, tmp_path / "before.gz", clock)
+    with store.working() as work:
+        for company in connections.connections(work):
+            connections.replace_tokens(work, company.grant_id, "renewed", now=clock.now() + timedelta(days=40000))
+        work.commit()
+    request.getfixturevalue("next_release")
+    with pytest.raises(UsageError, match="--replace"):
+        archives.put_back(store, tmp_path / "before.gz", clock, author="ann", replace=False)
+    with store.reading() as work:
+        assert filling.schema_of(work) != "next", "what was refused has changed nothing"
+    moved = archives.put_back(store, tmp_path / "before.gz", clock, author="ann", replace=True)
+    assert moved.tables == whole.tables
+    upgrade.check(store)
+    with store.reading() as work:
+        grants = {company.grant_id for company in connections.connections(work)}
+        assert {connections.sealed_tokens(work, grant) for grant in grants} == {"renewed"}
+
+
+def test_a_copy_goes_into_an_empty_database_of_an_older_schema(
+    tmp_path: Path, empty: Store, request: pytest.FixtureRequest, clock: FixedClock
+) -> None:
+    upgrade.upgrade(empty)
+    request.getfixturevalue("next_release")
+    with closing(Store(f"sqlite:///{tmp_path / 'source.db'}")) as source:
+        upgrade.upgrade(source)
+        archives.copy(source, empty, clock, author="ann")
+    upgrade.check(empty)
 
 
 def test_an_older_arsync_refuses_what_a_newer_has_upgraded(

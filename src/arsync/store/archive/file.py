@@ -12,8 +12,10 @@ The last sum is over all bytes before its line. docs/data.md says it for people.
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import os
+import re
 import secrets
 import zlib
 from collections.abc import Iterable, Iterator
@@ -30,6 +32,9 @@ from arsync.errors import ConfigurationError, Damaged
 from arsync.store.archive.rows import Row, Shape, Sum, Summed, line, read
 
 VERSION: Final = 1
+#: The names of archives that nobody has chosen.
+UNNAMED: Final = re.compile(r"arsync-\d{8}T\d{6}Z\.jsonl\.gz")
+_LEFT: Final = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part")
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -103,15 +108,18 @@ class _Lines:
 
 @contextmanager
 def _drawn_up(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside, which gets its name when all is in it and on the disk."""
+    """A file beside, which gets its name when all is in it and on the disk. It is locked while it is written: what
+    nobody holds has been left by one that was killed, and goes."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists():
             raise ConfigurationError(f"{path} is there already")
+        _clear_left(path)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as raw:
+                fcntl.flock(raw, fcntl.LOCK_EX)
                 yield raw
                 raw.flush()
                 os.fsync(raw.fileno())
@@ -122,6 +130,17 @@ def _drawn_up(path: Path) -> Iterator[IO[bytes]]:
                 beside.unlink()
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _clear_left(path: Path) -> None:
+    """Removes what killed ones have left beside that path, of its name and of those that nobody has chosen."""
+    for one in path.parent.glob(".*.part"):
+        found = _LEFT.fullmatch(one.name)
+        if found is None or (found[1] != path.name and not UNNAMED.fullmatch(found[1])):
+            continue
+        with suppress(OSError), one.open("rb") as left:
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            one.unlink()
 
 
 def _flush(folder: Path) -> None:

@@ -74,6 +74,15 @@ def schema_of(work: Work) -> str | None:
     return upgrade.revision_of(work.connection)
 
 
+def bring_up(work: Work) -> None:
+    """A database of an older schema is brought to this arsync's, for what is to be taken away must be known;
+    SchemaMismatch where it is of a newer one. The caller saves."""
+    current = schema_of(work)
+    upgrade.refuse_newer(current)
+    if current is not None and current != upgrade.head():
+        upgrade.migrate(work.connection, upgrade.head())
+
+
 def is_blank(work: Work) -> bool:
     """Whether nothing is in this database that anybody could miss: no schema, or no consent, event or mail."""
     if schema_of(work) is None:
