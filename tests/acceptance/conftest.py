@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.acceptance.clients import NORTH, SOUTH, configure
 from tests.acceptance.harbour import Harbour
 from tests.acceptance.installation import MORNING, Installation
 from tests.acceptance.nights import FILE, Night, Nursery, write_playbook
@@ -47,6 +48,21 @@ def installation(empty: Installation) -> Installation:
     empty.found("thames", "xero", invoices=100, seed=11)
     empty.configure()
     empty.load()
+    return empty
+
+
+@pytest.fixture
+def firm(empty: Installation) -> Installation:
+    """North: Acme Stores owes INV-1, 1,111.11. South: another Acme Stores owes another INV-1, 2,222.22."""
+    amounts = {NORTH: "1111.11", SOUTH: "2222.22"}
+    for name, amount in amounts.items():
+        books = empty.found(name, "quickbooks")
+        books.invoice(books.customer("Acme Stores", email="ap@acme.example"), amount, days_late=5, number="INV-1")
+    configure(empty)
+    empty.load()
+    ids = empty.rows("SELECT remote_id, customer_id, number FROM invoices")
+    assert len(ids) == 2
+    assert len(set(ids)) == 1, "their books look alike"
     return empty
 
 

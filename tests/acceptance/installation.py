@@ -187,6 +187,11 @@ class Installation:
         with closing(sqlite3.connect(self.database)) as database:
             return database.execute(query, values).fetchall()
 
+    def execute(self, statement: str) -> None:
+        """Changes the database behind arsync's back."""
+        with closing(sqlite3.connect(self.database)) as database, database:
+            database.execute(statement)
+
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table."""
         names = [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]

@@ -8,87 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import typer
-from tests.acceptance.installation import Books, Installation
+from tests.acceptance.clients import NORTH, OWN, SOUTH, alien, letters, notes
+from tests.acceptance.installation import Installation
 
 from arsync.cli.app import program
-
-NORTH, SOUTH = "north", "south"
-#: What is one company's alone, and can stand in nothing that is the other's.
-OWN = {
-    NORTH: ("1,111.11", "1111.11", "north", "North", "#aa0011"),
-    SOUTH: ("2,222.22", "2222.22", "south", "South", "#0022bb"),
-}
-SETTINGS = """
-[group.clients]
-collecting_for_others = "on"
-[connection.north]
-group = "clients"
-provider = "quickbooks"
-external_id = "{north}"
-company_name = "North Ltd"
-brand.color = "#aa0011"
-legal_footer = "For North Ltd, by law"
-bank_details.USD = "North Bank 1"
-delivery.from = "North <accounts@north.example>"
-delivery.bcc = "archive@north.example"
-inbox_address = "answers@north.example"
-[connection.south]
-group = "clients"
-provider = "quickbooks"
-external_id = "{south}"
-company_name = "South Ltd"
-brand.color = "#0022bb"
-legal_footer = "For South Ltd, by law"
-bank_details.USD = "South Bank 2"
-delivery.from = "South <accounts@south.example>"
-delivery.bcc = "archive@south.example"
-inbox_address = "answers@south.example"
-"""
-
-
-@pytest.fixture
-def firm(empty: Installation) -> Installation:
-    """North: Acme Stores owes INV-1, 1,111.11. South: another Acme Stores owes another INV-1, 2,222.22."""
-    amounts = {NORTH: "1111.11", SOUTH: "2222.22"}
-    for name, amount in amounts.items():
-        books = empty.found(name, "quickbooks")
-        books.invoice(books.customer("Acme Stores", email="ap@acme.example"), amount, days_late=5, number="INV-1")
-    configure(empty)
-    empty.load()
-    ids = empty.rows("SELECT remote_id, customer_id, number FROM invoices")
-    assert len(ids) == 2
-    assert len(set(ids)) == 1, "their books look alike"
-    return empty
-
-
-def configure(firm: Installation) -> None:
-    firm.configure()
-    text = firm.config.read_text(encoding="utf-8").partition("[connection.")[0]
-    text = text.replace('bank_details.USD = "Harbor Bank 4417"', "")
-    said = SETTINGS.format(north=firm.books[NORTH].id, south=firm.books[SOUTH].id)
-    firm.config.write_text(text + said, encoding="utf-8")
-
-
-def alien(name: str, text: str) -> list[str]:
-    """What of the other company is in a text that is this one's."""
-    other = SOUTH if name == NORTH else NORTH
-    return [sign for sign in OWN[other] if sign in text]
-
-
-def letters(firm: Installation) -> dict[str, str]:
-    """What was mailed, whole, by the company that it says it is from."""
-    found: dict[str, str] = {}
-    for mail in firm.letters():
-        name = str(mail["From"]).partition("@")[2].partition(".")[0]
-        parts = [str(part.get_content()) for part in mail.walk() if part.get_content_maintype() == "text"]
-        found[name] = found.get(name, "") + "\n".join([*(f"{key}: {value}" for key, value in mail.items()), *parts])
-    return found
-
-
-def notes(books: Books) -> str:
-    return "\n".join(str(note) for note in books.notes())
 
 
 def test_each_company_is_written_to_and_noted_in_its_own_name_and_figures(firm: Installation) -> None:
@@ -149,6 +73,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "reconcile": (NORTH,),
     "recover": (NORTH, "--reason", "as a test"),
     "digest": (NORTH,),
+    "today": ("--connection", NORTH),
     "approvals": ("--connection", NORTH),
     "approve": ("--all", "--connection", NORTH),
     "reject": ("--step", "firm", "--reason", "as a test", "--connection", NORTH),
@@ -233,3 +158,36 @@ def test_a_plan_of_instalments_is_listed_for_its_company_alone(firm: Installatio
     told = firm.arsync("instalments", "--connection", NORTH).out
     assert "1,111.11" in told
     assert alien(NORTH, told) == []
+
+
+def test_what_is_to_do_at_one_client_or_in_one_group_is_theirs_alone(firm: Installation) -> None:
+    """Both have lost their consent, and each has a comment to look at today."""
+    text = firm.config.read_text(encoding="utf-8")
+    firm.config.write_text(
+        text.replace('[connection.south]\ngroup = "clients"', '[connection.south]\ngroup = "others"')
+        + '[group.others]\ncollecting_for_others = "on"\n'
+    )
+    for name in (NORTH, SOUTH):
+        firm.arsync("comment", "INV-1", "--text", f"ring {name}", "--follow-up", "2026-09-15", "--connection", name)
+        firm.execute(
+            f"UPDATE connections SET health = 'partial', health_reason = '{name} is down' WHERE name = '{name}'"
+        )
+    assert firm.json("today")["tasks"] == ["north is partial: north is down", "south is partial: south is down"]
+    for asked in (("today", "--connection", NORTH), ("today", "--group", "clients"), ("digest", "--group", "clients")):
+        told = firm.arsync(*asked).out
+        assert "north is down" in told
+        assert "ring north" in told
+        assert alien(NORTH, told) == [], asked
+    assert alien(NORTH, firm.arsync("digest", NORTH).out) == []
+    assert alien(NORTH, firm.arsync("run", NORTH, status=1).said) == []
+    assert "no group nobodys is in the settings (there is: clients, others)" in (
+        firm.arsync("today", "--group", "nobodys", status=2).err
+    )
+
+
+def test_the_page_of_one_client_keeps_nobody_elses_from_going(firm: Installation) -> None:
+    text = firm.config.read_text(encoding="utf-8")
+    firm.config.write_text(text.replace("[delivery]\n", '[delivery]\ndigest_to = "us@firm.example"\n'))
+    for asked in (("digest", NORTH), ("digest", SOUTH), ("digest", "--group", "clients"), ("digest",)):
+        assert "was sent to us@firm.example" in firm.arsync(*asked, "--send").out
+        assert "has gone already" in firm.arsync(*asked, "--send").out

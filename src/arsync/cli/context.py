@@ -13,6 +13,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.output import complain
+from arsync.errors import UsageError
 from arsync.logs import configure
 from arsync.settings import load
 from arsync.store import connections, leases
@@ -34,6 +35,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Connections = Annotated[list[str] | None, typer.Argument(metavar="CONNECTION", help="Default: all.")]
 ConnectionOption = Annotated[str | None, typer.Option("--connection", help="Where a number or name is not unique.")]
 OfCompany = Annotated[str | None, typer.Option("--connection", help="Only of that company.")]
+OfGroup = Annotated[str | None, typer.Option("--group", help="Only of the companies of that group.")]
 Author = Annotated[str | None, typer.Option(help="Who says so; default: the user of this session.")]
 
 
@@ -74,6 +76,20 @@ def linked(app: App, names: Sequence[str] | None) -> list[Connection]:
 def companies(work: Work, name: str | None) -> list[Connection]:
     """The connection of that name, or every one; NotFound where there is none of it."""
     return connections.connections(work) if name is None else [connections.connection(work, name)]
+
+
+def chosen(app: App, name: str | None, group: str | None) -> list[Connection] | None:
+    """The companies that `--connection` or `--group` names; None where neither does."""
+    if name is not None and group is not None:
+        raise UsageError("--connection or --group, not both")
+    if group is None:
+        return None if name is None else app.linked([name])
+    if group not in app.settings.groups:
+        raise UsageError(
+            f"no group {group} is in the settings (there is: {', '.join(sorted(app.settings.groups)) or 'none'})"
+        )
+    members = {name for name, own in app.settings.connections.items() if own.group == group}
+    return [one for one in app.linked() if one.name in members]
 
 
 def author_or_me(author: str | None) -> str:

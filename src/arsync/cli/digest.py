@@ -14,7 +14,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.channel.contract import Envelope
-from arsync.cli.context import Author, Connections, author_or_me, linked, locked, opened
+from arsync.cli.context import Author, Connections, OfGroup, author_or_me, chosen, linked, locked, opened
 from arsync.cli.output import complain, counted, say, so_many
 from arsync.domain.chase import Intent, Plan, Rendered, Rule, Verdict
 from arsync.domain.policy import StepMode
@@ -49,6 +49,8 @@ _MOST_BACK: Final = 20
 #: Held while the page of the day is made and mailed; its pulls may take long.
 _LEASE: Final = "digest"
 _TERM: Final = timedelta(minutes=30)
+#: Pages of so many companies or groups in a day are told apart.
+_PAGES: Final = 1000
 _BEGUN, _SENT, _FAILED = "digest_begun", "digest_sent", "digest_failed"
 
 
@@ -60,6 +62,7 @@ def register(program: typer.Typer) -> None:
 def digest(
     context: typer.Context,
     names: Connections = None,
+    group: OfGroup = None,
     html: Annotated[Path | None, typer.Option(help="Write the page to this file.")] = None,
     send: Annotated[bool, typer.Option("--send", help="Mail it to delivery.digest_to, once a day.")] = False,
     again: Annotated[bool, typer.Option("--again", help="With --send: also where today's has gone.")] = False,
@@ -69,7 +72,9 @@ def digest(
     if again and not send:
         raise UsageError("--again is for --send")
     with opened(context) as app:
-        those = linked(app, names)
+        if group is not None and names:
+            raise UsageError("companies or --group, not both")
+        those = linked(app, names) if group is None else chosen(app, None, group) or []
         page = _page(app, those)
         if html is not None:
             try:
@@ -78,7 +83,9 @@ def digest(
                 raise UsageError(f"{html} cannot be written: {error.strerror}") from None
             say(f"wrote {html}")
         if send:
-            _send(app, page, those, again=again, author=author_or_me(author))
+            whose = ", ".join(sorted(set(names or ()))) if group is None else f"group {group}"
+            day = f"{_day(app, those)} ({whose})" if whose else _day(app, those)
+            _send(app, page, day, again=again, author=author_or_me(author))
         elif html is None:
             say(page.subject, style="bold")
             say()
@@ -91,7 +98,11 @@ def _page(app: App, those: list[Connection]) -> Rendered:
     with app.store.reading() as work:
         own = connections.installation(work)
     mornings = [(one, app.today(one)) for one in those]
-    todo = [*tasks.tasks(app.store), *tasks.unanswered(app.store, mornings), *tasks.follow_ups(app.store, mornings)]
+    todo = [
+        *tasks.tasks(app.store, _only(app, those)),
+        *tasks.unanswered(app.store, mornings),
+        *tasks.follow_ups(app.store, mornings),
+    ]
     if todo:
         chapters.append(Chapter(f"To do: {len(todo)}", ("what",), tuple((line,) for line in todo)))
     if own.stopped_at is not None:
@@ -99,6 +110,12 @@ def _page(app: App, those: list[Connection]) -> Rendered:
         chapters.insert(0, Chapter("Stopped", (), (), said))
     day = max((day for _one, day in mornings), default=app.clock.now().date())
     return page_of(f"arsync: what goes out, {day:%A, %Y-%m-%d}", chapters)
+
+
+def _only(app: App, those: list[Connection]) -> set[int] | None:
+    """None where these are all companies: then what else there is is told, too."""
+    ids = {one.id for one in those}
+    return None if ids >= {one.id for one in app.linked()} else ids
 
 
 def _chapters(app: App, company: Connection, chosen: set[Payer]) -> list[Chapter]:
@@ -182,7 +199,7 @@ def of_the_day(app: App, *, pull: bool = True) -> Mailed | None:
         fresh = app.linked()
         if _has_gone(app, _day(app, fresh)):
             return None
-        return _mailed(app, _page(app, fresh), fresh, author="arsync")
+        return _mailed(app, _page(app, fresh), _day(app, fresh), author="arsync")
     except (Locked, DatabaseUnusable):
         raise
     except ArsyncError as error:
@@ -212,26 +229,26 @@ def _day(app: App, those: list[Connection]) -> str:
 
 def _has_gone(app: App, day: str) -> bool:
     with app.store.reading() as work:
-        last = events.newest(work, (_BEGUN, _FAILED))
-    return last is not None and last.kind == _BEGUN and last.data.get("day") == day
+        lately = events.lately(work, (_BEGUN, _FAILED), most=_PAGES)
+    last = next((one for one in lately if one.data.get("day") == day), None)
+    return last is not None and last.kind == _BEGUN
 
 
-def _send(app: App, page: Rendered, those: list[Connection], *, again: bool, author: str) -> None:
+def _send(app: App, page: Rendered, day: str, *, again: bool, author: str) -> None:
     """At a person's word."""
-    day = _day(app, those)
     if not again and _has_gone(app, day):
         say(f"the digest of {day} has gone already (--again sends another)")
         return
-    done = _mailed(app, page, those, author=author)
+    done = _mailed(app, page, day, author=author)
     if done.failed:
         complain(done.told)
         raise typer.Exit(1)
     say(done.told)
 
 
-def _mailed(app: App, page: Rendered, those: list[Connection], *, author: str) -> Mailed:
+def _mailed(app: App, page: Rendered, day: str, *, author: str) -> Mailed:
     """By the mail channel: a message to our own people, and no customer's."""
-    settings, day = app.settings, _day(app, those)
+    settings = app.settings
     to, sender = settings.delivery.digest_to, settings.delivery.sender
     lacking = settings.undeliverable()
     if to is None or sender is None or lacking:

@@ -9,7 +9,7 @@ import typer
 
 from arsync.bootstrap import App
 from arsync.cli.call_list import tried_on, waiting_calls
-from arsync.cli.context import Json, opened
+from arsync.cli.context import Json, OfCompany, OfGroup, chosen, opened
 from arsync.cli.output import dump, flat, say
 from arsync.domain.states import MessageState, PromiseState
 from arsync.store import connections, finding, letters, messages, promises, verdicts
@@ -30,11 +30,13 @@ def register(program: typer.Typer) -> None:
 def today(
     context: typer.Context,
     days: Annotated[int, typer.Option(min=0, max=90, help="So many days ahead of promised money.")] = 0,
+    connection: OfCompany = None,
+    group: OfGroup = None,
     as_json: Json = False,
 ) -> None:
     """Lists what waits for a person today: tasks, follow-ups, calls, letters, approvals, ends and promises."""
     with opened(context) as app:
-        desk = _desk(app, days)
+        desk = _desk(app, days, chosen(app, connection, group))
     if as_json:
         dump(desk)
         return
@@ -50,33 +52,40 @@ def today(
         say("nothing waits for you today")
 
 
-def _desk(app: App, days: int) -> dict[str, list[str]]:
+def _desk(app: App, days: int, those: list[Connection] | None) -> dict[str, list[str]]:
     with app.store.reading() as work:
-        companies = connections.connections(work)
+        companies = connections.connections(work) if those is None else those
         names = {one.id: one.name for one in companies}
         calls = [
             f"call {one.message.id}: {finding.customer_name(work, one.message.connection_id, one.message.payer_id)}, "
             f"{one.stake.open}, since {one.message.sent_on}{f' ({tried_on(one.tried)})' if one.tried else ''}"
             for one in waiting_calls(app, work)
+            if one.message.connection_id in names
         ]
         paper = [
             f"letter {one.message.id}: {one.message.step_id} to "
             f"{finding.customer_name(work, one.message.connection_id, one.message.payer_id)}, "
             f"{one.message.amount:,.2f} {one.message.currency}: to be {what}"
-            for those, what in zip(letters.waiting(work), ("printed", "posted"), strict=True)
-            for one in those
+            for pile, what in zip(letters.waiting(work), ("printed", "posted"), strict=True)
+            for one in pile
+            if one.message.connection_id in names
         ]
         waiting = [
             f"message {one.id}: {one.step_id} to {finding.customer_name(work, one.connection_id, one.payer_id)}, "
             f"{one.amount:,.2f} {one.currency}"
             for one in messages.in_states(work, (MessageState.PLANNED,))
+            if one.connection_id in names
         ]
         due = [line for one in companies for line in _promised(app, work, one, days)]
         broken = [line for one in companies for line in _broken(app, work, one)]
-        decide = [_through(work, one, names[one.connection_id]) for one in verdicts.through(work)]
+        decide = [
+            _through(work, one, names[one.connection_id])
+            for one in verdicts.through(work)
+            if one.connection_id in names
+        ]
     mornings = [(one, app.today(one)) for one in companies]
     return {
-        "tasks": [*tasks.tasks(app.store), *tasks.unanswered(app.store, mornings)],
+        "tasks": [*tasks.tasks(app.store, None if those is None else names), *tasks.unanswered(app.store, mornings)],
         "follow-ups": tasks.follow_ups(app.store, mornings),
         "calls": calls,
         "letters": paper,

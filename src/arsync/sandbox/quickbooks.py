@@ -170,7 +170,8 @@ class QuickBooksProvider:
         row = company.books.rows["Invoice"].get(record_id)
         if row is None or row.deleted:
             raise not_found()
-        return Answer(200, pdf_of(row.doc["DocNumber"], self._world.now()), content_type="application/pdf")
+        body = pdf_of(company.name, row.doc["DocNumber"], self._world.now())
+        return Answer(200, body, content_type="application/pdf")
 
     def _read(self, company: QuickBooksCompany, entity: str, record_id: str, *, link: bool = False) -> Answer:
         if entity == "Preferences" and not record_id:

@@ -289,7 +289,7 @@ class XeroProvider:
             raise not_found()
         # A name as a careless client would write it to disk.
         headers = {"Content-Disposition": "attachment; filename=../../../invoice.pdf"}
-        body = pdf_of(str(getattr(record, "number", "")), self.world.now())
+        body = pdf_of(company.name, str(getattr(record, "number", "")), self.world.now())
         return Answer(200, body, headers, content_type="application/pdf")
 
     def _write(self, request: Request, company: XeroCompany, parts: list[str]) -> Answer:

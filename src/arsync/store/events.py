@@ -81,7 +81,11 @@ def of_message(work: Work, message_id: int) -> list[Event]:
 
 def newest(work: Work, kinds: Collection[str]) -> Event | None:
     """The last line of any of these kinds."""
+    return next(iter(lately(work, kinds, most=1)), None)
+
+
+def lately(work: Work, kinds: Collection[str], *, most: int) -> list[Event]:
+    """The last so many lines of any of these kinds, the newest first."""
     c = t.events.c
-    query = select(c.at, c.kind, c.author, c.data).where(c.kind.in_(kinds)).order_by(c.id.desc()).limit(1)
-    row = work.execute(query).one_or_none()
-    return None if row is None else Event(row.at, row.kind, row.author, json.loads(row.data))
+    query = select(c.at, c.kind, c.author, c.data).where(c.kind.in_(kinds)).order_by(c.id.desc()).limit(most)
+    return [Event(row.at, row.kind, row.author, json.loads(row.data)) for row in work.execute(query)]

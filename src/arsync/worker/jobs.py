@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -194,7 +194,12 @@ def _through(
             _work_one(store, desk, clock, beat, shift, run_id, told)
     mornings = [(desk.connection, desk.policy.today(clock.now())) for desk in desks]
     reminding = own_reminders.must_end(store, [(desk.connection, desk.policy) for desk in desks])
-    night.tasks = tasks(store) + unanswered(store, mornings) + reminding + follow_ups(store, mornings)
+    night.tasks = (
+        tasks(store, _only(store, by_connection))
+        + unanswered(store, mornings)
+        + reminding
+        + follow_ups(store, mornings)
+    )
     with store.working() as work:
         summary = {
             "accepted": night.accepted,
@@ -203,6 +208,13 @@ def _through(
         verdicts.end_run(work, run_id, summary, now=clock.now())
         work.commit()
     return night
+
+
+def _only(store: Store, ids: Collection[int]) -> Collection[int] | None:
+    """None where these are all the companies that are worked for: then what else there is is told, too."""
+    with store.reading() as work:
+        every = {one.id for one in connections.connections(work) if one.health is not Health.DISCONNECTED}
+    return None if every <= set(ids) else ids
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from arsync.domain.chase import Rule
 from arsync.domain.states import Health, MessageState, NoteState, WriteKind
@@ -37,23 +37,39 @@ _NAMED: Final = 5
 _WAITS: Final = (enclosures.WAITS, FAILS)
 
 
-def tasks(store: Store) -> list[str]:
-    """What a person must look at today, a sentence each."""
+class _OfCompany(Protocol):
+    @property
+    def connection_id(self) -> int: ...
+
+
+_Theirs = TypeVar("_Theirs", bound=_OfCompany)
+
+
+def tasks(store: Store, only: Collection[int] | None = None) -> list[str]:
+    """What a person must look at today, a sentence each; `only` at these companies, and what is of nobody that is
+    known."""
+
+    def theirs(those: Iterable[_Theirs]) -> list[_Theirs]:
+        return [one for one in those if only is None or one.connection_id in only]
+
     with store.reading() as work:
-        every = connections.connections(work)
-        unknown = messages.in_states(work, (MessageState.UNKNOWN,))
-        failed = messages.in_states(work, (MessageState.FAILED,))
-        unwritten = notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN))
-        unwritten += [one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at]
+        every = [one for one in connections.connections(work) if only is None or one.id in only]
+        unknown = theirs(messages.in_states(work, (MessageState.UNKNOWN,)))
+        failed = theirs(messages.in_states(work, (MessageState.FAILED,)))
+        unwritten = theirs(notes.in_states(work, (NoteState.FAILED, NoteState.UNKNOWN)))
+        unwritten += theirs(one for one in notes.in_states(work, (NoteState.PENDING,)) if one.tried_at)
         open_notes = [(one, finding.named(work, one.connection_id, one.target)) for one in unwritten]
-        jailed = connections.quarantined(work)
-        silent = [one for rule in _SILENT for one in verdicts.standing(work, rule)]
-        unsaid = verdicts.concerned(work, Rule.NO_TEMPLATE)
-        lacking = [one for one in messages.in_states(work, (MessageState.APPROVED,)) if one.reason.startswith(_WAITS)]
+        jailed = theirs(connections.quarantined(work))
+        silent = [one for rule in _SILENT for one in verdicts.standing(work, rule) if only is None or one[0] in only]
+        unsaid = [one for one in verdicts.concerned(work, Rule.NO_TEMPLATE) if only is None or one[0] in only]
+        approved = theirs(messages.in_states(work, (MessageState.APPROVED,)))
+        lacking = [one for one in approved if one.reason.startswith(_WAITS)]
         sorry = corrections.being_answered(work)
-        wrongly = [one for one in corrections.unsettled(work) if (one.connection_id, one.invoice_id) not in sorry]
-        paper = [one for one in letters.on_the_pile(work) if one.to_be_pulled]
-        unread = unread_replies(work)
+        unsettled = theirs(corrections.unsettled(work))
+        wrongly = [one for one in unsettled if (one.connection_id, one.invoice_id) not in sorry]
+        pile = [one for one in letters.on_the_pile(work) if only is None or one.message.connection_id in only]
+        paper = [one for one in pile if one.to_be_pulled]
+        unread = unread_replies(work, only)
     names = {one.id: one.name for one in every}
     where: defaultdict[str, list[str]] = defaultdict(list)  # what is one task for several companies is told once
     for connection_id, reason in silent:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from arsync.domain.replies import MailKind, Meaning
 from arsync.store import finding, replies
 from arsync.store.engine import Work
 from arsync.store.replies import Reply
 
 
-def unread_replies(work: Work) -> list[str]:
-    """Every mail that a person must read, oldest first."""
+def unread_replies(work: Work, only: Collection[int] | None = None) -> list[str]:
+    """Every mail that a person must read, oldest first; `only` of these companies, and of nobody that is known."""
     return [
         f"reply {one.id}{_whose(work, one)}: {one.sender} {_said(one)} (arsync replies show {one.id})"
         for one in replies.waiting(work)
+        if only is None or one.connection_id is None or one.connection_id in only
     ]
 
 
