@@ -11,7 +11,7 @@ NORTH, SOUTH = "north", "south"
 #: What is one company's alone, and can stand in nothing that is the other's.
 OWN = {
     NORTH: ("1,111.11", "1111.11", "north", "North", "#aa0011"),
-    SOUTH: ("2,222.22", "2222.22", "south", "South", "#0022bb"),
+    SOUTH: ("2,345.67", "2345.67", "south", "South", "#0022bb"),
 }
 SETTINGS = """
 [group.clients]

@@ -53,8 +53,8 @@ def installation(empty: Installation) -> Installation:
 
 @pytest.fixture
 def firm(empty: Installation) -> Installation:
-    """North: Acme Stores owes INV-1, 1,111.11. South: another Acme Stores owes another INV-1, 2,222.22."""
-    amounts = {NORTH: "1111.11", SOUTH: "2222.22"}
+    """North: Acme Stores owes INV-1, 1,111.11. South: another Acme Stores owes another INV-1, 2,345.67."""
+    amounts = {NORTH: "1111.11", SOUTH: "2345.67"}
     for name, amount in amounts.items():
         books = empty.found(name, "quickbooks")
         books.invoice(books.customer("Acme Stores", email="ap@acme.example"), amount, days_late=5, number="INV-1")

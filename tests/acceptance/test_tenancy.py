@@ -105,11 +105,6 @@ ASKED: dict[str, tuple[str, ...]] = {
     "playbook preview": ("friendly", "--customer", "Acme Stores", "--connection", NORTH),
     "replies list": ("--connection", NORTH),
     "settings show": ("--connection", NORTH),
-    "report aging": ("--connection", NORTH),
-    "report exposure": ("--connection", NORTH),
-    "report dso": ("--connection", NORTH),
-    "report cei": ("--connection", NORTH),
-    "report days-to-pay": ("--connection", NORTH),
 }  # fmt: skip
 #: They take a company's name as well, and are tested by themselves.
 ELSEWHERE = frozenset({"disconnect", "trust", "import", "replies match"})
@@ -131,6 +126,10 @@ def _commands() -> Iterator[tuple[str, set[str]]]:
     for name, names in walk(typer.main.get_command(program), ""):
         if names & {"connection", "CONNECTION"}:
             yield name, names
+
+
+#: Every report is asked for in the same way.
+ASKED |= {name: ("--connection", NORTH) for name, _ in _commands() if name.startswith("report ")}
 
 
 def test_every_command_that_takes_a_company_is_asked_about_one() -> None:

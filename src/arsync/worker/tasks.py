@@ -74,9 +74,11 @@ def tasks(store: Store, only: Collection[int] | None = None) -> list[str]:
     where: defaultdict[str, list[str]] = defaultdict(list)  # what is one task for several companies is told once
     for connection_id, reason in silent:
         where[reason].append(names[connection_id])
-    whom: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    whom: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for connection_id, reason, customer in unsaid:
-        whom[connection_id, reason].append(customer)
+        whom[reason][customer] = None
+        if names[connection_id] not in where[reason]:
+            where[reason].append(names[connection_id])
     return [
         *unread,
         *(f"{one.name} is {one.health}: {one.health_reason}{_mend(one)}" for one in every if one.health in _UNFIT),
@@ -107,8 +109,7 @@ def tasks(store: Store, only: Collection[int] | None = None) -> list[str]:
             for one in paper
         ),
         *(f"{one.resource} {one.remote_id} cannot be read: {one.reason}" for one in jailed),
-        *(f"{', '.join(companies)}: {reason}" for reason, companies in where.items()),
-        *(f"{names[company]}: {reason} (for {_first(customers)})" for (company, reason), customers in whom.items()),
+        *(f"{', '.join(companies)}: {reason}{_for(list(whom[reason]))}" for reason, companies in where.items()),
     ]
 
 
@@ -134,9 +135,11 @@ def follow_ups(store: Store, days: Iterable[tuple[Connection, date]]) -> list[st
         ]
 
 
-def _first(customers: list[str]) -> str:
+def _for(customers: list[str]) -> str:
+    if not customers:
+        return ""
     named = ", ".join(customers[:_NAMED])
-    return f"{named} and {len(customers) - _NAMED} more" if len(customers) > _NAMED else named
+    return f" (for {named} and {len(customers) - _NAMED} more)" if len(customers) > _NAMED else f" (for {named})"
 
 
 def _mend(connection: Connection) -> str:

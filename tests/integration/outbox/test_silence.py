@@ -20,7 +20,7 @@ def test_what_is_one_task_for_several_companies_is_told_once(open_office: Callab
     assert night.accepted == 0
     assert night.tasks == [
         "our-quickbooks, our-xero: playbook standard has no templates in 'nl' (there is: de, en, fr); a person must "
-        "write them"
+        "write them (for One Ltd, Two Ltd)"
     ]
     assert tasks.tasks(app.store) == night.tasks
 
