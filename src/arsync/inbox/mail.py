@@ -115,17 +115,19 @@ def _head(raw: bytes, sent_to: Sequence[str]) -> Mail:
     parsed = BytesHeaderParser().parsebytes(raw[:_HEADERS])
     headers: dict[str, str] = {}
     addressed: list[str] = []
-    for name, value in parsed.items()[:_FIELDS]:
+    first: dict[str, str] = {}  # raw: what is no ASCII is lost in any other reading
+    for name, value in [*parsed.raw_items()][:_FIELDS]:
         key, written = name.lower(), str(value)[:_FIELD]
+        first.setdefault(key, str(value))
         headers.setdefault(key, shown(written))
         if key in _TO:
             addressed += [address for _, address in getaddresses([_one_line(written)])[:_ADDRESSES]]
-    name, address = parseaddr(_one_line(str(parsed.get("From", ""))[:_FIELD]))
+    name, address = parseaddr(_one_line(first.get("from", "")[:_FIELD]))
     name, address = shown(name), shown(address).replace(" ", "")[:320]
-    own = _ID.findall(_one_line(str(parsed.get("Message-ID", ""))[:_FIELD]))
-    answered = _ID.findall(_one_line(str(parsed.get("In-Reply-To", ""))[:_FIELD]))
+    own = _ID.findall(_one_line(first.get("message-id", "")[:_FIELD]))
+    answered = _ID.findall(_one_line(first.get("in-reply-to", "")[:_FIELD]))
     # The newest of a long thread come last: of what is too long the end is kept.
-    references = _ID.findall(_one_line(str(parsed.get("References", ""))[-_FIELD:]))
+    references = _ID.findall(_one_line(first.get("references", "")[-_FIELD:]))
     everybody = [one.strip().strip("<>").lower()[:320] for one in (*sent_to, *addressed) if "@" in one]
     return Mail(
         message_id=own[0] if own else "",
@@ -133,7 +135,7 @@ def _head(raw: bytes, sent_to: Sequence[str]) -> Mail:
         sender=f"{name[:120]} <{address}>" if name and address else address or name[:120],
         address=address.lower(),
         sent_to=tuple(dict.fromkeys(everybody))[:_ADDRESSES],
-        subject=shown(str(parsed.get("Subject", ""))[:_FIELD])[:300],
+        subject=shown(first.get("subject", "")[:_FIELD])[:300],
         headers=headers,
         dated=_dated(parsed),
     )

@@ -61,9 +61,11 @@ def left_out(text: str) -> str:
     replies = _parser().read(_bounded(text)).replies
     if not replies:
         return ""
+    kept = new_text(text)
     signed = [part.strip() for part in _PARAGRAPH.split(str(replies[0].signatures or ""))]
     below = [part for part in signed if _POSTSCRIPT.match(part) or _says_something(part)]
-    return "\n\n".join(filter(None, (*below, *(_between(str(one.body)) for one in replies[1:]))))
+    between = [_between(str(one.body)) for one in replies[1:]]
+    return "\n\n".join(part for part in (*below, *between) if part and part not in kept)
 
 
 def _says_something(paragraph: str) -> bool:

@@ -18,7 +18,7 @@ from arsync.inbox.classify import classify
 from arsync.inbox.html import plain
 from arsync.inbox.machines import who_wrote
 from arsync.inbox.mail import MOST, Mail, read
-from arsync.inbox.quoting import new_text
+from arsync.inbox.quoting import left_out, new_text
 
 _KEY = "0123456789abcdef0123456789abcdef"
 HEAD = (
@@ -98,6 +98,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
         assert isinstance(kind, MailKind)
         assert why.isprintable()
         classify(new_text(mail.text))
+        left_out(mail.text)
 
 
 @settings(max_examples=30)
@@ -117,13 +118,15 @@ def test_no_text_raises_and_none_steers_a_terminal(written: str) -> None:
     [
         "mail " * 5_000, "a" * 100_000, "> " * 50_000, "On Mon, wrote:\n" * 3_000, "_" * 50_000, "\n" * 50_000,
         "This email is confidential mail " * 2_000, "will be paid by " * 2_000, "-- \n" * 5_000, "From: a@b\n" * 4_000,
-        "> \n" * 20_000, " \n.\n" * 20_000,
+        "> \n" * 20_000, " \n.\n" * 20_000, "Ok.\n\nKind regards\n\n" + "PS the rest is wrong\n\n" * 2_000,
     ],
-    ids=range(12),
+    ids=range(13),
 )  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:
     begun = time.process_time()
-    classify(new_text(read(b"\n" + text.encode()).text))
+    mail = read(b"\n" + text.encode())
+    classify(new_text(mail.text))
+    left_out(mail.text)
     assert time.process_time() - begun < 1.0
 
 
@@ -187,3 +190,9 @@ def test_what_thirteen_mail_programs_quote_is_left_out() -> None:
 
 def test_an_empty_mail_is_a_mail() -> None:
     assert read(b"") == Mail(kinds=("text/plain",))
+
+
+def test_a_header_may_be_written_in_utf_8_as_it_is() -> None:
+    """RFC 6532, and mail programs that never heard of encoded words."""
+    mail = read("From: Jörg Müller <joerg@ried.example>\nSubject: Zahlung fällig – später\n\nGruß\n".encode())
+    assert (mail.sender, mail.subject) == ("Jörg Müller <joerg@ried.example>", "Zahlung fällig – später")

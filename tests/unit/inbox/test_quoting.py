@@ -18,6 +18,7 @@ WROTE = "On Mon, 1 Jun 2026 at 09:00, Billing <billing@example.com> wrote:"
         ("Gut.\n\nMit freundlichen Grüßen\nTom\n\nNachtrag: die zweite nicht.", "Nachtrag: die zweite nicht."),
         ("Ok.\n\nBest regards,\nTom\n\nBut the second invoice is wrong.", "But the second invoice is wrong."),
         ("Hallo\n\nGesendet von uns am 3. Mai.", "Gesendet von uns am 3. Mai."),
+        ("-- \nWe dispute the invoice, it is wrong.", "--\nWe dispute the invoice, it is wrong."),
         (f"Ok.\n\n{WROTE}\n> Invoice 1\nthis one never came\n> Invoice 2\nok", "this one never came\nok"),
     ],
 )
@@ -40,3 +41,17 @@ def test_a_postscript_and_what_is_said_below_or_between_is_kept(text: str, besid
 def test_a_signature_a_footer_and_what_is_quoted_are_not(text: str) -> None:
     assert left_out(text) == ""
     assert new_text(text) == ("Ok." if text else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Best regards, but the invoice is wrong.", "Best regards, but the invoice is wrong."),
+        ("Gesendet von uns am 3. Mai.", "Gesendet von uns am 3. Mai."),
+        (f"{WROTE}\n> Invoice 1\n\nWe dispute it.", "We dispute it."),
+        (f"{WROTE}\n> Invoice 1\nnever came\n> Invoice 2\npaid", "never came\npaid"),
+    ],
+)
+def test_what_is_the_answer_itself_is_not_said_twice(text: str, said: str) -> None:
+    assert new_text(text) == said
+    assert left_out(text) == ""
