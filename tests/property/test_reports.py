@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import count
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.store.books import TODAY, Books, credit, customer, invoice, open_books, payment
+from tests.postgres import Server
 
 from arsync.domain.documents import Allocation, InvoiceState
 from arsync.report.aging import Account, Whose, accounts, summed
@@ -27,15 +27,19 @@ DAYS = st.integers(0, 120).map(lambda n: FIRST + timedelta(days=n))
 CENTS = st.integers(1, 50_000).map(lambda n: Decimal(n).scaleb(-2))
 WHO = st.sampled_from(["head", "branch", "other"])
 CURRENCY = st.sampled_from(["EUR", "USD"])
-STORED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+STORED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NOTHING = Decimal("0.00")
 
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Books]]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Books]]:
     """Makes one more connection in one database: books with nothing in them."""
-    folder: Path = tmp_path_factory.mktemp("reports")
-    store = Store(f"sqlite:///{folder / 'arsync.db'}")
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('reports') / 'arsync.db'}"
+    else:
+        server: Server = request.getfixturevalue("postgres")
+        url = server.url(server.fresh())
+    store = Store(url)
     upgrade(store)
     numbers = count(1)
     yield lambda: open_books(store, f"books {next(numbers)}")

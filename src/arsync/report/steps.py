@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -38,13 +38,20 @@ def steps(work: Work, offices: Sequence[Office], days: int, within: int) -> Shee
 def _of_office(work: Work, office: Office, days: int, within: int) -> Iterator[tuple[Cell, ...]]:
     last = office.on - timedelta(days=within)
     first = last - timedelta(days=days - 1)
-    known = {one.invoice_id: one for one in asked.lives(work, office.id, office.on)}
     every = [one for one in asked.by_steps(work, office.id) if one.on <= office.on]
     begun = _first_asked([*((one.invoice_id, one.on) for one in every), *asked.by_hand(work, office.id)])
-    baselines = _baselines(known.values(), begun, office.on)
+    lately = {one.invoice_id for one in every if first <= one.on <= last}
+    known: dict[str, Lived] = {}
+    unasked: defaultdict[str, Counter[Life]] = defaultdict(Counter)
+    for lived in asked.lives(work, office.id, office.on):  # of each invoice of the company only a count is kept
+        unasked[lived.currency][_unasked(lived, begun.get(lived.invoice_id), office.on)] += 1
+        if lived.invoice_id in lately:
+            known[lived.invoice_id] = lived
+    baselines = {currency: Baseline(those.elements()) for currency, those in unasked.items()}
     money: defaultdict[str, list[receipts.Receipt]] = defaultdict(list)
     for receipt in receipts.between(work, office.id, first, office.on):
-        money[receipt.invoice_id].append(receipt)
+        if receipt.invoice_id in lately:
+            money[receipt.invoice_id].append(receipt)
     groups: defaultdict[tuple[str, str, str], list[Asked]] = defaultdict(list)
     for one in every:
         if first <= one.on <= last and one.invoice_id in known:
@@ -61,20 +68,16 @@ def _first_asked(those: Iterable[tuple[str, date]]) -> dict[str, date]:
     return found
 
 
-def _baselines(known: Iterable[Lived], begun: Mapping[str, date], on: date) -> Mapping[str, Baseline]:
-    lives: defaultdict[str, list[Life]] = defaultdict(list)
-    for one in known:
-        cleared, stopped = one.cleared_on, begun.get(one.invoice_id)
-        last = min(cleared or on, on)
-        if stopped is not None:
-            last = min(last, stopped - timedelta(days=1))
-        lives[one.currency].append(
-            Life(
-                days_past_due(one.due_on, one.issued_on), days_past_due(one.due_on, last),
-                paid=one.is_paid and last == cleared,
-            )
-        )  # fmt: skip
-    return {currency: Baseline(those) for currency, those in lives.items()}
+def _unasked(one: Lived, asked_on: date | None, on: date) -> Life:
+    """The invoice as long as nobody had asked for it, by what was known on that day."""
+    last = min(one.cleared_on or on, on)
+    if asked_on is not None:
+        last = min(last, asked_on - timedelta(days=1))
+    return Life(
+        days_past_due(one.due_on, one.issued_on),
+        days_past_due(one.due_on, last),
+        paid=one.is_paid and last == one.cleared_on,
+    )
 
 
 def _told(

@@ -14,11 +14,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Subquery,
     Table,
     and_,
     case,
+    cast,
     func,
     literal,
     or_,
@@ -359,7 +361,8 @@ def names(work: Work, connection_id: int, customer_ids: Iterable[str]) -> dict[s
 
 def halves(amount: ColumnElement[Any]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """An amount's sum in two parts, for `whole`."""
-    return func.sum(amount // _SPLIT), func.sum(amount % _SPLIT)
+    exact = cast(amount, BigInteger)  # PostgreSQL's own sums are numeric, whose quotients are not whole
+    return func.sum(exact // _SPLIT), func.sum(exact % _SPLIT)
 
 
 def whole(above: Any, below: Any) -> Decimal:

@@ -69,6 +69,8 @@ def open_of(
     work: Work, connection_id: int, on: date, *, invoice_ids: Collection[str], payer_ids: Collection[str]
 ) -> list[OpenThen]:
     """Of these invoices, and of all for which these payers pay, those that were open on that day."""
+    if not invoice_ids and not payer_ids:
+        return []
     one = open_invoices(connection_id, on)
     query = select(one.c.payer_id, one.c.invoice_id, one.c.currency, one.c.open).where(
         or_(among(work, one.c.invoice_id, invoice_ids), among(work, one.c.payer_id, payer_ids))

@@ -197,6 +197,17 @@ def test_another_company_with_the_same_ids_is_not_added(books: Books) -> None:
     assert [row.get("open") for row in told(other, day("08-01"))] == ["40.00"]
 
 
+def test_what_was_paid_later_adds_up_to_the_cent(books: Books) -> None:
+    """
+    I1 to I3 of 1,234.56, paid on 08-20 in parts of 1,000.01 and 234.55
+    """
+    for n in (1, 2, 3):
+        first = put(payment(f"P{n}", "1000.01", received_on=day("08-20")), **{f"I{n}": ("1000.01", "08-20")})
+        rest = put(payment(f"R{n}", "234.55", received_on=day("08-20")), **{f"I{n}": ("234.55", "08-20")})
+        books.keep(customer(), invoice(f"I{n}", "0.00", total=D("1234.56")), first, rest)
+    assert [row["open"] for row in told(books, day("08-19"))] == ["3703.68"]
+
+
 def test_the_largest_amounts_add_up(books: Books) -> None:
     most = str(LIMIT)
     books.keep(customer(), *(invoice(name, most, total=LIMIT) for name in ("I1", "I2", "I3")))
