@@ -39,7 +39,9 @@ def sheet_values(
         "color": readable(color_of(seller.color), PAPER),
         "seller": {
             "name": one_line(seller.name),
-            "address": list(lines_of(seller.address)),
+            "address": [
+                line for line in lines_of(seller.address) if line.casefold() != one_line(seller.name).casefold()
+            ],
             "legal": list(lines_of(seller.legal_footer, 300)),
         },
         "address": list(window),
@@ -50,6 +52,10 @@ def sheet_values(
         "links": [],
         "end": "end",
     }
+
+
+def _same(one: str, other: str) -> bool:
+    return one_line(one).casefold() == one_line(other).casefold()
 
 
 def window_lines(payer: str, address: str | None, country: str | None, seller: Seller, person: str = "") -> list[str]:

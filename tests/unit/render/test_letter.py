@@ -13,7 +13,7 @@ from arsync.domain.policy import Step, StepChannel, Tone
 from arsync.domain.postal import postal_address
 from arsync.render.cover import cover_pdf
 from arsync.render.letter import letter_pdf, letter_values
-from arsync.render.paper import Window
+from arsync.render.paper import Window, pictures
 from arsync.render.stationery import window_lines
 
 HOSTILE = '#panic("x") *bold* $x$ <label> @ref \\ "quoted" `raw` // gone \ue000items\ue000'
@@ -105,3 +105,24 @@ def test_what_no_letter_would_reach_is_no_address() -> None:
     assert postal_address(("1 Market Street",), city=None, region=None, code=None, country="US") is None
     whole = postal_address(("1 Market Street", "Albany, NY 12207"), city=None, region=None, code=None, country="US")
     assert whole == "1 Market Street\nAlbany, NY 12207", "some write all of it into the lines"
+
+
+LONG = "Wöhlermann & Söhne Präzisionswerkzeuge Vertriebsgesellschaft mbH & Co. Kommanditgesellschaft auf Aktien"
+
+
+@pytest.mark.parametrize("country", ["DE", "FR", "US"])
+def test_whatever_is_written_into_the_window_shows_in_it_to_its_last_line(country: str) -> None:
+    """A name that takes three lines, five lines below it: another last line is another picture, so it is not cut off."""
+    seller = replace(HOME, name=LONG, address=f"{LONG}\n4 Wharf Road\nBristol BS1 6XN", country=country)
+    address = "Gebäude 17, Eingang Nord\nIndustriepark am Güterbahnhof\nAn der alten Ziegelei 4711\n12345 Neustadt"
+    one = letter_values(letter("formal", address), letterhead("en", seller=seller, payer_name=LONG), TEMPLATES)
+    other = {**one, "address": [*one["address"][:-1], "NOWHERE"]}
+    sheets = [{"letters": [{**values, "end": "end-0"}], "mark": ""} for values in (one, other)]
+    assert one["address"][-1] != "NOWHERE"
+    assert pictures("letters", sheets[0], ppi=50)[0] != pictures("letters", sheets[1], ppi=50)[0]
+
+
+def test_who_writes_stands_once_above_the_window_though_the_own_address_repeats_the_name() -> None:
+    seller = replace(HOME, address=f"{HOME.name.upper()}\n4 Wharf Road\nBristol BS1 6XN")
+    values = letter_values(letter(), letterhead(seller=seller), TEMPLATES)
+    assert values["seller"]["address"] == ["4 Wharf Road", "Bristol BS1 6XN"]
