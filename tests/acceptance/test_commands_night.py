@@ -225,3 +225,17 @@ def test_the_first_customers_are_of_all_companies_together_in_the_plan_and_the_d
     assert planned == {"Acme Stores", "Birch Cafe"}
     assert "harbor: 2 messages go out" in digest
     assert "thames: 0 messages go out" in digest
+
+
+def test_a_payer_of_many_invoices_is_asked_to_quote_the_first_and_told_that_there_are_more(shop: Installation) -> None:
+    harbor = shop.books["harbor"]
+    dora = harbor.customer("Dora Ltd")
+    for number in range(7):
+        harbor.invoice(dora, "100.00", days_late=9 - number, number=f"D-{number}")
+    shop.configure(mode="auto")
+    shop.arsync("sync")
+    shop.arsync("run")
+    (mail,) = [mail for mail in shop.letters() if "doraltd" in str(mail["To"])]
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "D-0, D-1, D-2, D-3, D-4 …" in " ".join(body.get_content().split())

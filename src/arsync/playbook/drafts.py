@@ -18,6 +18,7 @@ from arsync.playbook import approval
 from arsync.playbook.answers import NOBODYS, Answered, unplannable
 from arsync.playbook.facts import Policy
 from arsync.render.message import render
+from arsync.render.wording import quoted
 from arsync.resources import bundled
 from arsync.store import behaviour, events, ledger, messages, pay_links, planned
 from arsync.store.connections import Connection
@@ -197,7 +198,7 @@ def letterhead_for(
         payer_name=facts.payer_name,
         locale=facts.locale,
         today=today,
-        remittance=", ".join(item.number for item in intent.demanded[:5]),
+        remittance=quoted(item.number for item in intent.demanded),
         behaviour=next((one for one in known if one.currency == facts.currency), None),
     )
 

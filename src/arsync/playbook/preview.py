@@ -12,6 +12,7 @@ from arsync.domain.documents import Contact, ContactRole, InvoiceLine, InvoiceSt
 from arsync.domain.money import Money
 from arsync.domain.people import Owner
 from arsync.domain.policy import Act, Step, StepMode, Tone
+from arsync.render.wording import quoted
 
 
 def intended(step: Step, facts: ChaseFacts, today: date) -> Intent:
@@ -76,7 +77,7 @@ def sample(step: Step, seller: Seller, locale: str, today: date) -> tuple[Intent
         payer_name="Harbour Hotel Group",
         locale=locale,
         today=today,
-        remittance=", ".join(item.number for item in intent.demanded),
+        remittance=quoted(item.number for item in intent.demanded),
         behaviour=habit,
     )
     return intent, letterhead

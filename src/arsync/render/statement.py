@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from babel import Locale
 from babel.dates import format_date
@@ -14,10 +14,7 @@ from arsync.domain.statement import Entry, EntryKind, Line, Statement
 from arsync.errors import TemplateError
 from arsync.render.paper import ROWS_LIMIT, typeset, words_of
 from arsync.render.stationery import sheet_values, window_lines
-from arsync.render.wording import address_of, counted, day_text, fill, fonts_of, locale_of, money_text, one_line
-
-#: So many invoices are named for the payer to quote, as in a message.
-_QUOTED: Final = 5
+from arsync.render.wording import address_of, counted, day_text, fill, fonts_of, locale_of, money_text, one_line, quoted
 
 
 def statement_pdf(
@@ -34,11 +31,6 @@ def statement_pdf(
     return typeset("statement", values, fonts_of(seller.font))
 
 
-def _quoted(numbers: Sequence[str | None]) -> str:
-    known = [number for number in numbers if number]
-    return ", ".join(known[:_QUOTED]) + (" …" if len(known) > _QUOTED else "")
-
-
 def statement_values(
     statement: Statement, seller: Seller, *, locale: str, address: str | None = None, country: str | None = None
 ) -> dict[str, Any]:
@@ -46,11 +38,11 @@ def statement_values(
     told = locale_of(locale)
     words = words_of(told.language)
     today = day_text(statement.on, told)
-    quoted = [line.entry.number for line in statement.lines if line.entry.kind is EntryKind.INVOICE]
+    numbers = [line.entry.number for line in statement.lines if line.entry.kind is EntryKind.INVOICE]
     values = sheet_values(
         seller, told, words, title=words["statement"], today=today,
         window=window_lines(statement.payer_name, address, country, seller),
-        currencies=(statement.currency,) if statement.balance.amount > 0 else (), quote=_quoted(quoted),
+        currencies=(statement.currency,) if statement.balance.amount > 0 else (), quote=quoted(numbers),
     )  # fmt: skip
     balance = words["balance" if statement.balance.amount >= 0 else "balance_credit"]
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from datetime import date
 from email.utils import parseaddr
 from typing import Any, Final
@@ -17,6 +18,8 @@ from arsync.domain.money import Money
 from arsync.errors import ConfigurationError
 
 TEXT_WIDTH: Final = 78
+#: So many invoices are named for the payer to quote.
+_QUOTED: Final = 5
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FAMILY: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?: [A-Za-z][A-Za-z0-9-]*)*")
 _IMAGE: Final = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9._~!$&()*+,;=:@/?%-]{1,1000}")
@@ -88,6 +91,12 @@ def one_line(text: str, limit: int = 80) -> str:
         )
     flat = " ".join(visible.split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def quoted(numbers: Iterable[str | None]) -> str:
+    """What a payer is asked to quote: the first numbers, and that there are more."""
+    known = [number for number in numbers if number]
+    return ", ".join(known[:_QUOTED]) + (" …" if len(known) > _QUOTED else "")
 
 
 def address_of(mailbox: str) -> str:

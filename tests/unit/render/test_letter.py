@@ -112,7 +112,7 @@ LONG = "Wöhlermann & Söhne Präzisionswerkzeuge Vertriebsgesellschaft mbH & Co
 
 @pytest.mark.parametrize("country", ["DE", "FR", "US"])
 def test_whatever_is_written_into_the_window_shows_in_it_to_its_last_line(country: str) -> None:
-    """A name that takes three lines, five lines below it: another last line is another picture, so it is not cut off."""
+    """A name of two lines, five lines below it: another last line is another picture, so that it is not cut off."""
     seller = replace(HOME, name=LONG, address=f"{LONG}\n4 Wharf Road\nBristol BS1 6XN", country=country)
     address = "Gebäude 17, Eingang Nord\nIndustriepark am Güterbahnhof\nAn der alten Ziegelei 4711\n12345 Neustadt"
     one = letter_values(letter("formal", address), letterhead("en", seller=seller, payer_name=LONG), TEMPLATES)
