@@ -11,6 +11,7 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.integration.report.conftest import named
 from tests.integration.store.books import TODAY, Books, credit, customer, invoice, open_books, payment
 from tests.postgres import Server
 
@@ -199,7 +200,7 @@ def test_what_changed_leads_from_one_day_to_the_other(
     with books.store.reading() as work:
         sheet = changes(work, [Office(books.connection, on, TODAY, "UTC")], days)
     amounts: dict[str, dict[str, Decimal]] = {}
-    for row in sheet.records(sheet.rows):
+    for row in named(sheet):
         amounts.setdefault(row["currency"], {})[row["what"]] = row["amount"]
     for told in amounts.values():
         assert "otherwise" not in told

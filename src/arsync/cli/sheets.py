@@ -17,12 +17,13 @@ _RIGHT: Final = frozenset({Unit.MONEY, Unit.COUNT, Unit.DAYS, Unit.PERCENT})
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def show(sheet: Sheet, *, as_json: bool, as_csv: bool) -> None:
-    """Prints the sheet. As CSV the totals are left out, and the notes go to standard error."""
+def show(sheet: Sheet, name: str, *, as_json: bool, as_csv: bool) -> None:
+    """Prints the sheet of that report. As CSV the totals are left out, and the notes go to standard error."""
     if as_json:
         dump(
             {
-                "report": sheet.title,
+                "report": name,
+                "title": sheet.title,
                 "rows": sheet.records(sheet.rows),
                 "totals": sheet.records(sheet.totals),
                 "notes": sheet.notes,
@@ -62,7 +63,7 @@ def _in_words(value: Cell, unit: Unit) -> str:
 
 def _write(sheet: Sheet) -> None:
     lines = csv.writer(sys.stdout, lineterminator="\n")
-    lines.writerow([column.name for column in sheet.columns])
+    lines.writerow([column.key for column in sheet.columns])
     lines.writerows([[_in_a_cell(value) for value in row] for row in sheet.rows])
     for note in sheet.notes:
         complain(flat(note))

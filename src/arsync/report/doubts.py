@@ -10,9 +10,12 @@ from arsync.store import aged, connections
 from arsync.store.engine import Work
 
 
-def doubts(work: Work, office: Office) -> list[str]:
-    """A line for each reason why a source's own report may say otherwise."""
-    return [f"{office.name}: {why}" for why in (*_of_the_books(work, office), *_of_the_day(work, office))]
+def doubts(work: Work, office: Office, *, replayed: bool = True) -> list[str]:
+    """A line for each reason why a source's own report may say otherwise; `replayed`: balances of the day are told."""
+    found = _of_the_books(work, office)
+    if replayed:
+        found += _of_the_day(work, office)
+    return [f"{office.name}: {why}" for why in found]
 
 
 def _of_the_books(work: Work, office: Office) -> list[str]:

@@ -148,7 +148,7 @@ def days_to_pay(work: Work, offices: Sequence[Office], days: int, level: Level =
         ):
             own = (names.get(who or "", who), who) if level is Level.PAYER else ()
             rows.append((office.name, office.on, first, *own, currency, *_paid(those)))
-        notes += doubts(work, office)
+        notes += doubts(work, office, replayed=False)
     return Sheet(headline("days to pay", offices), columns, tuple(rows), notes=tuple(notes))
 
 

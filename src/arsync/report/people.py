@@ -11,6 +11,7 @@ from typing import Final
 from arsync.domain.clock import local_date
 from arsync.domain.metrics import mean, percent
 from arsync.domain.states import PromiseState
+from arsync.report.doubts import doubts
 from arsync.report.outstanding import Level
 from arsync.report.period import midnight
 from arsync.report.sheet import Cell, Column, Office, Sheet, Unit, headline
@@ -36,6 +37,7 @@ def promises(work: Work, offices: Sequence[Office], days: int, level: Level = Le
         Column("amount broken", Unit.MONEY), Column("amount kept %", Unit.PERCENT),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
+    notes: list[str] = []
     for office in offices:
         first = office.on - timedelta(days=days - 1)
         counts: defaultdict[tuple[str | None, str], Counter[PromiseState]] = defaultdict(Counter)
@@ -56,7 +58,8 @@ def promises(work: Work, offices: Sequence[Office], days: int, level: Level = Le
                     kept, broken, percent(kept, kept + broken),
                 )
             )  # fmt: skip
-    return Sheet(headline("promises", offices), columns, tuple(rows))
+        notes += doubts(work, office, replayed=False)
+    return Sheet(headline("promises", offices), columns, tuple(rows), notes=tuple(notes))
 
 
 # --- disputes -------------------------------------------------------------------------------------------------------
@@ -70,11 +73,13 @@ def disputes(work: Work, offices: Sequence[Office], days: int) -> Sheet:
         Column("ended", Unit.COUNT), Column("days to end", Unit.DAYS),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
+    notes: list[str] = []
     for office in offices:
         first = office.on - timedelta(days=days - 1)
         for (reason, currency), those in sorted(by_reason(work, office).items()):
             rows.append((office.name, office.on, first, reason, currency, *_of_reason(those, first, office.on)))
-    return Sheet(headline("disputes", offices), columns, tuple(rows))
+        notes += doubts(work, office)
+    return Sheet(headline("disputes", offices), columns, tuple(rows), notes=tuple(notes))
 
 
 Contested = list[tuple[Dispute, dict[str, Decimal]]]

@@ -33,6 +33,11 @@ class Column:
     unit: Unit = Unit.TEXT
     aside: bool = False
 
+    @property
+    def key(self) -> str:
+        """What programs call it: `kept %` is `kept_percent`."""
+        return self.name.lower().replace("%", "percent").replace(" ", "_")
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -45,9 +50,9 @@ class Sheet:
     notes: tuple[str, ...] = ()
 
     def records(self, rows: Iterable[tuple[Cell, ...]]) -> list[dict[str, Any]]:
-        """The rows with each value by its column's name."""
-        names = [column.name for column in self.columns]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        """The rows with each value by its column's key."""
+        keys = [column.key for column in self.columns]
+        return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from arsync.domain.aging import days_past_due
 from arsync.domain.effect import Baseline, Life
 from arsync.domain.metrics import percent
 from arsync.domain.money import from_units
+from arsync.report.doubts import doubts
 from arsync.report.sheet import Cell, Column, Office, Sheet, Unit, headline
 from arsync.store import asked, receipts
 from arsync.store.asked import Asked, Lived
@@ -29,10 +30,12 @@ def steps(work: Work, offices: Sequence[Office], days: int, within: int) -> Shee
         Column("demanded", Unit.MONEY), Column("received", Unit.MONEY), Column("received %", Unit.PERCENT),
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = []
+    notes: list[str] = []
     for office in offices:
         rows += _of_office(work, office, days, within)
+        notes += doubts(work, office, replayed=False)
     title = f"{headline('steps', offices)}: paid within {within} days"
-    return Sheet(title, columns, tuple(rows))
+    return Sheet(title, columns, tuple(rows), notes=tuple(notes))
 
 
 def _of_office(work: Work, office: Office, days: int, within: int) -> Iterator[tuple[Cell, ...]]:

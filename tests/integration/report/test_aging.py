@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import event
-from tests.integration.report.conftest import office
+from tests.integration.report.conftest import named, office
 from tests.integration.store.books import TODAY, Books, credit, customer, invoice, open_books, payment, unreadable
 
 from arsync.connector import Resource
@@ -40,7 +40,7 @@ def told(books: Books, on: date = TODAY, whose: Whose = Whose.PAYER) -> list[Map
     return [
         {name: str(value) for name, value in row.items() if name not in hidden and value}
         | {"who": row["customer_id" if whose is Whose.CUSTOMER else "payer_id"]}
-        for row in sheet.records(sheet.rows)
+        for row in named(sheet)
     ]
 
 
@@ -227,7 +227,7 @@ def test_highest_balances_come_first_with_their_part_of_all(books: Books) -> Non
     with books.store.reading() as work:
         sheet = aging.exposure(work, [office(books)], top=2)
     shown = ("currency", "rank", "payer", "balance", "share", "running", "overdue", "oldest")
-    assert [tuple(str(row[name]) for name in shown) for row in sheet.records(sheet.rows)] == [
+    assert [tuple(str(row[name]) for name in shown) for row in named(sheet)] == [
         ("EUR", "1", "A", "60.00", "60.0", "60.0", "60.00", "32"),
         ("EUR", "2", "B", "30.00", "30.0", "90.0", "0.00", "None"),
         ("USD", "1", "A", "5.00", "100.0", "100.0", "5.00", "32"),

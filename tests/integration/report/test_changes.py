@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from sqlalchemy import event
-from tests.integration.report.conftest import office
+from tests.integration.report.conftest import named, office
 from tests.integration.report.test_people import dispute, lift, promise, settle
 from tests.integration.report.test_steps import sent
 from tests.integration.store.books import FRIENDLY, TODAY, Books, credit, customer, invoice, open_books, payment
@@ -38,9 +38,7 @@ def told(books: Books, on: date = TODAY, days: int = 7) -> list[tuple[str, str, 
     with books.store.reading() as work:
         sheet = changes.changes(work, [office(books, on)], days)
     return [
-        (str(row["what"]), str(row["count"]), str(row["amount"]))
-        for row in sheet.records(sheet.rows)
-        if row["currency"] == "EUR"
+        (str(row["what"]), str(row["count"]), str(row["amount"])) for row in named(sheet) if row["currency"] == "EUR"
     ]
 
 
@@ -128,7 +126,7 @@ def test_payers_whose_balance_changed_most_come_first(books: Books) -> None:
     with books.store.reading() as work:
         sheet = changes.by_payer(work, [office(books)], 7, top=2)
     names = ("currency", "payer", "balance before", "balance now", "change", "past due before", "past due now")
-    assert [tuple(str(row[name]) for name in names) for row in sheet.records(sheet.rows)] == [
+    assert [tuple(str(row[name]) for name in names) for row in named(sheet)] == [
         ("EUR", "A", "100.00", "40.00", "-60.00", "100.00", "40.00"),
         ("EUR", "B", "0.00", "30.00", "30.00", "0.00", "0.00"),
         ("USD", "A", "0.00", "5.00", "5.00", "0.00", "0.00"),

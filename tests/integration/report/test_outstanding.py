@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from tests.integration.report.conftest import office
+from tests.integration.report.conftest import named, office
 from tests.integration.store.books import TODAY, Books, credit, customer, invoice, open_books, payment
 
 from arsync.domain.documents import CreditState, Invoice, InvoiceState, Payment
@@ -38,7 +38,7 @@ def paid(name: str, amount: str, invoice_id: str, on: str, **more: Any) -> Payme
 
 
 def cells(sheet: Sheet, *names: str) -> list[tuple[str, ...]]:
-    return [tuple(str(row[name]) for name in names) for row in sheet.records(sheet.rows)]
+    return [tuple(str(row[name]) for name in names) for row in named(sheet)]
 
 
 def dso(books: Books, on: date, days: int = 90) -> Sheet:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from tests.integration.store.books import customer, invoice, open_books, payment
 from tests.shortcuts import lay_database
+from typer.main import get_command
 
-from arsync.cli.app import run
+from arsync.cli.app import program, run
 from arsync.store.engine import Store
 
 
@@ -93,6 +94,40 @@ def test_only_the_companies_asked_for_are_told_of(ask: Any) -> None:
     assert named("--group", "north") == ["alpha", "beta"]
     assert named("--connection", "gamma", "--connection", "alpha") == ["gamma", "alpha"]
     assert named("--connection", "gamma", "--group", "north") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "keys"),
+    [
+        ("aging", 3, {"payer_id", "1-30", "unapplied"}),
+        ("exposure", 3, {"rank", "share", "running"}),
+        ("dso", 3, {"not_due", "dso", "best", "add", "dso_back", "best_back", "add_back"}),
+        ("cei", 3, {"from", "begin", "end", "cei"}),
+        ("days-to-pay", 0, {"received", "days_to_pay", "days_late"}),
+        ("promises", 0, {"kept_percent", "amount_kept_percent", "undecided"}),
+        ("disputes", 0, {"reason", "contested", "days_to_end"}),
+        ("activity", 0, {"who", "calls_reached", "all"}),
+        ("steps", 0, {"paid_percent", "of_these_percent", "baseline_percent"}),
+        ("changes", 18, {"since", "what", "count", "amount"}),
+    ],
+)
+def test_every_report_is_told_in_each_of_the_three_ways(ask: Any, name: str, rows: int, keys: set[str]) -> None:
+    status, out, _ = ask(name, *DAY, "--json")
+    told = json.loads(out)
+    assert (status, told["report"], len(told["rows"])) == (0, name, rows)
+    status, out, _ = ask(name, *DAY, "--csv")
+    read = csv.DictReader(io.StringIO(out))
+    assert keys | {"connection", "on"} <= set(read.fieldnames or ())
+    assert status == 0
+    assert [row["connection"] for row in read] == [row["connection"] for row in told["rows"]]
+    status, out, _ = ask(name, *DAY)
+    assert (status, out.splitlines()[0]) == (0, told["title"])
+
+
+def test_every_report_is_tested_in_each_of_the_three_ways() -> None:
+    (marked,) = test_every_report_is_told_in_each_of_the_three_ways.pytestmark
+    group: Any = get_command(program)
+    assert set(group.commands["report"].commands) == {name for name, *_ in marked.args[1]}
 
 
 @pytest.mark.parametrize(
