@@ -139,13 +139,11 @@ class _Answer(requests.Response):
     """Its body is read and unpacked at once: a page of a thousand records is megabytes, and requests takes them 10 kB
     at a time."""
 
-    _read = False
-
     @property
     def content(self) -> bytes | Any:
         """The whole body; the errors of `requests`. An answer whose packed body ends too early is refused."""
-        if not self._read and self.raw is not None:
-            self._content, self._content_consumed, self._read = self._whole(), True, True
+        if not getattr(self, "_content_consumed", True) and self.raw is not None:
+            self._content, self._content_consumed = self._whole(), True
         return super().content
 
     def _whole(self) -> bytes:

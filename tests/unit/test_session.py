@@ -162,6 +162,14 @@ def test_a_packed_answer_is_read_whole(place: str, path: str, whole: bytes) -> N
         assert line.num_connections == 1, "it is given back"
 
 
+def test_what_was_taken_in_pieces_is_not_told_as_nothing(place: str) -> None:
+    with pooled_session() as out:
+        answer = out.get(f"{place}/whole", stream=True)
+        assert b"".join(answer.iter_content(1000)) == PAGE
+        with pytest.raises(RuntimeError, match="consumed"):
+            _ = answer.content
+
+
 @pytest.mark.parametrize("path", ["/cut", "/without-its-sum", "/another-sum", "/not-packed"])
 def test_an_answer_that_cannot_be_unpacked_to_its_end_is_none(place: str, path: str) -> None:
     with pooled_session() as out, pytest.raises(requests.exceptions.ContentDecodingError):
