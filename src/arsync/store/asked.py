@@ -34,10 +34,13 @@ class Asked:
 
 
 def by_steps(work: Work, connection_id: int) -> Iterator[Asked]:
-    """Every one, whenever; two queries. What came back, and what asks for nothing, is left out."""
+    """Every one, whenever; two queries. What came back, was a trial to ourselves, or asks for nothing is left out."""
     m, k, o = t.messages.c, t.message_items.c, t.call_outcomes.c
     items = t.messages.join(t.message_items, k.message_id == m.id)
-    asks = (m.connection_id == connection_id, k.demanded, k.amount > 0, m.step_id.not_in(ASKS_NOTHING))
+    asks = (
+        m.connection_id == connection_id, m.diverted_to.is_(None), k.demanded, k.amount > 0,
+        m.step_id.not_in(ASKS_NOTHING),
+    )  # fmt: skip
     sent = (
         select(m.playbook, m.step_id, k.invoice_id, m.sent_on, k.amount)
         .select_from(items)

@@ -84,11 +84,11 @@ def newly_past_due(work: Work, connection_id: int, first: date, last: date) -> l
 
 
 def messages_sent(work: Work, connection_id: int, first: date, last: date) -> list[Movement]:
-    """The messages that went out on these days and did not come back, with what they demanded."""
+    """The messages that went to customers on these days and did not come back, with what they demanded."""
     m = t.messages.c
     where = (
         m.connection_id == connection_id, m.sent_on.between(first, last), m.channel.in_(_SAID),
-        m.state.in_([state.value for state in EFFECTIVE]),
+        m.state.in_([state.value for state in EFFECTIVE]), m.diverted_to.is_(None),
     )  # fmt: skip
     return _movements(work, _added(m.currency, units(m.amount), where))
 

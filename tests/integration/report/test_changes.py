@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from tests.integration.report.conftest import named, office
 from tests.integration.report.test_people import dispute, lift, promise, settle
 from tests.integration.report.test_steps import sent
@@ -88,7 +88,7 @@ def test_what_nothing_explains_is_a_line_of_its_own(books: Books) -> None:
 
 def test_what_people_said_and_what_went_out_is_counted(books: Books) -> None:
     """
-    08-26 a friendly message for I1; 08-25 one too early, 08-27 one that came back
+    08-26 a friendly message for I1; 08-25 one too early, 08-27 one that came back, 08-28 one that went to ourselves
     promises: of 07-20 by 08-27, found broken on 09-01
     disputes: I1 since 08-30; I2 since 08-10, lifted on 08-26
     """
@@ -96,6 +96,10 @@ def test_what_people_said_and_what_went_out_is_counted(books: Books) -> None:
     books.follow()
     for n, (on, state) in enumerate([("08-25", "accepted"), ("08-26", "delivered"), ("08-27", "bounced")], start=1):
         sent(books, FRIENDLY, on, "I1", state=state, occurrence=n)
+    trial = sent(books, FRIENDLY, "08-28", "I1", occurrence=4)
+    with books.store.working() as work:
+        work.execute(text("UPDATE messages SET diverted_to = 'us@here.example' WHERE id = :id"), {"id": trial})
+        work.commit()
     promise(books, "I1", "60.00", "08-27")
     settle(books, TODAY)
     dispute(books, "I1", "08-30")

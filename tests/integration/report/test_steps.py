@@ -88,13 +88,18 @@ def test_what_was_paid_within_the_days_counts_by_invoice_and_by_amount(books: Bo
     assert told(books, "asked", within=14, days=10) == []
 
 
-def test_a_bounce_a_plan_and_a_call_that_reached_nobody_asked_for_nothing(books: Books) -> None:
+def test_what_did_not_reach_the_customer_asked_for_nothing(books: Books) -> None:
     """
-    07-10 friendly bounced; firm planned; 07-25 a call stands on the list, 07-28 nobody, 08-01 they were reached
+    07-05 friendly, a trial that went to ourselves; 07-10 friendly bounced
+    07-25 a call stands on the list, 07-28 nobody, 08-01 they were reached
     """
     books.keep(customer(), invoice("I1"))
     books.follow()
-    sent(books, FRIENDLY, "07-10", "I1", state="bounced")
+    trial = sent(books, FRIENDLY, "07-05", "I1")
+    with books.store.working() as work:
+        work.execute(text("UPDATE messages SET diverted_to = 'us@here.example' WHERE id = :id"), {"id": trial})
+        work.commit()
+    sent(books, FRIENDLY, "07-10", "I1", state="bounced", occurrence=2)
     assert told(books, "asked") == []
     call = sent(books, CALL, "07-25", "I1")
     with books.store.working() as work:
