@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 from structlog.contextvars import bound_contextvars
 
+from arsync.errors import ArsyncError
 from arsync.logs import configure
+from arsync.ops.times import times_of
+from arsync.worker.duty import Job, Kind, do
 
 LOG = logging.getLogger("arsync.worker.jobs")
 
@@ -64,6 +67,24 @@ def test_a_run_number_is_on_the_lines_of_the_threads_that_work_for_it_and_on_no_
 
     runs = {told["event"]: told.get("run") for told in map(json.loads, said(say).splitlines())}
     assert runs == {"page_read": 17, "another": None, "after": None}
+
+
+def test_the_lines_of_a_job_have_one_id_and_tell_why_it_failed_without_a_preamble() -> None:
+    """Twice the same job: its lines belong together, and those of the other time do not."""
+
+    def work() -> None:
+        LOG.info("synced")
+        raise ArsyncError("sync: the service is away")
+
+    def say() -> None:
+        for _ in range(2):
+            assert do(Job(Kind.SYNC, "harbor", times_of("0 * * * *", "UTC"), work)) == "sync: the service is away"
+
+    lines = [json.loads(one) for one in said(say).splitlines()]
+    assert [one["event"] for one in lines] == ["synced", "job_failed"] * 2
+    first, second, third, fourth = (one["job_id"] for one in lines)
+    assert first == second != third == fourth
+    assert lines[1]["reason"] == "sync: the service is away"
 
 
 @pytest.mark.parametrize(

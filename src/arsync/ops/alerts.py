@@ -148,7 +148,8 @@ def standing(store: Store, now: datetime, spent: Spent, today: Today, house: Col
 
 
 def _nights(work: Work, every: list[Connection], now: datetime) -> dict[str, str]:
-    """A nightly run that was missed, until the next one came through in its time; one that failed; one that hangs."""
+    """A nightly run that was missed, until the next one begins in its time; one that failed, until one comes through;
+    one that hangs."""
     found = {}
     kept = duties.every(work)
     for one in every:
@@ -169,17 +170,18 @@ def _housekeeping(work: Work, house: Collection[str], now: datetime) -> dict[str
 
 
 def _by_the_clock(what: str, duty: Duty | None, missed: list[Event], now: datetime) -> Iterator[tuple[str, str]]:
+    """How it was missed, hangs or failed. What is being done has ended none of these yet."""
     # One of a later time was told by a clock that stood ahead.
     for event in [event for event in missed if event.at <= now][-1:]:
-        # What was made up meanwhile is no reason not to tell: the next one that came in its time is.
-        back = duty is not None and duty.due_at > event.at and duty.ended_at is not None and duty.error is None
-        if not back:
-            yield "missed", f"the {what} due at {event.data['due']} did not begin in time"
+        # What was made up meanwhile is no reason not to tell: the next one that was taken up in its time is.
+        if duty is None or duty.due_at <= event.at:
+            due = datetime.fromisoformat(event.data["due"])
+            yield "missed", f"the {what} due at {due:%Y-%m-%d %H:%M} UTC did not begin in time"
     since = None if duty is None else duty.begun_at or duty.due_at
     if duty is not None and duty.ended_at is None and since is not None and since < now - _LONG:
         state = "begun at {} UTC has not ended" if duty.begun_at else "due at {} UTC was taken up by no worker"
         yield "stuck", f"the {what} {state.format(f'{since:%Y-%m-%d %H:%M}')}"
-    if duty is not None and duty.ended_at is not None and duty.error is not None:
+    if duty is not None and duty.error is not None:
         yield "failed", f"the last {what} failed: {duty.error}"
 
 

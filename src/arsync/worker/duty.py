@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,9 +51,10 @@ class Job:
 
 
 def do(job: Job) -> str | None:
-    """Does it; what went wrong, or None. Raises Stopped and Locked where it is to be done another time."""
+    """Does it; what went wrong, or None. Each line of the log that is said meanwhile carries one id. Raises Stopped and
+    Locked where it is to be done another time."""
     whose = {} if job.company is None else {"connection": job.company}
-    with bound_contextvars(job=job.kind.value, **whose):
+    with bound_contextvars(job=job.kind.value, job_id=secrets.token_hex(4), **whose):
         try:
             job.work()
         except Stopped:
@@ -61,8 +63,9 @@ def do(job: Job) -> str | None:
             _log.info("job_postponed", extra={"reason": str(locked)})
             raise
         except ArsyncError as failure:
-            _log.error("job_failed", extra={"reason": str(failure)})
-            return str(failure)
+            said = failure.detail if type(failure) is ArsyncError else str(failure)
+            _log.error("job_failed", extra={"reason": said})
+            return said
         except Exception as failure:  # noqa: BLE001 - a fault of ours, too
             _log.exception("job_failed")
             return f"unexpected: {type(failure).__name__}"

@@ -145,8 +145,10 @@ def found(app: App, *, later: timedelta = timedelta()) -> set[str]:
     return {key.split(" ")[0] for key in standing(app.store, now, never, app.today, ("backup", "prune"))}
 
 
-def test_a_missed_night_stands_until_one_came_through_in_its_time(office: Office) -> None:
-    """02:00 missed / 10:00 told and made up / next day 02:00 in time"""
+def test_a_missed_night_stands_until_one_begins_in_its_time_and_a_failed_one_until_one_comes_through(
+    office: Office,
+) -> None:
+    """02:00 missed / 10:00 told and made up / two nights that fail / one that comes through / one that fails"""
     app = office.load()
     (company,) = app.linked()
     name, ten = f"nightly {company.name}", app.clock.now()
@@ -161,12 +163,25 @@ def test_a_missed_night_stands_until_one_came_through_in_its_time(office: Office
         duties.end(work, name, begun=ten, error=None, now=ten + HOUR)
         work.commit()
     assert found(app) == {"missed"}, "made up, but nobody was told yet"
-    for error, stands in (("harbor is down", {"missed", "failed"}), (None, set())):
+    assert next(iter(app.alarm.standing().values())).endswith(
+        f"run due at {two:%Y-%m-%d %H:%M} UTC did not begin in time"
+    )
+    failed, well = {"failed"}, set[str]()
+    for day, error, before, stands in (
+        (1, "harbor is down", well, failed), (2, "still down", failed, failed), (3, None, failed, well),
+        (4, "down once more", well, failed),
+    ):  # fmt: skip
+        begun = two + day * DAY
         with app.store.working() as work:
-            duties.begin(work, name, due=two + DAY, now=two + DAY)
-            duties.end(work, name, begun=two + DAY, error=error, now=two + DAY + HOUR)
+            duties.begin(work, name, due=begun, now=begun)
             work.commit()
-        assert found(app) == stands
+        assert found(app, later=day * DAY - 7 * HOUR) == before, (
+            "what is being done has neither failed nor come through"
+        )
+        with app.store.working() as work:
+            duties.end(work, name, begun=begun, error=error, now=begun + HOUR)
+            work.commit()
+        assert found(app, later=day * DAY) == stands, "what was missed four days ago is long over"
 
 
 def test_a_backup_that_was_missed_or_fails_stands_until_one_is_made_in_its_time(office: Office) -> None:
@@ -180,9 +195,9 @@ def test_a_backup_that_was_missed_or_fails_stands_until_one_is_made_in_its_time(
         duties.end(work, "backup", begun=ten, error=None, now=ten + HOUR)
         work.commit()
     told = standing(app.store, ten, never, app.today, ("backup",))
-    assert told == {"backup missed": f"the backup due at {three.isoformat()} did not begin in time"}
+    assert told == {"backup missed": f"the backup due at {three:%Y-%m-%d %H:%M} UTC did not begin in time"}
     assert standing(app.store, ten, never, app.today, ("prune",)) == {}, "it is off by now"
-    for day, error, stands in ((1, "cannot write: No space left on device", {"missed", "failed"}), (2, None, set())):
+    for day, error, stands in ((1, "cannot write: No space left on device", {"failed"}), (2, None, set())):
         with app.store.working() as work:
             duties.begin(work, "backup", due=three + day * DAY, now=three + day * DAY)
             duties.end(work, "backup", begun=three + day * DAY, error=error, now=three + day * DAY + HOUR)
