@@ -61,7 +61,7 @@ def examine_worker(settings: Settings, clock: Clock, work: Work) -> Iterator[Fin
         if duty is None or one.health is Health.DISCONNECTED:
             continue
         zone = settings.company(one.name).timezone or one.timezone or "UTC"
-        due = Times(settings.worker.nightly, zone).after(duty.due_at)
+        due = Times(settings.worker.nightly, zone).after(duty.until)
         if now - due > patience:
             said = f"{one.name}: the nightly run due at {due:%Y-%m-%d %H:%M} UTC has not begun"
             yield warn("worker", said, _START)
@@ -69,6 +69,6 @@ def examine_worker(settings: Settings, clock: Clock, work: Work) -> Iterator[Fin
             yield ok("worker", f"{one.name}: the next nightly run is due at {due:%Y-%m-%d %H:%M} UTC")
     if "backup" in kept and settings.worker.backup != "off":
         home = settings.defaults.timezone or "UTC"
-        due = Times(settings.worker.backup, home).after(kept["backup"].due_at)
+        due = Times(settings.worker.backup, home).after(kept["backup"].until)
         if now - due > patience:
             yield warn("worker", f"the backup due at {due:%Y-%m-%d %H:%M} UTC was not made", _START)

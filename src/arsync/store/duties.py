@@ -25,6 +25,11 @@ class Duty:
     ended_at: datetime | None  # None: it is being done, or its worker is gone
     error: str | None  # of its last end
 
+    @property
+    def until(self) -> datetime:
+        """It was done, or is, for every moment until then: what was missed is made up at once."""
+        return self.due_at if self.begun_at is None else max(self.due_at, self.begun_at)
+
 
 def every(work: Work) -> dict[str, Duty]:
     """All of them, by name."""

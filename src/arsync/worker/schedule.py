@@ -276,5 +276,5 @@ def _first(job: Job, last: duties.Duty | None, now: datetime) -> datetime:
         return now
     if job.kind not in _KEPT or last is None:
         return job.times.after(now)
-    following = job.times.after(min(last.due_at, now))  # the clock may have been ahead
+    following = job.times.after(min(last.until, now))  # the clock may have been ahead
     return following if last.ended_at is not None else min(last.due_at, following)

@@ -320,3 +320,16 @@ def test_a_backup_that_was_missed_is_made_up_once_and_told(store: Store) -> None
     assert days.pass_time(timedelta(days=1)) == ["05 12:00 backup", "06 03:00 backup"]
     assert days.missed("backup_missed") == [("2026-03-04T03:00+00:00", 2)]
     assert days.missed() == []
+
+
+def test_what_was_made_up_is_not_missed_again_by_the_next_worker(store: Store) -> None:
+    """Three nights without a worker / noon: made up, once / 13:00 another worker begins: nothing is due before 02:00"""
+    days = Days(store)
+    days.job(Kind.NIGHT, "0 2 * * *", zone="UTC")
+    days.pass_time(HOUR)
+    days.clock.advance(3 * 86400)
+    days.restart()
+    assert days.pass_time(HOUR) == ["05 13:00 nightly harbor"]
+    days.restart()
+    assert days.pass_time(timedelta(days=1)) == ["06 02:00 nightly harbor"]
+    assert days.missed() == [("2026-03-03T02:00+00:00", 3)]

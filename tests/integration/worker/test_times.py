@@ -42,6 +42,18 @@ def test_a_nightly_run_that_does_not_begin_is_found_from_outside(
     assert said in found.detail
 
 
+def test_a_night_that_was_made_up_is_no_finding(store: Store, tmp_path: Path) -> None:
+    """Two nights without a worker, and at noon one made them up."""
+    (tmp_path / "arsync.toml").write_text('[defaults]\ntimezone = "America/New_York"\n', encoding="utf-8")
+    settings, noon = load(tmp_path / "arsync.toml", environ={}), NIGHT + timedelta(days=1, hours=10)
+    open_books(store)
+    with store.working() as work:
+        duties.begin(work, "nightly harbour", due=NIGHT, now=noon)
+        duties.end(work, "nightly harbour", begun=noon, error=None, now=noon)
+        (found,) = examine_worker(settings, FixedClock(noon + timedelta(hours=1)), work)
+    assert (found.level.value, found.detail) == ("ok", "harbour: the next nightly run is due at 2026-03-05 07:00 UTC")
+
+
 @pytest.mark.parametrize(
     ("backup", "later", "said"),
     [
