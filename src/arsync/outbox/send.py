@@ -190,10 +190,10 @@ def _failed(
     store: Store, message: Message, token: str, error: RetryLater | Rejected | Refused, clock: Clock
 ) -> tuple[Sent, str]:
     with store.working() as work:
-        outcome = give_back(work, message, MessageState.SENDING, error, clock, token=token)
-        if outcome is None and isinstance(error, Refused):
-            # Another worker had to call it unknown; that nothing left is evidence.
-            outcome = give_back(work, message, MessageState.UNKNOWN, error, clock, token=token)
+        # Another worker may have had to call it unknown; that nothing left is evidence.
+        origins = (MessageState.SENDING, MessageState.UNKNOWN)
+        found = (give_back(work, message, origin, error, clock, token=token) for origin in origins)
+        outcome = next((outcome for outcome in found if outcome is not None), None)
         work.commit()
     return (outcome or Sent.LOST), str(error)
 

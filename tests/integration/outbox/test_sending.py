@@ -382,6 +382,38 @@ def test_a_worker_that_wakes_late_takes_back_nothing_that_another_has_sent(open_
     assert len(sent_here(office, app)) == 1
 
 
+@pytest.mark.parametrize(("status", "left"), [(400, "failed"), (429, "approved")])
+def test_a_refusal_that_comes_late_is_evidence_that_nothing_left(open_office: Opened, status: int, left: str) -> None:
+    """
+    the worker is suspended while it waits for the answer; six minutes later another calls the message unknown;
+    the first wakes to a refusal: it never left, and nobody need look for it or presume that it was sent
+    """
+    office, _, _ = debtors(open_office, "900.00")
+    office.load()
+    other = office.app()
+    app: App
+    given_up: list[str] = []
+
+    def meanwhile(moment: str, what: str) -> None:
+        if moment == "before" and what.endswith("mail/send"):
+            with other.store.working() as work:
+                given_up.append(messages.get(work, 1).state.value)
+                messages.move(
+                    work, 1, MessageState.SENDING, MessageState.UNKNOWN, reason="its worker was gone after the gate",
+                    now=other.clock.now(),
+                )  # fmt: skip
+                work.commit()
+
+    app = office.app(meanwhile)
+    office.sandbox.fault(
+        "throttle" if status == 429 else "error", MAIL, **({} if status == 429 else {"status": status})
+    )
+    office.night(app)
+    assert given_up == ["sending"]
+    assert office.states(app) == [left]
+    assert sent_here(office, app) == []
+
+
 # --- told to stop --------------------------------------------------------------------------------------------------
 
 
