@@ -28,7 +28,7 @@ DAYS = st.integers(0, 120).map(lambda n: FIRST + timedelta(days=n))
 CENTS = st.integers(1, 50_000).map(lambda n: Decimal(n).scaleb(-2))
 WHO = st.sampled_from(["head", "branch", "other"])
 CURRENCY = st.sampled_from(["EUR", "USD"])
-STORED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+STORED = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NOTHING = Decimal("0.00")
 
 
