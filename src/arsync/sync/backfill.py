@@ -25,6 +25,7 @@ from arsync.store import (
     quarantine,
     records,
     reductions,
+    statistics,
     suspicion,
 )
 from arsync.store.connections import Connection
@@ -417,4 +418,5 @@ def _finish(store: Store, connection: Connection, clock: Clock, loaded: Loaded) 
             delta.conclude(work, connection.id, filter(None, found), now=now)
         events.log(work, "backfill_finished", at=now, connection_id=connection.id, seen=loaded.seen,
                    cached=cached.totals(work, connection.id))  # fmt: skip
+        statistics.gather(work)
         work.commit()
