@@ -22,7 +22,7 @@ poll = "off"
 backup = "0 3 * * *"
 [xero]
 client_id = "ours"
-client_secret = "hunter2hunter2"
+client_secret = "kept-for-xero-4711"
 """
 
 
@@ -86,7 +86,7 @@ def test_settings_that_cannot_be_taken_change_nothing_and_are_an_alert_until_oth
     assert said in vars(line)["reason"]
     told = house.present.app.alarm.standing()["settings worker"]
     assert told == f"the worker goes on with its settings of before: {vars(line)['reason']}"
-    assert "hunter2" not in told
+    assert "kept-for-xero" not in told
     house.say(FIRST)
     assert house.present.renew()
     assert house.present.app.alarm.standing() == {}
