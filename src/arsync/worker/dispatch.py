@@ -154,6 +154,7 @@ def dispatch(
                 continue
             standing = _looked_at(store, desk, fresh, clock) if fresh else {}
             for place, message in enumerate(fresh):
+                clock.sleep(0)  # a worker that was told to stop stops here, between two effects
                 if clock.elapsed() - beaten > _BEAT:  # also where the worker was suspended
                     beat()
                     beaten = clock.elapsed()

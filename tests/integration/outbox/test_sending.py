@@ -10,6 +10,7 @@ import pytest
 from tests.integration.outbox.office import Books, Office, clock_of, elsewhere
 
 from arsync.bootstrap import App
+from arsync.channel.contract import Envelope, Receipt
 from arsync.channel.sendgrid import SendGridChannel
 from arsync.cli.approving import approve_messages
 from arsync.domain.states import MessageState
@@ -20,6 +21,8 @@ from arsync.playbook.review import accept, review
 from arsync.resources import bundled
 from arsync.session import first_byte
 from arsync.store import messages, verdicts
+from arsync.worker import jobs
+from arsync.worker.stopping import StoppableClock, Stopping
 
 Opened = Callable[..., Office]
 MAIL = {"provider": "sendgrid", "path_contains": "mail/send"}
@@ -442,6 +445,27 @@ def test_a_worker_that_is_told_to_stop_within_a_channel(
     assert states == [("unknown", 1) if begun else ("approved", 0), ("approved", 0)]
     office.night(again := office.app())
     assert office.states(again) == (["unknown", "accepted"] if begun else ["accepted", "accepted"])
+
+
+def test_a_worker_that_is_told_to_stop_sends_no_other_message(
+    open_office: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was ten seconds, and whatever went out in them."""
+    office, _, _ = debtors(open_office, "900.00", "500.00")
+    app = office.load()
+    stopping, send = Stopping(), SendGridChannel.send
+
+    def sent(channel: SendGridChannel, envelope: Envelope) -> Receipt:
+        stopping.tell()
+        return send(channel, envelope)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(SendGridChannel, "send", sent)
+        with pytest.raises(Stopped):
+            jobs.run(app.store, [app.desk(one) for one in app.linked()], StoppableClock(app.clock, stopping))
+    assert office.states(app) == ["accepted", "approved"]
+    office.night(again := office.app())
+    assert office.states(again) == ["accepted", "accepted"]
 
 
 # --- poison --------------------------------------------------------------------------------------------------------
