@@ -36,8 +36,8 @@ def keep(work: Work, connection_id: int, latest: dict[str, Customer], stored: St
             arrived.append(remote_id)
         elif not _is_news_of_customer(row, customer):
             continue
-        elif row.state == CustomerState.ACTIVE and customer.state is not CustomerState.ACTIVE:
-            stored.left.add(remote_id)
+        elif customer.state is not CustomerState.ACTIVE and _relinked(row, customer):
+            stored.left.add(remote_id)  # once more where it was gone already: archived, and merged a month later
         fresh.append(customer)
         if customer.parent_id or customer.merged_into or (row is not None and _relinked(row, customer)):
             stored.relinked.add(remote_id)

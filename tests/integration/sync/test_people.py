@@ -87,6 +87,38 @@ def test_a_merge_moves_debt_money_and_holds(company: Mirror, quiet: SandboxContr
     assert company.differences() == []
 
 
+@pytest.mark.parametrize("bumps", [False, True])
+def test_a_customer_who_was_gone_already_is_merged(
+    quiet: SandboxControl, make_store: Callable[[], Store], bumps: bool
+) -> None:
+    """At Xero, for at QuickBooks only who is active can be merged.
+
+    A owes 10 and is archived, which the cache knows; then A is merged into B      => B owes 10
+    A is active again, gets an invoice of 20, and is merged into C                 => B owes 10, C owes 20
+    """
+    quiet.switches({MERGES["xero"][0]: bumps})
+    company = Mirror.of(quiet, "xero", make_store(), invoices=0, customers=1)
+    a, b, c = customer(company, "A"), customer(company, "B"), customer(company, "C")
+    ten = invoice(company, a, "10.00")
+    company.backfill()
+    quiet.advance(3600)
+    company.act("edit_customer", customer=a, active=False)
+    company.sync()
+    quiet.advance(3600)
+    company.act("merge", customer=a, into=b)
+    company.sync()
+    assert owing(company) == {b: {ten: Decimal(10)}}
+    quiet.advance(3600)
+    company.act("edit_customer", customer=a, active=True)
+    twenty = invoice(company, a, "20.00")
+    company.sync()
+    quiet.advance(3600)
+    company.act("merge", customer=a, into=c)
+    company.sync()
+    assert owing(company) == {b: {ten: Decimal(10)}, c: {twenty: Decimal(20)}}
+    assert company.differences() == []
+
+
 def test_a_merge_right_before_a_message_is_seen(company: Mirror, quiet: SandboxControl) -> None:
     a, b = customer(company, "A"), customer(company, "B")
     ten = invoice(company, a, "10.00")
