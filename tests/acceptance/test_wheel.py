@@ -68,6 +68,10 @@ def test_the_wheel_carries_every_playbook_template_and_migration(wheel: Path) ->
             wanted = {f"arsync/_bundled/{path.relative_to(ROOT)}" for path in (ROOT / folder).rglob(kind)}
             assert wanted
             assert wanted <= names
+    web = ROOT / "src" / "arsync" / "web"
+    beside = {path for folder in ("templates", "static") for path in (web / folder).iterdir()}
+    assert {"base.html", "desk.css", "desk.js"} <= {path.name for path in beside}
+    assert {f"arsync/web/{path.relative_to(web)}" for path in beside} <= names
     assert not [name for name in names if name.endswith(".pyc") or name.startswith(("tests/", "benchmarks/"))]
 
 

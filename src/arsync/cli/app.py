@@ -45,6 +45,7 @@ from arsync.cli import (
     remembering,
     reports,
     scenarios,
+    serving,
     setup,
     simulate,
     source,
@@ -96,7 +97,7 @@ _GROUPS: Final = (
     demo, setup, database, configured, connect, overview, keys, pull, truth, night, approving, outgoing, holding,
     lifting, promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain, source,
     playbooks, preview, scenarios, simulate, reports, statements, letters, corrections, tags, feedback, languages,
-    working, alerting,
+    working, serving, alerting,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -176,6 +176,14 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _origin(text: str) -> str:
+    url = _url(text)
+    parts = urlsplit(url)
+    if parts.path or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("a name alone, without a path (write it like 'https://desk.example.com')")
+    return url
+
+
 def _secret_url(url: SecretStr) -> SecretStr:
     text = _url(url.get_secret_value())
     parts = urlsplit(text)
@@ -247,5 +255,6 @@ HostName = Annotated[str, AfterValidator(_host_name)]
 Listen = Annotated[str, AfterValidator(_listen)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Url = Annotated[str, AfterValidator(_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]

@@ -106,6 +106,7 @@ def load(
         inbox=read.inbox,
         safety=read.safety,
         worker=read.worker,
+        serve=read.serve,
         alerts=read.alerts,
         retention=read.retention,
         log=read.log,

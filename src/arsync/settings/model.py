@@ -27,6 +27,7 @@ from arsync.settings.kinds import (
     Logo,
     Mailbox,
     Names,
+    Origin,
     PaymentDays,
     PortNumber,
     SecretUrl,
@@ -262,6 +263,17 @@ class Worker(Section):
     stop_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
 
 
+class Serve(Section):
+    """`[serve]`"""
+
+    #: where the desk listens; a public one goes behind a proxy that encrypts
+    host: HostName = "127.0.0.1"
+    #: 0: any that is free
+    port: Annotated[int, Field(ge=0, le=65535)] = 8600
+    #: by which address browsers and vendors reach it; None: by `host`
+    public_url: Origin | None = None
+
+
 class Alerts(Section):
     """`[alerts]`: how our own people are told of what they must look at."""
 
@@ -328,6 +340,7 @@ class Document(Section):
     vault: VaultSection = VaultSection()
     safety: Safety = Safety()
     worker: Worker = Worker()
+    serve: Serve = Serve()
     alerts: Alerts = Alerts()
     retention: Retention = Retention()
     log: Log = Log()

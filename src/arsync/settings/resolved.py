@@ -29,6 +29,7 @@ from arsync.settings.model import (
     Sandbox,
     SendGrid,
     Sending,
+    Serve,
     Smtp,
     VaultSection,
     Worker,
@@ -69,6 +70,7 @@ class Settings:
     vault: VaultSection
     safety: Safety
     worker: Worker
+    serve: Serve
     alerts: Alerts
     retention: Retention
     log: Log
