@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -16,6 +18,15 @@ _log: Final = logging.getLogger(__name__)
 #: seconds that answers which are on their way get when it is told to stop
 _LEAVE: Final = 10
 _WAITING: Final = 256
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Being told to stop is no failure: once it has, the signal is not raised again."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
 
 
 def serve(app: App, host: str, port: int) -> None:
@@ -31,7 +42,7 @@ def serve(app: App, host: str, port: int) -> None:
             ws="none", timeout_graceful_shutdown=_LEAVE,
         )  # fmt: skip
         _log.info("serve_began", extra={"address": f"{host}:{listener.getsockname()[1]}"})
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
     _log.info("serve_stopped")
 
 
