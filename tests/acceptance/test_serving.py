@@ -14,9 +14,9 @@ from pathlib import Path
 def test_it_answers_until_it_is_told_to_stop_and_that_is_no_failure(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ARSYNC_")}
     arsync = [sys.executable, "-m", "arsync", "--config", str(tmp_path / "arsync.toml")]
-    subprocess.run([*arsync, "init", str(tmp_path)], env=environ, check=True, capture_output=True)
+    (tmp_path / "arsync.toml").write_text("[serve]\nport = 0\n", encoding="utf-8")
     subprocess.run([*arsync, "db", "upgrade"], env=environ, check=True, capture_output=True)
-    with subprocess.Popen([*arsync, "serve", "--port", "0"], env=environ, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*arsync, "serve"], env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
             address = re.search(r'"address": "([^"]+)"', process.stderr.readline())
