@@ -356,7 +356,8 @@ def _allocations(record: wire.Credit, state: CreditState, issued_on: date) -> tu
 
 def _version(updated: datetime) -> str:
     """Xero counts no versions: the millisecond of the last change serves."""
-    return str(round(updated.timestamp() * 1000))
+    since = updated - _EPOCH
+    return str((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000)
 
 
 def _required(text: str | None, field: str) -> str:

@@ -11,6 +11,7 @@ from arsync.domain.record import record
 #: Amounts are stored as integers of one ten-thousandth: enough for every ISO 4217 currency (CLF and UYW have 4 places).
 SCALE: Final = 4
 _QUANTUM: Final = Decimal(1).scaleb(-SCALE)
+_UNITS: Final = 1 / _QUANTUM
 _CENT: Final = Decimal("0.01")
 _NOTHING: Final = Decimal("0.00")
 #: What a signed 64-bit column holds at that scale.
@@ -30,7 +31,7 @@ def amount(value: Decimal | int | str) -> Decimal:
     # Every amount of every record comes this way: the common case first.
     if type(value) is Decimal:
         try:
-            if not value or (value == value.quantize(_QUANTUM) and value.adjusted() < _ADJUSTED):
+            if not value % _QUANTUM and value.adjusted() < _ADJUSTED:
                 return value
         except InvalidOperation:
             pass  # infinite, or too many digits
@@ -49,7 +50,7 @@ def amount(value: Decimal | int | str) -> Decimal:
 
 def to_units(exact: Decimal) -> int:
     """The amount as a whole number of ten-thousandths, as the store keeps it."""
-    return int(exact.scaleb(SCALE)) if exact else 0  # most balances are nothing
+    return int(exact * _UNITS) if exact else 0  # most balances are nothing
 
 
 def from_units(units: int) -> Decimal:

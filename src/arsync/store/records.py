@@ -127,9 +127,13 @@ def _store(work: Work, connection_id: int, records: Sequence[Record], stored: St
     for kind, keeper in _KEEPERS.items():
         if kind in by_kind:
             # In the order of their keys, which spares the database half of its leaps.
-            keeper(work, connection_id, dict(sorted(by_kind[kind].items())), stored, new=new)
+            keeper(work, connection_id, _in_order(by_kind[kind]), stored, new=new)
     if Deleted in by_kind:  # last: they were checked by a read of their own
-        _bury(work, connection_id, dict(sorted(by_kind[Deleted].items())), stored)
+        _bury(work, connection_id, _in_order(by_kind[Deleted]), stored)
+
+
+def _in_order(latest: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: latest[key] for key in sorted(latest)}
 
 
 _GONE: Final[dict[Resource, tuple[Table, dict[str, Any]]]] = {
