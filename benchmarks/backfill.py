@@ -345,7 +345,7 @@ def _report(provider: str, pairs: list[dict[str, Figures]]) -> list[str]:
 def main() -> int:
     """Runs the pairs and prints the tables; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--invoices", type=int, default=20_000)
     parser.add_argument("--large", action="store_true", help="also a company ten times as large, one pair")
     parser.add_argument("--provider", choices=("quickbooks", "xero", "both"), default="both")
