@@ -1055,9 +1055,77 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection_id", "payer_id", "message_id", name=op.f("pk_shared_messages")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "doors",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("stranger", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("malformed", sa.Integer(), nullable=False),
+        sa.Column("good_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("bad_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("bad", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_doors")),
+    )
+    op.create_table(
+        "posts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.CheckConstraint("kind IN ('events', 'mail')", name=op.f("ck_posts_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
+        sa.UniqueConstraint("digest", name=op.f("uq_posts_digest")),
+    )
+    op.create_table(
+        "webhook_events",
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("event_id", sa.String(length=36), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("provider", "event_id", name=op.f("pk_webhook_events")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("webhook_events", schema=None) as batch_op:
+        batch_op.create_index("ix_webhook_events_received_at", ["received_at"], unique=False)
+
+    op.create_table(
+        "hints",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_hints_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", name=op.f("pk_hints")),
+    )
+    with op.batch_alter_table("hints", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_hints_open",
+            ["connection_id"],
+            unique=False,
+            sqlite_where=sa.text("seen < told"),
+            postgresql_where=sa.text("seen < told"),
+        )
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("hints", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_hints_open", sqlite_where=sa.text("seen < told"), postgresql_where=sa.text("seen < told")
+        )
+
+    op.drop_table("hints")
+    with op.batch_alter_table("webhook_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_webhook_events_received_at")
+
+    op.drop_table("webhook_events")
+    op.drop_table("posts")
+    op.drop_table("doors")
+
     op.drop_table("shared_messages")
     with op.batch_alter_table("replies", schema=None) as batch_op:
         batch_op.drop_index(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -19,6 +20,7 @@ from arsync.domain.chase import Intent, Plan, Verdict
 from arsync.domain.money import Money
 from arsync.domain.states import Decision, MessageState
 from arsync.errors import ArsyncError, ConnectorError
+from arsync.inbox.posted import take_in
 from arsync.playbook import review
 from arsync.playbook.decide import Decided
 from arsync.playbook.going_live import Payer
@@ -28,6 +30,7 @@ from arsync.worker import jobs
 from arsync.worker.dispatch import Dispatched
 from arsync.worker.jobs import Night, Shift
 
+_log: Final = logging.getLogger(__name__)
 _DAY = "%Y-%m-%d"
 
 
@@ -176,15 +179,31 @@ def run(context: typer.Context, names: Connections = None, as_json: Json = False
 def work_night(app: App, those: Iterable[Connection]) -> Night:
     """One run over these connections."""
     those = list(those)
-    acted, unread = read_inbox(app)  # before planning: who has answered is not chased
+    posted, failed = take_posts(app)  # before planning: who has answered is not chased
+    acted, unread = read_inbox(app)
     page = digest.of_the_day(app)
     night = jobs.run(app.store, [app.desk(connection) for connection in those], app.clock)
-    night.acted += acted
+    night.acted += posted + acted
+    night.tasks += failed
     if page is not None:
         (night.tasks if page.failed else night.acted).append(page.told)
     if unread is not None:
         night.tasks.insert(0, unread)
     return night
+
+
+def take_posts(app: App, *, go_on: Callable[[], None] = lambda: None) -> tuple[list[str], list[str]]:
+    """Takes in what the mail provider posted: what was done because of answers among it, and what could not be taken
+    in, a sentence each."""
+    done = take_in(app.store, app.fronts(), app.clock, go_on=go_on)
+    if done.posts:
+        told = {
+            "posts": done.posts,
+            "events": done.heard.new,
+            "mails": sum(one.reply_id is not None for one in done.mails),
+        }
+        _log.info("posts_taken_in", extra=told)
+    return act_on(app, done.mails), done.failed
 
 
 def read_inbox(app: App) -> tuple[list[str], str | None]:

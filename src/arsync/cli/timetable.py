@@ -14,8 +14,8 @@ from arsync.domain.states import Health
 from arsync.errors import ArsyncError, Locked, NotFound, Stopped
 from arsync.ops import archives
 from arsync.ops.retention import forget
-from arsync.ops.times import times_of
-from arsync.store import duties, leases
+from arsync.ops.times import WhenCalled, times_of
+from arsync.store import duties, hints, leases, posts
 from arsync.store.connections import Connection
 from arsync.worker import jobs, pulling
 from arsync.worker.dispatch import may_leave
@@ -37,6 +37,7 @@ def jobs_of(app: App, stopping: Stopping) -> Iterator[Job]:
     home = app.settings.defaults.timezone or "UTC"
     if settings.poll != "off":
         yield Job(Kind.POLL, None, times_of(settings.poll, home), lambda: hear(app))
+    yield Job(Kind.POSTS, None, WhenCalled(), lambda: take_posts(app, stopping))
     yield Job(Kind.ALERTS, None, times_of(_ALERTS, home), lambda: tell_alerts(app))
     if settings.digest != "off" and app.settings.delivery.digest != "off":
         yield Job(Kind.DIGEST, None, times_of(settings.digest, home), lambda: mail_digest(app))
@@ -70,6 +71,14 @@ def _jobs_of(app: App, stopping: Stopping, company: Connection) -> Iterator[Job]
     for kind, (crontab, work) in works.items():
         if crontab != "off":
             yield Job(kind, name, times_of(crontab, zone), work, company.id)
+    yield Job(Kind.LOOK, name, WhenCalled(), lambda: look(app, name), company.id)
+
+
+def called_for(app: App) -> list[str]:
+    """The names of the jobs that are called for by what others have told or posted."""
+    with app.store.reading() as work:
+        told = [f"{Kind.LOOK} {name}" for name in hints.open_since(work)]
+        return [*told, *([str(Kind.POSTS)] if posts.is_due(work, now=app.clock.now()) else [])]
 
 
 # --- the jobs: what `arsync run` and its kin do, for one company ----------------------------------------------------
@@ -96,6 +105,7 @@ def work_for(app: App, name: str, stopping: Stopping, *, only_if_due: bool = Fal
     desk = app.desk(company)
     if only_if_due and not may_leave(app.store, desk, app.clock):
         return
+    take_posts(app, stopping)  # before planning, as what the mailbox holds
     heard = poll(app, unless=_JUST_NOW)
     done = jobs.run(app.store, [desk], app.clock, go_on=stopping.check)
     (shift,) = done.shifts
@@ -117,6 +127,14 @@ def sync(app: App, name: str) -> None:
     with locked(app, [company]):
         changed = pulling.update(app.store, app.intake(company), app.clock)
     _log.info("synced", extra={"changed": changed})
+
+
+def look(app: App, name: str) -> None:
+    """The delta of a company of which its vendor told that something changed; nothing where somebody has looked."""
+    with app.store.reading() as work:
+        told = hints.open_since(work).get(name)
+    if told is not None:
+        sync(app, name)
 
 
 def reconcile(app: App, name: str) -> None:
@@ -142,6 +160,15 @@ def poll(app: App, *, unless: timedelta | None = None) -> list[str]:
     for line in acted:
         _log.info("reply_acted_on", extra={"what": line})
     return [unread] if unread is not None else []
+
+
+def take_posts(app: App, stopping: Stopping) -> None:
+    """Takes in what the mail provider posted, and acts on the answers among it."""
+    acted, failed = night.take_posts(app, go_on=stopping.check)
+    for line in acted:
+        _log.info("reply_acted_on", extra={"what": line})
+    if failed:
+        raise ArsyncError("; ".join(failed))
 
 
 def hear(app: App) -> None:

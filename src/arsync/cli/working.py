@@ -17,7 +17,7 @@ import typer
 
 from arsync.bootstrap import App, Present, queue
 from arsync.cli.context import State, opened
-from arsync.cli.timetable import job_of, jobs_of
+from arsync.cli.timetable import called_for, job_of, jobs_of
 from arsync.errors import ArsyncError, DatabaseUnusable, Locked
 from arsync.logs import configure
 from arsync.ops.metrics import CONTENT_TYPE, exposition
@@ -218,7 +218,7 @@ def _keep(present: Present, told: _Told, crew: _Crew, lease: leases.Lease, pulse
     stopping, clock = told.stopping, present.app.clock
     schedule = Schedule(
         present.app.store, clock, lambda: jobs_of(present.app, stopping), crew.start, SystemRandom(),
-        _pace(present.app), bell,
+        _pace(present.app), bell, lambda: called_for(present.app),
     )  # fmt: skip
     schedule.look()
     _log.info("worker_began", extra={"companies": len(present.app.linked()), "threads": schedule.pace.threads})

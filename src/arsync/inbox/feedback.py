@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
@@ -27,6 +27,11 @@ class Heard:
     delivered: int = 0  # messages
     bounced: int = 0  # messages
     suppressed: int = 0  # addresses that nobody writes to from now on
+
+    def __iadd__(self, other: Heard) -> Heard:
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+        return self
 
 
 def hear(store: Store, told: Iterable[ProviderEvent], clock: Clock) -> Heard:

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from arsync.channel.sendgrid_events import SIGNATURE, TIMESTAMP, verify
 from arsync.errors import Malformed, Unverified
-from arsync.inbox.mail import MOST, Mail, read
+from arsync.inbox.mail import MOST, READ, Mail, read
 
 _BOUNDARY: Final = re.compile(
     r"""multipart/form-data\s*;.*?boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.I | re.S
@@ -47,10 +47,16 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A mail as it was posted."""
+    """A mail as it was posted: the part of it that is read, and how long it is."""
 
-    mail: Mail
+    raw: bytes
     size: int
+    sent_to: tuple[str, ...] = ()  # by its envelope
+
+    @property
+    def mail(self) -> Mail:
+        """The mail in it, read anew."""
+        return read(self.raw, size=self.size, sent_to=self.sent_to)
 
 
 def read_post(url: str, headers: Mapping[str, str], body: bytes, *, door: Door, now: datetime) -> Posted:
@@ -62,23 +68,30 @@ def read_post(url: str, headers: Mapping[str, str], body: bytes, *, door: Door, 
     posted again is the same mail, and `take` knows it.
     """
     named = {name.lower(): value for name, value in headers.items()}
-    _verify(url, named, body, door, now)
+    check_secret(url, named, door)
+    _verify(named, body, door, now)
     if len(body) > MOST:
-        return Posted(read(body[:1_000_000], size=len(body)), len(body))
+        return Posted(body[:1_000_000], len(body))
     fields = _fields(named.get("content-type", ""), body)
     envelope = _envelope(fields.get("envelope", b""))
     if "email" in fields:
-        return Posted(read(fields["email"], sent_to=envelope), len(body))
+        return Posted(fields["email"][:READ], len(fields["email"]), envelope)
     if "headers" not in fields:
         raise Malformed("a post without `email` and without `headers` is no Inbound Parse")
-    return Posted(read(_assembled(fields), sent_to=envelope), len(body))
+    assembled = _assembled(fields)
+    return Posted(assembled[:READ], len(assembled), envelope)
 
 
-def _verify(url: str, headers: Mapping[str, str], body: bytes, door: Door, now: datetime) -> None:
+def check_secret(url: str, headers: Mapping[str, str], door: Door) -> None:
+    """Unverified where the door has a secret and the address does not hold it, or where it has neither secret nor key:
+    what can be said before the body is read. `headers` by names in lower case."""
     if not door.secret and not door.public_key:
         raise Unverified("neither [inbox] inbound_parse_secret nor inbound_parse_public_key is set: nobody is let in")
     if door.secret and not _knows(url, headers.get("authorization", ""), door.secret):
         raise Unverified("the address does not hold the secret of [inbox] inbound_parse_secret")
+
+
+def _verify(headers: Mapping[str, str], body: bytes, door: Door, now: datetime) -> None:
     if door.public_key:
         signature, timestamp = headers.get(SIGNATURE.lower(), ""), headers.get(TIMESTAMP.lower(), "")
         verify(

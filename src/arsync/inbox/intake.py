@@ -15,10 +15,11 @@ from arsync.domain.chase import Hold
 from arsync.domain.clock import Clock, local_date
 from arsync.domain.replies import FOR_A_PERSON, MailKind
 from arsync.domain.states import HoldKind
+from arsync.errors import ArsyncError
 from arsync.inbox.classify import Classified, classify
 from arsync.inbox.feedback import hear_one
 from arsync.inbox.machines import who_wrote
-from arsync.inbox.mail import Mail
+from arsync.inbox.mail import Mail, refuse
 from arsync.inbox.matching import Front, Match, match, match_given_back
 from arsync.inbox.quoting import left_out, new_text
 from arsync.inbox.returned import losses
@@ -86,6 +87,20 @@ def take(
             stop(work, reply_id, fronts, now=now)
         work.commit()
     return Taken(reply_id, kind, found, paused, mail.dated)
+
+
+def take_or_refuse(
+    store: Store, mail: Mail, raw: bytes, *, origin: str, fronts: Sequence[Front], clock: Clock,
+    bookmark: Bookmark | None = None,
+) -> Taken:  # fmt: skip
+    """As `take`; a mail that we fail on is kept as refused, and never stops those behind it."""
+    try:
+        return take(store, mail, origin=origin, fronts=fronts, clock=clock, bookmark=bookmark)
+    except ArsyncError:
+        raise  # the database, or another process: the mail is not at fault
+    except Exception as error:  # noqa: BLE001 - a mail is anybody's, and a fault of ours
+        refused = refuse(mail, raw, f"arsync failed on it ({type(error).__name__})")
+        return take(store, refused, origin=origin, fronts=fronts, clock=clock, bookmark=bookmark)
 
 
 def stop(work: Work, reply_id: int, fronts: Sequence[Front], *, now: datetime) -> None:

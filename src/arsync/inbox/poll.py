@@ -8,9 +8,8 @@ from datetime import timedelta
 
 from arsync.domain.clock import Clock
 from arsync.domain.replies import MailKind
-from arsync.errors import ArsyncError
 from arsync.inbox.imap import Fetched, Mailbox
-from arsync.inbox.intake import Bookmark, Taken, take
+from arsync.inbox.intake import Bookmark, Taken, take_or_refuse
 from arsync.inbox.mail import read, refuse
 from arsync.inbox.matching import Front
 from arsync.store import connections, replies
@@ -72,14 +71,7 @@ def poll(
 def _take(
     store: Store, fetched: Fetched, origin: str, fronts: Sequence[Front], clock: Clock, mark: Bookmark
 ) -> Taken:  # fmt: skip
-    """Takes one mail; one that we fail on is kept as refused, and never stops those behind it."""
     mail = read(fetched.raw, size=fetched.size)
     if fetched.headers_only:
         mail = refuse(mail, fetched.raw or origin.encode(), "the mail server did not hand over its text")
-    try:
-        return take(store, mail, origin=origin, fronts=fronts, clock=clock, bookmark=mark)
-    except ArsyncError:
-        raise  # the database, or another process: the mail is not at fault
-    except Exception as error:  # noqa: BLE001 - a mail is anybody's, and a fault of ours
-        refused = refuse(mail, fetched.raw, f"arsync failed on it ({type(error).__name__})")
-        return take(store, refused, origin=origin, fronts=fronts, clock=clock, bookmark=mark)
+    return take_or_refuse(store, mail, fetched.raw, origin=origin, fronts=fronts, clock=clock, bookmark=mark)

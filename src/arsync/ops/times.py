@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -19,6 +19,20 @@ from arsync.store.engine import Work
 
 _START: Final = "start `arsync worker`, or look why it does not come to it"
 _NEXT: Final = timedelta(microseconds=1)
+_NEVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+class Moments(Protocol):
+    """When something is due."""
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """Equal where all moments are."""
+        ...
+
+    def after(self, instant: datetime) -> datetime:
+        """The first one that comes after that instant, in UTC."""
+        ...
 
 
 class Times:
@@ -43,6 +57,16 @@ class Times:
         found: datetime | None = self._trigger.get_next_fire_time(None, (instant + _NEXT).astimezone(self._zone))
         assert found is not None, "the settings refuse a crontab that never comes"
         return found.astimezone(UTC)
+
+
+class WhenCalled:
+    """No moment of a clock: it is done when somebody calls for it."""
+
+    said = ("when called", "")
+
+    def after(self, instant: datetime) -> datetime:
+        """In none of our lives."""
+        return _NEVER
 
 
 @lru_cache(maxsize=4096)

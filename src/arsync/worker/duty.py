@@ -13,7 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from arsync.domain.clock import Clock
 from arsync.errors import ArsyncError, Locked, Stopped
-from arsync.ops.times import Times
+from arsync.ops.times import Moments
 from arsync.store import duties
 from arsync.store.engine import Store
 
@@ -27,7 +27,9 @@ class Kind(StrEnum):
     DISPATCH = "dispatch"  # the same, where something may leave now
     DIGEST = "digest"
     ALERTS = "alerts"
+    POSTS = "posts"  # what the mail provider posted
     POLL = "poll"  # the mailbox, and the mail provider's lists
+    LOOK = "look"  # a delta, because the vendor told of a change
     SYNC = "sync"
     RECONCILE = "reconcile"
     BACKUP = "backup"
@@ -40,7 +42,7 @@ class Job:
 
     kind: Kind
     company: str | None
-    times: Times
+    times: Moments
     work: Callable[[], None]
     connection_id: int | None = None
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from arsync.connector import Clock, in_bulk, others_waiting
 from arsync.domain.states import Health
 from arsync.errors import ConnectorError, NotCovered, Reauthorise, RetryLater, Stale
-from arsync.store import connections
+from arsync.store import connections, hints
 from arsync.store.engine import Store
 from arsync.sync import reconcile as truth
 from arsync.sync.backfill import Loaded, Progress, backfill
@@ -67,8 +67,19 @@ def update(store: Store, desk: Intake, clock: Clock) -> int:
 
 
 def pull(store: Store, desk: Intake, clock: Clock) -> int:
-    """As `update`, without what is then read back of notes."""
+    """As `update`, without what is then read back of notes. What the vendor told of until now is seen."""
     _check_consent(store, desk)
+    with store.reading() as work:
+        told = hints.told(work, desk.connection.id)
+    written = _pull(store, desk, clock)
+    if told:
+        with store.working() as work:
+            hints.seen(work, desk.connection.id, told, now=clock.now())
+            work.commit()
+    return written
+
+
+def _pull(store: Store, desk: Intake, clock: Clock) -> int:
     with store.reading() as work:
         loaded = connections.cursor(work, desk.connection.id, "backfill").done
     if loaded:

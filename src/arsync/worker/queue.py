@@ -27,7 +27,7 @@ _log: Final = logging.getLogger(__name__)
 _TASK: Final = "duty"
 _QUEUE: Final = "arsync"
 #: What is done first of what waits: what a customer or a person hears of, before what only reads.
-_PRIORITY: Final = {Kind.DISPATCH: 30, Kind.NIGHT: 20, Kind.SYNC: 10, Kind.RECONCILE: 0}
+_PRIORITY: Final = {Kind.DISPATCH: 30, Kind.NIGHT: 20, Kind.LOOK: 15, Kind.SYNC: 10, Kind.RECONCILE: 0}
 #: real seconds: a worker says so often that it lives, and is given up after so long a silence
 _BEAT: Final = 10.0
 _SILENCE: Final = 30.0

@@ -15,12 +15,19 @@ from arsync.errors import ArsyncError, Locked, Stopped
 from arsync.store import duties, events
 from arsync.store.engine import Store
 from arsync.worker.duty import Job, Kind, do
+from arsync.worker.ration import Ration
 
 _log: Final = logging.getLogger(__name__)
 #: Whoever finds the company taken comes again so much later.
 _AGAIN: Final = timedelta(minutes=1)
 #: So often the companies are asked for: one may have been linked or disconnected.
 _RECRUITING: Final = timedelta(minutes=1)
+#: So soon it is seen that others have ended what they were called for.
+_SOON: Final = timedelta(seconds=2)
+#: So often what is called for of a company is begun at once; after that once in each quarter of an hour, so that a
+#: busy day leaves the night enough of what a vendor allows.
+_CALLS: Final = 10
+_EACH: Final = timedelta(minutes=15)
 #: More missed moments than these are not counted.
 _COUNTED: Final = 400
 
@@ -33,7 +40,7 @@ _TOLD: Final = {Kind.NIGHT: "run_missed", Kind.BACKUP: "backup_missed"}
 #: Due at once where a worker begins.
 _AT_ONCE: Final = (Kind.SYNC, Kind.POLL, Kind.ALERTS)
 #: A night does these, too.
-_IN_A_NIGHT: Final = (Kind.SYNC, Kind.DISPATCH)
+_IN_A_NIGHT: Final = (Kind.LOOK, Kind.SYNC, Kind.DISPATCH)
 
 
 class Chance(Protocol):
@@ -73,6 +80,8 @@ class _Slot:
     at: datetime  # a little later
     begun: datetime | None = None
     told: datetime | None = None  # the moment of which it was told that it was missed
+    ration: Ration | None = None  # of what is done when called
+    failed_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -80,7 +89,8 @@ class Schedule:
     """Begins what is due, never two jobs of one company at once; each by `start`, which runs it in a thread, or where
     there is a `bell` by whoever hears it. What is the whole installation's is done here.
 
-    `jobs` tells what there is to do, and is asked again now and then. `look` is called again and again, by one thread.
+    `jobs` tells what there is to do, and is asked again now and then; `called` names those of them that are called for
+    right now, until they have been done. `look` is called again and again, by one thread.
     """
 
     store: Store
@@ -90,6 +100,7 @@ class Schedule:
     chance: Chance
     pace: Pace = Pace()
     bell: Bell | None = None
+    called: Callable[[], Collection[str]] = tuple
     _slots: dict[str, _Slot] = field(default_factory=dict)
     _asked: datetime | None = None
     _looked: datetime | None = None
@@ -107,9 +118,10 @@ class Schedule:
         if self._looked is not None and now < self._looked:
             self._set_back(now)
         self._looked = now
-        if self.bell is not None and (self._listened is None or abs(now - self._listened) >= _AGAIN):
+        if self.bell is not None and (self._listened is None or abs(now - self._listened) >= self._patience()):
             self._listened = now
             self._listen(self.bell, now)
+        self._hear_calls(now)
         with self._lock:
             due = [slot for slot in self._slots.values() if slot.begun is None and slot.at <= now]
         for slot in sorted(due, key=lambda one: (_ORDER[one.job.kind], one.at)):
@@ -125,6 +137,25 @@ class Schedule:
                 with self._lock:
                     slot.begun = None  # it did not begin
                 raise
+
+    def _hear_calls(self, now: datetime) -> None:
+        """What is called for is due, as far as its ration goes; what has just failed, a little later."""
+        for name in self.called():
+            with self._lock:
+                slot = self._slots.get(name)
+                if slot is None or slot.begun is not None or slot.at <= now:
+                    continue
+                if slot.failed_at is not None and abs(now - slot.failed_at) < _AGAIN:
+                    continue
+                slot.ration = slot.ration or Ration(_CALLS, _EACH)
+                if slot.job.company is None or slot.ration.take(now):
+                    slot.due = slot.at = now
+
+    def _patience(self) -> timedelta:
+        """How long it may take until it is seen what others have ended."""
+        with self._lock:
+            called = any(slot.begun is not None and slot.job.kind is Kind.LOOK for slot in self._slots.values())
+        return _SOON if called else _AGAIN
 
     def _has_room(self, job: Job) -> bool:
         """What is the whole installation's never waits for a company, and what others do not for us."""
@@ -227,6 +258,7 @@ class Schedule:
                 with self._lock:
                     if slot.job.name in ended:
                         slot.begun = ended[slot.job.name].begun_at  # what was due until then, it has done
+                        slot.failed_at = now if ended[slot.job.name].error else None
                     self._close(slot, now)
                 continue
             if duty.begun_at is None:
@@ -251,6 +283,7 @@ class Schedule:
 
     def _end(self, slot: _Slot, error: str | None) -> None:
         now = self.clock.now()
+        slot.failed_at = None if error is None else now
         try:
             if slot.job.kind in _KEPT:
                 assert slot.begun is not None

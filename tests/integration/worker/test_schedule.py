@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from arsync.errors import DatabaseUnusable, Locked, RetryLater, Stopped
-from arsync.ops.times import Times
+from arsync.ops.times import Times, WhenCalled
 from arsync.store import duties
 from arsync.store import tables as t
 from arsync.store.engine import Store
@@ -333,3 +333,63 @@ def test_what_was_made_up_is_not_missed_again_by_the_next_worker(store: Store) -
     days.restart()
     assert days.pass_time(timedelta(days=1)) == ["06 02:00 nightly harbor"]
     assert days.missed() == [("2026-03-03T02:00+00:00", 3)]
+
+
+def test_what_is_called_for_begins_at_once_and_again_only_when_it_is_called_again(store: Store) -> None:
+    """12:00 looks, as nobody does when a worker begins / 12:10 called for, looked at / 12:20 called for once more."""
+    days = Days(store)
+    calls: set[str] = set()
+    days.schedule.called = lambda: calls
+    days.jobs.append(Job(Kind.LOOK, "harbor", WhenCalled(), calls.clear))
+    days.jobs.append(Job(Kind.POSTS, None, WhenCalled(), calls.clear))
+    assert days.pass_time(10 * MINUTE) == []
+    calls.add("look harbor")
+    assert days.pass_time(10 * MINUTE) == ["02 12:10 look harbor"]
+    calls.add("posts")
+    assert days.pass_time(10 * MINUTE) == ["02 12:20 posts"]
+    calls.add("look of nobody that is there")
+    assert days.pass_time(10 * MINUTE) == []
+
+
+def test_a_company_that_is_called_for_without_end_is_looked_at_a_hundred_times_a_day_at_most(store: Store) -> None:
+    """At once for ten times, then each quarter of an hour: Xero's smallest tier allows 1,000 requests, eight a look."""
+    days = Days(store)
+    days.schedule.called = lambda: {"look harbor"}
+    days.jobs.append(Job(Kind.LOOK, "harbor", WhenCalled(), nothing))
+    began = days.pass_time(timedelta(days=1))
+    assert began[:10] == [f"02 12:0{minute} look harbor" for minute in range(10)]
+    assert 95 <= len(began) <= 106
+    days.schedule.called = lambda: ()
+    days.pass_time(timedelta(hours=3))
+    days.schedule.called = lambda: {"look harbor"}
+    assert len(days.pass_time(10 * MINUTE)) == 10
+
+
+def test_a_look_that_fails_is_tried_again_a_minute_later(store: Store) -> None:
+    left = [RetryLater("harbor is down"), RetryLater("harbor is down")]
+    calls = {"look harbor"}
+
+    def looks() -> None:
+        if left:
+            raise left.pop()
+        calls.clear()
+
+    days = Days(store)
+    days.schedule.called = lambda: calls
+    days.jobs.append(Job(Kind.LOOK, "harbor", WhenCalled(), looks))
+    assert days.pass_time(HOUR, timedelta(seconds=10)) == [f"02 12:0{minute} look harbor" for minute in range(3)]
+
+
+def test_a_company_at_whose_night_it_is_called_for_is_looked_at_after_it(store: Store) -> None:
+    """The company's night is at work when it is called for: it is looked at when the night has ended."""
+    days = Days(store)
+    days.open.add("nightly harbor")
+    days.job(Kind.NIGHT, "0 13 * * *")
+    days.jobs.append(Job(Kind.LOOK, "harbor", WhenCalled(), nothing))
+    calls: set[str] = set()
+    days.schedule.called = lambda: calls
+    assert days.pass_time(HOUR + MINUTE) == ["02 13:00 nightly harbor"]
+    calls.add("look harbor")
+    assert days.pass_time(10 * MINUTE) == []
+    days.threads["nightly harbor"]()
+    assert days.pass_time(MINUTE) == ["02 13:11 look harbor"]

@@ -44,7 +44,7 @@ class House:
 
     def crontabs(self) -> dict[str, str]:
         jobs = jobs_of(self.present.app, Stopping())
-        return {job.name: job.times.said[0] for job in jobs if job.name != "alerts"}
+        return {job.name: job.times.said[0] for job in jobs if job.name not in ("alerts", "posts")}
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ from arsync.store.tables.people import (
     touched_invoices,
     touches,
 )
+from arsync.store.tables.posted import doors, hints, posts, webhook_events
 from arsync.store.tables.source import (
     allocations,
     contacts,
@@ -71,9 +72,11 @@ __all__ = [
     "customer_groups",
     "customer_tags",
     "customers",
+    "doors",
     "duties",
     "events",
     "grants",
+    "hints",
     "holds",
     "installation",
     "invoice_lines",
@@ -97,6 +100,7 @@ __all__ = [
     "plans",
     "playbook_assignments",
     "playbook_versions",
+    "posts",
     "promise_invoices",
     "promises",
     "provider_events",
@@ -111,4 +115,5 @@ __all__ = [
     "touched_invoices",
     "touches",
     "verdicts",
+    "webhook_events",
 ]
