@@ -18,7 +18,7 @@ from arsync.channel.smtp import Encryption, MailServer, SmtpChannel
 from arsync.domain.clock import Clock
 from arsync.errors import ConfigurationError
 from arsync.inbox.imap import ImapMailbox
-from arsync.inbox.inbound_parse import Door, Posted, read_post
+from arsync.inbox.inbound_parse import Door, Posted, check_secret, read_post
 from arsync.settings import GroupSettings, Settings, is_here
 
 
@@ -107,13 +107,26 @@ class Mailroom:
         verify(key, signature, timestamp, body, now=self._clock.now())
         return read(body)
 
-    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
+    def check_reply(self, url: str, headers: Mapping[str, str]) -> None:
+        """Before a word of what SendGrid's Inbound Parse posts is read: Unverified where that address does not hold our
+        secret, ConfigurationError where nobody has said how to know SendGrid."""
+        door = self._door
+        if not door.secret and not door.public_key:
+            raise ConfigurationError(
+                f"{self._settings.source}: neither inbox.inbound_parse_secret nor .inbound_parse_public_key is set"
+            )
+        check_secret(url, {name.lower(): value for name, value in headers.items()}, door)
+
+    def read_reply(self, url: str, headers: Mapping[str, str], body: bytes, *, size: int | None = None) -> Posted:
         """The mail that SendGrid's Inbound Parse posted to that address; Unverified where it is not SendGrid's, or old,
-        Malformed where it is no such post."""
+        Malformed where it is no such post. `size` says how long a body is of which this is the beginning."""
+        return read_post(url, headers, body, door=self._door, now=self._clock.now(), size=size)
+
+    @property
+    def _door(self) -> Door:
         section = self._settings.inbox
         secret = section.inbound_parse_secret
-        door = Door(secret.get_secret_value() if secret else "", section.inbound_parse_public_key or "")
-        return read_post(url, headers, body, door=door, now=self._clock.now())
+        return Door(secret.get_secret_value() if secret else "", section.inbound_parse_public_key or "")
 
     def inbox_of(self, company: GroupSettings) -> str | None:
         """Where the company's answers are read, under the name that its customers know."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from arsync.channel.sendgrid_events import SIGNATURE, TIMESTAMP, verify
 from arsync.errors import Malformed, Unverified
@@ -29,6 +29,8 @@ _BOUNDARY: Final = re.compile(
 )
 _NAME: Final = re.compile(rb'name="([^"\r\n]{1,100})"', re.I)
 _FIELDS: Final = 200
+#: Of what is too large so much is looked at, for who sent it.
+_BEGINNING: Final = 1_000_000
 #: The fields that are read; the others are attachments and SendGrid's own opinion.
 _WANTED: Final = frozenset({"email", "headers", "text", "html", "envelope", "charsets", "from", "to", "subject"})
 
@@ -59,27 +61,32 @@ class Posted:
         return read(self.raw, size=self.size, sent_to=self.sent_to)
 
 
-def read_post(url: str, headers: Mapping[str, str], body: bytes, *, door: Door, now: datetime) -> Posted:
+def read_post(
+    url: str, headers: Mapping[str, str], body: bytes, *, door: Door, now: datetime, size: int | None = None
+) -> Posted:
     """The mail in a post to `.../<secret>`, `...?secret=<secret>` or with the secret as its password, signed where the
     door has a key.
 
     Unverified where it is not SendGrid's, or older than SendGrid tries; Malformed where the body is no such form. A
-    mail that is too large is a mail that is refused, with its size: whoever sent it is told by a person. A mail that is
-    posted again is the same mail, and `take` knows it.
+    mail that is too large is a mail that is refused, with its size: whoever sent it is told by a person. Of such a one
+    `body` may be its beginning only, and then `size` is how long it is. A mail that is posted again is the same mail,
+    and `take` knows it.
     """
     named = {name.lower(): value for name, value in headers.items()}
     check_secret(url, named, door)
     _verify(named, body, door, now)
-    if len(body) > MOST:
-        return Posted(body[:1_000_000], len(body))
-    fields = _fields(named.get("content-type", ""), body)
+    size = len(body) if size is None else size
+    fields = _fields(named.get("content-type", ""), body if size <= MOST else body[:_BEGINNING])
     envelope = _envelope(fields.get("envelope", b""))
     if "email" in fields:
-        return Posted(fields["email"][:READ], len(fields["email"]), envelope)
-    if "headers" not in fields:
+        mail = fields["email"]
+    elif "headers" in fields:
+        mail = _assembled(fields)
+    elif size > MOST:
+        mail = b""
+    else:
         raise Malformed("a post without `email` and without `headers` is no Inbound Parse")
-    assembled = _assembled(fields)
-    return Posted(assembled[:READ], len(assembled), envelope)
+    return Posted(mail[:READ], size if size > MOST else len(mail), envelope)
 
 
 def check_secret(url: str, headers: Mapping[str, str], door: Door) -> None:
@@ -102,7 +109,8 @@ def _verify(headers: Mapping[str, str], body: bytes, door: Door, now: datetime) 
 
 def _knows(url: str, authorization: str, secret: str) -> bool:
     parts = urlsplit(url)
-    offered = [parts.path.rstrip("/").rpartition("/")[2], *parse_qs(parts.query).get("secret", [])]
+    last = parts.path.rstrip("/").rpartition("/")[2]
+    offered = [last, unquote(last), *parse_qs(parts.query).get("secret", [])]
     kind, _, credentials = authorization.partition(" ")
     if kind.lower() == "basic":
         with suppress(binascii.Error, ValueError):

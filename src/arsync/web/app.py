@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from arsync.bootstrap import App
 from arsync.render.wording import at_home
-from arsync.web import assets
+from arsync.web import assets, hooks
 from arsync.web.access import Open
 from arsync.web.faults import HANDLERS
 from arsync.web.headers import Doorman
@@ -22,6 +22,7 @@ from arsync.web.site import Site, hosts
 ROUTES: Final[list[Declared]] = [
     endpoint("/healthz", healthz, methods=["GET"], access=Open("tells nothing but that it answers")),
     endpoint("/static/{name}", assets.asset, methods=["GET"], access=Open("the same for everybody, and public")),
+    *hooks.ROUTES,
 ]
 
 

@@ -28,6 +28,8 @@ _ALWAYS: Final[Mapping[str, str]] = {
 }
 #: who watches asks by the machine's address
 _ANY_NAME: Final = frozenset({"/healthz"})
+#: who posts here is known by a signature or a secret, and a mail that is sent away is lost
+_HOOKS: Final = "/hooks/"
 
 
 class Doorman:
@@ -55,7 +57,8 @@ class Doorman:
                 headers["Server-Timing"] = f"app;dur={(elapsed() - began) * 1000:.1f}"
             await send(message)
 
-        if scope["path"] not in _ANY_NAME and _name(Headers(scope=scope).get("host", "")) not in self._site.hosts:
+        by_any_name = scope["path"] in _ANY_NAME or scope["path"].startswith(_HOOKS)
+        if not by_any_name and _name(Headers(scope=scope).get("host", "")) not in self._site.hosts:
             await PlainTextResponse("this installation is not called so\n", 421)(scope, receive, answer)
             return
         await self._app(scope, receive, answer)
