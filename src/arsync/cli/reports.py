@@ -53,7 +53,7 @@ def _report(context: typer.Context, asked: Asked, make: Callable[[Work, list[Off
         offices = _offices(app, asked)
         with app.store.reading() as work:
             sheet = make(work, offices)
-    show(sheet, context.info_name or "", as_json=asked.as_json, as_csv=asked.as_csv)
+    show(sheet, context.info_name or "", as_json=asked.as_json, in_csv=asked.as_csv)
 
 
 def _offices(app: App, asked: Asked) -> list[Office]:

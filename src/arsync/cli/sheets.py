@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from arsync.cli.output import clean, complain, dump, flat, say, table
+from arsync.cli.output import complain, dump, flat, say, table
 from arsync.report.sheet import Cell, Sheet, Unit
+from arsync.report.spreadsheet import as_csv
 
 _RIGHT: Final = frozenset({Unit.MONEY, Unit.COUNT, Unit.DAYS, Unit.PERCENT})
-#: What a spreadsheet takes for the begin of a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def show(sheet: Sheet, name: str, *, as_json: bool, as_csv: bool) -> None:
+def show(sheet: Sheet, name: str, *, as_json: bool, in_csv: bool) -> None:
     """Prints the sheet of that report. As CSV the totals are left out, and the notes go to standard error."""
     if as_json:
         dump(
@@ -29,7 +26,7 @@ def show(sheet: Sheet, name: str, *, as_json: bool, as_csv: bool) -> None:
                 "notes": sheet.notes,
             }
         )
-    elif as_csv:
+    elif in_csv:
         _write(sheet)
     else:
         _tell(sheet)
@@ -62,18 +59,6 @@ def _in_words(value: Cell, unit: Unit) -> str:
 
 
 def _write(sheet: Sheet) -> None:
-    lines = csv.writer(sys.stdout, lineterminator="\n")
-    lines.writerow([column.key for column in sheet.columns])
-    lines.writerows([[_in_a_cell(value) for value in row] for row in sheet.rows])
+    sys.stdout.write(as_csv(sheet))
     for note in sheet.notes:
         complain(flat(note))
-
-
-def _in_a_cell(value: Cell) -> str:
-    """A name from outside is no formula, and one line."""
-    if value is None:
-        return ""
-    if isinstance(value, date | Decimal | int):
-        return str(value)
-    text = flat(clean(value))
-    return f"'{text}" if text.startswith(_FORMULA) else text

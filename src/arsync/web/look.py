@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from arsync.domain.money import Money
@@ -31,7 +31,13 @@ class Look:
             lstrip_blocks=True,
         )
         self._templates.filters.update(
-            money=self.money, amount=self.amount, number=self.number, day=self.day, moment=self.moment, words=words
+            money=self.money,
+            amount=self.amount,
+            plain=self.plain,
+            number=self.number,
+            day=self.day,
+            moment=self.moment,
+            words=words,
         )
         self._templates.globals.update(asset=lambda name: assets[name].url)
 
@@ -46,6 +52,19 @@ class Look:
     def amount(self, value: Decimal, currency: str) -> str:
         """The same, of an amount and its currency."""
         return self.money(Money(value, currency))
+
+    def plain(self, value: Decimal, currency: str) -> str:
+        """`1,250.00`: an amount whose currency stands beside it."""
+        pattern = self.locale.decimal_formats[None].pattern
+        return str(format_currency(value, currency, format=pattern, locale=self.locale))
+
+    def percent(self, value: Decimal) -> str:
+        """`12.5%`, of a value in hundredths."""
+        return str(format_percent(value / 100, locale=self.locale, decimal_quantization=False))
+
+    def days(self, value: Decimal | int) -> str:
+        """`12.5 days`"""
+        return f"{self.number(value)} {'day' if value == 1 else 'days'}"
 
     def number(self, value: int | Decimal) -> str:
         """`12,345`"""
