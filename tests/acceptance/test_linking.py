@@ -18,8 +18,11 @@ def test_a_company_is_linked_by_consent_in_the_browser(
     empty.configure()
     with_redirect(empty, provider)
     with consenting(monkeypatch, [harbor.id]) as person:
-        ran = empty.arsync("connect", provider)
+        ran = empty.arsync("connect", provider, "--author", "ann")
     assert "harbor: The harbor company" in ran.out
+    assert [tuple(row) for row in empty.rows("SELECT author FROM events WHERE kind = 'connection_linked'")] == [
+        ("ann",)
+    ]
     assert "arsync will read" in ran.out
     assert "and write notes" in ran.out
     assert "next: arsync backfill harbor" in ran.out

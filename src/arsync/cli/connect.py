@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 import sys
 import webbrowser
@@ -12,14 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
-from arsync.bootstrap import App
-from arsync.cli import linking
+from arsync.bootstrap import App, linking
+from arsync.bootstrap.linking import Linked
 from arsync.cli.browser import Callback, Told, is_here, read_answer
 from arsync.cli.context import Author, author_or_me, locked, opened
-from arsync.cli.linking import Linked
 from arsync.cli.output import complain, flat, say
-from arsync.cli.source import Said, is_unanswered, keep_answer
+from arsync.cli.source import Said, keep_answer
 from arsync.connector import Consent, Reachable, TokenPair
+from arsync.connector.oauth import challenge
 from arsync.domain.states import Health
 from arsync.errors import Rejected, UsageError
 from arsync.store import connections, grants
@@ -71,8 +69,9 @@ def connect(
                 raise UsageError("--external-id is missing: which company it is")
             _refuse_another(name, wanted, external_id)
             one = linking.link_by_token(
-                app, provider, refresh_token=refresh_token or "", external_id=external_id, name=name
-            )
+                app, provider, refresh_token=refresh_token or "", external_id=external_id, name=name,
+                author=author_or_me(author),
+            )  # fmt: skip
             _tell(Linked([one]), consent)
             _ask_of_reminders(app, [one], reminders, author)
             return
@@ -84,7 +83,7 @@ def connect(
         else:
             pair, told = _consented(app, consent, browser=not no_browser, paste=paste, wait=wait)
         picker = _Picker(app, provider, name=name, wanted=wanted, company=company or (), every=yes)
-        done = linking.link(app, provider, pair, pick=picker.pick, told=told, name=name)
+        done = linking.link(app, provider, pair, pick=picker.pick, told=told, name=name, author=author_or_me(author))
         _tell(done, consent)
         _ask_of_reminders(app, done.linked, reminders, author)
     if done.failed:
@@ -104,7 +103,7 @@ def _consented(
 ) -> tuple[TokenPair, Mapping[str, str]]:
     """Sends a person to the consent page, and makes tokens of the answer."""
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64) if consent.proves else None
-    address = consent.address(state=state, challenge=_challenge(verifier) if verifier else None)
+    address = consent.address(state=state, challenge=challenge(verifier) if verifier else None)
     by_hand = paste or not is_here(consent.redirect_uri)
     callback = None if by_hand else Callback(consent.redirect_uri, state)
     try:
@@ -119,10 +118,6 @@ def _consented(
         if callback:
             callback.close()
     return consent.exchange(answer.code, verifier=verifier), answer.others
-
-
-def _challenge(verifier: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def _pasted(state: str, redirect_uri: str) -> Told:
@@ -221,7 +216,7 @@ def _ask_of_reminders(app: App, those: Sequence[Connection], said: Said | None, 
     for one in those:
         if said is not None and one.reminders_on is None:
             keep_answer(app, one.name, said, author_or_me(author))
-        elif is_unanswered(app, one):
+        elif linking.is_unanswered(app, one):
             answer = _of_reminders(one) if sys.stdin.isatty() else None
             if answer is not None:
                 keep_answer(app, one.name, answer, author_or_me(author))

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from arsync.bootstrap import App
+from arsync.bootstrap.linking import link_by_token
 from arsync.cli.approving import approve_messages
 from arsync.cli.holding import place
-from arsync.cli.linking import link_by_token
 from arsync.cli.night import tell_night, tell_plans, work_night
 from arsync.cli.output import say, table
 from arsync.cli.pull import load_one, tell_loaded
@@ -136,7 +136,9 @@ clock_url = "{sandbox.url}/_sandbox/clock"
 
 def _tell(app: App, sandbox: SandboxControl, companies: list[dict[str, Any]], folder: Path) -> int:
     for company in companies:
-        link_by_token(app, company["provider"], refresh_token=company["refresh_token"], external_id=company["id"])
+        link_by_token(
+            app, company["provider"], refresh_token=company["refresh_token"], external_id=company["id"], author="demo"
+        )
     say("\n2. Backfill: every open item and two years of history.", style="bold")
     for connection in app.linked():
         tell_loaded(connection, load_one(app, connection, quiet=False))

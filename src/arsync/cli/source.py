@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from arsync.bootstrap import App
+from arsync.bootstrap import App, linking
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.naming import one_invoice
 from arsync.cli.output import dump, say, table
 from arsync.connector import PrintsInvoices
 from arsync.errors import NotFound, UsageError
-from arsync.store import chases, connections, events, reminders
+from arsync.store import connections, reminders
 from arsync.store.connections import Connection
 from arsync.store.reminders import Answer
 
@@ -61,27 +61,10 @@ def say_reminders(
 
 
 def keep_answer(app: App, name: str, said: Said, author: str) -> None:
-    """Keeps what a person says of a company's own reminders; UsageError where the company tells it itself."""
-    now = app.clock.now()
-    with app.store.working() as work:
-        connection = connections.connection(work, name)
-        if connection.reminders_on is not None:
-            tells = "does" if connection.reminders_on else "does not"
-            raise UsageError(f"{connection.company_name} says itself that it {tells}; change it there")
-        reminders.answer(work, connection.id, reminds=said is Said.ON, author=author, now=now)
-        chases.bump_all(work, connection.id)
-        events.log(work, "reminders_answered", at=now, author=author, connection_id=connection.id, reminds=said.value)
-        work.commit()
+    """Keeps what a person says of a company's own reminders, and says so."""
+    linking.keep_answer(app, name, reminds=said is Said.ON, author=author)
     stops = "; nothing goes out until it is off" if said is Said.ON else ""
     say(f"{name}: its own reminders are {said}, says {author}{stops}")
-
-
-def is_unanswered(app: App, connection: Connection) -> bool:
-    """Whether nobody knows if the company sends reminders itself: then nothing goes out."""
-    if connection.reminders_on is not None or app.settings.company(connection.name).reminders == "off":
-        return False
-    with app.store.reading() as work:
-        return reminders.answered(work, connection.id) is None
 
 
 def standing(connection: Connection, answer: Answer | None, set_off: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -147,6 +148,11 @@ def consent_address(authorize_url: str, **parameters: str | None) -> str:
     """The address of a consent page with its parameters, those that are given."""
     given = {name: value for name, value in parameters.items() if value is not None}
     return f"{authorize_url}{'&' if '?' in authorize_url else '?'}{urlencode(given)}"
+
+
+def challenge(verifier: str) -> str:
+    """What proves later that who asked for consent has that verifier (RFC 7636, S256)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def _seconds(told: Any) -> timedelta | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from arsync.bootstrap import App
+from arsync.bootstrap.app import App
 from arsync.connector import Reachable, TokenPair
 from arsync.domain.states import Health
 from arsync.errors import ConnectorError, NotFound, Reauthorise, UsageError
-from arsync.store import connections, events, grants, upgrade
+from arsync.store import chases, connections, events, grants, reminders, upgrade
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.vault import dump_pair
@@ -63,13 +63,13 @@ def expected(app: App, provider: str, name: str | None) -> str | None:
 
 
 def link_by_token(
-    app: App, provider: str, *, refresh_token: str, external_id: str, name: str | None = None
+    app: App, provider: str, *, refresh_token: str, external_id: str, author: str, name: str | None = None
 ) -> Connection:
     """Proves a refresh token by reading the company, then links it, or gives a known one its new grant."""
     company = Reachable(external_id, "")
     done = link(
         app, provider, refresh_only(app, refresh_token), pick=lambda _: [company], told=None, name=name,
-        offered=(company,),
+        author=author, offered=(company,),
     )  # fmt: skip
     return done.linked[0]
 
@@ -81,6 +81,7 @@ def link(
     *,
     pick: Picker,
     told: Mapping[str, str] | None,
+    author: str,
     name: str | None = None,
     offered: tuple[Reachable, ...] | None = None,
 ) -> Linked:
@@ -109,7 +110,7 @@ def link(
         picked = pick(there)
         if name is not None and len(picked) > 1:
             raise UsageError("--name is for one company: pick one by --company")
-        done = _link_each(app, provider, grant_id, picked, name)
+        done = _link_each(app, provider, grant_id, picked, name, author)
     except BaseException:
         _forget(app, grant_id)
         raise
@@ -117,7 +118,9 @@ def link(
     return done
 
 
-def _link_each(app: App, provider: str, grant_id: int, picked: Sequence[Reachable], name: str | None) -> Linked:
+def _link_each(
+    app: App, provider: str, grant_id: int, picked: Sequence[Reachable], name: str | None, author: str
+) -> Linked:
     done = Linked()
     refusal: ConnectorError | None = None
     for one in picked:
@@ -128,7 +131,7 @@ def _link_each(app: App, provider: str, grant_id: int, picked: Sequence[Reachabl
             done.failed.append((one, str(error)))
             continue
         with app.store.working() as work:
-            linked = _place(app, work, provider, one.external_id, grant_id, name)
+            linked = _place(app, work, provider, one.external_id, grant_id, name, author)
             connections.describe(work, linked.id, company, now=app.clock.now())
             work.commit()
         with app.store.reading() as work:
@@ -144,7 +147,9 @@ def _forget(app: App, grant_id: int) -> None:
         work.commit()
 
 
-def _place(app: App, work: Work, provider: str, external_id: str, grant_id: int, name: str | None) -> Connection:
+def _place(
+    app: App, work: Work, provider: str, external_id: str, grant_id: int, name: str | None, author: str
+) -> Connection:
     every = connections.connections(work)
     known = next((one for one in every if (one.provider, one.external_id) == (provider, external_id)), None)
     others = {one.name for one in every if one is not known}
@@ -158,7 +163,7 @@ def _place(app: App, work: Work, provider: str, external_id: str, grant_id: int,
     linked = connections.link(work, name=chosen, provider=provider, external_id=external_id, grant_id=grant_id, now=now)
     if known is not None:
         _settle(app, work, known)
-    events.log(work, "connection_linked", at=now, connection_id=linked.id, provider=provider)
+    events.log(work, "connection_linked", at=now, author=author, connection_id=linked.id, provider=provider)
     return linked
 
 
@@ -199,6 +204,32 @@ def _renew_others(
         work.commit()
     with app.store.reading() as work:
         return [connections.connection_by_id(work, one.id) for one in others]
+
+
+# --- what nobody but a person can tell ----------------------------------------------------------------------------
+
+
+def is_unanswered(app: App, connection: Connection) -> bool:
+    """Whether nobody knows if the company sends reminders itself: then nothing goes out."""
+    if connection.reminders_on is not None or app.settings.company(connection.name).reminders == "off":
+        return False
+    with app.store.reading() as work:
+        return reminders.answered(work, connection.id) is None
+
+
+def keep_answer(app: App, name: str, *, reminds: bool, author: str) -> None:
+    """Keeps what a person says of a company's own reminders; UsageError where the company tells it itself."""
+    now = app.clock.now()
+    with app.store.working() as work:
+        connection = connections.connection(work, name)
+        if connection.reminders_on is not None:
+            tells = "does" if connection.reminders_on else "does not"
+            raise UsageError(f"{connection.company_name} says itself that it {tells}; change it there")
+        reminders.answer(work, connection.id, reminds=reminds, author=author, now=now)
+        chases.bump_all(work, connection.id)
+        told = "on" if reminds else "off"
+        events.log(work, "reminders_answered", at=now, author=author, connection_id=connection.id, reminds=told)
+        work.commit()
 
 
 # --- away again ---------------------------------------------------------------------------------------------------
