@@ -28,6 +28,7 @@ from arsync.cli import (
     demo,
     explain,
     feedback,
+    handoff,
     holding,
     importing,
     inbox,
@@ -95,9 +96,9 @@ def options(
 
 _GROUPS: Final = (
     demo, setup, database, configured, connect, overview, keys, pull, truth, night, approving, outgoing, holding,
-    lifting, promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain, source,
-    playbooks, preview, scenarios, simulate, reports, statements, letters, corrections, tags, feedback, languages,
-    working, serving, alerting,
+    handoff, lifting, promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain,
+    source, playbooks, preview, scenarios, simulate, reports, statements, letters, corrections, tags, feedback,
+    languages, working, serving, alerting,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

@@ -149,3 +149,5 @@ def _tell(app: App, told: OpenedCall) -> None:
     for at, line in sorted(before)[-_STORY:]:
         say(flat(f"  {at:%Y-%m-%d} {line}"))
     say(f"\nAfterwards: arsync call {told.message.id} --outcome {'|'.join(CallOutcome)}")
+    if told.message.channel == StepChannel.TASK:
+        say(flat(f"Or, where somebody else has it from now on: arsync handoff id:{told.message.payer_id} --to NAME"))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.integration.people.conftest import NOW, Desk
-from tests.integration.store.books import invoice
+from tests.integration.store.books import customer, invoice
 
 from arsync.connector import TargetKind
 from arsync.domain.chase import Rule, Verdict
@@ -29,6 +29,11 @@ def version(desk: Desk, payer: str = "A") -> int:
         (("dispute", "I1", "--amount", "40", "--code", "quality", *WHY), "I1", "Dispute (hold 1) of 40.00 EUR of"),
         (("hold", "--customer", "acme stores", "--kind", "legal", *WHY), "A", "Legal (hold 1) of everything Acme"),
         (("pause", "I1", "--until", "2026-09-10", *WHY), "I1", "Pause (hold 1) of invoice I1"),
+        (
+            ("handoff", "Acme Stores", "--to", "Lex & Co"),
+            "A",
+            "Handed over to Lex & Co (hold 1): 400.00 EUR of Acme Stores",
+        ),
         (("exclude", "--customer", "Acme Stores", *WHY), "A", "Exclude (hold 1) of everything Acme Stores pays for"),
         (("promise", "I1", "--date", "2026-09-04", *WHY), "I1", "Promise (hold 1): 100.00 EUR by 2026-09-04 for"),
         (("touch", "I1", "--kind", "mail"), "I1", "A mail by hand (touch 1)"),
@@ -49,6 +54,29 @@ def test_whatever_is_said_is_one_note_at_its_target(
     assert note[2].endswith("on 2026-09-01")
     if command[0] != "comment":
         assert version(desk) > before, "what is about to leave stops at the last gate"
+
+
+def test_who_has_an_account_from_now_on_is_told_with_what_is_open_and_nobody_hands_it_over_twice(desk: Desk) -> None:
+    desk.arsync("handoff", "Acme Stores", "--to", "Lex & Co", "--comment", "file 77", *SAID)
+    (text,) = [row[0] for row in desk.books.rows("SELECT text FROM notes WHERE kind = 'note'")]
+    assert text.splitlines()[1:5] == [
+        "file 77", "No message before",
+        "- invoice I1: 100.00 EUR, due 2026-07-31", "- invoice I2: 300.00 EUR, due 2026-07-31",
+    ]  # fmt: skip
+    (hold,) = [one["hold"]["hold"] for one in desk.json("holds")]
+    assert (hold["kind"], hold["reason"], hold["until"]) == ("legal", "handed over to Lex & Co: file 77", None)
+    again = desk.arsync("handoff", "Acme Stores", "--to", "Dun Ltd", status=2)
+    assert "handed over to Lex & Co: file 77 since 2026-09-01, by mia (take it back by: arsync lift 1)" in again.err
+    desk.arsync("lift", "1")
+    desk.arsync("handoff", "Acme Stores", "--to", "Dun Ltd")
+    assert [one["hold"]["hold"]["reason"] for one in desk.json("holds")] == ["handed over to Dun Ltd"]
+
+
+def test_nothing_open_is_nothing_to_hand_over(desk: Desk) -> None:
+    desk.books.keep(customer("Z", name="Zephyr"))
+    refused = desk.arsync("handoff", "Zephyr", "--to", "Lex & Co", status=2)
+    assert "nothing is open with Zephyr" in refused.err
+    assert desk.json("holds") == []
 
 
 def test_no_words_of_a_person_are_read_back_as_a_message(desk: Desk) -> None:
