@@ -13,6 +13,7 @@ from arsync.cli.naming import one_payer
 from arsync.cli.noting import note
 from arsync.cli.output import flat, say
 from arsync.domain.chase import Hold
+from arsync.domain.policy import StepChannel
 from arsync.domain.statement import EntryKind, Statement
 from arsync.domain.states import HoldKind
 from arsync.errors import UsageError
@@ -51,7 +52,11 @@ def handoff(
             reason = _OPENING + to + (f": {comment}" if comment else "")
             placed = Hold(HoldKind.LEGAL, reason, who, found.payer_id, None, today, None)
             hold_id = put(app, work, company, placed, what=found.name, now=now, noted=False)
-            heard = [one for one in messages.of_payer(work, company.id, found.payer_id) if one.accepted_at is not None]
+            heard = [
+                one
+                for one in messages.of_payer(work, company.id, found.payer_id)
+                if one.accepted_at is not None and one.channel in (StepChannel.EMAIL, StepChannel.LETTER)
+            ]
             asked = f"Messages before: {len(heard)}, the last on {heard[-1].sent_on}" if heard else "No message before"
             note(
                 app, work, company, found.payer_id, None, by=who, now=now,
