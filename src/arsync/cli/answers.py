@@ -7,14 +7,15 @@ from typing import Annotated, Final
 
 import typer
 
+from arsync.acts.holding import put
+from arsync.acts.lifting import end
+from arsync.acts.noting import note
+from arsync.acts.promising import give, owed_by, promised_part
+from arsync.acts.whom import Whom
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, OfCompany, author_or_me, companies, opened
-from arsync.cli.holding import put
-from arsync.cli.lifting import end
-from arsync.cli.naming import Whom, one_invoice, one_payer
-from arsync.cli.noting import note
+from arsync.cli.naming import one_invoice, one_payer
 from arsync.cli.output import dump, flat, say, table
-from arsync.cli.promising import give, owed_by, promised_part
 from arsync.domain.chase import Hold
 from arsync.domain.replies import FOR_A_PERSON, MailKind, Meaning, ReplyState
 from arsync.domain.states import HoldKind, HoldState

@@ -6,26 +6,21 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from arsync.acts import approving as acts
 from arsync.bootstrap import App
-from arsync.cli.context import Author, Json, OfCompany, author_or_me, companies, opened
+from arsync.cli.context import Author, Json, OfCompany, author_or_me, opened
 from arsync.cli.output import counted, dump, flat, say, so_many, table
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.errors import NotFound, UsageError
-from arsync.playbook.approval import lasts_until
-from arsync.render.edited import edited
-from arsync.store import approvals as answers
 from arsync.store import connections, finding, messages
 from arsync.store.engine import Work
 from arsync.store.messages import Message
-from arsync.store.planned import Approval
 
 _SUBJECT: Final = "Subject: "
 Reason = Annotated[str, typer.Option(help="Why.")]
@@ -51,7 +46,7 @@ def approvals(
 ) -> None:
     """Lists the messages that wait for a person, or prints one as it would go out."""
     with opened(context) as app, app.store.reading() as work:
-        waiting = [one for one in _that_wait(work, connection) if step in (None, one.step_id)]
+        waiting = [one for one in acts.that_wait(work, connection) if step in (None, one.step_id)]
         if message_id is not None:
             waiting = [one for one in waiting if one.id == message_id]
             if not waiting:
@@ -62,11 +57,6 @@ def approvals(
             show(work, waiting[0])
         else:
             tell_waiting(work, waiting)
-
-
-def _that_wait(work: Work, connection: str | None, states: Sequence[MessageState] = answers.WAITING) -> list[Message]:
-    those = None if connection is None else companies(work, connection)[0].id
-    return messages.in_states(work, states, those)
 
 
 def tell_waiting(work: Work, waiting: list[Message]) -> None:
@@ -136,7 +126,7 @@ def approve(
             )
             return
         with app.store.reading() as work:
-            waiting = _that_wait(work, connection)
+            waiting = acts.that_wait(work, connection)
             dump(waiting) if as_json else tell_waiting(work, waiting)
 
 
@@ -145,26 +135,13 @@ def approve_messages(
     connection: str | None = None,
 ) -> int:  # fmt: skip
     """Approves these messages, or all that are planned (of a step, of a company); how many it were."""
-    policies = {one.id: app.policy(one) for one in app.linked()}
-    now = app.clock.now()
-    wait = timedelta(minutes=app.settings.delivery.undo_minutes)
-    approved: list[Message] = []
-    changed: list[int] = []
-    with app.store.working() as work:
-        waiting = {one.id: one for one in _that_wait(work, connection)}
-        planned = [
-            one.id for one in waiting.values() if one.state is MessageState.PLANNED and step in (None, one.step_id)
-        ]
-        for message_id in message_ids or planned:
-            one = _waiting(work, waiting.get(message_id), message_id)
-            policy = policies.get(one.connection_id)
-            # A letter is posted by hand, at whatever hour.
-            mailed = policy is not None and one.channel == StepChannel.EMAIL
-            until = lasts_until(work, policy, one, now=now) if policy is not None and mailed else None
-            yes = Approval(author, now, until, may_shrink=may_shrink)
-            gone = answers.approve(work, one, yes, not_before=now + wait if wait else None, now=now)
-            approved.append(messages.get(work, one.id)) if gone else changed.append(one.id)
-        work.commit()
+    ids = message_ids
+    if ids is None:
+        with app.store.reading() as work:
+            planned = acts.that_wait(work, connection, (MessageState.PLANNED,))
+        ids = [one.id for one in planned if step in (None, one.step_id)]
+    answer = acts.approve(app, ids, who=author, may_shrink=may_shrink)
+    approved, changed, wait = answer.messages, answer.changed, app.settings.delivery.undo_minutes
     if not approved and not changed:
         say(_nothing_waits(step))
     letters = sum(one.channel == StepChannel.LETTER for one in approved)
@@ -186,15 +163,6 @@ def _nothing_waits(step: str | None) -> str:
     return "nothing waits for approval" if step is None else f"nothing of the step {step} waits for approval"
 
 
-def _waiting(work: Work, found: Message | None, message_id: int) -> Message:
-    if found is None:
-        raise NotFound(f"message {message_id} that waits for a person")
-    live = messages.live_of(work, found.chase_id)
-    if live is not None and live.id != found.id:
-        raise UsageError(f"message {live.id} of the same chase is {live.state}: settle it first")
-    return found
-
-
 # --- no ----------------------------------------------------------------------------------------------------
 
 
@@ -202,18 +170,8 @@ def unapprove(
     context: typer.Context, message_ids: Annotated[list[int], typer.Argument(metavar="MESSAGE")], author: Author = None
 ) -> None:
     """Takes an approval back, as long as nothing has left."""
-    with opened(context) as app, app.store.working() as work:
-        who, now = author_or_me(author), app.clock.now()
-        for one in _stoppable(work, message_ids):
-            if one.approved_by is None:
-                raise UsageError(
-                    f"message {one.id} goes by its playbook and was approved by nobody: arsync reject stops it"
-                )
-            whose = "" if one.approved_by == who else f" of {one.approved_by}"
-            reason = f"{who} took back the approval{whose}"
-            if not answers.take_back(work, one, reason=reason, author=who, told="approval_taken_back", now=now):
-                raise UsageError(f"message {one.id} has just gone on: arsync outbox {one.id} tells how")
-        work.commit()
+    with opened(context) as app:
+        acts.unapprove(app, message_ids, who=author_or_me(author))
     say(so_many(len(message_ids), "waits for approval again", "wait for approval again"))
 
 
@@ -228,29 +186,18 @@ def reject(
     """Stops messages that have not left; the same is not planned again."""
     if bool(message_ids) == (step is not None):
         raise UsageError("name messages, or a --step")
-    with opened(context) as app, app.store.working() as work:
-        who, now = author_or_me(author), app.clock.now()
+    with opened(context) as app:
+        chosen = message_ids or []
         if step is not None:
-            chosen = [one for one in _that_wait(work, connection, (MessageState.PLANNED,)) if one.step_id == step]
-        else:
-            chosen = _stoppable(work, message_ids or [])
-        for one in chosen:
-            if not answers.reject(work, one, reason=reason, author=who, now=now):
-                raise UsageError(f"message {one.id} has just gone on: arsync outbox {one.id} tells how")
-        work.commit()
+            with app.store.reading() as work:
+                planned = acts.that_wait(work, connection, (MessageState.PLANNED,))
+            chosen = [one.id for one in planned if one.step_id == step]
+        acts.reject(app, chosen, reason=reason, who=author_or_me(author))
     if not chosen:
         say(_nothing_waits(step))
         return
     rejected = so_many(len(chosen), "rejected", "rejected")
     say(f"{rejected}; the same is not planned again (arsync resend lets one go after all)")
-
-
-def _stoppable(work: Work, message_ids: list[int]) -> list[Message]:
-    found = {one.id: one for one in messages.in_states(work, answers.STOPPABLE)}
-    for message_id in message_ids:
-        if message_id not in found:
-            raise NotFound(f"message {message_id} that has not left and can be stopped (arsync outbox {message_id})")
-    return [found[message_id] for message_id in message_ids]
 
 
 # --- other words -------------------------------------------------------------------------------------------
@@ -267,22 +214,16 @@ def edit(
     with opened(context) as app:
         who = author_or_me(author)
         with app.store.reading() as work:
-            (one,) = _stoppable(work, [message_id])
-        if one.state not in (MessageState.PLANNED, MessageState.APPROVED) or one.channel != StepChannel.EMAIL:
-            raise UsageError(f"message {one.id} is {one.state}, by {one.channel}: only mail that waits can be edited")
+            one = acts.editable(acts.stoppable(work, message_id))
         new_subject, new_text = subject or one.subject, one.text
         if text_file is not None:
             new_text = _read(text_file)
         elif subject is None:
             new_subject, new_text = _in_editor(one)
-        words = edited(new_subject, new_text, language=one.locale)
-        if (words.subject, words.text.strip()) == (one.subject, one.text.strip()):
+        if not acts.edit(app, one, new_subject, new_text, who=who):
             say("nothing was changed")
             return
-        with app.store.working() as work:
-            if not answers.edit(work, one, words, author=who, now=app.clock.now()):
-                raise UsageError(f"message {one.id} was changed meanwhile: look at it again")
-            work.commit()
+        with app.store.reading() as work:
             show(work, messages.get(work, one.id))
     say(f"\nmessage {message_id} says this now, and waits: arsync approve {message_id}", style="bold")
 

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
 
+from arsync.acts import story
+from arsync.acts.calls import tried_on, waiting_calls
 from arsync.bootstrap import App
-from arsync.cli import story
 from arsync.cli.context import Json, OfCompany, companies, opened
 from arsync.cli.output import complain, dump, flat, say, table
-from arsync.domain.people import REACHED, CallOutcome
+from arsync.domain.people import CallOutcome
 from arsync.domain.policy import StepChannel
 from arsync.errors import ConnectorError, NotFound
 from arsync.store import calls as call_rows
-from arsync.store import connections, finding, messages, touches
-from arsync.store.calls import Stake
-from arsync.store.engine import Work
-from arsync.store.messages import Message
-from arsync.store.touches import Outcome
+from arsync.store import connections, finding, messages
 from arsync.worker.calls import OpenedCall, open_call
 
 _STORY: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A call to make."""
-
-    message: Message
-    stake: Stake  # as the cache stands
-    tried: Outcome | None  # the last try, on which nobody was spoken to
 
 
 def register(program: typer.Typer) -> None:
@@ -52,11 +40,8 @@ def calls(
             return
         with app.store.reading() as work:
             those = {one.id for one in companies(work, connection)}
-            due = [one for one in waiting_calls(app, work) if one.message.connection_id in those]
-            payers = {
-                one.message.id: finding.customer_name(work, one.message.connection_id, one.message.payer_id)
-                for one in due
-            }
+            due = waiting_calls(app, work, those)
+            payers = finding.customer_names(work, {(one.message.connection_id, one.message.payer_id) for one in due})
     if as_json:
         dump([{**asdict(one.message), "at_stake": one.stake.open.amount} for one in due])
         return
@@ -66,33 +51,12 @@ def calls(
     table(
         ("id", "since", "payer", "at stake", "about", "tried"),
         [
-            (one.message.id, one.message.sent_on, payers[one.message.id], one.stake.open, one.message.subject,
-             tried_on(one.tried))
+            (one.message.id, one.message.sent_on, payers[one.message.connection_id, one.message.payer_id],
+             one.stake.open, one.message.subject, tried_on(one.tried))
             for one in due
         ],
         right=("at stake",),
     )  # fmt: skip
-
-
-def tried_on(tried: Outcome | None) -> str:
-    """How the last try of a call ended."""
-    return f"{tried.outcome.replace('_', ' ')} on {tried.made_on}" if tried else ""
-
-
-def waiting_calls(app: App, work: Work) -> list[Due]:
-    """The calls to make: nobody was spoken to yet, and something that they are about is owed and stopped by nothing.
-    The most money first, as the cache stands."""
-    companies = connections.connections(work)
-    last = {one.message_id: one for linked in companies for one in touches.outcomes(work, linked.id)}
-    every = messages.calls(work)
-    stakes = call_rows.stakes(work, every, {linked.id: app.today(linked) for linked in companies})
-    due = [
-        Due(one, stakes[one.id], last.get(one.id))
-        for one in every
-        if (one.id not in last or last[one.id].outcome not in REACHED)
-        and (stakes[one.id].invoice_ids or not one.amount)  # a task that asks for nothing is a person's all the same
-    ]
-    return sorted(due, key=lambda one: (-one.stake.open.amount, one.message.id))
 
 
 def _open(app: App, message_id: int, as_json: bool) -> None:

@@ -1,57 +1,20 @@
-"""What came of a call: call.
-
-What the customer said is kept with the outcome, in one commit: a promise, what it contests, or that it has paid.
-"""
+"""What came of a call: call."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from arsync.bootstrap import App
+from arsync.acts import calling
+from arsync.acts.calling import Said
 from arsync.cli.context import Author, author_or_me, opened
-from arsync.cli.days import DAY, last_day, past
-from arsync.cli.holding import contested_part, put
-from arsync.cli.lifting import end_with
-from arsync.cli.naming import Whom, one_invoice
-from arsync.cli.noting import note
+from arsync.cli.days import DAY
 from arsync.cli.output import flat, say
-from arsync.cli.promising import Grace, give, promised_part
-from arsync.domain.chase import Hold
-from arsync.domain.money import total
-from arsync.domain.people import REACHED, CallOutcome, DisputeCode
-from arsync.domain.policy import StepChannel
-from arsync.domain.states import HoldKind
-from arsync.errors import NotFound, UsageError
-from arsync.store import connections, events, holds, messages, touches
-from arsync.store.connections import Connection
-from arsync.store.engine import Work
-from arsync.store.messages import Message
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What the customer said on the phone, as it is kept."""
-
-    said: str
-    invoice_id: str | None  # the one that it is about
-    more: tuple[str, ...] = ()
-    told: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call of the list, the invoices that it is about, and what its report says."""
-
-    message: Message
-    company: Connection
-    named: Sequence[Whom]
-    comment: str
-    who: str
+from arsync.cli.promising import Grace
+from arsync.domain.people import CallOutcome, DisputeCode
+from arsync.errors import UsageError
 
 
 def register(program: typer.Typer) -> None:
@@ -78,43 +41,14 @@ def call(
 ) -> None:
     """Keeps how a call of the list went, and what the customer said: promised, disputed or paid."""
     _check(outcome, day, amount, code, invoices)
+    said = Said(
+        outcome, day.date() if day else None, amount, code, invoices or (), grace, on.date() if on else None, comment
+    )
     with opened(context) as app:
-        with app.store.reading() as work:
-            message = next((one for one in messages.calls(work) if one.id == message_id), None)
-            if message is None or message.channel != StepChannel.CALL:
-                raise NotFound(f"call {message_id} on the list")
-            company = connections.connection_by_id(work, message.connection_id)
-            _not_answered(work, message)
-            asked = [item.invoice_id for item in messages.items(work, message_id) if item.demanded]
-        said_on, who = past(app, company, on), author_or_me(author)
-        spoken = Call(message, company, _spoken_of(app, message, company, asked, invoices or ()), comment, who)
-        with app.store.working() as work:
-            now = app.clock.now()
-            number = touches.keep_outcome(
-                work, message_id, outcome, made_on=said_on, comment=comment, author=who, now=now
-            )
-            named_day = day.date() if day else None
-            match outcome:
-                case CallOutcome.PROMISED if named_day is not None:
-                    fact = _promised(app, work, spoken, number, amount, named_day, grace)
-                case CallOutcome.DISPUTED:
-                    fact = _disputed(app, work, spoken, number, amount, code)
-                case CallOutcome.PAID:
-                    fact = _paid(app, work, spoken, number, named_day, grace)
-                case _:
-                    fact = Fact(_words(outcome), None)
-            note(
-                app, work, company, message.payer_id, fact.invoice_id, by=who, now=now,
-                what=f"Call {message_id} ({message.step_id}) made: {fact.said}, said",
-                more=(f"Called on: {said_on}", *fact.more, *((comment,) if comment else ())),
-            )  # fmt: skip
-            events.log(
-                work, "call_made", at=now, author=who, connection_id=company.id, chase_id=message.chase_id,
-                message_id=message_id, outcome=outcome.value, day=said_on, comment=comment, number=number,
-            )  # fmt: skip
-            work.commit()
-    then = "; mend the number: arsync contact" if outcome is CallOutcome.WRONG_NUMBER else fact.told
-    say(flat(f"call {message_id}: {fact.said}, on {said_on} (take it back by: arsync undo call {number}){then}"))
+        kept = calling.keep(app, message_id, said, who=author_or_me(author))
+    then = "; mend the number: arsync contact" if outcome is CallOutcome.WRONG_NUMBER else kept.fact.told
+    undo = f"take it back by: arsync undo call {kept.number}"
+    say(flat(f"call {message_id}: {kept.fact.said}, on {kept.on} ({undo}){then}"))
 
 
 def _check(
@@ -129,141 +63,3 @@ def _check(
     for option, given, those in goes_with:
         if given and outcome not in those:
             raise UsageError(f"{option} goes with --outcome {' or '.join(those)}")
-    if outcome is CallOutcome.PROMISED and day is None:
-        raise UsageError("--date: which day did they name? Without one it is not a promise that could be kept")
-
-
-def _not_answered(work: Work, message: Message) -> None:
-    for one in touches.outcomes(work, message.connection_id, message.payer_id):
-        if one.message_id == message.id and one.outcome in REACHED:
-            raise UsageError(
-                f"call {message.id} was answered on {one.made_on}: {_words(one.outcome)}, kept by {one.author}; "
-                f"if that is wrong: arsync undo call {one.id}"
-            )
-
-
-def _spoken_of(
-    app: App, message: Message, company: Connection, asked: Sequence[str], written: Sequence[str]
-) -> list[Whom]:  # fmt: skip
-    """The invoices of the call that they spoke of, as far as anything is open on them; all where none is written."""
-    found = [one_invoice(app, f"id:{one}", company.name) for one in asked]
-    if written:
-        numbers = {one.number for one in found}
-        if strange := [number for number in written if number not in numbers]:
-            raise UsageError(f"--invoice {strange[0]}: the call is about {', '.join(sorted(numbers))}")
-        found = [one for one in found if one.number in written]
-    return [
-        Whom(one.connection_id, one.payer_id, one, f"invoice {one.number} of {one.customer}")
-        for one in found
-        if one.balance and one.payer_id == message.payer_id
-    ]
-
-
-def _only(named: Sequence[Whom]) -> str | None:
-    return named[0].invoice_id if len(named) == 1 else None
-
-
-def _numbers(named: Sequence[Whom]) -> str:
-    return ", ".join(one.invoice.number for one in named if one.invoice)
-
-
-def _words(outcome: CallOutcome) -> str:
-    return outcome.replace("_", " ")
-
-
-def _how(spoken: Call) -> str:
-    return f"by phone, call {spoken.message.id}{f': {spoken.comment}' if spoken.comment else ''}"
-
-
-# --- what they said -----------------------------------------------------------------------------------------------
-
-
-def _promised(
-    app: App, work: Work, spoken: Call, call_id: int, amount: str | None, day: date, grace: int
-) -> Fact:  # fmt: skip
-    if not spoken.named:
-        raise UsageError("nothing of what the call was about is open any more")
-    owed = total((one.invoice.balance for one in spoken.named if one.invoice), spoken.message.currency)
-    promised = promised_part(owed, amount)
-    given = give(
-        app, work, spoken.company, spoken.named, promised, day, grace, reason=_how(spoken), who=spoken.who,
-        call_id=call_id,
-    )  # fmt: skip
-    return Fact(
-        f"promised {promised} by {day} for {_numbers(spoken.named)}", _only(spoken.named),
-        (f"In time until: {given.until}",), f"; it is in time until {given.until}{given.told}",
-    )  # fmt: skip
-
-
-def _disputed(
-    app: App, work: Work, spoken: Call, call_id: int, amount: str | None, code: DisputeCode | None
-) -> Fact:  # fmt: skip
-    if not spoken.comment.strip():
-        raise UsageError("--comment: what do they contest? It is shown wherever it stops something")
-    if not spoken.named:
-        raise UsageError("nothing of what the call was about is open any more")
-    if amount is not None and len(spoken.named) > 1:
-        raise UsageError(f"--amount: of which? Name one by --invoice: {_numbers(spoken.named)}")
-    part = None
-    for one in spoken.named:
-        assert one.invoice is not None
-        part = contested_part(one.invoice, amount) if amount else None
-        _hold(app, work, spoken, Hold(
-            HoldKind.DISPUTE, spoken.comment, spoken.who, one.payer_id, one.invoice_id, app.today(spoken.company), None,
-            part, code,
-        ), one, call_id)  # fmt: skip
-    about = f"{part} of {_numbers(spoken.named)}" if part else _numbers(spoken.named)
-    kind = f" ({_words_of(code)})" if code else ""
-    return Fact(f"contested {about}{kind}", _only(spoken.named), told="; that is not asked for until somebody lifts it")
-
-
-def _paid(app: App, work: Work, spoken: Call, call_id: int, day: date | None, grace: int) -> Fact:
-    """They say that it is paid: nothing is asked for until the money would have come."""
-    today = app.today(spoken.company)
-    until = last_day(app, spoken.company, max(today, day or today), grace)
-    told = f" on {day}" if day else ""
-    why = f"they say that it is paid{told}: {_how(spoken)}"
-    for one in spoken.named:
-        placed = Hold(HoldKind.PAUSE, why, spoken.who, one.payer_id, one.invoice_id, today, until)
-        _hold(app, work, spoken, placed, one, call_id)
-    if not spoken.named:
-        return Fact(f"paid{told}", None)
-    return Fact(
-        f"paid{told}, {_numbers(spoken.named)}", _only(spoken.named), (f"Not chased until: {until}",),
-        f"; it is not chased until {until}, and then only if the money has not come",
-    )  # fmt: skip
-
-
-def _hold(app: App, work: Work, spoken: Call, placed: Hold, one: Whom, call_id: int) -> None:
-    """The call's own note tells of it."""
-    put(
-        app, work, spoken.company, placed, what=one.what, now=app.clock.now(), noted=False, call_id=call_id
-    )  # fmt: skip
-
-
-def _words_of(code: DisputeCode) -> str:
-    return code.replace("_", " ")
-
-
-# --- taken back ---------------------------------------------------------------------------------------------------
-
-
-def take_back(app: App, work: Work, number: int, who: str, now: datetime) -> tuple[Connection, str, str | None, str]:
-    """Takes back how a call went, with what was kept of it: of whom and what that was; NotFound where it does not
-    stand."""
-    spoken = touches.undo_outcome(work, number, now=now)
-    if spoken is None:
-        answers = (one for linked in connections.connections(work) for one in touches.outcomes(work, linked.id))
-        meant = [f"arsync undo call {one.id}" for one in answers if one.message_id == number]
-        instead = f"; of call {number} of the list: {meant[-1]}" if meant else ""
-        raise NotFound(f"outcome {number} of a call that stands{instead}")
-    company = connections.connection_by_id(work, spoken.connection_id)
-    lifted = holds.lift_with(work, company.id, call_id=number, now=now)
-    for one in lifted:
-        end_with(app, work, one, now)
-        events.log(work, "hold_lifted", at=now, author=who, connection_id=company.id, hold=one.id)
-    comment = f": {spoken.comment}" if spoken.comment else ""
-    said = f"{_words(spoken.outcome)} on {spoken.made_on}, by {spoken.author}{comment}"
-    with_it = f", and with it {', '.join(f'hold {one.id} ({one.hold.kind})' for one in lifted)}" if lifted else ""
-    single = {one.hold.invoice_id for one in lifted}
-    return company, spoken.payer_id, single.pop() if len(single) == 1 else None, f"{said}{with_it}"

@@ -10,10 +10,11 @@ from typing import Annotated, Final
 
 import typer
 
+from arsync.acts.locking import locked
 from arsync.bootstrap import App, linking
 from arsync.bootstrap.linking import Linked
 from arsync.cli.browser import Callback, Told, is_here, read_answer
-from arsync.cli.context import Author, author_or_me, locked, opened
+from arsync.cli.context import Author, author_or_me, opened
 from arsync.cli.output import complain, flat, say
 from arsync.cli.source import Said, keep_answer
 from arsync.connector import Consent, Reachable, TokenPair

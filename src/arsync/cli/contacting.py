@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from arsync.acts.noting import note
+from arsync.acts.whom import Whom
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
-from arsync.cli.naming import Whom, by_customer, one_payer
-from arsync.cli.noting import note
+from arsync.cli.naming import by_customer, one_payer
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.documents import Contact, ContactRole
 from arsync.domain.people import Owner

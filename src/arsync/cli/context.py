@@ -16,10 +16,9 @@ from arsync.cli.output import complain
 from arsync.errors import UsageError
 from arsync.logs import configure
 from arsync.settings import load
-from arsync.store import connections, leases
+from arsync.store import connections
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
-from arsync.worker.jobs import held_lock
 from arsync.worker.stopping import Stopping
 
 
@@ -50,19 +49,6 @@ def opened(context: typer.Context, stopping: Stopping | None = None) -> Iterator
         yield app
     finally:
         app.close()
-
-
-@contextmanager
-def locked(app: App, those: Sequence[Connection] | None = None) -> Iterator[leases.Lease]:
-    """Holds the run lock of these companies, or of all, for the block; Locked where another run has one of them."""
-    if those is None:
-        with app.store.reading() as work:
-            those = connections.connections(work)
-    lease = held_lock(app.store, app.clock, those)
-    try:
-        yield lease
-    finally:
-        lease.drop()
 
 
 def linked(app: App, names: Sequence[str] | None) -> list[Connection]:

@@ -12,9 +12,10 @@ from typing import Annotated, Final
 
 import typer
 
+from arsync.acts.locking import locked
 from arsync.bootstrap import App
 from arsync.channel.contract import Envelope
-from arsync.cli.context import Author, Connections, OfGroup, author_or_me, chosen, linked, locked, opened
+from arsync.cli.context import Author, Connections, OfGroup, author_or_me, chosen, linked, opened
 from arsync.cli.output import complain, counted, say, so_many
 from arsync.domain.chase import Intent, Plan, Rendered, Rule, Verdict
 from arsync.domain.policy import StepMode

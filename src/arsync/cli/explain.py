@@ -7,10 +7,11 @@ from typing import Final
 
 import typer
 
+from arsync.acts import story
+from arsync.acts.whom import Whom
 from arsync.bootstrap import App
-from arsync.cli import story
 from arsync.cli.context import ConnectionOption, Json, opened
-from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, whom
+from arsync.cli.naming import CustomerOption, InvoiceArgument, whom
 from arsync.cli.output import dump, flat, say
 from arsync.cli.source import standing as standing_of
 from arsync.domain.behaviour import Behaviour

@@ -16,14 +16,15 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
+from arsync.acts.holding import contested_part, put, told
+from arsync.acts.noting import note
+from arsync.acts.whom import Whom
 from arsync.bootstrap import App
 from arsync.cli.contacting import add_contact, change_owner
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.csv_file import Line, What, read
-from arsync.cli.holding import contested_part, put, told
 from arsync.cli.languages import change_language, tag
-from arsync.cli.naming import Whom, one_customer, one_payer, whom
-from arsync.cli.noting import note
+from arsync.cli.naming import one_customer, one_payer, whom
 from arsync.cli.output import counted, dump, flat, say
 from arsync.cli.tags import collected
 from arsync.domain.chase import Hold

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from arsync.cli.context import locked, opened
+from arsync.acts.locking import locked
+from arsync.cli.context import opened
 from arsync.cli.output import say
 from arsync.errors import UsageError
 from arsync.ops.keys import check_keys, reseal

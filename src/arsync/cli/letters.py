@@ -11,8 +11,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from arsync.acts.locking import locked
 from arsync.bootstrap import App
-from arsync.cli.context import Author, Json, author_or_me, locked, opened
+from arsync.cli.context import Author, Json, author_or_me, opened
 from arsync.cli.output import complain, counted, dump, flat, say, table
 from arsync.errors import NotFound, UsageError
 from arsync.render.cover import cover_pdf

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
 import typer
 
+from arsync.acts.whom import Whom
 from arsync.bootstrap import App
 from arsync.cli.output import flat
 from arsync.errors import Ambiguous, NotFound, UsageError
@@ -23,20 +23,6 @@ CustomerOption = Annotated[
 ]
 
 _Kept = TypeVar("_Kept")
-
-
-@dataclass(frozen=True, slots=True)
-class Whom:
-    """What a person speaks of: an invoice, or all that a customer pays for."""
-
-    connection_id: int
-    payer_id: str
-    invoice: FoundInvoice | None
-    what: str
-
-    @property
-    def invoice_id(self) -> str | None:
-        return self.invoice.invoice_id if self.invoice else None
 
 
 def whom(app: App, invoice: str | None, customer: str | None, connection: str | None) -> Whom:

@@ -10,10 +10,10 @@ from typing import Annotated, Final
 
 import typer
 
+from arsync.acts.calls import waiting_calls
 from arsync.bootstrap import App
 from arsync.cli import digest
 from arsync.cli.acting import act_on
-from arsync.cli.call_list import waiting_calls
 from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.output import complain, counted, dump, flat, say, so_many, table, taken_for_sent
 from arsync.domain.chase import Intent, Plan, Verdict

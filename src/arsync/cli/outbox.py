@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
+from arsync.acts import outgoing
 from arsync.bootstrap import App
 from arsync.cli.approving import show
-from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, locked, opened
+from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.days import DAY
 from arsync.cli.naming import one_payer
 from arsync.cli.output import dump, flat, say, table
 from arsync.domain.states import MessageState
-from arsync.errors import NotFound, UsageError
-from arsync.outbox import settle
-from arsync.playbook.resending import resend as plan_once_more
+from arsync.errors import NotFound
 from arsync.store import connections, events, finding, messages, notes
-from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.messages import Message
-
-#: In these nobody knows, and a person may.
-_OPEN: Final = (MessageState.UNKNOWN, MessageState.PRESUMED_SENT)
-#: What left us, may have, or was stopped by a person: it can be wanted once more.
-_ONCE_MORE: Final = (
-    MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.BOUNCED, MessageState.PRESUMED_SENT,
-    MessageState.CANCELLED,
-)  # fmt: skip
 
 
 class Evidence(StrEnum):
@@ -131,21 +119,6 @@ def _tell(app: App, message_id: int, as_json: bool) -> None:
         say(flat(f"  {note.kind} on {target}: {note.state}{why}"))
 
 
-@contextmanager
-def _about(
-    context: typer.Context, message_id: int, states: Collection[MessageState], but: str
-) -> Iterator[tuple[App, Connection, Message]]:
-    """The program, and a message with its company; UsageError with what stands in the way where it is in none of these
-    states."""
-    with opened(context) as app:
-        with app.store.reading() as work:
-            one = _one(work, message_id)
-            company = connections.connection_by_id(work, one.connection_id)
-        if one.state not in states:
-            raise UsageError(f"message {one.id} is {one.state}: {one.reason}; {but}")
-        yield app, company, one
-
-
 def _one(work: Work, message_id: int) -> Message:
     found = messages.find(work, message_id)
     if found is None:
@@ -164,14 +137,11 @@ def resolve(
     author: Author = None,
 ) -> None:
     """Says of a message that nobody knows about whether it went out."""
-    who = author_or_me(author)
-    with _about(context, message_id, _OPEN, "there is nothing to settle") as (app, company, one):
-        how = app.desk(company).acceptance(one.sending_at or app.clock.now())
-        sent = evidence is Evidence.SENT
-        if not settle.say(app.store, one, sent=sent, author=who, reason=reason, how=how, clock=app.clock):
-            raise UsageError(f"message {one.id} has just been settled otherwise: arsync outbox {one.id} tells how")
+    sent = evidence is Evidence.SENT
+    with opened(context) as app:
+        day = outgoing.resolve(app, message_id, sent=sent, reason=reason, who=author_or_me(author))
     if sent:
-        say(f"message {message_id} went out on {how.today}; its notes are written at the next run")
+        say(f"message {message_id} went out on {day}; its notes are written at the next run")
     else:
         then = f"arsync approve {message_id} lets it go again, arsync reject {message_id} leaves it"
         say(f"message {message_id} did not go out: {then}")
@@ -187,20 +157,10 @@ def resend(
     author: Author = None,
 ) -> None:
     """Plans a message's step once more, about what of it is still owed: another message, which says so."""
-    who = author_or_me(author)
-    with _about(context, message_id, _ONCE_MORE, "it has not gone, so it cannot go once more") as (app, company, one):
-        with locked(app, [company]):
-            policy, now = app.policy(company), app.clock.now()
-            made, why = plan_once_more(app.store, company, policy, one, author=who, reason=reason, now=now)
-        if made is None:
-            raise UsageError(f"message {one.id} is not sent once more: {why}")
+    with opened(context) as app:
+        made = outgoing.resend(app, message_id, reason=reason, who=author_or_me(author))
         with app.store.reading() as work:
             show(work, made)
     then = f"arsync approve {made.id}" if made.state is MessageState.PLANNED else "it goes out at the next run"
-    what = f"{made.step_id} for the {_nth(made.occurrence)} time, a message of its own"
+    what = f"{made.step_id} for the {outgoing.nth(made.occurrence)} time, a message of its own"
     say(f"\nmessage {made.id} is {what}: {then}", style="bold")
-
-
-def _nth(number: int) -> str:
-    endings = {1: "st", 2: "nd", 3: "rd"}
-    return f"{number}{'th' if 10 <= number % 100 <= 20 else endings.get(number % 10, 'th')}"

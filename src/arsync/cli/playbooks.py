@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from arsync.acts.noting import note
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.naming import one_customer, one_invoice
-from arsync.cli.noting import note
 from arsync.cli.output import counted, dump, flat, say, table
 from arsync.domain.calendar import closed_days
 from arsync.domain.clock import SystemClock

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from arsync.acts.locking import locked
 from arsync.bootstrap import App
-from arsync.cli.context import Connections, Json, linked, locked, opened
+from arsync.cli.context import Connections, Json, linked, opened
 from arsync.cli.loading import Shown
 from arsync.cli.output import complain, counted, dump, err, say, table, taken_for_sent
 from arsync.domain.states import Health

@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from arsync.acts.calling import take_back
+from arsync.acts.days import past
+from arsync.acts.noting import note
+from arsync.acts.whom import Whom
 from arsync.bootstrap import App
-from arsync.cli.calling import take_back
 from arsync.cli.context import Author, ConnectionOption, author_or_me, opened
-from arsync.cli.days import DAY, past
-from arsync.cli.naming import CustomerOption, InvoiceArgument, Whom, whom
-from arsync.cli.noting import note
+from arsync.cli.days import DAY
+from arsync.cli.naming import CustomerOption, InvoiceArgument, whom
 from arsync.cli.output import flat, say
 from arsync.domain.people import TouchKind
 from arsync.errors import NotFound, UsageError
@@ -54,7 +56,7 @@ def touch(
         named = whom(app, invoice, customer, connection)
         with app.store.working() as work:
             company = connections.connection_by_id(work, named.connection_id)
-            who, day, now = author_or_me(author), past(app, company, on), app.clock.now()
+            who, day, now = author_or_me(author), past(app, company, on.date() if on else None), app.clock.now()
             if step is not None:
                 _check_step(app, work, company, named, step)
             about = (

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from arsync.acts.locking import locked
 from arsync.bootstrap import App
-from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, locked, opened
+from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.naming import one_payer
 from arsync.cli.output import complain, dump, flat, say, table
 from arsync.domain.statement import Statement

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from arsync.acts.noting import note
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.naming import by_customer, one_customer
-from arsync.cli.noting import note
 from arsync.cli.output import dump, flat, say, table
 from arsync.errors import UsageError
 from arsync.store import connections, tags

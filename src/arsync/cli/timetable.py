@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final
 
+from arsync.acts.locking import locked
 from arsync.bootstrap import App
 from arsync.cli import digest, night
-from arsync.cli.context import locked
 from arsync.domain.states import Health
 from arsync.errors import ArsyncError, Locked, NotFound, Stopped
 from arsync.ops import archives

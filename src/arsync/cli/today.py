@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
+from arsync.acts.calls import tried_on, waiting_calls
 from arsync.bootstrap import App
-from arsync.cli.call_list import tried_on, waiting_calls
 from arsync.cli.context import Json, OfCompany, OfGroup, chosen, opened
 from arsync.cli.output import dump, flat, say
 from arsync.domain.states import MessageState, PromiseState

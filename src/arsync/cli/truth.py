@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from arsync.cli.context import Author, Connections, Json, author_or_me, linked, locked, opened
+from arsync.acts.locking import locked
+from arsync.cli.context import Author, Connections, Json, author_or_me, linked, opened
 from arsync.cli.output import complain, dump, flat, say, table
 from arsync.errors import ConnectorError
 from arsync.store import drift

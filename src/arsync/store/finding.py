@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select, tuple_
 
 from arsync.connector import NoteTarget, TargetKind
 from arsync.domain.documents import InvoiceState
@@ -41,6 +43,22 @@ class FoundInvoice:
 
 def find_invoices(work: Work, number: str, connection: str | None = None) -> list[FoundInvoice]:
     """Every invoice with that printed number or id; numbers are not unique over connections."""
+    i = t.invoices.c
+    query = _invoices().where(or_(i.number == number, i.remote_id == number))
+    if connection is not None:
+        query = query.where(t.connections.c.name == connection)
+    return [_found(row) for row in work.execute(query)]
+
+
+def invoices_of(work: Work, connection_id: int, invoice_ids: Collection[str]) -> list[FoundInvoice]:
+    """Those of the company with these ids, in the order of the ids as they are given."""
+    i = t.invoices.c
+    query = _invoices().where(i.connection_id == connection_id, i.remote_id.in_(list(invoice_ids)))
+    found = {one.invoice_id: one for one in map(_found, work.execute(query))}
+    return [found[one] for one in invoice_ids if one in found]
+
+
+def _invoices() -> Select[*tuple[Any, ...]]:
     i, c, n, h = t.invoices.c, t.customers.c, t.connections.c, t.chases.c
     newest = (
         select(func.max(h.id))
@@ -48,26 +66,23 @@ def find_invoices(work: Work, number: str, connection: str | None = None) -> lis
         .scalar_subquery()
     )
     joined = t.invoices.join(t.connections, n.id == i.connection_id).outerjoin(t.customers, billed(t.invoices))
-    query = (
+    return (
         select(i.connection_id, n.name, i.remote_id, i.number, i.customer_id, c.name, c.payer_id, i.state,
                i.currency, i.total, i.balance, i.due_on, newest, i.reference, i.purchase_order,
                func.coalesce(i.terms, c.terms), i.exchange_rate, i.expected_on, i.sent)
         .select_from(joined)
-        .where(or_(i.number == number, i.remote_id == number))
         .order_by(n.name, i.remote_id)
     )  # fmt: skip
-    if connection is not None:
-        query = query.where(n.name == connection)
-    return [
-        FoundInvoice(
-            connection_id=row[0], connection=row[1], invoice_id=row[2], number=row[3], customer_id=row[4],
-            customer=row[5] or row[4], payer_id=row[6] or row[4], state=InvoiceState(row[7]),
-            total=Money(row[9], row[8]), balance=Money(row[10], row[8]), due_on=row[11], chase_id=row[12],
-            reference=row[13], purchase_order=row[14], terms=row[15], exchange_rate=row[16], expected_on=row[17],
-            sent=row[18],
-        )
-        for row in work.execute(query)
-    ]  # fmt: skip
+
+
+def _found(row: Sequence[Any]) -> FoundInvoice:
+    return FoundInvoice(
+        connection_id=row[0], connection=row[1], invoice_id=row[2], number=row[3], customer_id=row[4],
+        customer=row[5] or row[4], payer_id=row[6] or row[4], state=InvoiceState(row[7]),
+        total=Money(row[9], row[8]), balance=Money(row[10], row[8]), due_on=row[11], chase_id=row[12],
+        reference=row[13], purchase_order=row[14], terms=row[15], exchange_rate=row[16], expected_on=row[17],
+        sent=row[18],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +147,15 @@ def customer_name(work: Work, connection_id: int, customer_id: str) -> str:
     c = t.customers.c
     query = select(c.name).where(c.connection_id == connection_id, c.remote_id == customer_id)
     return work.execute(query).scalar_one_or_none() or customer_id
+
+
+def customer_names(work: Work, those: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """The names of these customers, by connection and id; the id where a name never arrived."""
+    wanted = set(those)
+    c = t.customers.c
+    query = select(c.connection_id, c.remote_id, c.name).where(tuple_(c.connection_id, c.remote_id).in_(sorted(wanted)))
+    found = {(row[0], row[1]): row[2] for row in work.execute(query)} if wanted else {}
+    return {one: found.get(one) or one[1] for one in wanted}
 
 
 def invoice_number(work: Work, connection_id: int, invoice_id: str) -> str:

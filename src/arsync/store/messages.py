@@ -286,13 +286,23 @@ def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Message]
 def calls(work: Work) -> list[Message]:
     """Calls to make and other tasks to do by hand: the newest message of each chase that is still worked."""
     newest = select(func.max(_M.id)).where(_M.state.in_([state.value for state in EFFECTIVE])).group_by(_M.chase_id)
-    query = selection().where(
-        _M.id.in_(newest),
+    query = _to_call().where(_M.id.in_(newest)).order_by(_M.amount.desc(), _M.id)
+    return [of_row(row) for row in work.execute(query)]
+
+
+def is_call(work: Work, message_id: int) -> bool:
+    """Whether `calls` names it."""
+    chase = select(_M.chase_id).where(_M.id == message_id).scalar_subquery()
+    newest = select(func.max(_M.id)).where(_M.chase_id == chase, _M.state.in_([state.value for state in EFFECTIVE]))
+    return work.execute(_to_call().where(_M.id == message_id, _M.id == newest.scalar_subquery())).first() is not None
+
+
+def _to_call() -> Select[*tuple[Any, ...]]:
+    return selection().where(
         _M.channel.in_((StepChannel.CALL.value, StepChannel.TASK.value)),
         _M.state == MessageState.ACCEPTED.value,
         t.chases.c.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)),
     )
-    return [of_row(row) for row in work.execute(query.order_by(_M.amount.desc(), _M.id))]
 
 
 def items(work: Work, message_id: int) -> list[MessageItem]:

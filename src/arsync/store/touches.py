@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, insert, or_, sele
 from arsync.domain.people import CallMade, CallOutcome, TouchKind
 from arsync.store import chases
 from arsync.store import tables as t
-from arsync.store.bulk import among_those, those
+from arsync.store.bulk import among_ids, among_those, those
 from arsync.store.engine import Work
 from arsync.store.prepared import Prepared, Row
 
@@ -185,6 +185,12 @@ def outcomes(work: Work, connection_id: int, payer_id: str | Collection[str] | N
         return [_outcome(row) for row in _STANDING(work, of=connection_id)]
     who = [payer_id] if isinstance(payer_id, str) else payer_id
     return [_outcome(row) for row in _STANDING_OF(work, of=connection_id, those=those(work, who))]
+
+
+def last_outcomes(work: Work, message_ids: Collection[int]) -> dict[int, Outcome]:
+    """The last that is known of each of these calls, by message."""
+    found = _outcomes(work, among_ids(work, _C.message_id, message_ids)) if message_ids else []
+    return {one.message_id: one for one in found}
 
 
 def calls_of_chases(

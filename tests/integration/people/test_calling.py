@@ -119,12 +119,12 @@ def test_an_undone_call_takes_its_promise_and_its_holds_along(desk: Desk) -> Non
 def test_what_cannot_be_said_of_a_call_is_refused_whole(desk: Desk) -> None:
     number = listed(desk, "I1", "I2")
     for options, why in (
-        (("promised",), "--date: which day did they name?"),
+        (("promised",), "which day did they name?"),
         (("promised", "--date", "2026-08-31"), "2026-08-31 has passed"),
         (("promised", "--date", "2026-09-04", "--amount", "401"), "400.00 EUR is open"),
         (("promised", "--date", "2026-09-04", "--invoice", "I3"), "the call is about I1, I2"),
-        (("disputed",), "--comment: what do they contest?"),
-        (("disputed", "--comment", "broken", "--amount", "40"), "of which? Name one by --invoice: I1, I2"),
+        (("disputed",), "what do they contest?"),
+        (("disputed", "--comment", "broken", "--amount", "40"), "of which is that amount? Name one: I1, I2"),
         (("no_answer", "--date", "2026-09-04"), "--date goes with --outcome promised or paid"),
         (("paid", "--on", "2026-09-02"), "still to come"),
     ):

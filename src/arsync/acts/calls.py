@@ -1,0 +1,44 @@
+"""The calls to make."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from arsync.bootstrap import App
+from arsync.domain.people import REACHED
+from arsync.store import calls, connections, messages, touches
+from arsync.store.calls import Stake
+from arsync.store.engine import Work
+from arsync.store.messages import Message
+from arsync.store.touches import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A call to make."""
+
+    message: Message
+    stake: Stake  # as the cache stands
+    tried: Outcome | None  # the last try, on which nobody was spoken to
+
+
+def waiting_calls(app: App, work: Work, only: Collection[int] | None = None) -> list[Due]:
+    """The calls to make, of all companies or of these: nobody was spoken to yet, and something that they are about is
+    owed and stopped by nothing. The most money first, as the cache stands."""
+    days = {one.id: app.today(one) for one in connections.connections(work) if only is None or one.id in only}
+    every = [one for one in messages.calls(work) if one.connection_id in days]
+    last = touches.last_outcomes(work, [one.id for one in every])
+    stakes = calls.stakes(work, every, days)
+    due = [
+        Due(one, stakes[one.id], last.get(one.id))
+        for one in every
+        if (one.id not in last or last[one.id].outcome not in REACHED)
+        and (stakes[one.id].invoice_ids or not one.amount)  # a task that asks for nothing is a person's all the same
+    ]
+    return sorted(due, key=lambda one: (-one.stake.open.amount, one.message.id))
+
+
+def tried_on(tried: Outcome | None) -> str:
+    """How the last try of a call ended."""
+    return f"{tried.outcome.replace('_', ' ')} on {tried.made_on}" if tried else ""

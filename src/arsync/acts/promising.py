@@ -1,0 +1,116 @@
+"""What a customer promises: one day, or instalments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from arsync.acts.days import last_day
+from arsync.acts.holding import money
+from arsync.acts.noting import kept, note
+from arsync.acts.whom import Whom
+from arsync.bootstrap import App
+from arsync.domain.chase import Hold
+from arsync.domain.money import Money
+from arsync.domain.states import HoldKind, WriteKind
+from arsync.errors import UsageError
+from arsync.outbox import facts
+from arsync.store import events, holds, ledger, promises
+from arsync.store.connections import Connection
+from arsync.store.engine import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A promise that was kept: its holds, its last day of grace, and what to say of the source."""
+
+    holds: tuple[int, ...]
+    until: date
+    told: str
+
+
+def promised_part(owed: Money, written: str | None) -> Money:
+    """The amount that was promised of what is open, all of it where none is written; UsageError where it is more."""
+    promised = money(written, owed.currency) if written else owed
+    if promised > owed:
+        raise UsageError(f"{owed} is open: {promised} is more")
+    return promised
+
+
+def give(
+    app: App, work: Work, company: Connection, named: Sequence[Whom], promised: Money, day: date, grace: int, *,
+    reason: str, who: str, call_id: int | None = None,
+) -> Given:  # fmt: skip
+    """Keeps a promise for one invoice, for several, or for all that a customer pays for, with its holds and its event;
+    its note is the caller's. UsageError where the day has passed."""
+    now, today = app.clock.now(), app.today(company)
+    if day < today:
+        raise UsageError(f"{day} has passed; today is {today}")
+    invoice_ids = [one.invoice_id for one in named if one.invoice_id is not None]
+    payer_id, until = named[0].payer_id, last_day(app, company, day, grace)
+    promise_id = promises.give(
+        work, company.id, payer_id=payer_id, invoice_id=invoice_ids[0] if len(invoice_ids) == 1 else None,
+        amount=promised, promised_on=day, grace=grace, until=until, reason=reason, author=who, now=now,
+        about=invoice_ids,
+    )  # fmt: skip
+    numbers = []
+    for one in named:
+        why = f"{promised} promised for {day}: {reason}"
+        hold = Hold(HoldKind.PROMISE, why, who, payer_id, one.invoice_id, today, until)
+        numbers.append(holds.place(work, company.id, hold, now=now, promise_id=promise_id, call_id=call_id))
+    events.log(
+        work, "promise_given", at=now, author=who, connection_id=company.id, promise=promise_id, holds=numbers,
+        payer=payer_id, invoices=invoice_ids, amount=str(promised), day=day, until=until, reason=reason,
+    )  # fmt: skip
+    told = ""
+    if invoice_ids and WriteKind.EXPECTED_ON in kept(app, company):
+        for invoice_id in invoice_ids:
+            facts.expect(work, company.id, invoice_id, day, now=now)
+        told = "; the accounting system is told with the next run"
+    return Given(tuple(numbers), until, told)
+
+
+def owed_by(work: Work, named: Whom, currency: str | None) -> Money:
+    """What is open of what is spoken of; UsageError where nothing is, or in several currencies."""
+    if named.invoice is not None:
+        if not named.invoice.balance:
+            raise UsageError(f"nothing is open on {named.what}")
+        return named.invoice.balance
+    open_ones = ledger.open_balances(work, named.connection_id, named.payer_id)
+    if currency is not None:
+        open_ones = {code: owed for code, owed in open_ones.items() if code == currency.upper()}
+    if not open_ones:
+        raise UsageError(f"nothing is open{f' in {currency}' if currency else ''} of {named.what}")
+    if len(open_ones) > 1:
+        raise UsageError(f"name --currency: open are {', '.join(map(str, open_ones.values()))}")
+    return next(iter(open_ones.values()))
+
+
+def agree(
+    app: App, work: Work, company: Connection, named: list[Whom], parts: list[tuple[date, Money]], agreed: Money,
+    grace: int, reason: str, who: str,
+) -> tuple[int, list[int]]:  # fmt: skip
+    """Agrees on instalments for what is named, all of one payer: the plan's number and its holds'."""
+    now, today, payer = app.clock.now(), app.today(company), named[0].payer_id
+    dated = [(day, last_day(app, company, day, grace), each) for day, each in parts]
+    plan_id = promises.agree(
+        work, company.id, payer_id=payer, invoice_ids=[one.invoice_id for one in named if one.invoice_id],
+        instalments=dated, grace=grace, reason=reason, author=who, now=now,
+    )  # fmt: skip
+    listed = ", ".join(f"{each} by {day}" for day, each in parts)
+    hold_ids = []
+    for one in named:
+        why = f"{len(parts)} instalments to {parts[-1][0]}, {agreed} in all: {reason}"
+        hold = Hold(HoldKind.PLAN, why, who, payer, one.invoice_id, today, dated[-1][1])
+        hold_ids.append(holds.place(work, company.id, hold, now=now, plan_id=plan_id))
+        note(
+            app, work, company, payer, one.invoice_id, by=who, now=now,
+            what=f"Instalments (hold {hold_ids[-1]}) for {one.what} agreed",
+            more=(f"{agreed} in all: {listed}", f"How: {reason}"),
+        )  # fmt: skip
+    events.log(
+        work, "plan_agreed", at=now, author=who, connection_id=company.id, plan=plan_id, holds=hold_ids, payer=payer,
+        total=str(agreed), instalments=[[day, str(each)] for day, each in parts], reason=reason,
+    )  # fmt: skip
+    return plan_id, hold_ids
