@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 from arsync.bootstrap import App
 from arsync.domain.people import REACHED
-from arsync.store import calls, connections, messages, touches
+from arsync.store import calls, connections, events, messages, touches
 from arsync.store.calls import Stake
+from arsync.store.connections import Connection
 from arsync.store.engine import Work
 from arsync.store.messages import Message
 from arsync.store.touches import Outcome
+from arsync.worker.calls import OpenedCall
+from arsync.worker.calls import as_it_stands as cached
+from arsync.worker.calls import open_call as reread
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,24 @@ def waiting_calls(app: App, work: Work, only: Collection[int] | None = None) -> 
         and (stakes[one.id].invoice_ids or not one.amount)  # a task that asks for nothing is a person's all the same
     ]
     return sorted(due, key=lambda one: (-one.stake.open.amount, one.message.id))
+
+
+def open_call(app: App, company: Connection, message: Message, *, who: str) -> OpenedCall | None:
+    """Reads the payer of a call again: the call as it stands then, or None where nobody is to be rung. ConnectorError
+    where the source cannot be read."""
+    told = reread(app.store, app.intake(company), app.clock, message)
+    with app.store.working() as work:
+        events.log(
+            work, "call_opened", at=app.clock.now(), author=who, connection_id=company.id, chase_id=message.chase_id,
+            message_id=message.id,
+        )  # fmt: skip
+        work.commit()
+    return told
+
+
+def as_it_stands(app: App, company: Connection, message: Message) -> OpenedCall | None:
+    """The call as the cache stands; None where nobody is to be rung."""
+    return cached(app.store, company.id, app.policy(company), message, now=app.clock.now())
 
 
 def tried_on(tried: Outcome | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from arsync.domain.states import HoldState, PromiseState
@@ -22,9 +23,13 @@ def said(work: Work, connection_id: int, payer_id: str, invoice_id: str | None =
         line for one in placed_holds.of_payer(work, connection_id, payer_id)
         if _concerns(one, payer_id, invoice_id) for line in _hold(one)
     ]  # fmt: skip
-    for promise in promises.of_payer(work, connection_id, payer_id):
-        if invoice_id is None or invoice_id in promises.invoices_of(work, promise):
-            lines += _promise(work, promise)
+    promised = [
+        one for one in promises.of_payer(work, connection_id, payer_id)
+        if invoice_id is None or invoice_id in promises.invoices_of(work, one)
+    ]  # fmt: skip
+    numbers = finding.invoice_numbers(work, connection_id, {one.invoice_id for one in promised if one.invoice_id})
+    for promise in promised:
+        lines += _promise(promise, numbers)
     for touch in touches.standing(work, connection_id, payer_id):
         if invoice_id is None or not touch.invoice_ids or invoice_id in touch.invoice_ids:
             as_step = f" as {touch.step_id}" if touch.step_id else ""
@@ -73,9 +78,9 @@ def _hold(one: PlacedHold) -> list[Line]:
     return [(one.created_at, f"hold {one.id}{state}: {hold.kind}{code}{part} by {hold.author}{until}: {hold.reason}")]
 
 
-def _promise(work: Work, one: Promise) -> list[Line]:
+def _promise(one: Promise, numbers: Mapping[str, str]) -> list[Line]:
     what = f"instalment of plan {one.plan_id}" if one.plan_id else "promise"
-    number = f" for {finding.invoice_number(work, one.connection_id, one.invoice_id)}" if one.invoice_id else ""
+    number = f" for {numbers[one.invoice_id]}" if one.invoice_id else ""
     lines = [(one.created_at, f"{what}: {one.amount} by {one.promised_on}{number}, by {one.author}: {one.reason}")]
     if one.settled_at is not None and one.state is not PromiseState.OPEN:
         lines.append((one.settled_at, f"{what} of {one.amount} by {one.promised_on}: {one.state}"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from arsync.acts.calling import take_back
+from arsync.acts import undoing
 from arsync.acts.days import past
 from arsync.acts.noting import note
+from arsync.acts.undoing import Undone
 from arsync.acts.whom import Whom
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, author_or_me, opened
@@ -18,19 +18,11 @@ from arsync.cli.days import DAY
 from arsync.cli.naming import CustomerOption, InvoiceArgument, whom
 from arsync.cli.output import flat, say
 from arsync.domain.people import TouchKind
-from arsync.errors import NotFound, UsageError
+from arsync.errors import UsageError
 from arsync.playbook.following import followed
-from arsync.store import connections, events, finding, ledger, touches
+from arsync.store import connections, events, ledger, touches
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
-
-
-class Undone(StrEnum):
-    """What can be taken back by its number."""
-
-    TOUCH = "touch"
-    CALL = "call"
-    COMMENT = "comment"
 
 
 def register(program: typer.Typer) -> None:
@@ -139,36 +131,6 @@ def undo(
     author: Author = None,
 ) -> None:
     """Takes back a touch, or the outcome of a call with what was kept of it, or is done with a comment."""
-    with opened(context) as app, app.store.working() as work:
-        who, now = author_or_me(author), app.clock.now()
-        company, payer_id, invoice_id, said = _taken_back(app, work, what, number, who, now)
-        end = "done with" if what is Undone.COMMENT else "taken back"
-        note(
-            app, work, company, payer_id, invoice_id, by=who, now=now,
-            what=f"{what.capitalize()} {number} {end}", more=(f"It was: {said}",),
-        )  # fmt: skip
-        events.log(work, f"{what}_undone", at=now, author=who, connection_id=company.id, number=number, payer=payer_id)
-        name = finding.customer_name(work, company.id, payer_id)
-        work.commit()
-    say(flat(f"{what} {number} is {end}: {said} ({name})"))
-
-
-def _taken_back(
-    app: App, work: Work, what: Undone, number: int, who: str, now: datetime
-) -> tuple[Connection, str, str | None, str]:
-    match what:
-        case Undone.TOUCH:
-            if (made := touches.undo_touch(work, number, now=now)) is not None:
-                as_step = f" as {made.step_id}" if made.step_id else ""
-                comment = f": {made.comment}" if made.comment else ""
-                said = f"a {made.kind} on {made.made_on}{as_step}, by {made.author}{comment}"
-                single = made.invoice_ids[0] if len(made.invoice_ids) == 1 else None
-                company = connections.connection_by_id(work, made.connection_id)
-                return company, made.payer_id, single, said
-        case Undone.CALL:
-            return take_back(app, work, number, who, now)
-        case Undone.COMMENT:
-            if (kept := touches.end_comment(work, number, now=now)) is not None:
-                company = connections.connection_by_id(work, kept.connection_id)
-                return company, kept.payer_id, kept.invoice_id, f"{kept.text} ({kept.author})"
-    raise NotFound(f"{what} {number} that stands")
+    with opened(context) as app:
+        said, name = undoing.undo(app, what, number, who=author_or_me(author))
+    say(flat(f"{what} {number} is {undoing.ended(what)}: {said} ({name})"))

@@ -240,6 +240,11 @@ def lock(work: Work, chase_id: int) -> Chase:
     return _chase(row)
 
 
+def get(work: Work, chase_id: int) -> Chase:
+    """The chase as it stands, not locked."""
+    return _chase(work.execute(select(*_COLUMNS).where(t.chases.c.id == chase_id)).one())
+
+
 def lock_each(work: Work, chase_ids: Collection[int]) -> dict[int, Chase]:
     """As `lock`, of several at once and by id, so that no two who lock some wait for each other."""
     rows = _LOCKED_ALL(work, chases=those(work, chase_ids))

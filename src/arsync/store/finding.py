@@ -13,6 +13,7 @@ from arsync.connector import NoteTarget, TargetKind
 from arsync.domain.documents import InvoiceState
 from arsync.domain.money import Money
 from arsync.store import tables as t
+from arsync.store.bulk import among
 from arsync.store.engine import Work
 from arsync.store.ledger import billed
 
@@ -163,6 +164,26 @@ def invoice_number(work: Work, connection_id: int, invoice_id: str) -> str:
     i = t.invoices.c
     query = select(i.number).where(i.connection_id == connection_id, i.remote_id == invoice_id)
     return work.execute(query).scalar_one_or_none() or invoice_id
+
+
+def invoice_numbers(work: Work, connection_id: int, invoice_ids: Collection[str]) -> dict[str, str]:
+    """The printed numbers of these invoices, by id; the id where an invoice never arrived."""
+    i = t.invoices.c
+    query = select(i.remote_id, i.number).where(i.connection_id == connection_id, among(work, i.remote_id, invoice_ids))
+    found = {row[0]: row[1] for row in work.execute(query)} if invoice_ids else {}
+    return {one: found.get(one) or one for one in invoice_ids}
+
+
+def named_each(work: Work, connection_id: int, targets: Sequence[NoteTarget]) -> list[str]:
+    """As `named`, of several notes of one company."""
+    ids = {kind: {one.remote_id for one in targets if one.kind is kind} for kind in TargetKind}
+    names = customer_names(work, {(connection_id, one) for one in ids[TargetKind.CUSTOMER]})
+    numbers = invoice_numbers(work, connection_id, ids[TargetKind.INVOICE])
+    return [
+        f"{one.kind} "
+        f"{numbers[one.remote_id] if one.kind is TargetKind.INVOICE else names[connection_id, one.remote_id]}"
+        for one in targets
+    ]
 
 
 def named(work: Work, connection_id: int, target: NoteTarget) -> str:

@@ -235,6 +235,12 @@ def find(work: Work, message_id: int) -> Message | None:
     return None if row is None else of_row(row)
 
 
+def some(work: Work, message_ids: Collection[int]) -> list[Message]:
+    """These messages, by id; those that there are."""
+    query = selection().where(among_ids(work, _M.id, message_ids)).order_by(_M.id)
+    return [of_row(row) for row in work.execute(query)]
+
+
 def in_states(
     work: Work, states: Collection[MessageState], connection_id: int | None = None, *,
     chase_ids: Collection[int] | None = None, but_chases: Collection[int] | None = None,

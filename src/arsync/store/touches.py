@@ -172,7 +172,7 @@ def keep_outcome(
 
 def undo_outcome(work: Work, outcome_id: int, *, now: datetime) -> Outcome | None:
     """Takes back how a call went, and tells which it was; None where it does not stand."""
-    found = next(iter(_outcomes(work, _C.id == outcome_id)), None)
+    found = outcome(work, outcome_id)
     if found is not None:
         chases.bump(work, found.connection_id, [found.payer_id])
         work.execute(update(t.call_outcomes).where(_C.id == outcome_id).values(undone_at=now))
@@ -185,6 +185,11 @@ def outcomes(work: Work, connection_id: int, payer_id: str | Collection[str] | N
         return [_outcome(row) for row in _STANDING(work, of=connection_id)]
     who = [payer_id] if isinstance(payer_id, str) else payer_id
     return [_outcome(row) for row in _STANDING_OF(work, of=connection_id, those=those(work, who))]
+
+
+def outcome(work: Work, outcome_id: int) -> Outcome | None:
+    """How a call went; None where that does not stand."""
+    return next(iter(_outcomes(work, _C.id == outcome_id)), None)
 
 
 def last_outcomes(work: Work, message_ids: Collection[int]) -> dict[int, Outcome]:

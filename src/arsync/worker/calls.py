@@ -12,11 +12,12 @@ from arsync.domain.chase import Intent, Rendered
 from arsync.domain.policy import Step, StepChannel, StepMode
 from arsync.errors import ConfigurationError
 from arsync.playbook.drafts import described, letterhead_for
-from arsync.playbook.facts import gather
+from arsync.playbook.facts import Policy, gather
 from arsync.playbook.parts import Parting
 from arsync.render.message import render
 from arsync.store import calls, chases, connections, events
 from arsync.store.calls import Stake
+from arsync.store.chases import Chase
 from arsync.store.engine import Store, Work
 from arsync.store.messages import Message
 from arsync.sync.refresh import refresh
@@ -51,17 +52,30 @@ def open_call(store: Store, desk: Intake, clock: Clock, message: Message) -> Ope
             )  # fmt: skip
             work.commit()
             return None
-        return _told(work, desk, message, stake, now)
+        chase = chases.lock(work, message.chase_id)
+        return _told(work, desk.connection.id, desk.policy, chase, message, stake, now)
 
 
-def _told(work: Work, desk: Intake, message: Message, stake: Stake, now: datetime) -> OpenedCall:
-    today = desk.policy.today(now)
-    connection = connections.connection_by_id(work, desk.connection.id)
-    chase = chases.lock(work, message.chase_id)
-    gathered = gather(work, connection, desk.policy, now=now, chase=chase, without_message=message.id)
+def as_it_stands(
+    store: Store, connection_id: int, policy: Policy, message: Message, *, now: datetime
+) -> OpenedCall | None:
+    """The call as the cache stands, or None where nothing of it is owed, or all is stopped; nothing is kept."""
+    with store.reading() as work:
+        stake = calls.stakes(work, [message], {connection_id: policy.today(now)})[message.id]
+        if not stake.invoice_ids:
+            return None
+        return _told(work, connection_id, policy, chases.get(work, message.chase_id), message, stake, now)
+
+
+def _told(
+    work: Work, connection_id: int, policy: Policy, chase: Chase, message: Message, stake: Stake, now: datetime
+) -> OpenedCall:
+    today = policy.today(now)
+    connection = connections.connection_by_id(work, connection_id)
+    gathered = gather(work, connection, policy, now=now, chase=chase, without_message=message.id)
     (facts,) = gathered.facts
-    parts = Parting(work, connection, desk.policy, gathered, today).part(chase, facts).parts
-    own = next((one.policy for one in parts if one.policy.playbook.version == message.playbook_version), desk.policy)
+    parts = Parting(work, connection, policy, gathered, today).part(chase, facts).parts
+    own = next((one.policy for one in parts if one.policy.playbook.version == message.playbook_version), policy)
     step = next((one for one in own.playbook.steps if one.id == message.step_id), None)
     script = Rendered(message.subject, message.text, message.html)
     demanded = tuple(item for item in facts.items if item.invoice_id in stake.invoice_ids)
@@ -79,7 +93,7 @@ def _told(work: Work, desk: Intake, message: Message, stake: Stake, now: datetim
         except ConfigurationError:
             pass  # the script of then; what is at stake is told beside it
     calendar = own.calendar(gathered.place(facts.payer_id))
-    zone = calendar.hours.zone if calendar.hours else ZoneInfo(desk.policy.seller.timezone)
+    zone = calendar.hours.zone if calendar.hours else ZoneInfo(policy.seller.timezone)
     try:
         opens = calendar.next_moment(now)
     except NeverOpens:
