@@ -7,10 +7,10 @@ from typing import Annotated, Final
 
 import typer
 
+from arsync.acts.holding import put
+from arsync.acts.noting import note
 from arsync.cli.context import Author, ConnectionOption, author_or_me, opened
-from arsync.cli.holding import put
 from arsync.cli.naming import one_payer
-from arsync.cli.noting import note
 from arsync.cli.output import flat, say
 from arsync.domain.chase import Hold
 from arsync.domain.policy import StepChannel
