@@ -15,11 +15,52 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "alerts",
+        sa.Column("key", sa.String(length=160), nullable=False),
+        sa.Column("path", sa.String(length=16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("key", "path", name=op.f("pk_alerts")),
+    )
+    op.create_table(
         "budgets",
         sa.Column("scope", sa.String(length=128), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("scope", name=op.f("pk_budgets")),
     )
+    op.create_table(
+        "doors",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("stranger", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("malformed", sa.Integer(), nullable=False),
+        sa.Column("good_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("bad_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("bad", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_doors")),
+    )
+    op.create_table(
+        "duties",
+        sa.Column("name", sa.String(length=96), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_duties")),
+    )
+    with op.batch_alter_table("duties", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_duties_open",
+            ["name"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
     op.create_table(
         "grants",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -55,40 +96,19 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "alerts",
-        sa.Column("key", sa.String(length=160), nullable=False),
-        sa.Column("path", sa.String(length=16), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("key", "path", name=op.f("pk_alerts")),
-    )
-    op.create_table(
-        "duties",
-        sa.Column("name", sa.String(length=96), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_duties")),
-    )
-    with op.batch_alter_table("duties", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_duties_open",
-            ["name"],
-            unique=False,
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        )
-
-    op.create_table(
         "leases",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("token", sa.String(length=32), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
+        "login_tries",
+        sa.Column("scope", sa.String(length=80), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_login_tries")),
     )
     op.create_table(
         "mailboxes",
@@ -108,6 +128,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version", name=op.f("pk_playbook_versions")),
     )
     op.create_table(
+        "posts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.CheckConstraint("kind IN ('events', 'mail')", name=op.f("ck_posts_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
+        sa.UniqueConstraint("digest", name=op.f("uq_posts_digest")),
+    )
+    op.create_table(
         "rulebooks",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("versions", sa.Text(), nullable=False),
@@ -124,6 +158,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_table(
+        "sessions",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("user_key", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sessions")),
+    )
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.create_index("ix_sessions_user", ["user_key"], unique=False)
+
+    op.create_table(
         "suppressions",
         sa.Column("address", sa.String(length=320), nullable=False),
         sa.Column("kind", sa.String(length=24), nullable=False),
@@ -139,6 +185,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("address", "kind", name=op.f("pk_suppressions")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=24), nullable=False),
+        sa.Column("everywhere", sa.Boolean(), nullable=False),
+        sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("role IN ('viewer', 'collector', 'admin')", name=op.f("ck_users_role")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
+        sa.UniqueConstraint("key", name=op.f("uq_users_key")),
+        sa.UniqueConstraint("name", name=op.f("uq_users_name")),
+    )
+    op.create_table(
+        "webhook_events",
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("event_id", sa.String(length=36), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("provider", "event_id", name=op.f("pk_webhook_events")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("webhook_events", schema=None) as batch_op:
+        batch_op.create_index("ix_webhook_events_received_at", ["received_at"], unique=False)
+
     op.create_table(
         "connections",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -356,6 +427,24 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("merged_into IS NOT NULL"),
             postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
+
+    op.create_table(
+        "hints",
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_hints_connection_id")),
+        sa.PrimaryKeyConstraint("connection_id", name=op.f("pk_hints")),
+    )
+    with op.batch_alter_table("hints", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_hints_open",
+            ["connection_id"],
+            unique=False,
+            sqlite_where=sa.text("seen < told"),
+            postgresql_where=sa.text("seen < told"),
         )
 
     op.create_table(
@@ -643,6 +732,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "user_companies",
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_user_companies_connection_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_user_companies_user_id")),
+        sa.PrimaryKeyConstraint("user_id", "connection_id", name=op.f("pk_user_companies")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "messages",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=32), nullable=False),
@@ -709,11 +807,25 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_messages_calls",
+            ["connection_id"],
+            unique=False,
+            sqlite_where=sa.text("channel IN ('call', 'task') AND state = 'accepted'"),
+            postgresql_where=sa.text("channel IN ('call', 'task') AND state = 'accepted'"),
+        )
+        batch_op.create_index(
             "ix_messages_due",
             ["connection_id", sa.literal_column("amount DESC"), "id"],
             unique=False,
             sqlite_where=sa.text("state = 'approved'"),
             postgresql_where=sa.text("state = 'approved'"),
+        )
+        batch_op.create_index(
+            "ix_messages_sent",
+            ["connection_id", "sent_on"],
+            unique=False,
+            sqlite_where=sa.text("sent_on IS NOT NULL"),
+            postgresql_where=sa.text("sent_on IS NOT NULL"),
         )
         batch_op.create_index("ix_messages_state", ["state", "connection_id"], unique=False)
         batch_op.create_index(
@@ -1055,77 +1167,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection_id", "payer_id", "message_id", name=op.f("pk_shared_messages")),
         sqlite_with_rowid=False,
     )
-    op.create_table(
-        "doors",
-        sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("taken", sa.Integer(), nullable=False),
-        sa.Column("known", sa.Integer(), nullable=False),
-        sa.Column("stranger", sa.Integer(), nullable=False),
-        sa.Column("refused", sa.Integer(), nullable=False),
-        sa.Column("malformed", sa.Integer(), nullable=False),
-        sa.Column("good_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("bad_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("bad", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_doors")),
-    )
-    op.create_table(
-        "posts",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(length=24), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("content", sa.Text(), nullable=False),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.CheckConstraint("kind IN ('events', 'mail')", name=op.f("ck_posts_kind")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
-        sa.UniqueConstraint("digest", name=op.f("uq_posts_digest")),
-    )
-    op.create_table(
-        "webhook_events",
-        sa.Column("provider", sa.String(length=32), nullable=False),
-        sa.Column("event_id", sa.String(length=36), nullable=False),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("provider", "event_id", name=op.f("pk_webhook_events")),
-        sqlite_with_rowid=False,
-    )
-    with op.batch_alter_table("webhook_events", schema=None) as batch_op:
-        batch_op.create_index("ix_webhook_events_received_at", ["received_at"], unique=False)
-
-    op.create_table(
-        "hints",
-        sa.Column("connection_id", sa.Integer(), nullable=False),
-        sa.Column("told", sa.Integer(), nullable=False),
-        sa.Column("seen", sa.Integer(), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_hints_connection_id")),
-        sa.PrimaryKeyConstraint("connection_id", name=op.f("pk_hints")),
-    )
-    with op.batch_alter_table("hints", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_hints_open",
-            ["connection_id"],
-            unique=False,
-            sqlite_where=sa.text("seen < told"),
-            postgresql_where=sa.text("seen < told"),
-        )
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("hints", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_hints_open", sqlite_where=sa.text("seen < told"), postgresql_where=sa.text("seen < told")
-        )
-
-    op.drop_table("hints")
-    with op.batch_alter_table("webhook_events", schema=None) as batch_op:
-        batch_op.drop_index("ix_webhook_events_received_at")
-
-    op.drop_table("webhook_events")
-    op.drop_table("posts")
-    op.drop_table("doors")
-
     op.drop_table("shared_messages")
     with op.batch_alter_table("replies", schema=None) as batch_op:
         batch_op.drop_index(
@@ -1206,12 +1250,23 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_messages_state")
         batch_op.drop_index(
+            "ix_messages_sent",
+            sqlite_where=sa.text("sent_on IS NOT NULL"),
+            postgresql_where=sa.text("sent_on IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_messages_due",
             sqlite_where=sa.text("state = 'approved'"),
             postgresql_where=sa.text("state = 'approved'"),
         )
+        batch_op.drop_index(
+            "ix_messages_calls",
+            sqlite_where=sa.text("channel IN ('call', 'task') AND state = 'accepted'"),
+            postgresql_where=sa.text("channel IN ('call', 'task') AND state = 'accepted'"),
+        )
 
     op.drop_table("messages")
+    op.drop_table("user_companies")
     with op.batch_alter_table("touches", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_touches_standing",
@@ -1259,6 +1314,12 @@ def downgrade() -> None:
         )
 
     op.drop_table("holds")
+    with op.batch_alter_table("hints", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_hints_open", sqlite_where=sa.text("seen < told"), postgresql_where=sa.text("seen < told")
+        )
+
+    op.drop_table("hints")
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_customers_survivor",
@@ -1313,22 +1374,32 @@ def downgrade() -> None:
 
     op.drop_table("allocations")
     op.drop_table("connections")
+    with op.batch_alter_table("webhook_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_webhook_events_received_at")
+
+    op.drop_table("webhook_events")
+    op.drop_table("users")
     op.drop_table("suppressions")
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.drop_index("ix_sessions_user")
+
+    op.drop_table("sessions")
     op.drop_table("runs")
     op.drop_table("rulebooks")
+    op.drop_table("posts")
     op.drop_table("playbook_versions")
     op.drop_table("mailboxes")
+    op.drop_table("login_tries")
     op.drop_table("leases")
-    with op.batch_alter_table("duties", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_duties_open",
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        )
-
-    op.drop_table("duties")
-    op.drop_table("alerts")
     op.drop_table("kept_versions")
     op.drop_table("installation")
     op.drop_table("grants")
+    with op.batch_alter_table("duties", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_duties_open", sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL")
+        )
+
+    op.drop_table("duties")
+    op.drop_table("doors")
     op.drop_table("budgets")
+    op.drop_table("alerts")

@@ -154,6 +154,8 @@ class TestEnvironment:
             "from": "Env <env@example.com>", "outbox_dir": "out", "redirect_to": "me@example.com",
             "bcc": "copy@example.com", "api_key": "SG.env", "host": "https://mail.example.com",
             "serve.host": "192.0.2.1", "public_url": "https://desk.example.com",
+            "trusted_proxies": "10.0.0.7; 10.1.0.0/24", "user_header": "X-Remote-User", "idle_minutes": "30",
+            "session_hours": "8",
             "activity_lookup": "true", "key": "k", "key_file": "other.key", "max_messages_per_run": "7",
             "max_staleness": "5", "breaker_factor": "2.5", "breaker_share": "0.4",
             "clock_url": "http://127.0.0.1:8700", "mark_sent": "on",

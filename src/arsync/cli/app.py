@@ -54,6 +54,7 @@ from arsync.cli import (
     tags,
     today,
     truth,
+    users,
     working,
 )
 from arsync.cli.context import State
@@ -98,7 +99,7 @@ _GROUPS: Final = (
     demo, setup, database, configured, connect, overview, keys, pull, truth, night, approving, outgoing, holding,
     handoff, lifting, promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain,
     source, playbooks, preview, scenarios, simulate, reports, statements, letters, corrections, tags, feedback,
-    languages, working, serving, alerting,
+    languages, working, serving, users, alerting,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

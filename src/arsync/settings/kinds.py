@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from email.headerregistry import Address
 from email.utils import getaddresses, parseaddr
 from importlib import import_module
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -184,6 +184,17 @@ def _origin(text: str) -> str:
     return url
 
 
+def _networks(those: tuple[str, ...]) -> tuple[str, ...]:
+    for one in those:
+        try:
+            ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"{one!r} is no address and no network (write it like '10.0.0.7' or '10.0.0.0/24')"
+            ) from None
+    return those
+
+
 def _secret_url(url: SecretStr) -> SecretStr:
     text = _url(url.get_secret_value())
     parts = urlsplit(text)
@@ -251,6 +262,7 @@ CrontabOrOff = Annotated[str, AfterValidator(_crontab_or_off)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_split)]
 ClosedDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_closed_days)]
 PaymentDays = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_payment_days)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_networks)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Listen = Annotated[str, AfterValidator(_listen)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]

@@ -27,6 +27,7 @@ from arsync.settings.kinds import (
     Logo,
     Mailbox,
     Names,
+    Networks,
     Origin,
     PaymentDays,
     PortNumber,
@@ -272,6 +273,14 @@ class Serve(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8600
     #: by which address browsers and vendors reach it; None: by `host`
     public_url: Origin | None = None
+    #: addresses or networks of proxies whose word is taken for where a request comes from
+    trusted_proxies: Networks = ()
+    #: the header by which such a proxy says who comes; then nobody logs in by password
+    user_header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{2,63}$")] | None = None
+    #: a session ends when it was not used for so long
+    idle_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
+    #: and after so long however it was used
+    session_hours: Annotated[int, Field(ge=1, le=168)] = 12
 
 
 class Alerts(Section):

@@ -11,10 +11,13 @@ from arsync.bootstrap import App
 from arsync.render.wording import at_home
 from arsync.web import assets, hooks
 from arsync.web.access import Open
+from arsync.web.entry import Entry
 from arsync.web.faults import HANDLERS
+from arsync.web.figures import Figures
 from arsync.web.headers import Doorman
 from arsync.web.health import healthz
 from arsync.web.look import Look
+from arsync.web.pages import customers, login, today
 from arsync.web.routes import Declared, endpoint
 from arsync.web.site import Site, hosts
 
@@ -23,6 +26,9 @@ ROUTES: Final[list[Declared]] = [
     endpoint("/healthz", healthz, methods=["GET"], access=Open("tells nothing but that it answers")),
     endpoint("/static/{name}", assets.asset, methods=["GET"], access=Open("the same for everybody, and public")),
     *hooks.ROUTES,
+    *login.ROUTES,
+    *today.ROUTES,
+    *customers.ROUTES,
 ]
 
 
@@ -30,12 +36,15 @@ def create(app: App) -> Starlette:
     """The desk of that installation; ConfigurationError where its settings do not say how it is reached."""
     lying = assets.load()
     defaults = app.settings.defaults
+    encrypted = (app.settings.serve.public_url or "").startswith("https://")
     site = Site(
         app=app,
         look=Look(locale=at_home(defaults.locale, defaults.country), assets=lying),
         assets=lying,
         hosts=hosts(app),
-        encrypted=(app.settings.serve.public_url or "").startswith("https://"),
+        encrypted=encrypted,
+        entry=Entry(app, encrypted=encrypted),
+        figures=Figures(app),
     )
     desk = Starlette(routes=list(ROUTES), middleware=[Middleware(Doorman, site=site)], exception_handlers=HANDLERS)
     desk.state.site = site

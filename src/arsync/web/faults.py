@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -12,11 +13,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from arsync.errors import Ambiguous, ArsyncError, ConfigurationError, DatabaseUnusable, Locked, NotFound, UsageError
 from arsync.logs import masked
+from arsync.web.entry import TooOften
 
 _log: Final = logging.getLogger(__name__)
 _STATUS: Final[tuple[tuple[type[ArsyncError], int], ...]] = (
     (NotFound, 404), (Ambiguous, 409), (UsageError, 422), (Locked, 409), (DatabaseUnusable, 503),
-    (ConfigurationError, 503), (ArsyncError, 502),
+    (ConfigurationError, 503), (TooOften, 429), (ArsyncError, 502),
 )  # fmt: skip
 _TITLES: Final = {
     400: "That could not be read",
@@ -26,6 +28,7 @@ _TITLES: Final = {
     405: "That cannot be done here",
     409: "Something else is in the way",
     413: "That is too large",
+    415: "That could not be read",
     422: "Something is missing or wrong",
     429: "Too often",
     502: "The other side did not answer as it should",
@@ -46,9 +49,14 @@ def told(request: Request, status: int, words: str) -> Response:
 async def refused(request: Request, error: Exception) -> Response:
     """What the framework or the guard refuses."""
     assert isinstance(error, HTTPException)
-    answer = await run_in_threadpool(told, request, error.status_code, _MISSING if error.status_code == 404 else "")
+    words = _MISSING if error.status_code == 404 else error.detail if error.detail != _usual(error) else ""
+    answer = await run_in_threadpool(told, request, error.status_code, words)
     answer.headers.update(error.headers or {})
     return answer
+
+
+def _usual(error: HTTPException) -> str:
+    return HTTPStatus(error.status_code).phrase
 
 
 async def failed(request: Request, error: Exception) -> Response:

@@ -46,6 +46,7 @@ class Doorman:
             return
         elapsed = self._site.app.clock.elapsed
         began = elapsed()
+        scope.setdefault("state", {})["began"] = began
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -22,6 +22,8 @@ class Look:
     """Draws pages; a name that a template does not know is an error, and everything is escaped."""
 
     def __init__(self, *, locale: str, assets: Mapping[str, Asset]) -> None:
+        #: the places of the desk, as its head lists them
+        self.places = (("/", "Today"), ("/customers", "Customers"))
         self.locale: Locale = locale_of(locale)
         self._templates = Environment(
             loader=PackageLoader("arsync.web"),

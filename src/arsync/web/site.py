@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from arsync.bootstrap import App
 from arsync.errors import ConfigurationError
 from arsync.web.assets import Asset
+from arsync.web.entry import Entry
+from arsync.web.figures import Figures
 from arsync.web.look import Look
 
 #: addresses that mean every network of this machine, and no name by which people could reach it
@@ -23,6 +25,8 @@ class Site:
     assets: dict[str, Asset]
     hosts: frozenset[str]
     encrypted: bool  # people reach it by https
+    entry: Entry
+    figures: Figures
 
 
 def hosts(app: App) -> frozenset[str]:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from arsync.bootstrap import App
-from arsync.domain.roles import Person
+from arsync.domain.roles import Person, Role
 from arsync.store.connections import Connection
 from arsync.web.site import Site
 
@@ -30,12 +30,23 @@ class Visit:
     companies: Sequence[Connection] = ()
     company: Connection | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    kept: str = ""  # what the browser keeps
     token: str = ""  # stands in every form
 
     @property
     def app(self) -> App:
         """The installation."""
         return self.site.app
+
+    @property
+    def author(self) -> str:
+        """Who says so, for the log and for notes."""
+        assert self.person is not None
+        return self.person.name
+
+    def may(self, role: str) -> bool:
+        """Whether this person has that role, for what a page offers."""
+        return self.person is not None and self.person.role.covers(Role(role))
 
     @property
     def named(self) -> Mapping[str, Any]:

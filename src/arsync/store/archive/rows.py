@@ -35,9 +35,9 @@ from arsync.errors import ConfigurationError, Damaged
 from arsync.store.engine import Work
 from arsync.store.types import Instant
 
-#: Of this machine and this hour, not of the installation: who works right now, and what was spent of the vendors'
-#: allowances today. Neither goes into an archive.
-OF_THE_MACHINE: Final = frozenset({"leases", "budgets"})
+#: Of this machine and this hour, not of the installation: who works or is logged in right now, and what was spent of
+#: the vendors' allowances today. None of it goes into an archive.
+OF_THE_MACHINE: Final = frozenset({"leases", "budgets", "sessions", "login_tries"})
 _NOT_OURS: Final = ("alembic_version", "sqlite_", "procrastinate")
 #: Rows at a time, read and written.
 _AT_ONCE: Final = 1000

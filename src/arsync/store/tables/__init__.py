@@ -16,6 +16,7 @@ from arsync.store.tables.access import (
     reminder_answers,
 )
 from arsync.store.tables.decisions import chases, kept_versions, playbook_versions, rulebooks, runs, verdicts
+from arsync.store.tables.desk import login_tries, sessions, user_companies, users
 from arsync.store.tables.frame import metadata
 from arsync.store.tables.incoming import events, mailboxes, provider_events, replies, suppressions
 from arsync.store.tables.outgoing import (
@@ -85,6 +86,7 @@ __all__ = [
     "leases",
     "letter_batches",
     "letter_sheets",
+    "login_tries",
     "mailboxes",
     "message_items",
     "message_words",
@@ -110,10 +112,13 @@ __all__ = [
     "replies",
     "rulebooks",
     "runs",
+    "sessions",
     "shared_messages",
     "suppressions",
     "touched_invoices",
     "touches",
+    "user_companies",
+    "users",
     "verdicts",
     "webhook_events",
 ]

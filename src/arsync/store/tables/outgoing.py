@@ -84,6 +84,9 @@ messages = Table(
 partial(
     "ix_messages_due", messages.c.connection_id, messages.c.amount.desc(), messages.c.id, where="state = 'approved'"
 )
+# For the desk: what went out lately, and what is to be called.
+partial("ix_messages_sent", messages.c.connection_id, messages.c.sent_on, where="sent_on IS NOT NULL")
+partial("ix_messages_calls", messages.c.connection_id, where="channel IN ('call', 'task') AND state = 'accepted'")
 
 message_words = Table(
     "message_words",
