@@ -86,7 +86,8 @@ def refused(
     """
     no = one_payer_at_a_time(asking)
     ranked = sorted([place for place in by_stake(asking) if place not in no], key=lambda place: not asking[place].asks)
-    asks = [asking[place] for place in ranked if asking[place].asks]
+    room = max(0, budget.max_per_run - sent_before)  # what the cap leaves for other days makes no day unusual
+    asks = [asking[place] for place in ranked if asking[place].asks][:room]
     before = sent_before if asked_before is None else asked_before
     far = _far_above_usual(asks, budget, before) if before + len(asks) > budget.handful else None
     if far is not None:

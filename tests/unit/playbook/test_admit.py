@@ -97,6 +97,15 @@ def test_far_more_than_usual_holds_every_message(usual: str, sent_before: int, t
         assert f"ARSYNC_SAFETY__BREAKER_FACTOR={raised} before `arsync plan`" in verdict.reason
 
 
+def test_what_the_cap_leaves_for_other_days_makes_no_day_unusual() -> None:
+    """Five a day, by the cap, and thirty who wait for their turn: each day would look unusual, and nothing would go."""
+    plans = [a_plan(number, "10.00") for number in range(1, 31)]
+    admitted = admit(plans, a_budget(5, usual="5", handful=20), 0)
+    assert going(admitted) == [1, 2, 3, 4, 5]
+    assert {verdict_of(one).rule for one in admitted[5:]} == {Rule.CAP}
+    assert going(admit(plans, a_budget(16, usual="5", handful=10), 0)) == [], "sixteen would go where five are usual"
+
+
 def test_with_too_little_history_there_is_no_breaker() -> None:
     plans = [a_plan(number, "10.00") for number in range(1, 30)]
     assert len(going(admit(plans, a_budget(usual=None), 0))) == 29
