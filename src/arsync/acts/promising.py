@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+
+from babel.numbers import get_currency_precision
 
 from arsync.acts.days import last_day
 from arsync.acts.holding import money
@@ -12,11 +14,12 @@ from arsync.acts.noting import kept, note
 from arsync.acts.whom import Whom
 from arsync.bootstrap import App
 from arsync.domain.chase import Hold
-from arsync.domain.money import Money
+from arsync.domain.instalments import Every, spread
+from arsync.domain.money import Money, total
 from arsync.domain.states import HoldKind, WriteKind
 from arsync.errors import UsageError
 from arsync.outbox import facts
-from arsync.store import events, holds, ledger, promises
+from arsync.store import connections, events, holds, ledger, promises
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
 
@@ -85,6 +88,75 @@ def owed_by(work: Work, named: Whom, currency: str | None) -> Money:
     if len(open_ones) > 1:
         raise UsageError(f"name --currency: open are {', '.join(map(str, open_ones.values()))}")
     return next(iter(open_ones.values()))
+
+
+def promise(
+    app: App, named: Whom, day: date, *, amount: str | None, currency: str | None, grace: int, reason: str, who: str
+) -> tuple[Money, Given]:
+    """Keeps a promise with its note: how much was promised. UsageError where nothing is open, more is promised than
+    that, the day has passed or no reason is given."""
+    if not reason.strip():
+        raise UsageError("the reason is missing: who said it, and how")
+    with app.store.working() as work:
+        company = connections.connection_by_id(work, named.connection_id)
+        promised = promised_part(owed_by(work, named, currency), amount)
+        given = give(app, work, company, [named], promised, day, grace, reason=reason, who=who)
+        note(
+            app, work, company, named.payer_id, named.invoice_id, by=who, now=app.clock.now(),
+            what=f"Promise (hold {given.holds[0]}): {promised} by {day} for {named.what}, said",
+            more=(f"How: {reason}", f"In time until: {given.until}"),
+        )  # fmt: skip
+        work.commit()
+    return promised, given
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A plan that was agreed."""
+
+    plan_id: int
+    holds: Sequence[int]
+    parts: Sequence[tuple[date, Money]]
+    total: Money
+
+
+def instalments(
+    app: App, named: Sequence[Whom], parts: Callable[[Money], list[tuple[date, Money]]], *, amount: str | None,
+    currency: str | None, grace: int, reason: str, who: str,
+) -> Agreed:  # fmt: skip
+    """Agrees on a plan for what is named; `parts` divides what is agreed. UsageError where it cannot be one."""
+    if not reason.strip():
+        raise UsageError("the reason is missing: who agreed, and how")
+    if len({(one.connection_id, one.payer_id) for one in named}) > 1:
+        raise UsageError("the invoices of one plan have one payer")
+    with app.store.working() as work:
+        company = connections.connection_by_id(work, named[0].connection_id)
+        today = app.today(company)
+        owed = [owed_by(work, one, currency) for one in named]
+        if len({one.currency for one in owed}) > 1:
+            raise UsageError("the invoices of one plan have one currency")
+        in_all = total(owed, owed[0].currency)
+        divided = parts(money(amount, in_all.currency) if amount else in_all)
+        agreed = total((one for _, one in divided), in_all.currency)
+        if agreed > in_all:
+            raise UsageError(f"{in_all} is open: {agreed} is more")
+        if divided[0][0] < today:
+            raise UsageError(f"{divided[0][0]} has passed; today is {today}")
+        plan_id, hold_ids = agree(app, work, company, list(named), divided, agreed, grace, reason, who)
+        work.commit()
+    return Agreed(plan_id, hold_ids, divided, agreed)
+
+
+def even(number: int, first: date, every: Every) -> Callable[[Money], list[tuple[date, Money]]]:
+    """Divides into so many of the same amount from that day on; UsageError where that cannot be."""
+
+    def divide(agreed: Money) -> list[tuple[date, Money]]:
+        try:
+            return spread(agreed, number, first, every, places=get_currency_precision(agreed.currency))
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
+    return divide
 
 
 def agree(

@@ -6,21 +6,19 @@ from datetime import date, datetime
 from typing import Annotated
 
 import typer
-from babel.numbers import get_currency_precision
 
+from arsync.acts import promising as acts
 from arsync.acts.holding import money
-from arsync.acts.noting import note
-from arsync.acts.promising import agree, give, owed_by, promised_part
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, OfCompany, author_or_me, companies, opened
 from arsync.cli.days import DAY
 from arsync.cli.naming import CustomerOption, InvoiceArgument, whom
 from arsync.cli.output import dump, flat, say, table
-from arsync.domain.instalments import Every, spread
-from arsync.domain.money import Money, total
+from arsync.domain.instalments import Every
+from arsync.domain.money import Money
 from arsync.domain.states import PromiseState
 from arsync.errors import UsageError
-from arsync.store import connections, finding, promises
+from arsync.store import finding, promises
 from arsync.store.engine import Work
 from arsync.store.promises import Promise
 
@@ -50,18 +48,10 @@ def promise(
     """Keeps a customer's promise to pay: it is not chased until the day and its grace have passed."""
     with opened(context) as app:
         named = whom(app, invoice, customer, connection)
-        who, day = author_or_me(author), on.date()
-        with app.store.working() as work:
-            company = connections.connection_by_id(work, named.connection_id)
-            owed = owed_by(work, named, currency)
-            promised = promised_part(owed, amount)
-            given = give(app, work, company, [named], promised, day, grace, reason=reason, who=who)
-            note(
-                app, work, company, named.payer_id, named.invoice_id, by=who, now=app.clock.now(),
-                what=f"Promise (hold {given.holds[0]}): {promised} by {day} for {named.what}, said",
-                more=(f"How: {reason}", f"In time until: {given.until}"),
-            )  # fmt: skip
-            work.commit()
+        day = on.date()
+        promised, given = acts.promise(
+            app, named, day, amount=amount, currency=currency, grace=grace, reason=reason, who=author_or_me(author)
+        )
     say(flat(f"{promised} promised by {day} for {named.what}; it is in time until {given.until} "
              f"(take it back by: arsync lift {given.holds[0]}){given.told}"))  # fmt: skip
 
@@ -127,34 +117,18 @@ def instalments(
         if not invoices and customer is None:
             _list_plans(app, connection, as_json)
             return
-        if not reason.strip():
-            raise UsageError("--reason: who agreed, and how")
         named = [whom(app, one, None, connection) for one in dict.fromkeys(invoices or ())]
         if customer is not None:
             if named:
                 raise UsageError("name invoices, or --customer")
             named = [whom(app, None, customer, connection)]
-        if len({(one.connection_id, one.payer_id) for one in named}) > 1:
-            raise UsageError("the invoices of one plan have one payer")
-        with app.store.working() as work:
-            company = connections.connection_by_id(work, named[0].connection_id)
-            today = app.today(company)
-            owed = [owed_by(work, one, currency) for one in named]
-            if len({one.currency for one in owed}) > 1:
-                raise UsageError("the invoices of one plan have one currency")
-            in_all = total(owed, owed[0].currency)
-            agreed = money(amount, in_all.currency) if amount else in_all
-            parts = _parts(agreed, part, number, every, first)
-            agreed = total((one for _, one in parts), in_all.currency)
-            if agreed > in_all:
-                raise UsageError(f"{in_all} is open: {agreed} is more")
-            if parts[0][0] < today:
-                raise UsageError(f"{parts[0][0]} has passed; today is {today}")
-            plan_id, hold_ids = agree(app, work, company, named, parts, agreed, grace, reason, author_or_me(author))
-            work.commit()
-    say(flat(f"{len(parts)} instalments, {agreed} in all, for {' and '.join(one.what for one in named)} "
-             f"(plan {plan_id}; take it back by: arsync lift {hold_ids[0]})"))  # fmt: skip
-    table(("day", "amount"), parts, right=("amount",))
+        agreed = acts.instalments(
+            app, named, lambda whole: _parts(whole, part, number, every, first), amount=amount, currency=currency,
+            grace=grace, reason=reason, who=author_or_me(author),
+        )  # fmt: skip
+    say(flat(f"{len(agreed.parts)} instalments, {agreed.total} in all, for {' and '.join(one.what for one in named)} "
+             f"(plan {agreed.plan_id}; take it back by: arsync lift {agreed.holds[0]})"))  # fmt: skip
+    table(("day", "amount"), agreed.parts, right=("amount",))
 
 
 def _parts(
@@ -166,10 +140,7 @@ def _parts(
         return sorted((_part(one, agreed.currency) for one in listed), key=lambda one: one[0])
     if number is None or first is None:
         raise UsageError("say --number and --first, or each --part")
-    try:
-        return spread(agreed, number, first.date(), every, places=get_currency_precision(agreed.currency))
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    return acts.even(number, first.date(), every)(agreed)
 
 
 def _part(written: str, currency: str) -> tuple[date, Money]:

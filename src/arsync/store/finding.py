@@ -143,6 +143,15 @@ def every_customer(work: Work) -> list[FoundCustomer]:
     return [FoundCustomer(*tuple(row)) for row in work.execute(query)]
 
 
+def payer_name(work: Work, connection_id: int, payer_id: str) -> str | None:
+    """The name of who has that id at the company, traded with or not; None where nobody has."""
+    c = t.customers.c
+    found: str | None = work.execute(
+        select(c.name).where(c.connection_id == connection_id, c.remote_id == payer_id)
+    ).scalar_one_or_none()
+    return found
+
+
 def customer_name(work: Work, connection_id: int, customer_id: str) -> str:
     """The customer's name, or its id where it never arrived."""
     c = t.customers.c

@@ -17,7 +17,7 @@ from arsync.web.figures import Figures
 from arsync.web.headers import Doorman
 from arsync.web.health import healthz
 from arsync.web.look import Look
-from arsync.web.pages import customers, login, today
+from arsync.web.pages import customer, customers, login, today
 from arsync.web.routes import Declared, endpoint
 from arsync.web.site import Site, hosts
 
@@ -29,6 +29,7 @@ ROUTES: Final[list[Declared]] = [
     *login.ROUTES,
     *today.ROUTES,
     *customers.ROUTES,
+    *customer.ROUTES,
 ]
 
 

@@ -165,7 +165,7 @@ def test_a_promise_for_all_in_two_currencies_asks_for_which(desk: Desk) -> None:
         (("comment", "I1", "--text", " "), "say what"),
         (("comment", "I1", "--text", "x", "--follow-up", "2026-08-01"), "has passed"),
         (("instalments", "I1", "I3", "--number", "2", "--first", "2026-09-04", *WHY), "one payer"),
-        (("instalments", "I1", "--number", "2", "--first", "2026-09-04"), "--reason"),
+        (("instalments", "I1", "--number", "2", "--first", "2026-09-04"), "the reason is missing"),
         (("instalments", "I1", "--part", "soon=5", *WHY), "write DATE=AMOUNT"),
         (("hold", "--everybody", *WHY), "--everybody goes with --connection"),
         (("undo", "touch", "7"), "touch 7 that stands"),
