@@ -18,6 +18,13 @@ def reads_webhooks(app: App, provider: str) -> bool:
     )
 
 
+def get_ready(app: App) -> None:
+    """Loads the connectors of the settings: the first webhook shall not wait for that."""
+    for provider in app.settings.connectors:
+        if reads_webhooks(app, provider):
+            app.connector_settings(provider)
+
+
 def read_webhook(app: App, provider: str, body: bytes, headers: Mapping[str, str]) -> tuple[Changed, ...]:
     """What changed, company by company; Unverified where it is not the vendor's, Malformed where it is none, NotFound
     where nobody sends any."""

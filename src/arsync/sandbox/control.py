@@ -10,6 +10,7 @@ import msgspec
 
 from arsync.sandbox.company import CompanyOrder, ControlError
 from arsync.sandbox.http import Answer, Request
+from arsync.sandbox.inbound_form import CONTENT_TYPE, inbound_form
 from arsync.sandbox.world import World
 
 
@@ -18,6 +19,7 @@ class Control:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._answers = 0
         self._routes: dict[tuple[str, str], Callable[[Request], Any]] = {
             ("GET", "clock"): lambda _: self._clock(),
             ("POST", "clock"): self._set_clock,
@@ -41,6 +43,9 @@ class Control:
             ("POST", "keys"): self._keys,
             ("POST", "mailboxes"): self._mailboxes,
             ("POST", "webhooks/sendgrid"): lambda _: self._sendgrid().behind.webhook(),
+            ("GET", "hooks"): lambda _: {**world.postman.state(), "public_key": self._sendgrid().behind.public_key},
+            ("POST", "hooks"): self._hooks,
+            ("POST", "answers"): self._answer,
             ("GET", "redirects"): lambda _: sorted(world.redirects),
             ("POST", "redirects"): lambda request: world.redirects.add(str(_object(request)["add"])),
         }
@@ -88,11 +93,14 @@ class Control:
                 fields = dict(_object(request))
                 do = str(fields.pop("do", ""))
                 touched = company.act(do, fields)
+                self.world.postman.changed(company.provider, company_id, do, [touched])
                 if do in ("corrupt", "restore"):
                     self._spoil(company_id, set(map(str, touched.values())), spoilt=do == "corrupt")
                 return touched
             case "POST", "live":
-                return company.live(self.world.today())
+                ledger = company.live(self.world.today())
+                self.world.postman.changed(company.provider, company_id, "live", ledger)
+                return ledger
         raise ControlError(f"no control {request.method} companies/{company_id}/{verb}")
 
     def _spoil(self, company_id: str, ids: set[str], *, spoilt: bool) -> None:
@@ -129,8 +137,14 @@ class Control:
                     self.world.forget_served()
                 case "latency":
                     self.world.latency = float(value)
+                case "post_copies":
+                    self.world.postman.copies = max(1, int(value))
+                case "post_backwards":
+                    self.world.postman.backwards = bool(value)
                 case _:
-                    raise ControlError("rules are edit_after_page (invoices) and latency (seconds)")
+                    raise ControlError(
+                        "rules are edit_after_page (invoices), latency (seconds), post_copies and post_backwards"
+                    )
 
     def _switches(self, request: Request) -> dict[str, Any]:
         self.world.set_switches(_object(request))
@@ -149,6 +163,20 @@ class Control:
     def _mailboxes(self, request: Request) -> None:
         for address, does in _object(request).items():
             self._sendgrid().behind.set(address, str(does))
+
+    def _hooks(self, request: Request) -> None:
+        for name, address in _object(request).items():
+            self.world.postman.register(name, str(address.get("url") or ""), str(address.get("key") or ""))
+
+    def _answer(self, request: Request) -> None:
+        """Somebody answers a mail."""
+        self._answers += 1
+        body = inbound_form(_object(request), self._answers, self.world.now())
+        address = self.world.postman.addresses.get("inbound")
+        if address is None:
+            raise ControlError("nobody has said where answers go: POST hooks")
+        signature = self._sendgrid().behind.headers(body) if address.key else {}
+        self.world.postman.post("inbound", body, {"Content-Type": CONTENT_TYPE, **signature})
 
     def _sendgrid(self) -> Any:
         return self.world.providers["sendgrid"]

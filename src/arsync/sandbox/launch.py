@@ -143,6 +143,18 @@ class SandboxControl:
         post: dict[str, str] = self.call("POST", "webhooks/sendgrid", {})
         return post
 
+    def hooks(self, **addresses: Mapping[str, str] | None) -> dict[str, Any]:
+        """Says where `quickbooks`, `xero`, `sendgrid` (events) and `inbound` (answers) post to, `url` and `key`, or
+        with None that they shall not any more. The addresses, how many posts wait, those that came to an end, and
+        SendGrid's public key."""
+        self.call("POST", "hooks", {name: dict(one or {}) for name, one in addresses.items()})
+        state: dict[str, Any] = self.call("GET", "hooks")
+        return state
+
+    def answer(self, *, sender: str, to: str, text: str, **more: str) -> None:
+        """Somebody answers a mail; more are `subject`, `message_id` and `answers`, the mail that it names."""
+        self.call("POST", "answers", {"from": sender, "to": to, "text": text, **more})
+
     def notes(self) -> list[dict[str, Any]]:
         """Every note in every company."""
         written: list[dict[str, Any]] = self.call("GET", "notes")
@@ -157,7 +169,7 @@ class SandboxControl:
         self.call("DELETE", "faults")
 
     def rules(self, **rules: float) -> None:
-        """Set `edit_after_page` (invoices) or `latency` (machine seconds)."""
+        """Set `edit_after_page` (invoices), `latency` (machine seconds), `post_copies` or `post_backwards`."""
         self.call("POST", "rules", rules)
 
     def switches(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:

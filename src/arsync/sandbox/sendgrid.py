@@ -105,6 +105,7 @@ class SendGridProvider:
             self._world.messages.append(message)
             for address in (*message["to"], *message["cc"], *message["bcc"]):
                 self.behind.receive(message_id, address, message["custom_args"])
+        self.behind.post()
         return Answer(202, headers={"X-Message-Id": message_id}, effect=True)
 
     def _message(self, message_id: str, body: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:

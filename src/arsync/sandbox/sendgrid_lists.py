@@ -90,15 +90,30 @@ class MailBehind:
         """What has not been told yet as one signed post, and the key to check it with."""
         body = (",\r\n".join(json.dumps(event, separators=(",", ":")) for event in self._untold)).join("[]") + "\r\n"
         self._untold = []
-        timestamp = str(int(self._world.now().timestamp()))
-        signature = self._key.sign((timestamp + body).encode(), ec.ECDSA(SHA256()))
+        return {"public_key": self.public_key, **self._signed(body.encode()), "body": body}
+
+    @property
+    def public_key(self) -> str:
+        """By which its signatures are checked, as SendGrid shows it."""
         public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return {
-            "public_key": base64.b64encode(public).decode(),
-            "signature": base64.b64encode(signature).decode(),
-            "timestamp": timestamp,
-            "body": body,
-        }
+        return base64.b64encode(public).decode()
+
+    def post(self) -> None:
+        """Posts what has not been told yet, where somebody has said whereto."""
+        if self._untold and "sendgrid" in self._world.postman.addresses:
+            body = self.webhook()["body"].encode()
+            self._world.postman.post("sendgrid", body, {"Content-Type": "application/json", **self.headers(body)})
+
+    def headers(self, body: bytes) -> dict[str, str]:
+        """Of a post that it signs."""
+        signed = self._signed(body)
+        name = "X-Twilio-Email-Event-Webhook"
+        return {f"{name}-Signature": signed["signature"], f"{name}-Timestamp": signed["timestamp"]}
+
+    def _signed(self, body: bytes) -> dict[str, str]:
+        timestamp = str(int(self._world.now().timestamp()))
+        signature = self._key.sign(timestamp.encode() + body, ec.ECDSA(SHA256()))
+        return {"signature": base64.b64encode(signature).decode(), "timestamp": timestamp}
 
     def answer(self, request: Request) -> Answer:
         """The lists of suppressed addresses: read, and an address taken off."""

@@ -14,6 +14,7 @@ from arsync.sandbox.clock import SandboxClock
 from arsync.sandbox.company import Company, ControlError, Provider
 from arsync.sandbox.faults import Faults, Limits
 from arsync.sandbox.http import Answer
+from arsync.sandbox.postman import Postman
 from arsync.sandbox.recording import Recorder
 
 
@@ -34,10 +35,14 @@ class World:
     redirects: set[str] = field(default_factory=lambda: {REDIRECT})  # registered with every app
     recorder: Recorder | None = None
     spoilt: dict[str, set[str]] = field(default_factory=dict)  # company -> ids that `corrupt` touched and not `restore`
+    postman: Postman = field(init=False)
     _switches: dict[str, Any] = field(default_factory=dict)
     _choices: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _served: dict[str, list[str]] = field(default_factory=dict)
     _request_number: int = 0
+
+    def __post_init__(self) -> None:
+        self.postman = Postman(self.now)
 
     def add_provider(self, provider: Provider) -> None:
         """Mount a vendor with its switches and limits at their defaults."""

@@ -11,6 +11,7 @@ from typing import Final
 import uvicorn
 
 from arsync.bootstrap import App
+from arsync.bootstrap.webhooks import get_ready
 from arsync.errors import ConfigurationError
 from arsync.web.app import create
 
@@ -36,6 +37,7 @@ def serve(app: App, host: str, port: int) -> None:
     """
     desk = create(app)
     _ = app.store  # what is wrong with the database is said at once
+    get_ready(app)
     with _listening(host, port) as listener:
         config = uvicorn.Config(
             desk, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="off",
