@@ -29,6 +29,7 @@ from arsync.domain.states import Health, WriteKind
 from arsync.errors import ConfigurationError
 from arsync.inbox.matching import Front
 from arsync.inbox.poll import Polled, poll
+from arsync.inbox.posted import are_posted_within
 from arsync.logs import keep_secret
 from arsync.outbox.send import Post
 from arsync.playbook.calendars import House, never_at_home
@@ -347,9 +348,17 @@ class App:
         return polled_at is not None and self.clock.now() - polled_at <= span
 
     def _replies_are_read(self, company: CompanySettings) -> bool:
-        """Whether answers reach a mailbox, and it was read to its end lately."""
+        """Whether answers reach a mailbox that was read to its end lately, or are posted to us."""
         inbox = self.settings.inbox
-        return (company.inbox_address or inbox.address) is not None and self.polled_within(inbox.max_silence)
+        if (company.inbox_address or inbox.address) is None:
+            return False
+        return self.polled_within(inbox.max_silence) or self._posted_within(inbox.max_silence)
+
+    def _posted_within(self, span: timedelta) -> bool:
+        if not self.mailroom.takes_posts:
+            return False
+        with self.store.reading() as work:
+            return are_posted_within(work, span, now=self.clock.now())
 
     @cached_property
     def alarm(self) -> Alarm:

@@ -110,12 +110,16 @@ class Mailroom:
     def check_reply(self, url: str, headers: Mapping[str, str]) -> None:
         """Before a word of what SendGrid's Inbound Parse posts is read: Unverified where that address does not hold our
         secret, ConfigurationError where nobody has said how to know SendGrid."""
-        door = self._door
-        if not door.secret and not door.public_key:
+        if not self.takes_posts:
             raise ConfigurationError(
                 f"{self._settings.source}: neither inbox.inbound_parse_secret nor .inbound_parse_public_key is set"
             )
-        check_secret(url, {name.lower(): value for name, value in headers.items()}, door)
+        check_secret(url, {name.lower(): value for name, value in headers.items()}, self._door)
+
+    @property
+    def takes_posts(self) -> bool:
+        """Whether somebody has said how to know SendGrid where it posts answers."""
+        return bool(self._door.secret or self._door.public_key)
 
     def read_reply(self, url: str, headers: Mapping[str, str], body: bytes, *, size: int | None = None) -> Posted:
         """The mail that SendGrid's Inbound Parse posted to that address; Unverified where it is not SendGrid's, or old,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+#: What the address is called to which SendGrid posts answers.
+INBOUND = "sendgrid/inbound"
+
 
 class PostKind(StrEnum):
     """What waits to be taken in."""

@@ -12,7 +12,7 @@ import binascii
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +27,9 @@ from arsync.inbox.mail import MOST, READ, Mail, read
 _BOUNDARY: Final = re.compile(
     r"""multipart/form-data\s*;.*?boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.I | re.S
 )
+#: Of a part: its headers and the empty line. Of a line of the mark: what follows it.
+_HEAD: Final = re.compile(rb"(?:[^\r\n]{1,1000}\r?\n){1,20}\r?\n")
+_REST: Final = re.compile(rb"(?:--)?[ \t]{0,100}(?:\r?\n|\Z)")
 _NAME: Final = re.compile(rb'name="([^"\r\n]{1,100})"', re.I)
 _FIELDS: Final = 200
 #: Of what is too large so much is looked at, for who sent it.
@@ -124,14 +127,29 @@ def _fields(content_type: str, body: bytes) -> dict[str, bytes]:
         raise Malformed("a post that is no form")
     mark = b"--" + (found[1] or found[2]).encode()
     fields: dict[str, bytes] = {}
-    # A part begins after a line break and the mark; SendGrid's own examples break lines with \n alone.
-    parts = re.split(rb"(?:^|\r?\n)" + re.escape(mark) + rb"(?:--)?[ \t]*(?:\r?\n|$)", body, maxsplit=_FIELDS)
-    for part in parts[1:]:
-        head, _, content = part.replace(b"\r\n\r\n", b"\n\n", 1).partition(b"\n\n")
-        name = _NAME.search(head)
+    for part in _parts(body, mark):
+        head = _HEAD.match(part)
+        if head is None:
+            continue
+        name = _NAME.search(head[0])
         if name is not None and (key := name[1].decode("ascii", "replace")) in _WANTED:
-            fields.setdefault(key, content)
+            fields.setdefault(key, part[head.end() :])
     return fields
+
+
+def _parts(body: bytes, mark: bytes) -> Iterator[bytes]:
+    """What stands between lines of the mark. SendGrid's own examples break lines with \\n alone."""
+    begins: int | None = None
+    count, at = 0, body.find(mark)
+    while at >= 0 and count < _FIELDS:
+        line = _REST.match(body, at + len(mark))
+        if line is not None and (at == 0 or body[at - 1 : at] == b"\n"):
+            if begins is not None:
+                yield body[begins : at - (2 if body[at - 2 : at] == b"\r\n" else 1)]
+            begins, count = line.end(), count + 1
+        at = body.find(mark, at + 1)
+    if begins is not None:
+        yield body[begins:]
 
 
 def _envelope(written: bytes) -> tuple[str, ...]:

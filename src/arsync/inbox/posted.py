@@ -6,31 +6,42 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from arsync.domain.clock import Clock
 from arsync.domain.feedback import ProviderEvent
-from arsync.domain.posted import PostKind
+from arsync.domain.posted import INBOUND, PostKind
 from arsync.errors import ArsyncError
 from arsync.inbox.feedback import Heard, hear
 from arsync.inbox.inbound_parse import Posted
 from arsync.inbox.intake import Taken, take_or_refuse
 from arsync.inbox.matching import Front
-from arsync.store import posts
+from arsync.store import doors, posts
 from arsync.store.engine import Store, Work
 from arsync.store.posts import Post
 
 _log: Final = logging.getLogger(__name__)
 #: How a reply says by which way it came.
-INBOUND: Final = "SendGrid Inbound Parse"
+_ORIGIN: Final = "SendGrid Inbound Parse"
 
 
 def keep_events(work: Work, told: Sequence[ProviderEvent], *, now: datetime) -> bool:
     """Keeps what became of mail; False where nothing is told, or the very same waits already."""
     return bool(told) and posts.keep(work, PostKind.EVENTS, msgspec.json.encode(told).decode(), now=now)
+
+
+def are_posted_within(work: Work, span: timedelta, *, now: datetime) -> bool:
+    """Whether answers reach us by post: one ever has, something of the outside has come within that span, and nothing
+    waits for longer to be taken in."""
+    known = doors.every(work)
+    if not any(one.name == INBOUND and one.good_at is not None for one in known):
+        return False
+    lately = any(one.good_at is not None and now - one.good_at <= span for one in known)
+    waiting = posts.waiting(work)
+    return lately and (waiting is None or now - waiting.since <= span)
 
 
 def keep_mail(work: Work, mail: Posted, *, now: datetime) -> bool:
@@ -74,7 +85,7 @@ def _take_in(store: Store, post: Post, fronts: Sequence[Front], clock: Clock, do
         done.heard += hear(store, msgspec.json.decode(post.content, type=list[ProviderEvent]), clock)
     else:
         posted = msgspec.json.decode(post.content, type=Posted)
-        done.mails.append(take_or_refuse(store, posted.mail, posted.raw, origin=INBOUND, fronts=fronts, clock=clock))
+        done.mails.append(take_or_refuse(store, posted.mail, posted.raw, origin=_ORIGIN, fronts=fronts, clock=clock))
     done.posts += 1
     with store.working() as work:
         posts.taken_in(work, post.id)

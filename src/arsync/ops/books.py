@@ -12,6 +12,7 @@ from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMisma
 from arsync.ops.archives import examine_backups
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.ops.going_live import examine_going_live
+from arsync.ops.posted import examine_posted
 from arsync.ops.queue import examine_queue
 from arsync.ops.tenancy import examine_tenancy
 from arsync.ops.times import examine_worker
@@ -69,6 +70,7 @@ def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from examine_worker(settings, clock, work)
             yield from examine_backups(work, clock)
             yield from examine_queue(settings, clock, store, work)
+            yield from examine_posted(settings, clock, work)
     finally:
         store.close()
 

@@ -10,13 +10,14 @@ from tests.integration.store.books import NOW, Books
 
 from arsync.channel.routing import routed
 from arsync.domain.feedback import EventKind, ProviderEvent
+from arsync.domain.posted import Reception
 from arsync.domain.replies import MailKind
 from arsync.domain.states import MessageState
 from arsync.errors import DatabaseUnusable
 from arsync.inbox.feedback import hear
 from arsync.inbox.inbound_parse import Posted
-from arsync.inbox.posted import TakenIn, keep_events, keep_mail, take_in
-from arsync.store import messages, posts, replies
+from arsync.inbox.posted import TakenIn, are_posted_within, keep_events, keep_mail, take_in
+from arsync.store import doors, messages, posts, replies
 from arsync.testing.ports import FixedClock
 
 
@@ -153,6 +154,37 @@ def test_killed_after_it_was_heard_and_before_it_was_forgotten_it_is_heard_once(
     again = taken(books)
     assert (again.heard.new, again.heard.known) == (0, 1)
     assert books.rows("SELECT count(*) FROM provider_events") == [(1,)]
+
+
+def test_answers_are_read_by_post_where_one_has_come_and_the_outside_was_heard_of_lately(books: Books) -> None:
+    """Nothing ever came / only a vendor did / an answer came / the outside is silent for a day / a vendor is heard of
+    again / and an answer waits for two days, as nobody takes it in."""
+    day = timedelta(days=1)
+
+    def came(name: str, after: timedelta) -> None:
+        with books.store.working() as work:
+            doors.note(work, name, Reception.TAKEN, now=NOW + after)
+            work.commit()
+
+    def are_read(after: timedelta) -> bool:
+        with books.store.reading() as work:
+            return are_posted_within(work, day, now=NOW + after)
+
+    assert not are_read(0 * day)
+    came("xero", 0 * day)
+    assert not are_read(0 * day)
+    came("sendgrid/inbound", 1 * day)
+    assert are_read(2 * day)
+    assert not are_read(3 * day)
+    came("xero", 3 * day)
+    assert are_read(3 * day)
+    with books.store.working() as work:
+        keep_mail(work, Posted(letter(), 10), now=NOW + 3 * day)
+        work.commit()
+    came("xero", 5 * day)
+    assert not are_read(5 * day)
+    take_in(books.store, [front(books)], FixedClock(NOW + 5 * day))
+    assert are_read(5 * day)
 
 
 def test_what_was_posted_of_a_mail_is_what_is_read_of_it(books: Books) -> None:

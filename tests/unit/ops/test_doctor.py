@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +12,14 @@ import pytest
 from tests.integration.store.books import customer, invoice
 
 from arsync.cli.init import lay_down
-from arsync.connector import Page, Resource
+from arsync.connector import Changed, Page, Resource
+from arsync.domain.posted import PostKind, Reception
 from arsync.domain.states import Health
 from arsync.errors import ConfigurationError
 from arsync.ops.doctor import examine
 from arsync.ops.finding import Finding, Level, exit_status, folded, ok, warn
 from arsync.settings import Settings, load
-from arsync.store import connections, records, reminders, replies, suspicion, tags, upgrade
+from arsync.store import connections, doors, hints, posts, records, reminders, replies, suspicion, tags, upgrade
 from arsync.store.engine import Store
 from arsync.store.suspicion import Suspicion, Trouble
 from arsync.testing.ports import FixedClock
@@ -416,3 +418,59 @@ def test_a_load_that_is_refused_outright_is_one_finding() -> None:
 
     found = examine(refused, clock=FixedClock(NOW), read_playbook=lambda _: ())
     assert troubles(found, "settings") == ["fail: x.toml: cannot be read: No such file or directory"]
+
+
+# --- what is posted ---------------------------------------------------------------------------------------------------
+
+
+def test_the_last_post_that_was_refused_says_which_key_to_compare(house: Path) -> None:
+    connect(house)
+    with closing(Store(settings(house).database_url)) as store, store.working() as work:
+        doors.note(work, "xero", Reception.TAKEN, now=NOW - timedelta(hours=2))
+        doors.note(work, "xero", Reception.REFUSED, now=NOW - timedelta(hours=1), why="x-xero-signature")
+        doors.note(work, "quickbooks", Reception.REFUSED, now=NOW - timedelta(hours=2), why="intuit-signature")
+        doors.note(work, "quickbooks", Reception.STRANGER, now=NOW - timedelta(hours=1), count=3)
+        work.commit()
+    found = [one for one in doctor(house) if one.subject == "hooks"]
+    strangers = "3 told of companies that are not linked here"
+    assert [(one.level, one.detail) for one in found] == [
+        ("ok", f"/hooks/quickbooks: the last post came at 2026-09-01 11:00 UTC; {strangers}"),
+        ("warn", "/hooks/xero: the last post, at 2026-09-01 11:00 UTC, was refused: x-xero-signature"),
+    ]  # fmt: skip
+
+
+def test_hints_and_posts_that_nobody_takes_up_are_told_after_a_while(house: Path) -> None:
+    """11:50 told and posted: at 12:00 nothing is said, at 12:30 both are; one that we failed on is said at once."""
+    connect(house)
+    then = NOW - timedelta(minutes=10)
+    with closing(Store(settings(house).database_url)) as store, store.working() as work:
+        one = connections.connection(work, "acme")
+        changed = Changed(one.external_id, {Resource.INVOICES: frozenset({"I1"})}, frozenset({"e-1"}), None)
+        hints.tell(work, one.provider, changed, now=then)
+        posts.keep(work, PostKind.EVENTS, "[]", now=then)
+        work.commit()
+    assert troubles(doctor(house), "hooks") == []
+    assert troubles(doctor(house, now=NOW + timedelta(minutes=30)), "hooks") == [
+        "warn: acme: its vendor tells of changes since 2026-09-01 11:50 UTC, and nobody has looked",
+        "warn: 1 post of the mail provider waits since 2026-09-01 11:50 UTC to be taken in",
+    ]
+    with closing(Store(settings(house).database_url)) as store, store.working() as work:
+        post = posts.next_due(work, after=0, now=NOW)
+        assert post is not None
+        posts.postpone(work, post, reason="arsync failed on it (KeyError)", now=NOW)
+        work.commit()
+    assert troubles(doctor(house), "hooks") == [
+        "fail: 1 post of the mail provider waits since 2026-09-01 11:50 UTC and cannot be taken in: "
+        "arsync failed on it (KeyError)"
+    ]
+
+
+def test_where_sendgrid_could_tell_at_once_it_is_said_that_it_does_not(house: Path) -> None:
+    connect(house)
+    served = '[serve]\npublic_url = "https://desk.example.com"\n'
+    mail = '[delivery]\nchannel = "sendgrid"\nfrom = "a@example.com"\n[sendgrid]\napi_key = "SG.x"\n'
+    say(house, served + mail)
+    (told,) = [one for one in doctor(house) if one.subject == "hooks"]
+    assert "https://desk.example.com/hooks/sendgrid/events" in str(told.mend)
+    say(house, f'{served}{mail}webhook_public_key = "MFkw"\n')
+    assert troubles(doctor(house), "hooks") == []

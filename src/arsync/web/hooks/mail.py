@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from arsync.bootstrap import App
 from arsync.channel.sendgrid_events import MOST_BYTES, SIGNATURE, TIMESTAMP
-from arsync.domain.posted import Reception
+from arsync.domain.posted import INBOUND, Reception
 from arsync.inbox.inbound_parse import Posted
 from arsync.inbox.mail import MOST
 from arsync.inbox.posted import keep_events, keep_mail
@@ -20,7 +20,6 @@ from arsync.web.routes import endpoint
 
 _log: Final = logging.getLogger(__name__)
 EVENTS: Final = "sendgrid/events"
-INBOUND: Final = "sendgrid/inbound"
 
 
 def _take_events(app: App, request: Request, body: Body) -> Received:
