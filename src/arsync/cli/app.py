@@ -28,6 +28,7 @@ from arsync.cli import (
     demo,
     explain,
     feedback,
+    forecasting,
     handoff,
     holding,
     importing,
@@ -98,8 +99,8 @@ def options(
 _GROUPS: Final = (
     demo, setup, database, configured, connect, overview, keys, pull, truth, night, approving, outgoing, holding,
     handoff, lifting, promising, call_list, calling, remembering, contacting, inbox, answers, importing, today, explain,
-    source, playbooks, preview, scenarios, simulate, reports, statements, letters, corrections, tags, feedback,
-    languages, working, serving, users, alerting,
+    source, playbooks, preview, scenarios, simulate, reports, forecasting, statements, letters, corrections, tags,
+    feedback, languages, working, serving, users, alerting,
 )  # fmt: skip
 for group in _GROUPS:
     group.register(program)

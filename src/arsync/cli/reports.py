@@ -16,8 +16,10 @@ from arsync.cli.sheets import show
 from arsync.errors import UsageError
 from arsync.report import aging as ages
 from arsync.report import changes as moves
+from arsync.report import forecast as expected
 from arsync.report import outstanding, people
 from arsync.report import steps as effects
+from arsync.report.forecast import Dates, Rows
 from arsync.report.outstanding import Level
 from arsync.report.sheet import Office, Sheet
 from arsync.store.engine import Work
@@ -214,6 +216,32 @@ def steps(
     """Tells how much was paid after each step of the playbooks, beside invoices that nobody had asked for."""
     asked = Asked(connection, group, as_of, as_json, as_csv)
     _report(context, asked, lambda work, offices: effects.steps(work, offices, days, within))
+
+
+@_group.command()
+def forecast(
+    context: typer.Context,
+    by: Annotated[Rows, typer.Option(help="A row for each week, or for each open invoice.")] = Rows.WEEK,
+    dates: Annotated[
+        Dates, typer.Option(help="With --by invoice: days by habits, or by recent medians.")
+    ] = Dates.HABITS,
+    weeks: Annotated[int, typer.Option(min=1, max=52, help="With --by week: so many weeks.")] = 13,
+    within: Annotated[int, typer.Option(min=1, max=365, help="With --by invoice: paid within so many days.")] = 30,
+    seed: Annotated[
+        int, typer.Option(help="With --by week: of the random numbers that the range is drawn with.")
+    ] = expected.SEED,
+    as_of: AsOf = None,
+    connection: Only = None,
+    group: OfGroup = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tells when open invoices are expected to be paid, and what comes in each of the next weeks."""
+    asked = Asked(connection, group, as_of, as_json, as_csv)
+    if by is Rows.INVOICE:
+        _report(context, asked, lambda work, offices: expected.by_invoice(work, offices, within, dates))
+    else:
+        _report(context, asked, lambda work, offices: expected.by_week(work, offices, weeks, seed))
 
 
 @_group.command()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from arsync.errors import UsageError
-from arsync.report import aging, changes, outstanding, people, steps
+from arsync.report import aging, changes, forecast, outstanding, people, steps
 from arsync.report.aging import Whose
 from arsync.report.outstanding import Level
 from arsync.report.sheet import Office, Sheet
@@ -73,6 +73,12 @@ def _changes(work: Work, offices: Sequence[Office], asked: Choice) -> Sheet:
     return changes.changes(work, offices, asked.numbers["days"])
 
 
+def _forecast(work: Work, offices: Sequence[Office], asked: Choice) -> Sheet:
+    if forecast.Rows(asked.by) is forecast.Rows.INVOICE:
+        return forecast.by_invoice(work, offices, asked.numbers["within"])
+    return forecast.by_week(work, offices, asked.numbers["weeks"])
+
+
 REPORTS: Final[Mapping[str, Report]] = {
     one.name: one
     for one in (
@@ -90,6 +96,11 @@ REPORTS: Final[Mapping[str, Report]] = {
             "changes", "What changed", "From what was open then to what is open now, and whose balance moved.",
             _changes, {"days": _days(7, 366, "Days since"), "top": Number("Payers in each currency", 20, _TOP)},
             _BY_LEVEL,
+        ),
+        Report(
+            "forecast", "Forecast", "What comes in each of the next weeks, and when open invoices will be paid.",
+            _forecast, {"weeks": Number("Weeks", 13, 52), "within": Number("Paid within days", 30, 365)},
+            tuple(one.value for one in forecast.Rows),
         ),
         Report(
             "dso", "Days sales outstanding", "How many days of sales are outstanding, simple and by counting back.",

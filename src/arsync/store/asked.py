@@ -73,10 +73,12 @@ def by_hand(work: Work, connection_id: int) -> list[tuple[str, date]]:
 class Lived:
     """An invoice with a due date: the last day on which money, and on which credit, was put on it."""
 
+    payer_id: str
     invoice_id: str
     currency: str
     issued_on: date
     due_on: date
+    total: Decimal
     is_open: bool
     money_on: date | None
     credit_on: date | None
@@ -96,7 +98,7 @@ class Lived:
 
 def lives(work: Work, connection_id: int, on: date) -> Iterator[Lived]:
     """Every invoice written by that day, as it is known today; one query."""
-    a, i, p, n = t.allocations.c, t.invoices.c, t.payments.c, t.credit_notes.c
+    a, i, c, p, n = t.allocations.c, t.invoices.c, t.customers.c, t.payments.c, t.credit_notes.c
     paid = and_(a.source == _MONEY, p.state == CreditState.ACTIVE.value)
     # Where a source tells the use of credit as a payment without money, that is credit.
     is_money = and_(paid, units(p.amount) > units(p.unapplied))
@@ -125,9 +127,14 @@ def lives(work: Work, connection_id: int, on: date) -> Iterator[Lived]:
     )  # fmt: skip
     query = (
         select(
-            i.remote_id, i.currency, i.issued_on, i.due_on, units(i.balance) != 0, ends.c.money_on, ends.c.credit_on,
+            func.coalesce(c.payer_id, i.customer_id), i.remote_id, i.currency, i.issued_on, i.due_on, i.total,
+            units(i.balance) != 0, ends.c.money_on, ends.c.credit_on,
         )
-        .select_from(t.invoices.outerjoin(ends, ends.c.invoice_id == i.remote_id))
+        .select_from(
+            t.invoices.outerjoin(ends, ends.c.invoice_id == i.remote_id).outerjoin(
+                t.customers, and_(c.connection_id == i.connection_id, c.remote_id == i.customer_id)
+            )
+        )
         .where(
             i.connection_id == connection_id, i.state.in_((InvoiceState.OPEN.value, InvoiceState.PAID.value)),
             i.due_on.is_not(None), i.issued_on <= on,

@@ -118,6 +118,15 @@ def _changes_by_payer(look: Look, records: Sequence[Record], currency: str) -> P
     return drawn(f"Balances that moved most, {currency}", [("up", "owes more"), ("down", "owes less")], lines)
 
 
+def _forecast(look: Look, records: Sequence[Record], currency: str) -> Picture:
+    lines = []
+    for one in records:
+        expected, low, high = (look.money(Money(one[key], currency)) for key in ("expected", "p10", "p90"))
+        label = "later" if one["to"] is None else f"until {look.day(one['to'])}"
+        lines.append(Line(label, f"{expected} ({low} to {high})", ((Value("one", one["expected"], expected),),)))
+    return drawn(f"Expected by week, {currency}, and between what eight of ten times", [("one", "expected")], lines)
+
+
 def _disputes(look: Look, records: Sequence[Record], currency: str) -> Picture:
     lines = []
     for one in _highest(records, "contested"):
@@ -219,8 +228,10 @@ def _words(reason: str) -> str:
 
 
 _DRAWN: Final[Mapping[str, _Draw]] = {
-    "aging": _aging, "exposure": _exposure, "changes": _changes, "dso": _dso, "cei": _cei,
+    "aging": _aging, "exposure": _exposure, "changes": _changes, "forecast": _forecast, "dso": _dso, "cei": _cei,
     "days-to-pay": _days_to_pay, "promises": _promises, "disputes": _disputes, "steps": _steps, "activity": _activity,
 }  # fmt: skip
 #: The same where each row is of a payer.
-_BY_PAYER: Final[Mapping[str, _Draw]] = {**_DRAWN, "changes": _changes_by_payer}
+_BY_PAYER: Final[Mapping[str, _Draw]] = {
+    **{name: draw for name, draw in _DRAWN.items() if name != "forecast"}, "changes": _changes_by_payer,
+}  # fmt: skip
