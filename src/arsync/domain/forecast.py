@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from math import isqrt
 from typing import Final, Protocol
 
 from arsync.domain.survival import SURE, Curve, Spell, product_limit, shrunk, weight
@@ -67,17 +66,14 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """On each of the days until the hold ends (None: all of them) half as likely as otherwise."""
+    """Until the hold ends (None: ever) two days bring what one brings otherwise."""
 
     otherwise: Expectation
     ends: int | None = None
 
     def paid_within(self, days: int) -> int:
-        unpaid = SURE - self.otherwise.paid_within(days)
-        if self.ends is None or days <= self.ends:
-            return SURE - isqrt(unpaid * SURE)
-        then = SURE - self.otherwise.paid_within(self.ends)
-        return SURE - (isqrt(then * SURE) * unpaid // then if then else 0)
+        held = days if self.ends is None else min(days, self.ends)
+        return self.otherwise.paid_within(days - held + held // 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ def test_only_the_companies_asked_for_are_told_of(ask: Any) -> None:
         ("disputes", 0, {"reason", "contested", "days_to_end"}),
         ("activity", 0, {"who", "calls_reached", "all"}),
         ("steps", 0, {"paid_percent", "of_these_percent", "baseline_percent"}),
+        ("forecast", 42, {"week", "from", "to", "expected", "p10", "p50", "p90"}),
         ("changes", 18, {"since", "what", "count", "amount"}),
     ],
 )

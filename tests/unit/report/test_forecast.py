@@ -144,11 +144,13 @@ def test_what_is_held_is_never_earlier(chances: list[int], ends: int | None) -> 
 
 
 def test_a_hold_widens() -> None:
-    """Paid on one of the next hundred days, each as likely: the range of nine tenths begins and ends later."""
+    """Paid on one of the next hundred days, each as likely: held for ever, or for 40 days."""
     usual = curved([SURE * day // 100 for day in range(1, 101)])
-    held = Held(usual)
-    spans = [[day_of(one, chance) for chance in (SURE // 10, HALF, SURE * 9 // 10)] for one in (usual, held)]
-    assert spans == [[10, 50, 90], [19, 75, 99]]
+    ranges = [
+        [day_of(one, chance) for chance in (SURE // 10, HALF, SURE * 9 // 10)]
+        for one in (usual, Held(usual), Held(usual, 40))
+    ]
+    assert ranges == [[10, 50, 90], [20, 100, 180], [20, 70, 110]]
 
 
 def test_a_promise_is_expected_on_its_day_and_after_its_grace_as_usual() -> None:
