@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 from tests.acceptance.desks import free_port, serving
 from tests.acceptance.installation import MORNING, Installation
 from tests.acceptance.workers import PATIENCE, working
+from tests.postgres import Server
 
 from arsync.sandbox.launch import running_sandbox
 
@@ -27,10 +29,12 @@ _IDLE = (
 class Port:
     """An installation with a company of each vendor, whose vendors know where to post."""
 
-    def __init__(self, shop: Installation) -> None:
+    def __init__(self, shop: Installation, *, postgres: str | None = None) -> None:
         self.shop, self.sandbox, self.port = shop, shop.sandbox, free_port()
         self.address = f"http://127.0.0.1:{self.port}/hooks"
         self.debts: dict[str, str] = {}
+        self._postgres = postgres
+        where = "" if postgres is None else f'queue = "procrastinate"\n[database]\nurl = "{postgres}"\n'
         for name, provider in (("harbor", "quickbooks"), ("thames", "xero")):
             books = shop.found(name, provider)
             customer = books.customer(f"Debtor of {name}", email=f"accounts@{name}.example")
@@ -38,7 +42,7 @@ class Port:
         public = self.sandbox.hooks()["public_key"]
         shop.configure(
             delivery='channel = "sendgrid"',
-            more=f"{_IDLE}[serve]\nport = {self.port}\n"
+            more=f"{_IDLE}{where}[serve]\nport = {self.port}\n"
             f'[inbox]\naddress = "answers@seller.example"\ninbound_parse_secret = "{SECRET}"\n',
         )
         text = shop.config.read_text(encoding="utf-8")
@@ -49,7 +53,15 @@ class Port:
         ):
             text = text.replace(f"[{section}]\n", f"[{section}]\n{line}\n")
         shop.config.write_text(text, encoding="utf-8")
+        if postgres is not None:
+            shop.arsync("db", "upgrade")
         shop.load()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if self._postgres is None:
+            return self.shop.rows(query)
+        with psycopg.connect(self._postgres.replace("+psycopg", "")) as database:
+            return database.execute(query.encode()).fetchall()
 
     def subscribe(self, **others: str) -> None:
         """Every vendor is told where to post; `others` are other addresses or keys."""
@@ -64,8 +76,8 @@ class Port:
         self.shop.books[name].act("pay", invoice=self.debts[name], amount="500.00")
 
     def state(self, name: str) -> str:
-        query = "SELECT i.state FROM invoices i JOIN connections c ON c.id = i.connection_id WHERE c.name = ?"
-        ((state,),) = self.shop.rows(query, name)
+        query = "SELECT c.name, i.state FROM invoices i JOIN connections c ON c.id = i.connection_id"
+        state = dict(self.rows(query))[name]
         return str(state)
 
     def wait_for(self, what: Callable[[], bool], said: str) -> float:
@@ -84,7 +96,7 @@ class Port:
         self.wait_for(lambda: self.sandbox.hooks()["waiting"] == 0, "something is still posted")
 
     def hints(self) -> list[tuple[int, int]]:
-        return [(told, seen) for told, seen in self.shop.rows("SELECT told, seen FROM hints ORDER BY connection_id")]
+        return [(told, seen) for told, seen in self.rows("SELECT told, seen FROM hints ORDER BY connection_id")]
 
     def story(self) -> str:
         return "\n".join(log.read_text(encoding="utf-8") for log in sorted(self.shop.folder.glob("*.log")))
@@ -97,13 +109,30 @@ def port(tmp_path: Path) -> Iterator[Port]:
         yield Port(Installation(sandbox, tmp_path))
 
 
+@pytest.fixture(params=["embedded", "procrastinate"])
+def either_port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Port]:
+    """With one worker on SQLite, or any number of them that answer a queue on PostgreSQL."""
+    if request.param == "embedded":
+        yield request.getfixturevalue("port")
+        return
+    server: Server = request.getfixturevalue("postgres")
+    name = server.fresh(request.getfixturevalue("migrated_postgres"))
+    with running_sandbox() as sandbox:
+        sandbox.set_clock(MORNING)
+        yield Port(Installation(sandbox, tmp_path), postgres=server.url(name))
+    server.drop(name)
+
+
 def deltas(port: Port, provider: str) -> int:
     """How often that vendor was asked what changed."""
     asked = {"quickbooks": "/cdc", "xero": "/Invoices"}[provider]
     return sum(one["provider"] == provider and asked in one["path"] for one in port.sandbox.requests())
 
 
-def test_a_payment_arrives_within_seconds_and_what_is_doubled_and_backwards_costs_nothing_more(port: Port) -> None:
+def test_a_payment_arrives_within_seconds_and_what_is_doubled_and_backwards_costs_nothing_more(
+    either_port: Port,
+) -> None:
+    port = either_port
     with serving(port.shop), working(port.shop) as worker:
         worker.wait_for("worker_began")
         port.sandbox.rules(post_copies=3, post_backwards=1)
@@ -179,9 +208,9 @@ def test_what_is_not_signed_by_its_vendor_changes_nothing_and_the_address_stays_
         assert secret not in port.story()
 
 
-def test_whoever_is_killed_between_the_post_and_what_it_leads_to_loses_nothing(port: Port) -> None:
+def test_whoever_is_killed_between_the_post_and_what_it_leads_to_loses_nothing(either_port: Port) -> None:
     """A desk is killed when it has answered; a worker when it looks; no desk is there when the next post comes."""
-    shop = port.shop
+    port, shop = either_port, either_port.shop
     with serving(shop) as desk:
         port.subscribe()
         port.pay("harbor")

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from tests.postgres import Server
 
 from arsync.errors import ConfigurationError, Locked, Stopped
-from arsync.ops.times import Times
+from arsync.ops.times import Times, WhenCalled
 from arsync.settings import load
 from arsync.store import duties, queue_schema
 from arsync.store import tables as t
@@ -154,6 +154,25 @@ def test_what_was_told_to_a_worker_that_died_is_rung_for_again(store: Store) -> 
         assert duties.standing(work), "it is not done"
     yard.answer()
     assert yard.done == ["03 02:01"]
+
+
+def test_what_is_called_for_is_rung_for_at_once_and_may_be_called_for_again_when_it_was_done(store: Store) -> None:
+    """In seconds: 0 called / 0 rung / 10 done, while called for anew / by 15 rung again; else a minute would go by."""
+    yard, calls = Yard(store), {"look harbor"}
+    look = Job(Kind.LOOK, "harbor", WhenCalled(), calls.clear)
+    yard.schedule.jobs = lambda: [look]
+    yard.schedule.called = lambda: calls
+    yard.schedule.look()
+    assert yard.bell.rung == ["look harbor"]
+    yard.clock.advance(10)
+    answer(store, yard.clock, yard.bell.rung.pop(), lambda: look)
+    assert calls == set()
+    calls.add("look harbor")
+    for _ in range(5):
+        yard.clock.advance(1)
+        yard.schedule.look()
+    assert yard.bell.rung == ["look harbor"]
+    assert yard.bell.times == 2
 
 
 @pytest.mark.parametrize("error", [Locked("run 1"), Stopped()])
