@@ -63,7 +63,7 @@ def unknown(work: Work, companies: Collection[int], *, most: int) -> Pile:
 def went_out(work: Work, companies: Collection[int], since: date, *, most: int) -> Pile:
     """Messages that left us since that day, the newest first."""
     where = (among_ids(work, _M.connection_id, companies), _M.sent_on >= since, _M.channel != StepChannel.CALL.value)
-    return _messages(work, where, _M.sent_on, (_M.sent_on.desc(), _M.id.desc()), most)
+    return _messages(work, where, _M.sent_on, (_M.sent_on.desc(), _M.id.desc()), most, said=_M.subject)
 
 
 def calls(work: Work, companies: Collection[int], today: date, *, most: int) -> Pile:
@@ -96,18 +96,20 @@ def calls(work: Work, companies: Collection[int], today: date, *, most: int) -> 
         among_ids(work, _M.connection_id, companies), ~reached, ~overtaken,
         _CH.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)), or_(at_stake > 0, _M.amount == 0),
     )  # fmt: skip
-    return _messages(work, where, _M.sent_on, (func.coalesce(at_stake, 0).desc(), _M.id), most, amount=at_stake)
+    return _messages(
+        work, where, _M.sent_on, (func.coalesce(at_stake, 0).desc(), _M.id), most, amount=at_stake, said=_M.subject
+    )
 
 
 def _messages(
     work: Work, where: Collection[ColumnElement[bool]], day: ColumnElement[Any], order: Collection[Any], most: int,
-    amount: Any = None,
+    amount: Any = None, said: Any = None,
 ) -> Pile:  # fmt: skip
     query = (
         select(
-            func.count().over().label("in_all"), _M.id, _M.connection_id, _CH.payer_id, _P.name, _M.step_id, _M.subject,
+            func.count().over().label("in_all"), _M.id, _M.connection_id, _CH.payer_id, _P.name, _M.step_id,
             _M.currency, (_M.amount if amount is None else amount).label("money"), day.label("day"), _M.accepted_at,
-            _M.reason, _M.state,
+            (_M.reason if said is None else said).label("said"),
         )
         .select_from(_with_payer(t.messages.join(t.chases, _CH.id == _M.chase_id), _M.connection_id, _CH.payer_id))
         .where(*where)
@@ -119,7 +121,7 @@ def _messages(
             row.in_all,
             Entry(
                 row.id, row.connection_id, row.payer_id, row.name or row.payer_id, row.step_id,
-                Money(row.money or Decimal("0.00"), row.currency), row.day, row.accepted_at, row.reason,
+                Money(row.money or Decimal("0.00"), row.currency), row.day, row.accepted_at, row.said,
             ),
         )
         for row in work.execute(query)

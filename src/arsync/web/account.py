@@ -32,6 +32,8 @@ _MESSAGES: Final = 60
 #: Lines of the story that a page has room for.
 LINES: Final = 150
 _NOTHING: Final = Decimal("0.00")
+#: States of documents that go without saying.
+_USUAL: Final = ("open", "paid", "active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ class Line:
     kind: str
     told: str
     at: datetime | None
+    money: Money | None = None
+    left: Money | None = None  # of it
+    still: str = ""  # where that is
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +188,8 @@ def _documents(those: Sequence[Document]) -> list[Line]:
     return [
         Line(
             one.day, one.kind,
-            f"{one.kind} {one.number}".strip() + f": {one.amount}"
-            + (f", {one.left} {'open' if one.kind == 'invoice' else 'on no invoice'}" if one.left.amount else "")
-            + (f", {one.state}" if one.state not in ("open", "paid", "active") else ""),
-            None,
+            f"{one.kind} {one.number}".strip() + (f", {one.state}" if one.state not in _USUAL else ""), None,
+            one.amount, one.left if one.left.amount else None, "open" if one.kind == "invoice" else "on no invoice",
         )
         for one in those
     ]  # fmt: skip
@@ -196,7 +199,7 @@ def _messages(those: Sequence[Sent], zone: str) -> list[Line]:
     return [
         Line(
             local_date(one.at, zone), one.channel,
-            f"message {one.id}, {one.step_id} about {one.amount}: {one.state.replace('_', ' ')}, {one.reason}", one.at,
+            f"message {one.id}, {one.step_id}: {one.state.replace('_', ' ')}, {one.reason}", one.at, one.amount,
         )
         for one in those
     ]  # fmt: skip

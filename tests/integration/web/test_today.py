@@ -45,7 +45,7 @@ def test_a_hold_that_ends_later_and_one_without_an_end_are_not_told(house: House
         for until in (None, TODAY + timedelta(days=8), TODAY - timedelta(days=1)):
             holds.place(work, house.harbour.id, a_hold(kind=HoldKind.PAUSE, until=until), now=NOW)
         work.commit()
-    assert "Holds that end within a week 0" in house.comes("ann").get("/").text
+    assert "Holds that end within a week: None ends." in house.comes("ann").get("/").text
 
 
 def test_a_call_is_told_as_long_as_anything_of_it_is_owed_and_stopped_by_nothing(house: House) -> None:

@@ -1,0 +1,131 @@
+"""A page costs a fixed small number of statements, however much there is, and none that goes through the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import event
+from tests.integration.store.books import NOW, TODAY, a_hold, customer, invoice, payment
+from tests.integration.web.conftest import Guest, House
+
+from arsync.domain.states import Health
+from arsync.store import connections, holds, prepared
+
+#: What people look at, and how many statements each may cost.
+PAGES = {"/": 24, "/customers": 8, "/customers?q=acme&sort=name&page=2": 8, "/customers/harbour/C1": 36}
+
+
+@contextmanager
+def statements(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every statement that is asked within, by whichever way."""
+    asked: list[str] = []
+
+    def seen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    whole = prepared._Lite.run
+
+    def run(self: prepared._Lite, raw: object, values: dict[str, object]) -> list[prepared.Row]:
+        asked.append(self._text)
+        return whole(self, raw, values)
+
+    event.listen(house.app.store.engine, "before_cursor_execute", seen)
+    with monkeypatch.context() as patch:
+        patch.setattr(prepared._Lite, "run", run)
+        yield asked
+    event.remove(house.app.store.engine, "before_cursor_execute", seen)
+
+
+def cost(house: House, guest: Guest, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """What each page asks, once the figures of the last sync were looked at."""
+    found = {}
+    for path in PAGES:
+        assert guest.get(path).status == 200
+        with statements(house, monkeypatch) as asked:
+            assert guest.get(path).status == 200
+        found[path] = list(asked)
+    return found
+
+
+def grow(house: House, number: int) -> None:
+    """So many invoices more, a tenth of them of C1, each tenth paid in part, and some things that were said."""
+    books = house.harbour
+    books.keep(*(customer(f"X{one}", minutes=5) for one in range(number // 10)), new=True)
+    every = [
+        invoice(
+            f"G{one}", "70.00", customer="C1" if one % 10 == 0 else f"X{one % (number // 10)}",
+            due_on=date(2026, 1, 1) + timedelta(days=one % 300), minutes=6,
+        )
+        for one in range(number)
+    ]  # fmt: skip
+    books.keep(*every)
+    books.keep(*(payment(f"Q{one}", "30.00", on={f"G{one}": "30.00"}, minutes=7) for one in range(0, number, 10)))
+    with house.app.store.working() as work:
+        for _ in range(number // 100):
+            holds.place(work, books.id, a_hold(until=TODAY + timedelta(days=3)), now=NOW)
+        connections.set_health(work, books.id, Health.OK, "complete", synced_at=NOW + timedelta(minutes=number))
+        work.commit()
+
+
+def test_a_thousand_invoices_cost_as_many_statements_as_ten(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = house.comes("bob")
+    grow(house, 10)
+    few = cost(house, bob, monkeypatch)
+    grow(house, 1000)
+    many = cost(house, bob, monkeypatch)
+    for path, most in PAGES.items():
+        assert len(few[path]) == len(many[path]), path
+        assert len(many[path]) <= most, path
+    assert "92 who are late" in bob.get("/customers").text
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_no_page_goes_through_the_ledger(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As SQLite plans it (PostgreSQL reads small tables whole, as that is faster): documents and messages are found by
+    an index, never by going through all of them."""
+    grow(house, 1000)
+    with house.app.store.engine.connect() as plain:
+        plain.exec_driver_sql("ANALYZE")
+        plain.commit()
+    bob = house.comes("bob")
+    assert [line for path, asked in cost(house, bob, monkeypatch).items() for line in scans(house, path, asked)] == []
+    house.desk.state.site.figures.forget([house.harbour.id])
+    with statements(house, monkeypatch) as asked:
+        bob.get("/customers")
+    assert scans(house, "the first after a sync", asked), "once, and told here so that this test is seen to look"
+
+
+def scans(house: House, path: str, asked: list[str]) -> list[str]:
+    """What of these statements goes through a company's documents, decisions or messages."""
+    documents = "invoices|invoice_lines|payments|credit_notes|allocations|message_items|verdicts"
+    # What lies on no invoice is little, and has an index of its own.
+    by_company = rf"SEARCH ({documents}) (?!.*_unapplied ).*\(connection_id=\?( AND source=\?)?\)$"
+    whole = re.compile(rf"SCAN ({documents}|messages|customers)\b|{by_company}")
+    found = []
+    with house.app.store.reading() as work:
+        for statement in asked:
+            if re.match(r"\s*(SELECT|WITH)", statement):
+                values = ["[]" if "json_each" in statement else 1] * statement.count("?")
+                plan = work.driver.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+                found += [f"{path}: {row[3]}" for row in plan if whole.match(row[3])]
+    return found
+
+
+def test_the_figures_are_read_once_for_a_sync_and_anew_after_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = house.comes("ann"), house.comes("bob")
+    ann.get("/customers")
+    house.harbour.keep(invoice("I5", "500.00"))
+    assert "€160.00" in ann.get("/customers").text, "as of the last sync, as the page says"
+    with house.app.store.working() as work:
+        connections.set_health(work, house.harbour.id, Health.OK, "complete", synced_at=NOW + timedelta(minutes=1))
+        work.commit()
+    with statements(house, monkeypatch) as asked:
+        assert "€660.00" in bob.get("/customers").text
+    of_documents = [one for one in asked if re.search(r"FROM (invoices|payments|credit_notes)\b", one)]
+    assert len(of_documents) == 3, "for both companies together"
