@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -14,19 +13,12 @@ from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.naming import one_customer, one_invoice
 from arsync.cli.output import counted, dump, flat, say, table
-from arsync.domain.calendar import closed_days
 from arsync.domain.clock import SystemClock
-from arsync.domain.policy import Act, Anchor, Group, Playbook, Step, Tone
+from arsync.domain.policy import Act, Anchor, Group, Step, Tone
 from arsync.errors import NotFound, UsageError
 from arsync.playbook import review as reviews
-from arsync.playbook.calendars import House, never_at_home
-from arsync.playbook.choose import clashes
-from arsync.playbook.load import load
-from arsync.playbook.places import Place
-from arsync.playbook.problems import Problem
+from arsync.playbook.checking import checked
 from arsync.playbook.step_checks import reads_replies
-from arsync.resources import bundled
-from arsync.settings import Settings
 from arsync.settings import load as load_settings
 from arsync.store import assignments, connections
 
@@ -45,47 +37,21 @@ def lint(
     as_json: Json = False,
 ) -> None:
     """Checks playbooks and their templates: all problems at once, each with its file and line."""
-    problems: list[Problem] = []
     settings = load_settings(context.obj.config)
-    own = sorted(settings.playbook_folder.glob("*.yaml"))
-    paths = files or own or sorted(bundled("playbooks").glob("*.yaml"))
-    good: dict[str, Playbook] = {}
-    for path in paths:
-        templates = path.parent / "templates"
-        playbook, found = load(path, templates if templates.is_dir() else bundled("playbooks") / "templates")
-        problems += found
-        if playbook is not None:
-            good[path.name] = playbook
-            problems += _never_at_home(settings, path, playbook)
-    problems += clashes(good)
-    problems = list(dict.fromkeys(problems))  # several playbooks may share a template
+    found = checked(settings, files, today=SystemClock().now().date())
+    problems = found.problems
     if as_json:
         dump(problems)
     else:
         for problem in problems:
             say(str(problem))
-        for name, playbook in good.items():
+        for name, playbook in found.good.items():
             for step_id in reads_replies(playbook):
                 say(f"{name}: {step_id} depends on replies, and arsync does not read them yet: none is ever known")
-        which = "" if files or own else f" as shipped (none in {settings.playbook_folder})"
-        say(f"{counted(len(paths), 'playbook')}{which}, {counted(len(problems), 'problem')}")
+        which = "" if files or found.own else f" as shipped (none in {settings.playbook_folder})"
+        say(f"{counted(len(found.paths), 'playbook')}{which}, {counted(len(problems), 'problem')}")
     if problems:
         raise typer.Exit(1)
-
-
-def _never_at_home(settings: Settings, path: Path, playbook: Playbook) -> Iterator[Problem]:
-    """A window that holidays and closed days never let open for customers where a company of the settings is."""
-    today = SystemClock().now().date()
-    for company in {one: settings.company(one) for one in ("", *settings.connections)}.values():
-        if company.country is not None or company.closed:
-            closed = tuple(closed_days(one) for one in company.closed)
-            house = House(Place(company.country, company.region), company.timezone or "UTC", closed)
-            if why := never_at_home(playbook.window, house, today):
-                lines = path.read_text(encoding="utf-8").splitlines()
-                where = f", where {company.country} is" if company.country else ""
-                at = next((number for number, line in enumerate(lines, 1) if line.startswith("window:")), 1)
-                yield Problem(path.name, at, f"window: {why}{where}")
-                return
 
 
 @_group.command()

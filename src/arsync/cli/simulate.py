@@ -3,53 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from arsync.bootstrap import App
+from arsync.bootstrap.replaying import Replayed, replayed
 from arsync.cli.context import ConnectionOption, Json, linked, opened
 from arsync.cli.output import dump, flat, say, table
-from arsync.domain.clock import local_date
 from arsync.errors import UsageError
-from arsync.playbook.choosing import Following, chooses, tried
-from arsync.playbook.places import Place
-from arsync.playbook.simulate import simulate as replay
-from arsync.playbook.simulated import NOT_KNOWN, Simulation, figures, spans
+from arsync.playbook.simulated import CALLED, NOT_KNOWN, PARTS, Simulation, called, figures, spans
 from arsync.render.bars import Series, bars
-from arsync.store import past
-from arsync.store.connections import Connection
-from arsync.store.past import Past
 
 _DAY: Final = "%Y-%m-%d"
 _BAR: Final = 40
 _MARKS: Final = "#="
 _MOST_CUSTOMERS: Final = 10
-#: What each figure is called.
-_CALLED: Final = {
-    "touches": "touches",
-    "by_themselves": "  that leave by themselves",
-    "approvals": "  that a person would have had to approve",
-    "tasks": "  that are a person's task, such as calls",
-    "thanks": "  of all, thank-yous",
-    "paid_anyway": "touches to invoices paid within 3 days anyway",
-    "customers": "customers who hear from us",
-    "most_to_one_customer": "most touches to one customer",
-    "days_of_pressure": "days of pressure, all customers together",
-    "unusual_days": "days on which a person is asked before anything goes out",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """One company: its past, and what each playbook would have done with it."""
-
-    name: str
-    past: Past
-    found: tuple[Simulation, ...]
 
 
 def register(program: typer.Typer) -> None:
@@ -78,7 +48,7 @@ def simulate(
     names = [playbook, *([against] if against is not None else [])]
     with opened(context) as app:
         told = [
-            _replayed(app, one, names, first.date(), last.date())
+            replayed(app, one, names, first.date(), last.date())
             for one in linked(app, [connection] if connection else None)
         ]
     begins = spans(first.date(), last.date())
@@ -96,41 +66,19 @@ def simulate(
             say(flat(f"\ndrawn into {picture}"))
 
 
-def _replayed(app: App, connection: Connection, names: Sequence[str], first: date, last: date) -> _Told:
-    policy = app.policy(connection)
-    known = None if connection.synced_at is None else local_date(connection.synced_at, policy.seller.timezone)
-    if known is None or last > known:
-        until = "nothing yet" if known is None else f"nothing after {known}, its last complete sync"
-        raise UsageError(f"--to {last}: of {connection.name} the cache knows {until}")
-    policies = [tried(policy, app.volume(name)) for name in names]
-    habits = any(step.before_payment_run for one in policies for step in one.shelf.steps)
-    with app.store.reading() as work:
-        known_past = past.read(work, connection.id, first=first, last=last, local=policy.today, habits=habits)
-        places = {payer_id: Place(one.country, one.region) for payer_id, one in known_past.payers.items()}
-        found = tuple(
-            replay(
-                known_past,
-                one,
-                connection_id=connection.id,
-                name=connection.name,
-                following=Following(work, connection, one, places, today=last)
-                if chooses(work, connection, one)
-                else None,
-            )
-            for one in policies
-        )
-    return _Told(connection.name, known_past, found)
-
-
 # --- for people -----------------------------------------------------------------------------------------------------
 
 
-def _tell(told: _Told, begins: Sequence[date]) -> None:
+def _tell(told: Replayed, begins: Sequence[date]) -> None:
     found = told.found
-    names = _names(found)
+    names = called(found)
     say(f"\n{told.name}, {told.past.first} to {told.past.last}: {' against '.join(names)}", style="bold")
     counted = [figures(one) for one in found]
-    table(("", *names), [(_CALLED[name], *(one[name] for one in counted)) for name in counted[0]], right=names)
+    table(
+        ("", *names),
+        [(f"{'  ' if name in PARTS else ''}{CALLED[name]}", *(one[name] for one in counted)) for name in counted[0]],
+        right=names,
+    )
     say()
     steps = [one.by_step() for one in found]
     order = dict.fromkeys(step for one in steps for step in one)
@@ -140,12 +88,6 @@ def _tell(told: _Told, begins: Sequence[date]) -> None:
         say(line)
     _tell_customers(found, names)
     _tell_trouble(told, names)
-
-
-def _names(found: Sequence[Simulation]) -> list[str]:
-    """What the playbooks are called: by their versions as well where two have one name."""
-    names = [one.playbook for one in found]
-    return names if len(set(names)) == len(names) else [f"{one.playbook} {one.version[:8]}" for one in found]
 
 
 def _bars(found: Sequence[Simulation], begins: Sequence[date]) -> list[str]:
@@ -165,7 +107,7 @@ def _bars(found: Sequence[Simulation], begins: Sequence[date]) -> list[str]:
 def _key(found: Sequence[Simulation]) -> list[str]:
     if len(found) == 1:
         return []
-    return [f"; {mark} {name}" for mark, name in zip(_MARKS, _names(found), strict=False)]
+    return [f"; {mark} {name}" for mark, name in zip(_MARKS, called(found), strict=False)]
 
 
 def _tell_customers(found: Sequence[Simulation], names: Sequence[str]) -> None:
@@ -192,7 +134,7 @@ def _tell_customers(found: Sequence[Simulation], names: Sequence[str]) -> None:
             say(f"... and {len(customers) - _MOST_CUSTOMERS} more")
 
 
-def _tell_trouble(told: _Told, names: Sequence[str]) -> None:
+def _tell_trouble(told: Replayed, names: Sequence[str]) -> None:
     for name, one in zip(names, told.found, strict=True):
         if one.held:
             said = ", ".join(f"{rule} {count}" for rule, count in one.held.items())
@@ -207,7 +149,7 @@ def _tell_trouble(told: _Told, names: Sequence[str]) -> None:
 # --- for programs and eyes --------------------------------------------------------------------------------------------
 
 
-def _as_json(told: _Told, begins: Sequence[date]) -> dict[str, object]:
+def _as_json(told: Replayed, begins: Sequence[date]) -> dict[str, object]:
     return {
         "from": told.past.first,
         "to": told.past.last,
@@ -257,9 +199,9 @@ def _touch_as_json(found: Simulation, place: int) -> Mapping[str, object]:
     }
 
 
-def _drawn(told: Sequence[_Told], begins: Sequence[date]) -> str:
+def _drawn(told: Sequence[Replayed], begins: Sequence[date]) -> str:
     """All companies together."""
-    names = _names(told[0].found)
+    names = called(told[0].found)
     series = [
         Series(
             name, tuple(sum(counts) for counts in zip(*(one.found[place].by_span(begins) for one in told), strict=True))

@@ -45,6 +45,7 @@ class Review:
     chases: int  # run with another version, or without it
     refused: bool  # somebody has said that they stay
     moves: tuple[Move, ...]  # those of them that would stand elsewhere
+    version: str = ""  # as new chases take it; none where it was removed
 
 
 def review(work: Work, those: Those, *, now: datetime) -> list[Review]:
@@ -57,9 +58,18 @@ def review(work: Work, those: Those, *, now: datetime) -> list[Review]:
         instead = dict(_shelves(work, those, [name]))
         for connection, policy in those:
             moves[name] += _moves(work, connection, policy, instead, now)
+    return [replace(one, moves=tuple(moves[one.name])) for one in _standing(work, pending)]
+
+
+def standing(work: Work, those: Those) -> list[Review]:
+    """The same without its moves: plans nothing."""
+    return _standing(work, _pending(work, those))
+
+
+def _standing(work: Work, pending: Mapping[str, tuple[str, str, int]]) -> list[Review]:
     refused = playbooks.refused(work)
     return [
-        Review(name, change, chases, (name, version) in refused, tuple(moves[name]))
+        Review(name, change, chases, (name, version) in refused, (), version)
         for name, (change, version, chases) in sorted(pending.items())
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -185,3 +185,25 @@ def figures(found: Simulation) -> dict[str, int]:
         "days_of_pressure": sum(one.pressure for one in customers),
         "unusual_days": len(found.unusual),
     }
+
+
+#: What each figure is called; `PARTS` are of the one before them.
+CALLED: Final[Mapping[str, str]] = {
+    "touches": "touches",
+    "by_themselves": "that leave by themselves",
+    "approvals": "that a person would have had to approve",
+    "tasks": "that are a person's task, such as calls",
+    "thanks": "of all, thank-yous",
+    "paid_anyway": "touches to invoices paid within 3 days anyway",
+    "customers": "customers who hear from us",
+    "most_to_one_customer": "most touches to one customer",
+    "days_of_pressure": "days of pressure, all customers together",
+    "unusual_days": "days on which a person is asked before anything goes out",
+}
+PARTS: Final = frozenset({"by_themselves", "approvals", "tasks", "thanks"})
+
+
+def called(found: Sequence[Simulation]) -> list[str]:
+    """What the playbooks are called: by their versions as well where two have one name."""
+    names = [one.playbook for one in found]
+    return names if len(set(names)) == len(names) else [f"{one.playbook} {one.version[:8]}" for one in found]
