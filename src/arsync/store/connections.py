@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from arsync.connector import Company
 from arsync.domain.states import Health
@@ -297,10 +297,20 @@ def move_cursor(
 # --- quarantine -------------------------------------------------------------------------------------------------------
 
 
-def quarantined(work: Work, connection_id: int | None = None) -> list[Quarantined]:
-    """What could not be read, oldest first."""
+def quarantined(
+    work: Work, connection_id: int | None = None, *, first: int = 0, most: int | None = None
+) -> list[Quarantined]:
+    """What could not be read, oldest first; at most so many of them, from that place on."""
     q = t.quarantine.c
     query = select(q.connection_id, q.resource, q.remote_id, q.customer_id, q.reason, q.first_at, q.last_at)
     if connection_id is not None:
         query = query.where(q.connection_id == connection_id)
-    return [Quarantined(*tuple(row)) for row in work.execute(query.order_by(q.first_at, q.remote_id))]
+    query = query.order_by(q.first_at, q.remote_id).offset(first).limit(most)
+    return [Quarantined(*tuple(row)) for row in work.execute(query)]
+
+
+def quarantined_count(work: Work) -> dict[int, int]:
+    """How many records of each connection could not be read, where there are any."""
+    q = t.quarantine.c
+    rows = work.execute(select(q.connection_id, func.count()).group_by(q.connection_id))
+    return {connection_id: int(count) for connection_id, count in rows}

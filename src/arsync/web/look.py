@@ -23,7 +23,10 @@ class Look:
 
     def __init__(self, *, locale: str, assets: Mapping[str, Asset]) -> None:
         #: the places of the desk, as its head lists them
-        self.places = (("/", "Today"), ("/customers", "Customers"))
+        self.places = (
+            ("/", "Today"), ("/customers", "Customers"), ("/playbooks", "Playbooks"), ("/reports", "Reports"),
+            ("/connections", "Companies"), ("/audit", "Log"),
+        )  # fmt: skip
         self.locale: Locale = locale_of(locale)
         self._templates = Environment(
             loader=PackageLoader("arsync.web"),
@@ -40,6 +43,9 @@ class Look:
             day=self.day,
             moment=self.moment,
             words=words,
+            days=self.days,
+            since=self.since,
+            left=self.left,
         )
         self._templates.globals.update(asset=lambda name: assets[name].url)
 
@@ -75,6 +81,14 @@ class Look:
     def day(self, value: date | None, none: str = "") -> str:
         """`24 Nov 2026`"""
         return none if value is None else str(format_date(value, format="medium", locale=self.locale))
+
+    def since(self, value: datetime, now: datetime) -> str:
+        """`12 days old`"""
+        return f"{self.days(max((now - value).days, 0))} old"
+
+    def left(self, value: datetime, now: datetime) -> str:
+        """`12 days left`"""
+        return "over" if value <= now else f"{self.days((value - now).days)} left"
 
     def moment(self, value: datetime | None, timezone: str, none: str = "") -> str:
         """`24 Nov 2026, 09:30`, on that clock."""

@@ -31,7 +31,7 @@ def pictures(name: str, sheet: Sheet, look: Look) -> list[Picture]:
         draw(look, list(those), currency)
         for currency, those in groupby(by_currency, lambda one: one.get("currency", ""))
     ]
-    return [one for one in found if one is not None and one.rows]
+    return sorted((one for one in found if one is not None and one.rows), key=lambda one: -one.height)
 
 
 def _value(look: Look, series: str, name: str, amount: Decimal, currency: str) -> Value:

@@ -16,7 +16,10 @@ from arsync.web.app import ROUTES
 from arsync.web.routes import Declared
 
 #: What stands for each name in an address: a thing of Harbour's. A new name needs a line here.
-HARBOURS = {"company": "harbour", "payer": "C1"}
+HARBOURS = {
+    "company": "harbour", "payer": "C1", "report": "aging", "playbook": "standard", "step": "friendly",
+    "provider": "quickbooks",
+}  # fmt: skip
 #: Open addresses, and why: one more of them is thought about twice.
 OPEN = {
     "/healthz", "/static/{name}", "/login", "/hooks/{provider}", "/hooks/sendgrid/events", "/hooks/sendgrid/inbound",

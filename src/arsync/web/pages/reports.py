@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
@@ -43,7 +43,7 @@ class Table:
     """The rows that stand on this page, as they are read; `before` and `after` lead to the neighbours."""
 
     heads: tuple[Head, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[tuple[str, ...], str], ...]  # each with where its first cell leads, if anywhere
     totals: tuple[tuple[str, ...], ...]
     count: int
     first: int
@@ -78,7 +78,7 @@ def report(visit: Visit) -> Response:
     look = visit.site.look
     return visit.render(
         "report.html", report=asked.report, asked=asked, sheet=sheet, currencies=currencies,
-        pictures=pictures(asked.report.name, sheet, look), table=_table(visit, sheet, look),
+        pictures=pictures(asked.report.name, sheet, look), table=_table(visit, sheet, look, asked.company),
         csv=f"/reports/{asked.report.name}.csv?{_query(visit, page=None, sort=None)}",
     )  # fmt: skip
 
@@ -93,9 +93,9 @@ def report_as_csv(visit: Visit) -> Response:
 
 
 def _named(visit: Visit) -> Report:
-    found = REPORTS.get(visit.named["name"])
+    found = REPORTS.get(visit.named["report"])
     if found is None:
-        raise NotFound(f"a report {visit.named['name']!r}")
+        raise NotFound(f"a report {visit.named['report']!r}")
     return found
 
 
@@ -140,7 +140,7 @@ def _of_currency(sheet: Sheet, currency: str) -> Sheet:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def _table(visit: Visit, sheet: Sheet, look: Look) -> Table:
+def _table(visit: Visit, sheet: Sheet, look: Look, company: Connection) -> Table:
     columns = [(place, one) for place, one in enumerate(sheet.columns) if not one.aside and one.key != "connection"]
     sort = visit.query.get("sort", "")
     rows = _sorted(sheet, sort)
@@ -150,13 +150,21 @@ def _table(visit: Visit, sheet: Sheet, look: Look) -> Table:
     shown = rows[(here - 1) * _ROWS : here * _ROWS]
     return Table(
         heads=tuple(_head(visit, one, sort) for _, one in columns),
-        rows=tuple(_read(sheet, row, columns, look) for row in shown),
+        rows=tuple((_read(sheet, row, columns, look), _whose(sheet, row, company)) for row in shown),
         totals=tuple(_read(sheet, row, columns, look) for row in sheet.totals),
         count=len(rows),
         first=(here - 1) * _ROWS + 1 if rows else 0,
         before=_query(visit, page=f"{here - 1}") if here > 1 else None,
         after=_query(visit, page=f"{here + 1}") if here < last else None,
     )
+
+
+def _whose(sheet: Sheet, row: Sequence[Cell], company: Connection) -> str:
+    """The page of the payer whose row it is; empty where it is nobody's, or begins with something else."""
+    places = {one.key: place for place, one in enumerate(sheet.columns)}
+    payer_id = row[places["payer_id"]] if "payer_id" in places else None
+    begins = next((one.key for one in sheet.columns if not one.aside and one.key != "connection"), "")
+    return f"/customers/{company.name}/{quote(str(payer_id), safe='')}" if payer_id and begins == "payer" else ""
 
 
 def _head(visit: Visit, column: Column, sort: str) -> Head:
@@ -211,6 +219,6 @@ def _query(visit: Visit, **other: str | None) -> str:
 _VIEWER: Final = Needs(Role.VIEWER, Reach.THEIRS)
 ROUTES = [
     page("/reports", reports, access=_VIEWER),
-    page("/reports/{name}.csv", report_as_csv, access=_VIEWER),
-    page("/reports/{name}", report, access=_VIEWER),
+    page("/reports/{report}.csv", report_as_csv, access=_VIEWER),
+    page("/reports/{report}", report, access=_VIEWER),
 ]
