@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from arsync.acts.locking import locked
+from arsync.acts.stating import on_paper
 from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, Json, author_or_me, opened
 from arsync.cli.naming import one_payer
@@ -16,9 +17,7 @@ from arsync.cli.output import complain, dump, flat, say, table
 from arsync.domain.statement import Statement
 from arsync.domain.states import MessageState
 from arsync.errors import UsageError
-from arsync.playbook.facts import language
 from arsync.playbook.resending import statement as plan_statement
-from arsync.render.statement import statement_pdf
 from arsync.store import connections, ledger, statements
 from arsync.store.connections import Connection
 from arsync.store.engine import Work
@@ -110,17 +109,12 @@ def _printed(
 ) -> list[tuple[Path, bytes]]:
     if not those:
         raise UsageError("nothing is open: there is nothing to print")
-    policy = app.policy(company)
-    tongue = language(payer.language if payer else None, policy)
-    address, country = (payer.address, payer.country) if payer else (None, None)
-    locale = policy.seller.locale if policy.seller.locale.lower().startswith(tongue) else tongue
     printed = []
     for one in those:
         own = path if len(those) == 1 else path.with_stem(f"{path.stem}-{one.currency}")
         if own.exists():
             raise UsageError(f"{own} is there already: name another")
-        body = statement_pdf(one, policy.seller, locale=locale, address=address, country=country)
-        printed.append((own, body))
+        printed.append((own, on_paper(app, company, one, payer)))
     return printed
 
 

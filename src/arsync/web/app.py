@@ -17,7 +17,18 @@ from arsync.web.figures import Figures
 from arsync.web.headers import Doorman
 from arsync.web.health import healthz
 from arsync.web.look import Look
-from arsync.web.pages import audit, connections, customer, customers, login, playbooks, reports, simulating, today
+from arsync.web.pages import (
+    audit,
+    connections,
+    customer,
+    customers,
+    login,
+    playbooks,
+    reports,
+    simulating,
+    statements,
+    today,
+)
 from arsync.web.routes import Declared, endpoint
 from arsync.web.site import Site, hosts
 
@@ -30,6 +41,7 @@ ROUTES: Final[list[Declared]] = [
     *today.ROUTES,
     *customers.ROUTES,
     *customer.ROUTES,
+    *statements.ROUTES,
     *playbooks.ROUTES,
     *simulating.ROUTES,
     *reports.ROUTES,
