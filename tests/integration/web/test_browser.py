@@ -21,7 +21,12 @@ from tests.integration.web.conftest import PASSWORD, House
 
 from arsync.domain.states import MessageState
 
-PAGES = ("/", "/customers", "/customers?show=all&sort=name", "/customers/harbour/C1", "/no-such-page")
+PAGES = (
+    "/", "/customers", "/customers?show=all&sort=name", "/customers/harbour/C1", "/statements/harbour/C1", "/reports",
+    "/reports/aging", "/reports/changes", "/reports/dso", "/reports/promises", "/playbooks", "/playbooks/standard",
+    "/playbooks/standard/friendly", "/simulate?playbook=standard&against=gentle&from=2026-07-01&to=2026-08-31",
+    "/connections", "/connections/harbour", "/audit?people=no", "/no-such-page",
+)  # fmt: skip
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 
 
