@@ -38,7 +38,7 @@ bench-scale: .venv/.stamp-dev
 	@PYTHONPATH=. $(BIN)/python benchmarks/scale.py $(ARGS)
 
 test: .venv/.stamp-dev
-	@$(BIN)/pytest -n 2 --dist worksteal -m "not long and not soak" $(ARGS)
+	@$(BIN)/pytest -n 3 --dist worksteal -m "not long and not soak" $(ARGS)
 
 test-long: .venv/.stamp-dev
 	@$(BIN)/pytest -n 2 -m long --timeout 7200 $(ARGS)

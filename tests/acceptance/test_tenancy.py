@@ -82,6 +82,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "dispute": ("INV-1", "--reason", "as a test", "--connection", NORTH),
     "pause": ("INV-1", "--until", "2026-10-30", "--reason", "as a test", "--connection", NORTH),
     "exclude": ("INV-1", "--reason", "as a test", "--connection", NORTH),
+    "handoff": ("Acme Stores", "--to", "Lex & Co", "--connection", NORTH),
     "holds": ("--connection", NORTH),
     "promise": ("INV-1", "--date", "2026-09-30", "--reason", "as a test", "--connection", NORTH),
     "promises": ("--all", "--connection", NORTH),
@@ -107,7 +108,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "settings show": ("--connection", NORTH),
 }  # fmt: skip
 #: They take a company's name as well, and are tested by themselves.
-ELSEWHERE = frozenset({"disconnect", "trust", "import", "replies match"})
+ELSEWHERE = frozenset({"disconnect", "trust", "import", "replies match", "user add", "user role"})
 
 
 def _commands() -> Iterator[tuple[str, set[str]]]:
