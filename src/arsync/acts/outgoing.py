@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from arsync.acts.locking import locked
+from arsync.acts.noting import kept
 from arsync.bootstrap import App
-from arsync.domain.states import MessageState
+from arsync.domain.clock import local_date
+from arsync.domain.states import MessageState, WriteKind
 from arsync.errors import NotFound, UsageError
 from arsync.outbox import settle
+from arsync.outbox.accept import Acceptance
 from arsync.playbook.resending import resend as plan_once_more
 from arsync.store import connections, messages
 from arsync.store.connections import Connection
@@ -30,10 +33,19 @@ def resolve(app: App, message_id: int, *, sent: bool, reason: str, who: str) -> 
     where there is no such message; UsageError where there is nothing to settle, or no reason is given."""
     company, one = _about(app, message_id, OPEN, "there is nothing to settle")
     _with_reason(reason)
-    how = app.desk(company).acceptance(one.sending_at or app.clock.now())
+    how = _acceptance(app, company, one.sending_at or app.clock.now())
     if not settle.say(app.store, one, sent=sent, author=who, reason=reason, how=how, clock=app.clock):
         raise UsageError(f"message {one.id} has just been settled otherwise: arsync outbox {one.id} tells how")
     return how.today
+
+
+def _acceptance(app: App, company: Connection, at: datetime) -> Acceptance:
+    """As `Desk.acceptance`: what a person knows is kept whatever is wrong with the connector."""
+    settings = app.settings.company(company.name)
+    return Acceptance(
+        local_date(at, app.timezone(company)), settings.writes == "on", app.settings.delivery.redirect_to,
+        settings.mark_sent == "on" and WriteKind.SENT in kept(app, company),
+    )  # fmt: skip
 
 
 def resend(app: App, message_id: int, *, reason: str, who: str) -> Message:

@@ -18,11 +18,14 @@ from arsync.web.headers import Doorman
 from arsync.web.health import healthz
 from arsync.web.look import Look
 from arsync.web.pages import (
+    approvals,
     audit,
+    calls,
     connections,
     customer,
     customers,
     login,
+    messages,
     playbooks,
     reports,
     simulating,
@@ -41,6 +44,9 @@ ROUTES: Final[list[Declared]] = [
     *today.ROUTES,
     *customers.ROUTES,
     *customer.ROUTES,
+    *approvals.ROUTES,
+    *calls.ROUTES,
+    *messages.ROUTES,
     *statements.ROUTES,
     *playbooks.ROUTES,
     *simulating.ROUTES,

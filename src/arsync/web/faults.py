@@ -62,7 +62,14 @@ def _usual(error: HTTPException) -> str:
 async def failed(request: Request, error: Exception) -> Response:
     """What the program says of itself."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    return await run_in_threadpool(told, request, status, _MISSING if status == 404 else str(error))
+    return await run_in_threadpool(told, request, status, _words(status, error))
+
+
+def _words(status: int, error: Exception) -> str:
+    """The error in words for who has no command line before them."""
+    if status == 404:
+        return _MISSING
+    return error.detail if isinstance(error, UsageError) else str(error)
 
 
 async def fault(request: Request, error: Exception) -> Response:

@@ -24,7 +24,8 @@ class Look:
     def __init__(self, *, locale: str, assets: Mapping[str, Asset]) -> None:
         #: the places of the desk, as its head lists them
         self.places = (
-            ("/", "Today"), ("/customers", "Customers"), ("/playbooks", "Playbooks"), ("/reports", "Reports"),
+            ("/", "Today"), ("/customers", "Customers"), ("/approvals", "Approvals"), ("/calls", "Calls"),
+            ("/messages", "Messages"), ("/playbooks", "Playbooks"), ("/reports", "Reports"),
             ("/connections", "Companies"), ("/audit", "Log"),
         )  # fmt: skip
         self.locale: Locale = locale_of(locale)

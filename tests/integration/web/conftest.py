@@ -4,26 +4,32 @@ people who see one of them or both."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import event
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from tests.integration.store.books import NOW, Books, customer, invoice, open_books
 from tests.integration.web.pages import Page, read
 
 from arsync.bootstrap import App
+from arsync.domain.policy import Step, StepChannel, StepMode, Tone
 from arsync.domain.roles import Role
+from arsync.domain.states import MessageState
 from arsync.settings import load
-from arsync.store import users
+from arsync.store import messages, users
 from arsync.testing.ports import FixedClock
 from arsync.web import passwords
 from arsync.web.app import create
 
+CALL = Step("call", 21, StepChannel.CALL, Tone.FIRM, "call", StepMode.TASK)
 PASSWORD = "a long enough word"
 _SETTINGS = """
 [database]
@@ -33,9 +39,13 @@ timezone = "Europe/London"
 bank_details.EUR = "Bank"
 [delivery]
 from = "Harbour <us@harbour.example>"
+[quickbooks]
+client_id = "ours"
+client_secret = "a secret of ours"
 [connection.harbour]
 provider = "quickbooks"
 external_id = "harbour"
+reminders = "off"
 [connection.thames]
 provider = "quickbooks"
 external_id = "thames"
@@ -104,6 +114,37 @@ class House:
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords are reckoned in no time; test_entry.py looks at what holds outside."""
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@contextmanager
+def counted(house: House) -> Iterator[list[str]]:
+    """The statements that are asked of the database meanwhile."""
+    asked: list[str] = []
+
+    def keep(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    engine = house.app.store.engine
+    event.listen(engine, "before_cursor_execute", keep)
+    yield asked
+    event.remove(engine, "before_cursor_execute", keep)
+
+
+def moved(house: House, message: int, *way: MessageState) -> int:
+    """A message along its way."""
+    with house.app.store.working() as work:
+        for here, there in pairwise(way):
+            assert messages.move(work, message, here, there, reason=f"it is {there}", now=NOW)
+        work.commit()
+    return message
+
+
+def a_call(house: House, *invoices: str) -> int:
+    """A call to Acme of Harbour on the list, about these invoices."""
+    message = house.harbour.plan(step=CALL, invoices=invoices or ("I1",))
+    return moved(
+        house, message, MessageState.APPROVED, MessageState.CLAIMED, MessageState.SENDING, MessageState.ACCEPTED
+    )
 
 
 @pytest.fixture

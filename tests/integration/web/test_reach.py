@@ -7,10 +7,13 @@ import re
 from urllib.parse import quote
 
 import pytest
-from tests.integration.web.conftest import Guest, House
+from tests.integration.store.books import NOW, TODAY
+from tests.integration.web.conftest import Guest, House, a_call
 from tests.integration.web.pages import Page
 
+from arsync.domain.people import CallOutcome
 from arsync.domain.roles import Role
+from arsync.store import touches
 from arsync.web.access import Needs, Open, Reach
 from arsync.web.app import ROUTES
 from arsync.web.routes import Declared
@@ -18,7 +21,7 @@ from arsync.web.routes import Declared
 #: What stands for each name in an address: a thing of Harbour's. A new name needs a line here.
 HARBOURS = {
     "company": "harbour", "payer": "C1", "report": "aging", "playbook": "standard", "step": "friendly",
-    "provider": "quickbooks",
+    "provider": "quickbooks", "message": "1", "outcome": "1",
 }  # fmt: skip
 #: Open addresses, and why: one more of them is thought about twice.
 OPEN = {
@@ -27,6 +30,17 @@ OPEN = {
 }  # fmt: skip
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 ASKING = [route for route in ROUTES if isinstance(route.access, Needs)]
+
+
+@pytest.fixture(autouse=True)
+def called(house: House) -> None:
+    """Message 1 of Harbour's is a call, and outcome 1 how it went."""
+    a_call(house)
+    with house.app.store.working() as work:
+        touches.keep_outcome(
+            work, 1, CallOutcome.NO_ANSWER, made_on=TODAY, comment="Acme of harbour was out", author="ann", now=NOW
+        )
+        work.commit()
 
 
 def ids(route: Declared) -> str:

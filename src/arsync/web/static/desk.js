@@ -1,7 +1,7 @@
 // Keys for who has no hand for the mouse. Everything works without this file.
 "use strict";
 (() => {
-  const rows = () => [...document.querySelectorAll("table.walk tbody tr")].filter((row) => row.querySelector("a.row"));
+  const rows = () => [...document.querySelectorAll("table.walk tbody tr")].filter((row) => row.querySelector(".row"));
   const writes = (place) => place.matches("input, textarea, select, [contenteditable]");
 
   function walk(step) {
@@ -11,7 +11,7 @@
     const next = Math.min(all.length - 1, Math.max(0, now + step));
     all.forEach((row) => row.classList.remove("here"));
     all[next].classList.add("here");
-    all[next].querySelector("a.row").focus();
+    all[next].querySelector(".row").focus();
     all[next].scrollIntoView({ block: "nearest" });
   }
 
