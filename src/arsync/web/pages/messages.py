@@ -97,7 +97,7 @@ def message(visit: Visit) -> Response:
             "take_back": one.state is MessageState.APPROVED and one.approved_by is not None,
             "stop": one.state in answers.STOPPABLE and one.state not in answers.WAITING,
         },
-        seen=approving.shown(one),
+        nth=outgoing.nth(one.occurrence),
     )  # fmt: skip
 
 
