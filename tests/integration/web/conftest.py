@@ -45,7 +45,6 @@ client_secret = "a secret of ours"
 [connection.harbour]
 provider = "quickbooks"
 external_id = "harbour"
-reminders = "off"
 [connection.thames]
 provider = "quickbooks"
 external_id = "thames"
@@ -139,9 +138,9 @@ def moved(house: House, message: int, *way: MessageState) -> int:
     return message
 
 
-def a_call(house: House, *invoices: str) -> int:
-    """A call to Acme of Harbour on the list, about these invoices."""
-    message = house.harbour.plan(step=CALL, invoices=invoices or ("I1",))
+def a_call(house: House, *invoices: str, payer: str = "C1") -> int:
+    """A call to that customer of Harbour on the list, Acme, about these invoices."""
+    message = house.harbour.plan(payer, step=CALL, invoices=invoices or ("I1",))
     return moved(
         house, message, MessageState.APPROVED, MessageState.CLAIMED, MessageState.SENDING, MessageState.ACCEPTED
     )

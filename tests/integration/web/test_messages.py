@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.store.books import FIRM, contact, customer, invoice
+from tests.integration.store.books import FIRM, NOW, contact, customer, invoice
 from tests.integration.web.conftest import House, counted, moved
 
 from arsync.domain.states import MessageState
-from arsync.store import messages
+from arsync.store import messages, reminders
 
 M = MessageState
 LEFT = (M.APPROVED, M.CLAIMED, M.SENDING)
@@ -99,6 +99,9 @@ def test_what_a_person_knows_is_said_in_words_that_are_understood(house: House) 
 
 def test_a_message_once_more_is_another_one_that_says_so(house: House) -> None:
     house.harbour.keep(customer(name="Acme of harbour", contacts=[contact("Tom")], minutes=5))
+    with house.app.store.working() as work:
+        reminders.answer(work, house.harbour.id, reminds=False, author="bob", now=NOW)
+        work.commit()
     one = gone(house)
     ann = house.comes("ann")
     page = ann.get(f"/messages/{one}")
