@@ -109,6 +109,12 @@ class House:
             client.close()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def database(request: pytest.FixtureRequest) -> str:
+    """What pages ask of a database is tried on both where the store is tested; here on both in long runs."""
+    return str(request.param)
+
+
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords are reckoned in no time; test_entry.py looks at what holds outside."""

@@ -58,7 +58,7 @@ class _Reader(HTMLParser):
                 self.page.links.append(named["href"])
             case "form":
                 self.page.forms.append(Form(named.get("action", ""), named.get("method", "get")))
-            case "input" if named.get("type") == "checkbox":
+            case "input" if named.get("type") == "checkbox" and "checked" not in named:
                 pass  # nobody has ticked it
             case "input" | "select" | "textarea" if self.page.forms and "name" in named:
                 self.page.forms[-1].fields.setdefault(named["name"], named.get("value", ""))

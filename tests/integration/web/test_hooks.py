@@ -449,6 +449,7 @@ def test_a_log_of_all_of_it_holds_no_secret_no_address_and_no_word_of_a_body(
     outside: TestClient, hooked: App, harbour: Books, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="arsync")
     mail = form(email=MAIL.replace("We will pay", "A word of the body"))
     for path, request in (
         (f"/hooks/sendgrid/inbound/{SECRET}", {"content": mail, "headers": HEADERS}),

@@ -28,7 +28,6 @@ OPEN = {
     "/healthz", "/static/{name}", "/login", "/hooks/{provider}", "/hooks/sendgrid/events", "/hooks/sendgrid/inbound",
     "/hooks/sendgrid/inbound/{secret:path}",
 }  # fmt: skip
-pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 ASKING = [route for route in ROUTES if isinstance(route.access, Needs)]
 
 
@@ -58,7 +57,6 @@ def tried(guest: Guest, route: Declared) -> Page:
     return guest.get(written(route))
 
 
-@pytest.mark.usefixtures("store_url")
 def test_what_is_open_to_anybody_is_listed_here() -> None:
     assert {route.path for route in ROUTES if isinstance(route.access, Open)} == OPEN
     assert all(route.access.why for route in ROUTES if isinstance(route.access, Open))
