@@ -63,7 +63,8 @@ class _Morning:
         return time.perf_counter() - self.paused
 
     def sleep(self, seconds: float) -> None:
-        raise RuntimeError(f"the worker waits for {seconds} s")
+        if seconds:
+            raise RuntimeError(f"the worker waits for {seconds} s")
 
 
 @dataclass(frozen=True, slots=True)
