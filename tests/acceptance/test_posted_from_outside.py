@@ -152,9 +152,9 @@ def test_a_payment_arrives_within_seconds_and_what_is_doubled_and_backwards_cost
         assert max(one["ms"] for one in port.posted()) < 1000
         port.wait_for(lambda: port.hints() == [(1, 1), (1, 1)], "a look has not ended")
         assert deltas(port, "quickbooks") == 1
-        assert [line["connection"] for line in worker.lines("synced")].count("harbor") == 1
         assert spent < 15
         assert worker.end(signal.SIGTERM) == 0
+        assert [line["connection"] for line in worker.lines("synced")].count("harbor") == 1, "said after it is stored"
 
 
 def test_events_fold_and_an_answer_pauses_its_chase_and_becomes_a_note(port: Port) -> None:

@@ -15,12 +15,14 @@ from arsync.cli.output import flat, say
 from arsync.domain.chase import Hold
 from arsync.domain.policy import StepChannel
 from arsync.domain.statement import EntryKind, Statement
-from arsync.domain.states import HoldKind
+from arsync.domain.states import HoldKind, MessageState
 from arsync.errors import UsageError
-from arsync.store import connections, events, holds, messages, statements
+from arsync.store import chases, connections, events, holds, messages, statements
 from arsync.store.engine import Work
 
 _OPENING: Final = "handed over to "
+#: What came back has reached nobody.
+_HEARD: Final = (MessageState.ACCEPTED, MessageState.DELIVERED)
 
 
 def register(program: typer.Typer) -> None:
@@ -45,6 +47,7 @@ def handoff(
         with app.store.working() as work:
             company = connections.connection_by_id(work, found.connection_id)
             today = app.today(company)
+            chases.lock_payers(work, company.id, [found.payer_id])  # who else hands it over waits
             _refuse_twice(work, company.id, found.payer_id)
             open_items = [one for one in statements.of_payer(work, company.id, found.payer_id, on=today) if one.owed]
             if not open_items:
@@ -55,7 +58,7 @@ def handoff(
             heard = [
                 one
                 for one in messages.of_payer(work, company.id, found.payer_id)
-                if one.accepted_at is not None and one.channel in (StepChannel.EMAIL, StepChannel.LETTER)
+                if one.state in _HEARD and one.channel in (StepChannel.EMAIL, StepChannel.LETTER)
             ]
             asked = f"Messages before: {len(heard)}, the last on {heard[-1].sent_on}" if heard else "No message before"
             note(

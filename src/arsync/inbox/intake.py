@@ -15,7 +15,7 @@ from arsync.domain.chase import Hold
 from arsync.domain.clock import Clock, local_date
 from arsync.domain.replies import FOR_A_PERSON, MailKind
 from arsync.domain.states import HoldKind
-from arsync.errors import ArsyncError
+from arsync.errors import DatabaseUnusable, Locked
 from arsync.inbox.classify import Classified, classify
 from arsync.inbox.feedback import hear_one
 from arsync.inbox.machines import who_wrote
@@ -96,8 +96,8 @@ def take_or_refuse(
     """As `take`; a mail that we fail on is kept as refused, and never stops those behind it."""
     try:
         return take(store, mail, origin=origin, fronts=fronts, clock=clock, bookmark=bookmark)
-    except ArsyncError:
-        raise  # the database, or another process: the mail is not at fault
+    except (DatabaseUnusable, Locked):
+        raise  # the database, or another process, or we are told to stop: the mail is not at fault
     except Exception as error:  # noqa: BLE001 - a mail is anybody's, and a fault of ours
         refused = refuse(mail, raw, f"arsync failed on it ({type(error).__name__})")
         return take(store, refused, origin=origin, fronts=fronts, clock=clock, bookmark=bookmark)

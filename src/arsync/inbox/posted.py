@@ -14,7 +14,7 @@ import msgspec
 from arsync.domain.clock import Clock
 from arsync.domain.feedback import ProviderEvent
 from arsync.domain.posted import INBOUND, PostKind
-from arsync.errors import ArsyncError
+from arsync.errors import DatabaseUnusable, Locked
 from arsync.inbox.feedback import Heard, hear
 from arsync.inbox.inbound_parse import Posted
 from arsync.inbox.intake import Taken, take_or_refuse
@@ -74,8 +74,8 @@ def take_in(
         last = post.id
         try:
             _take_in(store, post, fronts, clock, done)
-        except ArsyncError:
-            raise  # the database, or another process: the post is not at fault
+        except (DatabaseUnusable, Locked):
+            raise  # the database, or another process, or we are told to stop: the post is not at fault
         except Exception as error:  # noqa: BLE001 - one post never stops the others
             _put_off(store, post, f"arsync failed on it ({type(error).__name__})", clock, done)
 

@@ -13,7 +13,7 @@ from arsync.domain.feedback import EventKind, ProviderEvent
 from arsync.domain.posted import Reception
 from arsync.domain.replies import MailKind
 from arsync.domain.states import MessageState
-from arsync.errors import DatabaseUnusable
+from arsync.errors import DatabaseUnusable, NotFound
 from arsync.inbox.feedback import hear
 from arsync.inbox.inbound_parse import Posted
 from arsync.inbox.posted import TakenIn, are_posted_within, keep_events, keep_mail, take_in
@@ -75,8 +75,9 @@ def test_an_answer_that_is_posted_twice_is_one_reply(books: Books) -> None:
     assert (reply.message_id, reply.origin) == (message.id, "SendGrid Inbound Parse")
 
 
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), NotFound("a chase")], ids=["a fault", "an error of ours"])
 def test_one_that_we_fail_on_is_tried_again_later_and_stops_nothing_behind_it(
-    books: Books, monkeypatch: pytest.MonkeyPatch
+    books: Books, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     """:00 fails / :00 the one behind it is taken in / :01 fails again / :03 is taken in."""
     message, clock = sent(books), FixedClock(NOW)
@@ -86,7 +87,7 @@ def test_one_that_we_fail_on_is_tried_again_later_and_stops_nothing_behind_it(
 
     def fails(store: object, told: list[ProviderEvent], clock: object) -> object:
         if told[0].kind is EventKind.DEFERRED:
-            raise ZeroDivisionError
+            raise fault
         return usual(store, told, clock)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
@@ -95,7 +96,7 @@ def test_one_that_we_fail_on_is_tried_again_later_and_stops_nothing_behind_it(
         assert (first.posts, len(first.failed)) == (1, 1)
         left = waiting(books)
         assert left is not None
-        assert (left.count, left.reason) == (1, "arsync failed on it (ZeroDivisionError)")
+        assert (left.count, left.reason) == (1, f"arsync failed on it ({type(fault).__name__})")
         assert taken(books, clock).failed == [], "not before its time"
         clock.advance(60)
         assert len(taken(books, clock).failed) == 1
