@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import Final
 
+from arsync.acts.answering import release
 from arsync.acts.holding import put
 from arsync.acts.noting import note
 from arsync.acts.promising import give
 from arsync.acts.whom import Whom
 from arsync.bootstrap import App
-from arsync.cli.answers import release
 from arsync.cli.naming import one_invoice
 from arsync.cli.output import flat
 from arsync.domain.chase import Hold
