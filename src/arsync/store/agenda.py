@@ -77,7 +77,8 @@ def calls(work: Work, companies: Collection[int], today: date, *, most: int) -> 
         later.c.chase_id == _M.chase_id, later.c.id > _M.id, later.c.state.in_([one.value for one in EFFECTIVE])
     )
     wide = or_(h.payer_id.is_(None), h.payer_id == _CH.payer_id)
-    stopped = exists().where(
+    # Correlated by name: on its own it would take whichever chase there is for the call's.
+    stopped = exists().correlate(t.messages, t.chases, t.invoices).where(
         h.connection_id == _M.connection_id, h.state == HoldState.ACTIVE.value, h.amount.is_(None), h.begins <= today,
         or_(h.until.is_(None), h.until >= today),
         or_(h.invoice_id == i.remote_id, and_(h.invoice_id.is_(None), wide)),

@@ -56,6 +56,23 @@ def test_the_list_has_the_calls_of_one_s_companies_with_the_money_at_stake(house
     assert "No call is to be made" in house.comes("tom").get("/calls").text
 
 
+def test_what_stops_another_customer_stops_no_call(house: House) -> None:
+    """A hold on Acme takes its call off the list; Beta's stays."""
+    house.harbour.keep(customer("C2", name="Beta"), invoice("B1", "70.00", customer="C2"))
+    house.harbour.follow()
+    a_call(house)
+    a_call(house, "B1", payer="C2")
+    ann = house.comes("ann")
+    with house.app.store.working() as work:
+        holds.place(work, house.harbour.id, a_hold(until=TODAY), now=NOW)
+        work.commit()
+    page = ann.get("/calls")
+    assert "Acme" not in page.text
+    assert "1 to make" in page.text
+    assert "Beta" in page.text
+    assert "Beta" in ann.get("/").text
+
+
 def test_opening_a_call_reads_the_source_again_and_is_in_the_log(house: House, source: list[Collection[str]]) -> None:
     one = a_call(house)
     ann = house.comes("ann")
