@@ -917,6 +917,17 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_verdicts_invoice", ["connection_id", "invoice_id", "first_run"], unique=False)
         batch_op.create_index(
+            "ix_verdicts_person",
+            ["connection_id", "rule"],
+            unique=False,
+            sqlite_where=sa.text(
+                "last_run IS NULL AND rule IN ('no_recipient', 'undelivered', 'unplannable', 'no_playbook', 'no_pay_details', 'breaker', 'no_template', 'ladder_done', 'milder_first')"
+            ),
+            postgresql_where=sa.text(
+                "last_run IS NULL AND rule IN ('no_recipient', 'undelivered', 'unplannable', 'no_playbook', 'no_pay_details', 'breaker', 'no_template', 'ladder_done', 'milder_first')"
+            ),
+        )
+        batch_op.create_index(
             "uq_verdicts_standing",
             ["connection_id", "invoice_id"],
             unique=True,
@@ -1229,6 +1240,15 @@ def downgrade() -> None:
             postgresql_where=sa.text("last_run IS NULL"),
         )
         batch_op.drop_index("ix_verdicts_invoice")
+        batch_op.drop_index(
+            "ix_verdicts_person",
+            sqlite_where=sa.text(
+                "last_run IS NULL AND rule IN ('no_recipient', 'undelivered', 'unplannable', 'no_playbook', 'no_pay_details', 'breaker', 'no_template', 'ladder_done', 'milder_first')"
+            ),
+            postgresql_where=sa.text(
+                "last_run IS NULL AND rule IN ('no_recipient', 'undelivered', 'unplannable', 'no_playbook', 'no_pay_details', 'breaker', 'no_template', 'ladder_done', 'milder_first')"
+            ),
+        )
         batch_op.drop_index(
             "ix_verdicts_chase", sqlite_where=sa.text("last_run IS NULL"), postgresql_where=sa.text("last_run IS NULL")
         )

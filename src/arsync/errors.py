@@ -22,6 +22,11 @@ class ConfigurationError(ArsyncError):
 class UsageError(ArsyncError):
     """The command was used wrongly."""
 
+    def __init__(self, detail: str = "", *, field: str | None = None) -> None:
+        """`field` is what of a form it is about, where it is about one thing."""
+        super().__init__(detail)
+        self.field = field
+
 
 class TemplateError(ConfigurationError):
     """A message template is wrong."""

@@ -93,9 +93,9 @@ def _hold(
 ) -> tuple[int, str]:
     today, last, dispute = app.today(company), said.paused_until, said.dispute
     if last is not None and last < today:
-        raise UsageError(f"{last} has passed; today is {today}")
+        raise UsageError(f"{last} has passed; today is {today}", field="until")
     if dispute is not None and not dispute.strip():
-        raise UsageError("say what is contested")
+        raise UsageError("say what is contested", field="dispute")
     kind = HoldKind.PAUSE if dispute is None else HoldKind.DISPUTE
     hold = Hold(kind, dispute or reason, who, named.payer_id, named.invoice_id, today, last)
     hold_id = put(app, work, company, hold, what=named.what, now=app.clock.now())
@@ -117,10 +117,10 @@ def _about(work: Work, one: Reply, invoice: FoundInvoice | None, *, single: bool
     if invoice is None:
         if single:
             listed = ", ".join(item.number for item in demanded)
-            raise UsageError(f"which invoice is contested{f' ({listed})' if listed else ''}?")
+            raise UsageError(f"which invoice is contested{f' ({listed})' if listed else ''}?", field="invoice")
         return Whom(company.id, one.payer_id, None, f"everything {name} pays for")
     if (invoice.connection_id, invoice.payer_id) != (company.id, one.payer_id):
-        raise UsageError(f"{invoice.number} is not paid for by {name}")
+        raise UsageError(f"{invoice.number} is not paid for by {name}", field="invoice")
     return Whom(company.id, one.payer_id, invoice, f"invoice {invoice.number} of {invoice.customer}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from arsync.acts.days import last_day, past
+from arsync.acts.days import last_day, past, to_come
 from arsync.acts.holding import contested_part, put
 from arsync.acts.lifting import end_with
 from arsync.acts.noting import note
@@ -74,7 +74,7 @@ def keep(app: App, message_id: int, said: Said, *, who: str) -> Kept:
     """Keeps how a call of the list went, with what follows from it. NotFound where it is not on the list; UsageError
     where it was answered already, or something lacks or does not go together."""
     if said.outcome is CallOutcome.PROMISED and said.day is None:
-        raise UsageError("which day did they name? Without one it is not a promise that could be kept")
+        raise UsageError("which day did they name? Without one it is not a promise that could be kept", field="day")
     with app.store.working() as work:
         message = messages.find(work, message_id)
         if message is None or message.channel != StepChannel.CALL or not messages.is_call(work, message_id):
@@ -178,11 +178,11 @@ def _disputed(
     app: App, work: Work, spoken: Call, call_id: int, amount: str | None, code: DisputeCode | None
 ) -> Fact:  # fmt: skip
     if not spoken.comment.strip():
-        raise UsageError("what do they contest? It is shown wherever it stops something")
+        raise UsageError("what do they contest? It is shown wherever it stops something", field="comment")
     if not spoken.named:
         raise UsageError("nothing of what the call was about is open any more")
     if amount is not None and len(spoken.named) > 1:
-        raise UsageError(f"of which is that amount? Name one: {_numbers(spoken.named)}")
+        raise UsageError(f"of which is that amount? Name one: {_numbers(spoken.named)}", field="amount")
     part = None
     for one in spoken.named:
         assert one.invoice is not None
@@ -199,7 +199,9 @@ def _disputed(
 def _paid(app: App, work: Work, spoken: Call, call_id: int, day: date | None, grace: int) -> Fact:
     """They say that it is paid: nothing is asked for until the money would have come."""
     today = app.today(spoken.company)
-    until = last_day(app, spoken.company, max(today, day or today), grace)
+    waits_for = max(today, day or today)
+    to_come(waits_for, today, field="day")
+    until = last_day(app, spoken.company, waits_for, grace)
     told = f" on {day}" if day else ""
     why = f"they say that it is paid{told}: {_how(spoken)}"
     for one in spoken.named:

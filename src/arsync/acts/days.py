@@ -12,6 +12,7 @@ from arsync.playbook.places import Place
 from arsync.store.connections import Connection
 
 _WEEKEND: Final = 5
+_FARTHEST: Final = timedelta(days=3653)
 
 
 def past(app: App, company: Connection, on: date | None) -> date:
@@ -19,8 +20,16 @@ def past(app: App, company: Connection, on: date | None) -> date:
     today = app.today(company)
     day = on or today
     if day > today:
-        raise UsageError(f"{day} is still to come; today is {today}")
+        raise UsageError(f"{day} is still to come; today is {today}", field="day")
     return day
+
+
+def to_come(day: date, today: date, *, field: str) -> None:
+    """UsageError, about that field, where a day that is named for money has passed, or is too far ahead to be meant."""
+    if day < today:
+        raise UsageError(f"{day} has passed; today is {today}", field=field)
+    if day > today + _FARTHEST:
+        raise UsageError(f"{day} is more than ten years ahead; today is {today}", field=field)
 
 
 def last_day(app: App, company: Connection, day: date, grace: int) -> date:

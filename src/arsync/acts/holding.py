@@ -21,7 +21,7 @@ def contested_part(found: FoundInvoice, written: str) -> Money | None:
     """The amount in the invoice's currency; None where it is all that is open."""
     contested = money(written, found.balance.currency)
     if contested > found.balance:
-        raise UsageError(f"of {found.number} {found.balance} is open: no more of it can be contested")
+        raise UsageError(f"of {found.number} {found.balance} is open: no more of it can be contested", field="amount")
     return contested if contested < found.balance else None
 
 
@@ -30,9 +30,9 @@ def money(written: str, currency: str) -> Money:
     try:
         exact = amount(written.replace(",", ""))
     except ValueError:
-        raise UsageError(f"{written!r} is no amount: write 1250.00") from None
+        raise UsageError(f"{written!r} is no amount: write 1250.00", field="amount") from None
     if exact <= 0:
-        raise UsageError(f"{written!r}: an amount above zero")
+        raise UsageError(f"{written!r}: an amount above zero", field="amount")
     return Money(exact, currency)
 
 
@@ -68,9 +68,9 @@ def place(app: App, connection_id: int, placed: Hold, *, what: str) -> tuple[int
     """Places a hold with its note: its number, and whether the accounting system is told of it as well. UsageError
     where it has no reason, or would be over already."""
     if not placed.reason.strip():
-        raise UsageError("the reason is missing: say why")
+        raise UsageError("the reason is missing: say why", field="reason")
     if placed.until is not None and placed.until < placed.begins:
-        raise UsageError(f"{placed.until} has passed; today is {placed.begins}")
+        raise UsageError(f"{placed.until} has passed; today is {placed.begins}", field="until")
     with app.store.working() as work:
         connection = connections.connection_by_id(work, connection_id)
         now = app.clock.now()

@@ -8,7 +8,7 @@ from datetime import date
 
 from babel.numbers import get_currency_precision
 
-from arsync.acts.days import last_day
+from arsync.acts.days import last_day, to_come
 from arsync.acts.holding import money
 from arsync.acts.noting import kept, note
 from arsync.acts.whom import Whom
@@ -37,7 +37,7 @@ def promised_part(owed: Money, written: str | None) -> Money:
     """The amount that was promised of what is open, all of it where none is written; UsageError where it is more."""
     promised = money(written, owed.currency) if written else owed
     if promised > owed:
-        raise UsageError(f"{owed} is open: {promised} is more")
+        raise UsageError(f"{owed} is open: {promised} is more", field="amount")
     return promised
 
 
@@ -48,8 +48,7 @@ def give(
     """Keeps a promise for one invoice, for several, or for all that a customer pays for, with its holds and its event;
     its note is the caller's. UsageError where the day has passed."""
     now, today = app.clock.now(), app.today(company)
-    if day < today:
-        raise UsageError(f"{day} has passed; today is {today}")
+    to_come(day, today, field="day")
     invoice_ids = [one.invoice_id for one in named if one.invoice_id is not None]
     payer_id, until = named[0].payer_id, last_day(app, company, day, grace)
     promise_id = promises.give(
@@ -78,15 +77,16 @@ def owed_by(work: Work, named: Whom, currency: str | None) -> Money:
     """What is open of what is spoken of; UsageError where nothing is, or in several currencies."""
     if named.invoice is not None:
         if not named.invoice.balance:
-            raise UsageError(f"nothing is open on {named.what}")
+            raise UsageError(f"nothing is open on {named.what}", field="invoice")
         return named.invoice.balance
     open_ones = ledger.open_balances(work, named.connection_id, named.payer_id)
     if currency is not None:
         open_ones = {code: owed for code, owed in open_ones.items() if code == currency.upper()}
     if not open_ones:
-        raise UsageError(f"nothing is open{f' in {currency}' if currency else ''} of {named.what}")
+        raise UsageError(f"nothing is open{f' in {currency}' if currency else ''} of {named.what}", field="currency")
     if len(open_ones) > 1:
-        raise UsageError(f"name --currency: open are {', '.join(map(str, open_ones.values()))}")
+        listed = ", ".join(map(str, open_ones.values()))
+        raise UsageError(f"name --currency: open are {listed}", field="currency")
     return next(iter(open_ones.values()))
 
 
@@ -96,7 +96,7 @@ def promise(
     """Keeps a promise with its note: how much was promised. UsageError where nothing is open, more is promised than
     that, the day has passed or no reason is given."""
     if not reason.strip():
-        raise UsageError("the reason is missing: who said it, and how")
+        raise UsageError("the reason is missing: who said it, and how", field="reason")
     with app.store.working() as work:
         company = connections.connection_by_id(work, named.connection_id)
         promised = promised_part(owed_by(work, named, currency), amount)
@@ -126,7 +126,7 @@ def instalments(
 ) -> Agreed:  # fmt: skip
     """Agrees on a plan for what is named; `parts` divides what is agreed. UsageError where it cannot be one."""
     if not reason.strip():
-        raise UsageError("the reason is missing: who agreed, and how")
+        raise UsageError("the reason is missing: who agreed, and how", field="reason")
     if len({(one.connection_id, one.payer_id) for one in named}) > 1:
         raise UsageError("the invoices of one plan have one payer")
     with app.store.working() as work:
@@ -139,9 +139,8 @@ def instalments(
         divided = parts(money(amount, in_all.currency) if amount else in_all)
         agreed = total((one for _, one in divided), in_all.currency)
         if agreed > in_all:
-            raise UsageError(f"{in_all} is open: {agreed} is more")
-        if divided[0][0] < today:
-            raise UsageError(f"{divided[0][0]} has passed; today is {today}")
+            raise UsageError(f"{in_all} is open: {agreed} is more", field="amount")
+        to_come(divided[0][0], today, field="first")
         plan_id, hold_ids = agree(app, work, company, list(named), divided, agreed, grace, reason, who)
         work.commit()
     return Agreed(plan_id, hold_ids, divided, agreed)
@@ -153,8 +152,8 @@ def even(number: int, first: date, every: Every) -> Callable[[Money], list[tuple
     def divide(agreed: Money) -> list[tuple[date, Money]]:
         try:
             return spread(agreed, number, first, every, places=get_currency_precision(agreed.currency))
-        except ValueError as error:
-            raise UsageError(str(error)) from error
+        except (ValueError, OverflowError) as error:
+            raise UsageError(str(error), field="number") from error
 
     return divide
 

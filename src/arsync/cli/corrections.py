@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from arsync.acts import correcting
 from arsync.cli.context import Author, Json, author_or_me, opened
 from arsync.cli.output import dump, say, so_many, table
-from arsync.errors import NotFound, UsageError
+from arsync.errors import UsageError
 from arsync.store import corrections as rows
-from arsync.store import events, finding
+from arsync.store import finding
 
 
 def register(program: typer.Typer) -> None:
@@ -33,20 +34,7 @@ def corrections(
         if done:
             if not message_ids:
                 raise UsageError("--done: which messages?")
-            with app.store.working() as work:
-                open_now = {one.message_id: one for one in rows.unsettled(work)}
-                for message_id in message_ids:
-                    if message_id not in open_now:
-                        raise NotFound(f"message {message_id} that waits for a correction")
-                who, now = author_or_me(author), app.clock.now()
-                rows.settle(work, message_ids, author=who, now=now)
-                for message_id in message_ids:
-                    one = open_now[message_id]
-                    events.log(
-                        work, "correction_settled", at=now, author=who, connection_id=one.connection_id,
-                        chase_id=one.chase_id, message_id=message_id,
-                    )  # fmt: skip
-                work.commit()
+            correcting.settle(app, message_ids, who=author_or_me(author))
             say(so_many(len(message_ids), "is answered for", "are answered for"))
             return
         with app.store.reading() as work:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from arsync.acts import posting
 from arsync.acts.locking import locked
 from arsync.bootstrap import App
 from arsync.cli.context import Author, Json, author_or_me, opened
 from arsync.cli.output import complain, counted, dump, flat, say, table
 from arsync.errors import NotFound, UsageError
-from arsync.render.cover import cover_pdf
 from arsync.store import connections, finding, letters
 from arsync.store.connections import Connection
 from arsync.store.letters import Letter
@@ -46,7 +46,7 @@ def letters_(context: typer.Context, as_json: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
     with opened(context) as app:
-        _gather(app)
+        posting.gather(app, app.linked())
         with app.store.reading() as work:
             pile = letters.on_the_pile(work)
         _list(app, pile, as_json)
@@ -56,10 +56,10 @@ def letters_(context: typer.Context, as_json: Json = False) -> None:
 def open_(context: typer.Context, which: Named, as_json: Json = False) -> None:
     """Reads the source again, and says which of these letters still hold."""
     with opened(context) as app, locked(app):
-        _gather(app)
+        posting.gather(app, app.linked())
         checked = Checked()
         for company, those in _by_company(app, _chosen(app, which)):
-            checked.extend(post_room.look(app.store, app.desk(company), app.clock, those))
+            checked.extend(posting.look(app, company, those))
         if as_json:
             dump(_as_json(checked))
         else:
@@ -77,7 +77,7 @@ def print_(
 ) -> None:
     """Reads the source again and prints what still holds: a PDF with the letters and one with their list, by batch."""
     with opened(context) as app, locked(app):
-        _gather(app)
+        posting.gather(app, app.linked())
         who = author_or_me(author)
         checked = Checked()
         for company, those in _by_company(app, _chosen(app, which)):
@@ -102,8 +102,8 @@ def posted(
         who = author_or_me(author)
         checked = Checked()
         for company, those in _by_company(app, _chosen(app, which, all_states=gone)):
-            day = _past(app, company, on)
             if gone:
+                day = posting.posting_day(app, company, on.date() if on else None)
                 printed = [letter for letter in those if letter.prints]
                 for letter in those:
                     if not letter.prints:
@@ -111,7 +111,7 @@ def posted(
                 post_room.keep_gone(app.store, app.desk(company), app.clock, printed, on=day, author=who)
                 say(f"{company.name}: {counted(len(printed), 'letter')} kept as posted on {day}")
                 continue
-            found = post_room.post(app.store, app.desk(company), app.clock, those, on=day, author=who)
+            found, day = posting.post(app, company, those, on.date() if on else None, who=who)
             noted = "; what is noted of it is written at the next run" if found.holding else ""
             say(f"{company.name}: {counted(len(found.holding), 'letter')} posted on {day}{noted}")
             checked.extend(found)
@@ -131,7 +131,7 @@ def pull(
         printed = [letter for letter in _chosen(app, which) if letter.prints]
         checked = Checked()
         for company, those in _by_company(app, printed):
-            checked.extend(post_room.look(app.store, app.desk(company), app.clock, those))
+            checked.extend(posting.look(app, company, those))
         out = [letter for letter, _why in checked.pulled if letter.taken_out_at is None]
         if as_json:
             dump(_as_json(checked))
@@ -140,21 +140,10 @@ def pull(
             if not out:
                 say("nothing is to be taken out of the pile")
         if done and out:
-            with app.store.working() as work:
-                ids = [letter.message.id for letter in out]
-                letters.take_out(work, ids, author=author_or_me(author), now=app.clock.now())
-                work.commit()
+            posting.take_out(app, out, who=author_or_me(author))
             say(f"{counted(len(out), 'letter')} kept as taken out")
         elif out:
             raise typer.Exit(1)
-
-
-def _gather(app: App) -> None:
-    """What was approved since the last run makes a batch as well."""
-    with app.store.working() as work:
-        for company in app.linked():
-            letters.gather(work, company.id, now=app.clock.now())
-        work.commit()
 
 
 def _chosen(app: App, which: Sequence[str] | None, *, all_states: bool = False) -> list[Letter]:
@@ -186,58 +175,37 @@ def _by_company(app: App, those: Iterable[Letter]) -> list[tuple[Connection, lis
         return [(connections.connection_by_id(work, one), found) for one, found in sorted(by_id.items())]
 
 
-def _past(app: App, company: Connection, on: datetime | None) -> date:
-    today = app.today(company)
-    day = on.date() if on else today
-    if day > today:
-        raise UsageError(f"--on {day} is still to come; today is {today}")
-    return day
-
-
 def _print(
     app: App, company: Connection, batch_id: int, batch: list[Letter], to: Path, *, again: bool, author: str
 ) -> Checked:
-    desk = app.desk(company)
-    trial = desk.diverted_to is not None
-    before = [letter for letter in batch if letter.lies and not letter.to_be_pulled]
-    if before and not again and not trial:
-        for letter in before:
-            complain(
-                f"L{batch_id}: letter {letter.message.id} was printed by {letter.printed_by} at "
-                f"{letter.printed_at:%Y-%m-%d %H:%M} UTC and not posted yet; print it once more: --again"
-            )
-        batch = [letter for letter in batch if letter not in before]
-    if not [letter for letter in batch if not letter.is_dead]:
+    run = posting.to_print(app, company, batch_id, batch, again=again)
+    for letter in run.before:
+        complain(
+            f"L{batch_id}: letter {letter.message.id} was printed by {letter.printed_by} at "
+            f"{letter.printed_at:%Y-%m-%d %H:%M} UTC and not posted yet; print it once more: --again"
+        )
+    if not run.those:
         return Checked()
-    version = max(letter.prints for letter in batch) + 1
-    name = f"L{batch_id}-trial" if trial else f"L{batch_id}" if version == 1 else f"L{batch_id}-{version}"
-    paths = (to / f"{name}.pdf", to / f"{name}-list.pdf")
+    paths = (to / f"{run.name}.pdf", to / f"{run.name}-list.pdf")
     for path in paths:
         if path.exists():
             raise UsageError(f"{path} is there already: choose another folder by --to")
-    checked, paper = post_room.compose(app.store, desk, app.clock, batch, author=author)
-    if paper.sheets:
-        seller = desk.policy.seller
-        listed = [
-            (letter.message.id, letter.message.recipients[0] if letter.message.recipients else "", sheet["title"],
-             f"{letter.message.amount:,.2f} {letter.message.currency}", "printed before" if letter.prints else "")
-            for letter, sheet in zip(checked.holding, paper.sheets, strict=True)
-        ]  # fmt: skip
-        bodies = (paper.pdf, cover_pdf(name, app.today(company), listed, seller))
+    printed = posting.print_(app, company, run, who=author)
+    if printed.sheets:
         try:
             to.mkdir(parents=True, exist_ok=True)
-            for path, body in zip(paths, bodies, strict=True):
+            for path, body in zip(paths, (printed.letters, printed.cover), strict=True):
                 with path.open("xb") as file:
                     file.write(body)
         except OSError as error:
-            kept = "" if trial else "; the letters are kept as printed: --again"
+            kept = "" if run.trial else "; the letters are kept as printed: --again"
             raise UsageError(f"{path} cannot be written: {error.strerror or error}{kept}") from None
-        say(f"{company.name}: {counted(len(paper.sheets), 'letter')} in {paths[0]}, their list in {paths[1]}")
-        if trial:
-            say(f"a trial, not to be posted: delivery.redirect_to is set ({desk.diverted_to})", style="yellow")
+        say(f"{company.name}: {counted(printed.sheets, 'letter')} in {paths[0]}, their list in {paths[1]}")
+        if run.trial:
+            say(f"a trial, not to be posted: delivery.redirect_to is set ({run.trial})", style="yellow")
         else:
             say(f"when they are posted: arsync letters posted L{batch_id}")
-    return checked
+    return printed.checked
 
 
 def _list(app: App, pile: Sequence[Letter], as_json: bool) -> None:
@@ -252,22 +220,11 @@ def _list(app: App, pile: Sequence[Letter], as_json: bool) -> None:
             (
                 f"L{one.batch_id}", one.message.id,
                 finding.customer_name(work, one.message.connection_id, one.message.payer_id), one.message.step_id,
-                f"{one.message.amount:,.2f} {one.message.currency}", _stands(one),
+                f"{one.message.amount:,.2f} {one.message.currency}", posting.stands(one),
             )
             for one in pile
         ]  # fmt: skip
     table(("batch", "id", "payer", "step", "demands", ""), rows, right=("demands",))
-
-
-def _stands(one: Letter) -> str:
-    if one.to_be_pulled:
-        return f"take it out of the pile: {one.wrong_paper}"
-    if one.message.reason.startswith(post_room.FAILS):
-        return one.message.reason
-    if not one.lies or one.printed_at is None:
-        return "to be printed"
-    times = f", {one.prints} times" if one.prints > 1 else ""
-    return f"printed by {one.printed_by} on {one.printed_at:%Y-%m-%d}{times}: to be posted"
 
 
 def _tell_and_end(checked: Checked) -> None:
@@ -279,17 +236,11 @@ def _tell_and_end(checked: Checked) -> None:
 
 def _tell(checked: Checked) -> None:
     for letter, reason in checked.pulled:
-        complain(flat(f"letter {letter.message.id} must not go out: {reason}; {_paper(letter)}"))
+        complain(flat(f"letter {letter.message.id} must not go out: {reason}; {posting.paper(letter)}"))
     for letter, reason in checked.later:
         say(flat(f"letter {letter.message.id}: not now: {reason}"), style="yellow")
     for letter, reason in checked.failed:
         complain(flat(f"letter {letter.message.id} of L{letter.batch_id}: {reason}; the others are not affected"))
-
-
-def _paper(letter: Letter) -> str:
-    if letter.lies:
-        return "take its paper out of the pile"
-    return "its paper is not in the pile any more" if letter.prints else "it is not printed"
 
 
 def _as_json(checked: Checked) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,19 +51,19 @@ class Pile:
 def to_approve(work: Work, companies: Collection[int], *, most: int) -> Pile:
     """Messages that wait for a person, the most money first."""
     where = (_M.state == MessageState.PLANNED.value, among_ids(work, _M.connection_id, companies))
-    return _messages(work, where, _M.planned_on, (_M.amount.desc(), _M.id), most)
+    return message_pile(work, where, _M.planned_on, (_M.amount.desc(), _M.id), most)
 
 
 def unknown(work: Work, companies: Collection[int], *, most: int) -> Pile:
     """Messages of which nobody knows whether they went out, the oldest first."""
     where = (_M.state == MessageState.UNKNOWN.value, among_ids(work, _M.connection_id, companies))
-    return _messages(work, where, _M.planned_on, (_M.id,), most)
+    return message_pile(work, where, _M.planned_on, (_M.id,), most)
 
 
 def went_out(work: Work, companies: Collection[int], since: date, *, most: int) -> Pile:
     """Messages that left us since that day, the newest first."""
     where = (among_ids(work, _M.connection_id, companies), _M.sent_on >= since, _M.channel != StepChannel.CALL.value)
-    return _messages(work, where, _M.sent_on, (_M.sent_on.desc(), _M.id.desc()), most, said=_M.subject)
+    return message_pile(work, where, _M.sent_on, (_M.sent_on.desc(), _M.id.desc()), most, said=_M.subject)
 
 
 def calls(work: Work, companies: Collection[int], today: date, *, most: int) -> Pile:
@@ -97,27 +97,29 @@ def calls(work: Work, companies: Collection[int], today: date, *, most: int) -> 
         among_ids(work, _M.connection_id, companies), ~reached, ~overtaken,
         _CH.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)), or_(at_stake > 0, _M.amount == 0),
     )  # fmt: skip
-    return _messages(
+    return message_pile(
         work, where, _M.sent_on, (func.coalesce(at_stake, 0).desc(), _M.id), most, amount=at_stake, said=_M.subject
     )
 
 
-def _messages(
+def message_pile(
     work: Work, where: Collection[ColumnElement[bool]], day: ColumnElement[Any], order: Collection[Any], most: int,
     amount: Any = None, said: Any = None,
 ) -> Pile:  # fmt: skip
+    """Messages of which all that holds, in that order, with that day and their money and reason unless others are
+    told."""
     query = (
         select(
             func.count().over().label("in_all"), _M.id, _M.connection_id, _CH.payer_id, _P.name, _M.step_id,
             _M.currency, (_M.amount if amount is None else amount).label("money"), day.label("day"), _M.accepted_at,
             (_M.reason if said is None else said).label("said"),
         )
-        .select_from(_with_payer(t.messages.join(t.chases, _CH.id == _M.chase_id), _M.connection_id, _CH.payer_id))
+        .select_from(with_payer(t.messages.join(t.chases, _CH.id == _M.chase_id), _M.connection_id, _CH.payer_id))
         .where(*where)
         .order_by(*order)
         .limit(most)
     )  # fmt: skip
-    return _pile(
+    return pile(
         (
             row.in_all,
             Entry(
@@ -132,7 +134,7 @@ def _messages(
 def holds_ending(work: Work, companies: Collection[int], first: date, last: date, *, most: int) -> Pile:
     """What was stopped and goes on again between these days, the next first."""
     h, i = t.holds.c, t.invoices.c
-    joined = _with_payer(t.holds, h.connection_id, h.payer_id).outerjoin(
+    joined = with_payer(t.holds, h.connection_id, h.payer_id).outerjoin(
         t.invoices, and_(i.connection_id == h.connection_id, i.remote_id == h.invoice_id)
     )
     query = (
@@ -147,7 +149,7 @@ def holds_ending(work: Work, companies: Collection[int], first: date, last: date
         .order_by(h.until, h.id)
         .limit(most)
     )  # fmt: skip
-    return _pile(
+    return pile(
         (
             row.in_all,
             Entry(
@@ -175,12 +177,12 @@ def promises(
             func.count().over().label("in_all"), p.id, p.connection_id, p.payer_id, _P.name, p.amount, p.currency,
             p.promised_on, p.plan_id, p.reason,
         )
-        .select_from(_with_payer(t.promises, p.connection_id, p.payer_id))
+        .select_from(with_payer(t.promises, p.connection_id, p.payer_id))
         .where(*where)
         .order_by(p.promised_on, p.id)
         .limit(most)
     )  # fmt: skip
-    return _pile(
+    return pile(
         (
             row.in_all,
             Entry(
@@ -202,12 +204,12 @@ def replies(work: Work, companies: Collection[int], *, of_nobody: bool, most: in
             func.count().over().label("in_all"), r.id, r.connection_id, r.payer_id, _P.name, r.sender, r.subject,
             r.meaning, r.received_at,
         )
-        .select_from(_with_payer(t.replies, r.connection_id, r.payer_id))
+        .select_from(with_payer(t.replies, r.connection_id, r.payer_id))
         .where(r.state == ReplyState.WAITING.value, or_(theirs, r.connection_id.is_(None)) if of_nobody else theirs)
         .order_by(r.received_at.desc(), r.id.desc())
         .limit(most)
     )  # fmt: skip
-    return _pile(
+    return pile(
         (
             row.in_all,
             Entry(
@@ -219,10 +221,12 @@ def replies(work: Work, companies: Collection[int], *, of_nobody: bool, most: in
     )  # fmt: skip
 
 
-def _with_payer(whose: Any, connection_id: Any, payer_id: Any) -> Any:
+def with_payer(whose: Any, connection_id: Any, payer_id: Any) -> Any:
+    """The same rows with their payer, where it is known."""
     return whose.outerjoin(t.customers, and_(_P.connection_id == connection_id, _P.remote_id == payer_id))
 
 
-def _pile(rows: Any) -> Pile:
+def pile(rows: Iterable[tuple[int, Entry]]) -> Pile:
+    """Of lines that each come with how many there are in all."""
     told = list(rows)
     return Pile(told[0][0] if told else 0, tuple(entry for _, entry in told))

@@ -169,13 +169,19 @@ def rejected(
     }
 
 
-def unanswered(work: Work, connection_id: int, *, today: date) -> list[Message]:
-    """What has waited for a person for more than three weekdays, the longest first."""
+def patience_ends(today: date) -> date:
+    """What has waited for a person since before that day has waited for more than three weekdays."""
     day = today - timedelta(days=max(0, today.weekday() - _WEEKEND + 1))  # on a Sunday nobody is later than on Friday
     for _ in range(PATIENCE):
         day -= timedelta(days=1)
         while day.weekday() >= _WEEKEND:
             day -= timedelta(days=1)
+    return day
+
+
+def unanswered(work: Work, connection_id: int, *, today: date) -> list[Message]:
+    """What has waited for a person for more than three weekdays, the longest first."""
+    day = patience_ends(today)
     query = select(_M.id).where(
         _M.connection_id == connection_id, _M.state == MessageState.PLANNED.value,
         func.coalesce(_M.asked_at, _M.planned_at) < datetime.combine(day, time(), UTC),

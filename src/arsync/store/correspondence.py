@@ -50,15 +50,20 @@ class Listed:
 
 def newest(
     work: Work, companies: Sequence[int], *, state: MessageState | None = None, step_id: str | None = None,
-    customer: str = "", before: int | None = None, most: int,
+    customer: str = "", on: date | None = None, channel: str | None = None, before: int | None = None, most: int,
 ) -> list[Listed]:  # fmt: skip
     """The newest messages of these companies of which all that is given holds, newest first: in that state, of that
-    step, to customers in whose names these words occur, older than the one of that number."""
+    step and channel, to customers in whose names these words occur, that left on that day, older than the one of that
+    number."""
     where: list[Any] = []
     if state is not None:
         where.append(_M.state == state.value)
     if step_id is not None:
         where.append(_M.step_id == step_id)
+    if on is not None:
+        where.append(_M.sent_on == on)
+    if channel is not None:
+        where.append(_M.channel == channel)
     if before is not None:
         where.append(_M.id < before)
     if words := customer.casefold().split():

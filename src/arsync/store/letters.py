@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, insert, or_, select, update
+from sqlalchemy import Select, and_, func, insert, or_, select, update
 
 from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.store import messages
 from arsync.store import tables as t
+from arsync.store.bulk import among_ids
 from arsync.store.engine import Work
 from arsync.store.leases import holder
 from arsync.store.messages import Message
@@ -112,6 +113,15 @@ def waiting(work: Work) -> tuple[list[Letter], list[Letter]]:
     return [one for one in pile if not one.lies], [one for one in pile if one.lies]
 
 
+def unbatched(work: Work, companies: Collection[int]) -> int:
+    """How many approved letters of these companies are in no batch yet."""
+    query = select(func.count()).where(
+        _M.state == MessageState.APPROVED.value, among_ids(work, _M.connection_id, companies),
+        _M.channel == StepChannel.LETTER.value, _M.id.not_in(select(_S.message_id)),
+    )  # fmt: skip
+    return int(work.execute(query).scalar_one())
+
+
 def batch_connection(work: Work, batch_id: int) -> int | None:
     """The connection of a batch; None where there is no such batch."""
     return work.execute(select(_B.connection_id).where(_B.id == batch_id)).scalar_one_or_none()
@@ -158,10 +168,11 @@ def _query() -> Select[*tuple[Any, ...]]:
 
 
 def _letters(work: Work, query: Select[*tuple[Any, ...]]) -> list[Letter]:
+    rows = work.execute(query).all()
+    found = {one.id: one for one in messages.some(work, [row.message_id for row in rows])} if rows else {}
     return [
         Letter(
-            messages.get(work, row.message_id), row.batch_id, row.printed_at, row.printed_by, row.prints,
-            row.taken_out_at,
+            found[row.message_id], row.batch_id, row.printed_at, row.printed_by, row.prints, row.taken_out_at
         )
-        for row in work.execute(query).all()
+        for row in rows
     ]  # fmt: skip

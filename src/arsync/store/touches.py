@@ -259,6 +259,12 @@ def end_comment(work: Work, comment_id: int, *, now: datetime) -> Comment | None
     return found
 
 
+def company_of_comment(work: Work, comment_id: int) -> int | None:
+    """The connection of whose customer it was said; None where there is none of that id."""
+    found: int | None = work.execute(select(_K.connection_id).where(_K.id == comment_id)).scalar_one_or_none()
+    return found
+
+
 def comments(work: Work, connection_id: int, payer_id: str | None = None) -> list[Comment]:
     """What was said of a payer, or of all, oldest first; what is done with, too."""
     where = [_K.connection_id == connection_id]

@@ -34,7 +34,7 @@ _SILENT: Final = (
 #: So many customers are named where one thing is to do for several.
 _NAMED: Final = 5
 #: How the reason of an approved message begins that a person must look at.
-_WAITS: Final = (enclosures.WAITS, FAILS)
+WAITS: Final = (enclosures.WAITS, FAILS)
 
 
 class _OfCompany(Protocol):
@@ -63,7 +63,7 @@ def tasks(store: Store, only: Collection[int] | None = None) -> list[str]:
         silent = [one for rule in _SILENT for one in verdicts.standing(work, rule) if only is None or one[0] in only]
         unsaid = [one for one in verdicts.concerned(work, Rule.NO_TEMPLATE) if only is None or one[0] in only]
         approved = theirs(messages.in_states(work, (MessageState.APPROVED,)))
-        lacking = [one for one in approved if one.reason.startswith(_WAITS)]
+        lacking = [one for one in approved if one.reason.startswith(WAITS)]
         sorry = corrections.being_answered(work)
         unsettled = theirs(corrections.unsettled(work))
         wrongly = [one for one in unsettled if (one.connection_id, one.invoice_id) not in sorry]

@@ -30,6 +30,7 @@ from arsync.web import passwords
 from arsync.web.app import create
 
 CALL = Step("call", 21, StepChannel.CALL, Tone.FIRM, "call", StepMode.TASK)
+LETTER = Step("letter", 14, StepChannel.LETTER, Tone.FIRM, "letter", None)
 PASSWORD = "a long enough word"
 _SETTINGS = """
 [database]

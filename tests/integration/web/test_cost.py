@@ -12,8 +12,9 @@ from sqlalchemy import event
 from tests.integration.store.books import NOW, TODAY, a_hold, customer, invoice, payment
 from tests.integration.web.conftest import Guest, House
 
-from arsync.domain.states import Health
-from arsync.store import connections, holds, prepared
+from arsync.domain.chase import Rule, Verdict
+from arsync.domain.states import Decision, Health
+from arsync.store import connections, holds, prepared, touches, verdicts
 
 #: What people look at, and how many statements each may cost.
 PAGES = {"/": 24, "/customers": 8, "/customers?q=acme&sort=name&page=2": 8, "/customers/harbour/C1": 36}
@@ -67,6 +68,15 @@ def grow(house: House, number: int) -> None:
     with house.app.store.working() as work:
         for _ in range(number // 100):
             holds.place(work, books.id, a_hold(until=TODAY + timedelta(days=3)), now=NOW)
+            touches.keep_comment(
+                work, books.id, payer_id="C1", invoice_id=None, text="ask", follow_up=TODAY, author="ann", now=NOW
+            )
+        run, chase = verdicts.begin_run(work, "run", now=NOW), books.chase().id
+        rules = (Rule.LADDER_DONE, Rule.NO_RECIPIENT)
+        answers = [
+            (chase, Verdict(f"G{one}", Decision.HOLD, rules[one % 2], f"{one % 30}", None)) for one in range(number)
+        ]
+        verdicts.record(work, books.id, answers, run_id=run, today=TODAY)
         connections.set_health(work, books.id, Health.OK, "complete", synced_at=NOW + timedelta(minutes=number))
         work.commit()
 

@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 import pytest
 from tests.integration.store.books import NOW, TODAY
-from tests.integration.web.conftest import Guest, House, a_call
+from tests.integration.web.conftest import LETTER, Guest, House, a_call
 from tests.integration.web.pages import Page
+from tests.integration.web.test_replies import answered
 
 from arsync.domain.people import CallOutcome
 from arsync.domain.roles import Role
-from arsync.store import touches
+from arsync.store import letters, touches
 from arsync.web.access import Needs, Open, Reach
 from arsync.web.app import ROUTES
 from arsync.web.routes import Declared
@@ -22,6 +23,7 @@ from arsync.web.routes import Declared
 HARBOURS = {
     "company": "harbour", "payer": "C1", "report": "aging", "playbook": "standard", "step": "friendly",
     "provider": "quickbooks", "message": "1", "outcome": "1",
+    "reply": "1", "comment": "1", "batch": "1",
 }  # fmt: skip
 #: Open addresses, and why: one more of them is thought about twice.
 OPEN = {
@@ -33,12 +35,22 @@ ASKING = [route for route in ROUTES if isinstance(route.access, Needs)]
 
 @pytest.fixture(autouse=True)
 def called(house: House) -> None:
-    """Message 1 of Harbour's is a call, and outcome 1 how it went."""
+    """Of Harbour's message 1 is a call, outcome 1 how it went, reply 1 an answer, comment 1 something to remember, and
+    message 2 a letter in batch 1."""
     a_call(house)
     with house.app.store.working() as work:
         touches.keep_outcome(
             work, 1, CallOutcome.NO_ANSWER, made_on=TODAY, comment="Acme of harbour was out", author="ann", now=NOW
         )
+        touches.keep_comment(
+            work, house.harbour.id, payer_id="C1", invoice_id=None, text="Acme of harbour moves", follow_up=TODAY,
+            author="ann", now=NOW,
+        )  # fmt: skip
+        work.commit()
+    answered(house)
+    house.harbour.plan(step=LETTER)
+    with house.app.store.working() as work:
+        assert letters.gather(work, house.harbour.id, now=NOW) == 1
         work.commit()
 
 

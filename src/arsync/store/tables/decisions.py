@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     Column,
     Date,
@@ -14,12 +16,23 @@ from sqlalchemy import (
     Text,
 )
 
+from arsync.domain.chase import Rule
 from arsync.domain.states import (
     ChaseState,
     Decision,
 )
 from arsync.store.tables.frame import connection, metadata, one_of, only, partial
 from arsync.store.types import Instant
+
+#: Answered so, nothing more goes out before a person acts; in this order in the index over them.
+FOR_A_PERSON: Final = tuple(
+    rule.value
+    for rule in (
+        Rule.NO_RECIPIENT, Rule.UNDELIVERED, Rule.UNPLANNABLE, Rule.NO_PLAYBOOK, Rule.NO_PAY_DETAILS, Rule.BREAKER,
+        Rule.NO_TEMPLATE, Rule.LADDER_DONE, Rule.MILDER_FIRST,
+    )
+)  # fmt: skip
+_RULES: Final = ", ".join(f"'{rule}'" for rule in FOR_A_PERSON)
 
 runs = Table(
     "runs",
@@ -106,6 +119,7 @@ verdicts = Table(
     Column("last_on", Date),
     partial("uq_verdicts_standing", "connection_id", "invoice_id", where="last_run IS NULL", unique=True),
     partial("ix_verdicts_chase", "chase_id", where="last_run IS NULL"),
+    partial("ix_verdicts_person", "connection_id", "rule", where=f"last_run IS NULL AND rule IN ({_RULES})"),
     Index("ix_verdicts_invoice", "connection_id", "invoice_id", "first_run"),
     only("decision", Decision),
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse, Response
 
 from arsync.acts import approving, outgoing
+from arsync.domain.policy import StepChannel
 from arsync.domain.roles import Role
 from arsync.domain.states import MessageState
 from arsync.errors import NotFound, UsageError
@@ -38,12 +40,14 @@ class Asked:
     step: str
     company: str
     customer: str
+    on: date | None  # the day on which it left
+    channel: StepChannel | None
     before: int | None
 
     def address(self, **other: object) -> str:
         """The same list with something else in it."""
         said = {"state": self.state, "step": self.step, "company": self.company, "customer": self.customer,
-                "before": self.before, **other}  # fmt: skip
+                "on": self.on, "channel": self.channel, "before": self.before, **other}  # fmt: skip
         kept = {key: value for key, value in said.items() if value}
         return f"/messages?{urlencode(kept)}" if kept else "/messages"
 
@@ -54,25 +58,33 @@ def message_list(visit: Visit) -> Response:
     chosen = [one.id for one in visit.companies if asked.company in ("", one.name)]
     with visit.app.store.reading() as work:
         rows = correspondence.newest(
-            work, chosen, state=asked.state, step_id=asked.step or None, customer=asked.customer, before=asked.before,
-            most=PAGE + 1,
+            work, chosen, state=asked.state, step_id=asked.step or None, customer=asked.customer, on=asked.on,
+            channel=asked.channel, before=asked.before, most=PAGE + 1,
         )  # fmt: skip
         lost = correspondence.waiting(work, [one.id for one in visit.companies], (MessageState.UNKNOWN,), most=PAGE)
     shown = rows[:PAGE]
     return visit.render(
         "messages.html", asked=asked, rows=shown, older=shown[-1].id if len(rows) > PAGE else None, lost=lost,
-        states=list(MessageState), names={one.id: one.name for one in visit.companies},
+        states=list(MessageState), channels=list(StepChannel), names={one.id: one.name for one in visit.companies},
     )  # fmt: skip
 
 
 def _asked(visit: Visit) -> Asked:
     said = visit.query
-    state = said.get("state", "")
+    state, channel = said.get("state", ""), said.get("channel", "")
     return Asked(
         state=MessageState(state) if state in list(MessageState) else None, step=said.get("step", "").strip()[:64],
         company=said.get("company", ""), customer=" ".join(said.get("customer", "").split())[:200],
+        on=_day(said.get("on", "")), channel=StepChannel(channel) if channel in list(StepChannel) else None,
         before=number(said.get("before", "")),
     )  # fmt: skip
+
+
+def _day(written: str) -> date | None:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None
 
 
 def message(visit: Visit) -> Response:
