@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-long soak lint audit bench bench-planning bench-sending bench-scale clean
+.PHONY: help demo run test test-long soak lint audit bench bench-planning bench-sending bench-desk bench-scale clean
 
 help:
 	@echo "make demo       the whole job on the sandbox, no account needed"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench      backfill against the baseline, as ratios"
 	@echo "make bench-planning  planning 200,000 invoices against a plain loop, and a year simulated"
 	@echo "make bench-sending   ten thousand messages against a bare loop"
+	@echo "make bench-desk      fifty people at the desk of 100,000 invoices while they are synced"
 	@echo "make bench-scale     500 companies in one night: 1, 2 and 4 workers on one PostgreSQL"
 	@echo "make clean      removes what make and the tools have made; never a database, a key or a message"
 
@@ -33,6 +34,9 @@ bench-planning: .venv/.stamp-run
 
 bench-sending: .venv/.stamp-run
 	@$(BIN)/python benchmarks/sending.py $(ARGS)
+
+bench-desk: .venv/.stamp-dev
+	@PYTHONPATH=. $(BIN)/python benchmarks/desk.py $(ARGS)
 
 bench-scale: .venv/.stamp-dev
 	@PYTHONPATH=. $(BIN)/python benchmarks/scale.py $(ARGS)

@@ -296,6 +296,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_comments")),
     )
     with op.batch_alter_table("comments", schema=None) as batch_op:
+        batch_op.create_index("ix_comments_payer", ["connection_id", "payer_id"], unique=False)
         batch_op.create_index(
             "ix_comments_due",
             ["connection_id", "follow_up"],
@@ -481,6 +482,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
     )
     with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_holds_invoice",
+            ["connection_id", "invoice_id"],
+            unique=False,
+            sqlite_where=sa.text("invoice_id IS NOT NULL"),
+            postgresql_where=sa.text("invoice_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_holds_payer", ["connection_id", "payer_id"], unique=False)
         batch_op.create_index(
             "ix_holds_active",
             ["connection_id", "payer_id"],
@@ -806,6 +815,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_messages_key")),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index("ix_messages_step", ["step_id", "connection_id", "id"], unique=False)
         batch_op.create_index(
             "ix_messages_calls",
             ["connection_id"],
@@ -827,7 +837,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("sent_on IS NOT NULL"),
             postgresql_where=sa.text("sent_on IS NOT NULL"),
         )
-        batch_op.create_index("ix_messages_state", ["state", "connection_id"], unique=False)
+        batch_op.create_index("ix_messages_state", ["state", "connection_id", "id"], unique=False)
         batch_op.create_index(
             "uq_messages_live",
             ["chase_id"],
@@ -868,6 +878,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_promises")),
     )
     with op.batch_alter_table("promises", schema=None) as batch_op:
+        batch_op.create_index("ix_promises_payer", ["connection_id", "payer_id"], unique=False)
+        batch_op.create_index(
+            "ix_promises_settled",
+            ["connection_id", "settled_at"],
+            unique=False,
+            sqlite_where=sa.text("settled_at IS NOT NULL"),
+            postgresql_where=sa.text("settled_at IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_promises_open",
             ["connection_id", "payer_id"],
@@ -985,6 +1003,13 @@ def upgrade() -> None:
     )
     append_only.protect(op.get_bind(), "events")
     with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_events_message",
+            ["message_id"],
+            unique=False,
+            sqlite_where=sa.text("message_id IS NOT NULL"),
+            postgresql_where=sa.text("message_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_events_chase", ["chase_id"], unique=False)
         batch_op.create_index(
             "ix_events_payer_changed",
@@ -1220,6 +1245,11 @@ def downgrade() -> None:
     op.drop_table("letter_sheets")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_events_message",
+            sqlite_where=sa.text("message_id IS NOT NULL"),
+            postgresql_where=sa.text("message_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_events_payer_changed",
             sqlite_where=sa.text("kind = 'payer_changed'"),
             postgresql_where=sa.text("kind = 'payer_changed'"),
@@ -1257,12 +1287,19 @@ def downgrade() -> None:
     op.drop_table("touched_invoices")
     with op.batch_alter_table("promises", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_promises_settled",
+            sqlite_where=sa.text("settled_at IS NOT NULL"),
+            postgresql_where=sa.text("settled_at IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_promises_payer")
+        batch_op.drop_index(
             "ix_promises_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")
         )
 
     op.drop_table("promises")
     op.drop_table("plan_invoices")
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index("ix_messages_step")
         batch_op.drop_index(
             "uq_messages_live",
             sqlite_where=sa.text("state IN ('planned', 'approved', 'claimed', 'sending', 'unknown')"),
@@ -1329,6 +1366,12 @@ def downgrade() -> None:
     op.drop_table("invoices")
     op.drop_table("invoice_lines")
     with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.drop_index("ix_holds_payer")
+        batch_op.drop_index(
+            "ix_holds_invoice",
+            sqlite_where=sa.text("invoice_id IS NOT NULL"),
+            postgresql_where=sa.text("invoice_id IS NOT NULL"),
+        )
         batch_op.drop_index(
             "ix_holds_active", sqlite_where=sa.text("state = 'active'"), postgresql_where=sa.text("state = 'active'")
         )
@@ -1373,6 +1416,7 @@ def downgrade() -> None:
     op.drop_table("credit_notes")
     op.drop_table("contacts")
     with op.batch_alter_table("comments", schema=None) as batch_op:
+        batch_op.drop_index("ix_comments_payer")
         batch_op.drop_index(
             "ix_comments_due",
             sqlite_where=sa.text("done_at IS NULL AND follow_up IS NOT NULL"),

@@ -20,7 +20,7 @@ Line = tuple[datetime, str]
 def said(work: Work, connection_id: int, payer_id: str, invoice_id: str | None = None) -> list[Line]:
     """Holds, promises, touches, calls, comments, corrections and their notes: of the payer, or of one invoice."""
     lines = [
-        line for one in placed_holds.of_payer(work, connection_id, payer_id)
+        line for one in placed_holds.of_payer(work, connection_id, payer_id, invoice_id)
         if _concerns(one, payer_id, invoice_id) for line in _hold(one)
     ]  # fmt: skip
     promised = [

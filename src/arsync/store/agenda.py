@@ -76,13 +76,16 @@ def calls(work: Work, companies: Collection[int], today: date, *, most: int) -> 
     overtaken = exists().where(
         later.c.chase_id == _M.chase_id, later.c.id > _M.id, later.c.state.in_([one.value for one in EFFECTIVE])
     )
-    wide = or_(h.payer_id.is_(None), h.payer_id == _CH.payer_id)
-    # Correlated by name: on its own it would take whichever chase there is for the call's.
-    stopped = exists().correlate(t.messages, t.chases, t.invoices).where(
-        h.connection_id == _M.connection_id, h.state == HoldState.ACTIVE.value, h.amount.is_(None), h.begins <= today,
-        or_(h.until.is_(None), h.until >= today),
-        or_(h.invoice_id == i.remote_id, and_(h.invoice_id.is_(None), wide)),
-    )  # fmt: skip
+    of_all = and_(h.payer_id.is_(None), h.invoice_id.is_(None))
+    of_payer = and_(h.payer_id == _CH.payer_id, h.invoice_id.is_(None))
+    # Each by its index. Correlated by name: on its own it would take whichever chase there is for the call's.
+    stopped = or_(*(
+        exists().correlate(t.messages, t.chases, t.invoices).where(
+            h.connection_id == _M.connection_id, whose, h.state == HoldState.ACTIVE.value, h.amount.is_(None),
+            h.begins <= today, or_(h.until.is_(None), h.until >= today),
+        )
+        for whose in (of_payer, of_all, h.invoice_id == i.remote_id)
+    ))  # fmt: skip
     at_stake = (
         select(func.sum(i.balance))
         .select_from(
@@ -92,14 +95,22 @@ def calls(work: Work, companies: Collection[int], today: date, *, most: int) -> 
         .correlate(t.messages, t.chases)
         .scalar_subquery()
     )
-    where = (
-        _M.channel.in_((StepChannel.CALL.value, StepChannel.TASK.value)), _M.state == MessageState.ACCEPTED.value,
-        among_ids(work, _M.connection_id, companies), ~reached, ~overtaken,
-        _CH.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)), or_(at_stake > 0, _M.amount == 0),
+    # Reckoned once for each, and not wherever it stands.
+    standing = (
+        select(_M.id, at_stake.label("money"))
+        .select_from(t.messages.join(t.chases, _CH.id == _M.chase_id))
+        .where(
+            _M.channel.in_((StepChannel.CALL.value, StepChannel.TASK.value)), _M.state == MessageState.ACCEPTED.value,
+            among_ids(work, _M.connection_id, companies), ~reached, ~overtaken,
+            _CH.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)),
+        )
+        .cte("standing")
+        .prefix_with("MATERIALIZED")
     )  # fmt: skip
-    return message_pile(
-        work, where, _M.sent_on, (func.coalesce(at_stake, 0).desc(), _M.id), most, amount=at_stake, said=_M.subject
-    )
+    money = standing.c.money
+    where = (standing.c.id == _M.id, or_(money > 0, _M.amount == 0))
+    order = (func.coalesce(money, 0).desc(), _M.id)
+    return message_pile(work, where, _M.sent_on, order, most, amount=money, said=_M.subject)
 
 
 def message_pile(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, union_all
 
 from arsync.domain.money import Money
 from arsync.domain.states import MessageState
@@ -19,8 +19,9 @@ from arsync.store.engine import Work
 _M: Final = t.messages.c
 _H: Final = t.chases.c
 _C: Final = t.customers.c
-#: So many companies are asked for one by one, each by its index; of more the database sorts what it finds.
-_APART: Final = 50
+#: So many companies, or states of each, are asked for one by one, each by its index (SQLite takes 500); of more the
+#: database sorts what it finds.
+_APART: Final = 400
 #: Customers that are looked at where a name fits more.
 _NAMED: Final = 200
 
@@ -68,17 +69,23 @@ def newest(
         where.append(_M.id < before)
     if words := customer.casefold().split():
         where.append(_M.chase_id.in_(_chases_of(work, companies, words)))
-    elif state is not None and len(companies) <= _APART:
-        where.append(_M.id.in_(_of_each(companies, where, most)))
+    else:
+        kinds = [] if state is not None or step_id is not None else list(MessageState)
+        if len(companies) * max(len(kinds), 1) <= _APART:
+            where.append(_M.id.in_(_of_each(companies, kinds, where, most)))
     where.append(among_ids(work, _M.connection_id, companies))
     return _listed(work, _selection().where(*where).order_by(_M.id.desc()).limit(most))
 
 
-def _of_each(companies: Sequence[int], where: Sequence[Any], most: int) -> Select[Any]:
-    """The newest ids of each company, by the index on state and company."""
+def _of_each(
+    companies: Sequence[int], states: Sequence[MessageState], where: Sequence[Any], most: int
+) -> Select[Any]:  # fmt: skip
+    """The newest ids of each company by the index on state or step; where states are told, in each of them apart."""
+    apart: list[tuple[ColumnElement[bool], ...]] = [(_M.state == one.value,) for one in states] or [()]
     parts = [
-        select(_M.id).where(_M.connection_id == one, *where).order_by(_M.id.desc()).limit(most).subquery()
+        select(_M.id).where(_M.connection_id == one, *kind, *where).order_by(_M.id.desc()).limit(most).subquery()
         for one in companies
+        for kind in apart
     ]
     if not parts:
         return select(literal(0))
@@ -104,8 +111,8 @@ def waiting(
     """The messages of these companies that stand in one of these states, the most money first."""
     query = _selection().where(_M.state.in_([one.value for one in states]))
     query = query.where(among_ids(work, _M.connection_id, companies))
-    if step_id is not None:
-        query = query.where(_M.step_id == step_id)
+    if step_id is not None:  # not by its index: of a step there are many, of those that wait few
+        query = query.where(func.coalesce(_M.step_id, "") == step_id)
     return _listed(work, query.order_by(_M.amount.desc(), _M.id).limit(most))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, literal, select
 
 from arsync.domain.documents import CreditState, InvoiceState
 from arsync.domain.money import Money
@@ -32,9 +32,10 @@ def _invoices(work: Work, connection_id: int, payer_id: str) -> Iterator[Entry]:
         i.remote_id, i.number, i.issued_on, i.due_on, i.customer_id, c.name, i.reference, i.purchase_order, i.currency,
         i.total, i.balance,
     ).select_from(t.invoices.outerjoin(t.customers, billed))  # fmt: skip
+    paid_for = select(c.remote_id).where(c.connection_id == connection_id, c.payer_id == payer_id)
     owed = query.where(
         i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0,
-        or_(c.payer_id == payer_id, i.customer_id == payer_id),
+        i.customer_id.in_(paid_for.union(select(literal(payer_id)))),
     )  # fmt: skip
     for row in work.execute(owed):
         yield Entry(

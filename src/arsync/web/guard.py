@@ -16,6 +16,7 @@ from arsync.errors import NotFound
 from arsync.store import connections
 from arsync.web.access import Access, Needs, Reach
 from arsync.web.entry import form_token, is_own_form
+from arsync.web.threads import Lane
 from arsync.web.visit import Visit
 
 #: Bytes of a form, and fields in it.
@@ -25,12 +26,15 @@ _FIELDS: Final = 500
 TOKEN: Final = "token"  # noqa: S105 - its name
 
 
-def guarded(view: Callable[[Visit], Response], access: Access) -> Callable[[Request], Awaitable[Response]]:
-    """The view behind its declaration."""
+def guarded(
+    view: Callable[[Visit], Response], access: Access, lane: Lane | None = None
+) -> Callable[[Request], Awaitable[Response]]:
+    """The view behind its declaration, in a thread; of that lane where one is named."""
 
     async def handle(request: Request) -> Response:
         form = await _form(request) if request.method == "POST" else {}
-        return await run_in_threadpool(_visited, view, access, request, form)
+        run = run_in_threadpool if lane is None else lane.run
+        return await run(_visited, view, access, request, form)
 
     return handle
 

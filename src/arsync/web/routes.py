@@ -20,6 +20,7 @@ from arsync.store import connections
 from arsync.store.engine import Work
 from arsync.web.access import Access
 from arsync.web.guard import guarded
+from arsync.web.threads import Lane
 from arsync.web.visit import Visit
 
 View = Callable[[Visit], Response]
@@ -28,19 +29,26 @@ View = Callable[[Visit], Response]
 class Declared(Route):
     """A route that says what it asks of who comes."""
 
-    def __init__(self, path: str, handler: Any, *, methods: Sequence[str], name: str, access: Access) -> None:
+    def __init__(
+        self, path: str, handler: Any, *, methods: Sequence[str], name: str, access: Access, lane: Lane | None = None
+    ) -> None:
         super().__init__(path, handler, methods=list(methods), name=name)
         self.access = access
+        self.lane = lane
 
 
-def page(path: str, view: View, *, access: Access) -> Declared:
-    """A page to read: the view runs in a thread, and changes nothing."""
-    return Declared(path, guarded(view, access), methods=["GET"], name=view.__name__, access=access)
+def page(path: str, view: View, *, access: Access, lane: Lane | None = None) -> Declared:
+    """A page to read: the view runs in a thread, and changes nothing. One that takes long names its `lane`."""
+    return Declared(
+        path, guarded(view, access, lane), methods=["GET"], name=view.__name__, access=access, lane=lane
+    )  # fmt: skip
 
 
-def act(path: str, view: View, *, access: Access) -> Declared:
+def act(path: str, view: View, *, access: Access, lane: Lane | None = None) -> Declared:
     """What a person does by a form: its fields are in `visit.form`, its CSRF token was right."""
-    return Declared(path, guarded(view, access), methods=["POST"], name=view.__name__, access=access)
+    return Declared(
+        path, guarded(view, access, lane), methods=["POST"], name=view.__name__, access=access, lane=lane
+    )  # fmt: skip
 
 
 def endpoint(

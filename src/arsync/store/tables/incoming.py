@@ -110,6 +110,7 @@ events = Table(
     Column("author", Text, nullable=False),
     Column("data", Text, nullable=False),  # JSON; no secrets, no message bodies
     Index("ix_events_chase", "chase_id"),
+    partial("ix_events_message", "message_id", where="message_id IS NOT NULL"),
     partial("ix_events_payer_changed", "connection_id", where="kind = 'payer_changed'"),
     info={MARK: True},
 )

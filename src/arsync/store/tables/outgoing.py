@@ -77,7 +77,10 @@ messages = Table(
     Column("attached", Text),  # what goes with it, as its step says; fetched right before the gate
     UniqueConstraint("chase_id", "step_id", "occurrence", "revision"),
     partial("uq_messages_live", "chase_id", where=_LIVE, unique=True),
-    Index("ix_messages_state", "state", "connection_id"),
+    # For lists, the newest first. The company comes second: an index of its own on it would be taken for a customer's
+    # messages as well.
+    Index("ix_messages_state", "state", "connection_id", "id"),
+    Index("ix_messages_step", "step_id", "connection_id", "id"),
     only("state", MessageState),
 )
 # In the order in which they are claimed: the most money first.

@@ -48,6 +48,8 @@ holds = Table(
     Column("call_id", Integer),  # the outcome of a call that it was said with, and is taken back with
     Column("reply_id", Integer),  # whose answer it waits for
     partial("ix_holds_active", "connection_id", "payer_id", where="state = 'active'"),
+    Index("ix_holds_payer", "connection_id", "payer_id"),
+    partial("ix_holds_invoice", "connection_id", "invoice_id", where="invoice_id IS NOT NULL"),
     only("kind", HoldKind),
     only("state", HoldState),
     only("code", DisputeCode),
@@ -89,6 +91,8 @@ promises = Table(
     Column("paid_before", Amount, nullable=False),  # what had been put on its invoices when it was given
     Column("plan_id", Integer, ForeignKey("plans.id")),
     partial("ix_promises_open", "connection_id", "payer_id", where="state = 'open'"),
+    Index("ix_promises_payer", "connection_id", "payer_id"),
+    partial("ix_promises_settled", "connection_id", "settled_at", where="settled_at IS NOT NULL"),
     only("state", PromiseState),
 )
 
@@ -163,6 +167,7 @@ comments = Table(
     Column("author", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
+    Index("ix_comments_payer", "connection_id", "payer_id"),
     partial("ix_comments_due", "connection_id", "follow_up", where="done_at IS NULL AND follow_up IS NOT NULL"),
 )
 

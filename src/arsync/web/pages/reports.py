@@ -21,6 +21,7 @@ from arsync.web.access import Needs, Reach
 from arsync.web.look import Look
 from arsync.web.report_pictures import pictures
 from arsync.web.routes import page
+from arsync.web.threads import LONG
 from arsync.web.visit import Visit
 
 _RIGHT: Final = frozenset({Unit.MONEY, Unit.COUNT, Unit.DAYS, Unit.PERCENT})
@@ -219,6 +220,6 @@ def _query(visit: Visit, **other: str | None) -> str:
 _VIEWER: Final = Needs(Role.VIEWER, Reach.THEIRS)
 ROUTES = [
     page("/reports", reports, access=_VIEWER),
-    page("/reports/{report}.csv", report_as_csv, access=_VIEWER),
-    page("/reports/{report}", report, access=_VIEWER),
+    page("/reports/{report}.csv", report_as_csv, access=_VIEWER, lane=LONG),
+    page("/reports/{report}", report, access=_VIEWER, lane=LONG),
 ]

@@ -23,6 +23,7 @@ from arsync.web.access import Needs, Reach
 from arsync.web.pages.playbooks import Shown, known
 from arsync.web.pictures import Line, Picture, Value, drawn
 from arsync.web.routes import act, page
+from arsync.web.threads import LONG
 from arsync.web.visit import Visit
 
 _USUAL: Final = timedelta(days=90)
@@ -164,8 +165,8 @@ def _as_seen(found: Sequence[reviews.Review], name: str, version: str) -> None:
 
 _ADMIN: Final = Needs(Role.ADMIN, Reach.EVERYTHING)
 ROUTES = [
-    page("/simulate", simulate, access=Needs(Role.VIEWER, Reach.THEIRS)),
-    page("/review", review, access=Needs(Role.VIEWER, Reach.EVERYTHING)),
+    page("/simulate", simulate, access=Needs(Role.VIEWER, Reach.THEIRS), lane=LONG),
+    page("/review", review, access=Needs(Role.VIEWER, Reach.EVERYTHING), lane=LONG),
     act("/review/accept", accept_change, access=_ADMIN),
     act("/review/keep", keep_change, access=_ADMIN),
 ]

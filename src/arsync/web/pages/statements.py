@@ -16,6 +16,7 @@ from arsync.store.connections import Connection
 from arsync.store.ledger import Payer
 from arsync.web.access import Needs
 from arsync.web.routes import of_company, page
+from arsync.web.threads import LONG
 from arsync.web.visit import Visit
 
 
@@ -76,5 +77,5 @@ def _read(
 _LOOKS: Final = Needs(Role.VIEWER, of_company)
 ROUTES = [
     page("/statements/{company}/{payer:path}", statement, access=_LOOKS),
-    page("/statement.pdf/{company}/{payer:path}", statement_as_pdf, access=_LOOKS),
+    page("/statement.pdf/{company}/{payer:path}", statement_as_pdf, access=_LOOKS, lane=LONG),
 ]
