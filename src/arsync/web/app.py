@@ -35,6 +35,7 @@ from arsync.web.pages import (
     today,
 )
 from arsync.web.routes import Declared, endpoint
+from arsync.web.sheets import Sheets
 from arsync.web.site import Site, hosts
 
 #: Every address there is. A new page or hook adds its module's `ROUTES` here.
@@ -73,6 +74,7 @@ def create(app: App) -> Starlette:
         encrypted=encrypted,
         entry=Entry(app, encrypted=encrypted),
         figures=Figures(app),
+        sheets=Sheets(),
     )
     desk = Starlette(routes=list(ROUTES), middleware=[Middleware(Doorman, site=site)], exception_handlers=HANDLERS)
     desk.state.site = site

@@ -11,6 +11,7 @@ from arsync.web.assets import Asset
 from arsync.web.entry import Entry
 from arsync.web.figures import Figures
 from arsync.web.look import Look
+from arsync.web.sheets import Sheets
 
 #: addresses that mean every network of this machine, and no name by which people could reach it
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened at
@@ -27,6 +28,7 @@ class Site:
     encrypted: bool  # people reach it by https
     entry: Entry
     figures: Figures
+    sheets: Sheets
 
 
 def hosts(app: App) -> frozenset[str]:

@@ -7,7 +7,7 @@ from tests.integration.store.books import FIRM, NOW, contact, customer, invoice
 from tests.integration.web.conftest import House, counted, moved
 
 from arsync.domain.states import MessageState
-from arsync.store import messages, reminders
+from arsync.store import events, messages, reminders
 
 M = MessageState
 LEFT = (M.APPROVED, M.CLAIMED, M.SENDING)
@@ -20,6 +20,17 @@ def lost(house: House) -> int:
 
 def gone(house: House) -> int:
     return moved(house, house.harbour.plan(), *LEFT, M.ACCEPTED)
+
+
+def test_a_line_of_the_log_without_a_reason_is_told_without_one(house: House) -> None:
+    mail = gone(house)
+    with house.app.store.working() as work:
+        of = messages.get(work, mail)
+        events.log(work, "message_edited", at=NOW, author="ann", connection_id=of.connection_id, message_id=mail)
+        work.commit()
+    page = house.comes("ann").get(f"/messages/{mail}")
+    assert page.status == 200
+    assert "message edited by ann" in page.text
 
 
 def test_messages_are_found_by_state_customer_and_step(house: House) -> None:

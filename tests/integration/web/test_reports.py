@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from tests.integration.store.books import TODAY, customer, invoice, payment
+from tests.integration.store.books import NOW, TODAY, customer, invoice, payment
 from tests.integration.web.conftest import House
 from tests.integration.web.counting import counted
 
+from arsync.domain.states import Health
 from arsync.report.catalogue import REPORTS
+from arsync.store import connections
 
 
 def test_an_aging_has_a_picture_a_table_and_its_sums(house: House) -> None:
@@ -76,6 +80,14 @@ def test_what_cannot_be_told_is_refused(house: House, address: str, status: int)
     assert house.comes("ann").get(address).status == status
 
 
+def synced(house: House, *, minutes: int) -> None:
+    """A sync of Harbour is through."""
+    with house.app.store.working() as work:
+        at = NOW + timedelta(minutes=minutes)
+        connections.set_health(work, house.harbour.id, Health.OK, "complete", synced_at=at)
+        work.commit()
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_takes_as_many_queries_for_ten_customers_as_for_a_thousand(house: House, name: str) -> None:
     ann = house.comes("ann")
@@ -84,9 +96,10 @@ def test_a_report_takes_as_many_queries_for_ten_customers_as_for_a_thousand(hous
         many = range(first, last)
         house.harbour.keep(*(customer(f"D{one}") for one in many))
         house.harbour.keep(*(invoice(f"J{one}", customer=f"D{one}") for one in many))
+        synced(house, minutes=last)
 
-    keep(0, 10)
     ann.get(f"/reports/{name}")
+    keep(0, 10)
     few, page = counted(house.app.store, lambda: ann.get(f"/reports/{name}"))
     assert page.status == 200
     keep(10, 1000)
@@ -96,3 +109,25 @@ def test_a_report_takes_as_many_queries_for_ten_customers_as_for_a_thousand(hous
     if name == "aging":
         assert "1–100 of 1,001" in page.text
         assert "901–1,000" in ann.get("/reports/aging?page=10").text
+
+
+def test_a_report_is_made_once_for_a_sync_and_anew_after_the_next_or_after_an_act(house: House) -> None:
+    """Looked at, sorted, taken as CSV: added up once. Synced: anew. A hold is placed: anew."""
+    ann = house.comes("ann")
+
+    def asked(path: str = "/reports/aging") -> int:
+        return counted(house.app.store, lambda: ann.get(path))[0]
+
+    first, again = asked(), asked()
+    assert again < first
+    assert asked("/reports/aging?sort=-open") == again
+    assert asked("/reports/aging.csv") == again
+    assert asked("/reports/aging?by=customer") == first, "another one"
+    assert asked("/reports/aging?on=2026-08-01") > again, "of another day"
+    house.harbour.keep(invoice("I9", "500.00"))
+    synced(house, minutes=1)
+    assert "660.00" in ann.get("/reports/aging").text
+    assert asked() == again
+    placed = ann.send("/customers/harbour/hold", payer="C1", kind="pause", reason="moving", until="2026-09-20")
+    assert placed.status == 303
+    assert asked() == first

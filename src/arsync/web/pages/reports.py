@@ -125,8 +125,7 @@ def _day(text: str, today: date) -> date:
 
 
 def _made(visit: Visit, asked: _Asked) -> Sheet:
-    with visit.app.store.reading() as work:
-        return asked.report.make(work, [asked.office], asked.choice)
+    return visit.site.sheets.of(visit.app.store, asked.report, asked.office, asked.choice)
 
 
 def _of_currency(sheet: Sheet, currency: str) -> Sheet:
