@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("stranger", sa.Integer(), nullable=False),
         sa.Column("refused", sa.Integer(), nullable=False),
         sa.Column("malformed", sa.Integer(), nullable=False),
+        sa.Column("bad_in_a_row", sa.Integer(), nullable=False),
         sa.Column("good_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("bad_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("bad", sa.Text(), nullable=True),

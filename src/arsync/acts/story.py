@@ -17,10 +17,13 @@ from arsync.store.replies import Reply
 Line = tuple[datetime, str]
 
 
-def said(work: Work, connection_id: int, payer_id: str, invoice_id: str | None = None) -> list[Line]:
-    """Holds, promises, touches, calls, comments, corrections and their notes: of the payer, or of one invoice."""
+def said(
+    work: Work, connection_id: int, payer_id: str, invoice_id: str | None = None, *, holds: int | None = None
+) -> list[Line]:
+    """Holds, promises, touches, calls, comments, corrections and their notes: of the payer, or of one invoice; where
+    `holds` is told, of the holds that are over only the newest, up to so many in all."""
     lines = [
-        line for one in placed_holds.of_payer(work, connection_id, payer_id, invoice_id)
+        line for one in placed_holds.of_payer(work, connection_id, payer_id, invoice_id, most=holds)
         if _concerns(one, payer_id, invoice_id) for line in _hold(one)
     ]  # fmt: skip
     promised = [

@@ -24,7 +24,7 @@ from arsync.errors import (
     Rejected,
     RetryLater,
 )
-from arsync.store import alerts, approvals, connections, duties, events, messages, notes, verdicts
+from arsync.store import alerts, approvals, connections, doors, duties, events, messages, notes, posts, verdicts
 from arsync.store.alerts import Told
 from arsync.store.connections import Connection
 from arsync.store.duties import Duty
@@ -36,6 +36,10 @@ _log: Final = logging.getLogger(__name__)
 _OLD: Final = timedelta(days=1)
 #: An allowance that opens again sooner is no news.
 _SOON: Final = timedelta(minutes=15)
+#: So many refused posts in a row are no stray one.
+_REFUSED: Final = 5
+#: What a mail provider posted is taken in within seconds, and tried again for a while where that fails.
+_POSTED: Final = timedelta(hours=1)
 #: A nightly run that has not ended by then hangs.
 _LONG: Final = timedelta(hours=6)
 _TIMEOUT: Final = 15.0
@@ -133,6 +137,7 @@ def standing(store: Store, now: datetime, spent: Spent, today: Today, house: Col
             **_waiting(work, names),
             **_unknown(work, names, now - _OLD),
             **_housekeeping(work, house, now),
+            **_posted(work, now),
         }
     for one in every:
         try:
@@ -167,6 +172,23 @@ def _housekeeping(work: Work, house: Collection[str], now: datetime) -> dict[str
         for name in house
         for how, said in _by_the_clock(name, kept.get(name), events.of_kind(work, None, f"{name}_missed"), now)
     }
+
+
+def _posted(work: Work, now: datetime) -> dict[str, str]:
+    """What comes to the addresses of `arsync serve` and is refused again and again, or is kept and not taken in."""
+    found = {
+        f"hook {one.name}": f"/hooks/{one.name}: {one.bad_in_a_row} posts were refused since the last good one, the "
+        f"last at {one.bad_at:%Y-%m-%d %H:%M} UTC ({one.bad}): compare the key with the one that is shown where they "
+        "come from"
+        for one in doors.every(work)
+        if one.bad_in_a_row >= _REFUSED
+    }
+    waiting = posts.waiting(work)
+    if waiting is not None and now - waiting.since > _POSTED:
+        why = f": {waiting.reason}" if waiting.reason else ""
+        have = "post of the mail provider has" if waiting.count == 1 else "posts of the mail provider have"
+        found["posts"] = f"{waiting.count} {have} waited since {waiting.since:%Y-%m-%d %H:%M} UTC to be taken in{why}"
+    return found
 
 
 def _by_the_clock(what: str, duty: Duty | None, missed: list[Event], now: datetime) -> Iterator[tuple[str, str]]:

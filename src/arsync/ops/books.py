@@ -10,6 +10,7 @@ from arsync.domain.clock import Clock
 from arsync.domain.states import Health
 from arsync.errors import ArsyncError, ConfigurationError, NotFound, SchemaMismatch
 from arsync.ops.archives import examine_backups
+from arsync.ops.desk import examine_desk
 from arsync.ops.finding import Finding, fail, ok, warn
 from arsync.ops.going_live import examine_going_live
 from arsync.ops.posted import examine_posted
@@ -71,6 +72,7 @@ def examine_store(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield from examine_backups(work, clock)
             yield from examine_queue(settings, clock, store, work)
             yield from examine_posted(settings, clock, work)
+            yield from examine_desk(settings, work)
     finally:
         store.close()
 

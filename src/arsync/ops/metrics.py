@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from arsync.domain.states import Health, MessageState, NoteState
-from arsync.store import connections, duties, messages, notes
+from arsync.domain.posted import Reception
+from arsync.store import connections, doors, duties, messages, notes, posts
 from arsync.store.engine import Store
 
 #: What Prometheus calls this form.
@@ -26,6 +27,8 @@ def exposition(store: Store, atwork: Iterable[str], standing: Iterable[str]) -> 
         of_messages = messages.counts(work)
         of_notes = notes.counts(work)
         kept = duties.every(work)
+        every_door = doors.every(work)
+        waiting = posts.waiting(work)
     nights = {one.name: kept[f"nightly {one.name}"] for one in every if f"nightly {one.name}" in kept}
     found = [
         _metric("arsync_messages", "Messages by state.", _by_state(MessageState, of_messages)),
@@ -46,6 +49,26 @@ def exposition(store: Store, atwork: Iterable[str], standing: Iterable[str]) -> 
             "arsync_nightly_failed", "1 where a company's last nightly run failed, else 0.",
             [({"connection": name}, float(duty.error is not None)) for name, duty in nights.items()],
         ),
+        _metric(
+            "arsync_hook_posts", "What was posted to each address of arsync serve, by how it was received.",
+            [
+                ({"hook": one.name, "reception": word.value}, float(getattr(one, word.value)))
+                for one in every_door
+                for word in Reception
+            ],
+        ),
+        _metric(
+            "arsync_hook_taken_timestamp_seconds", "When a post came to each address that was whose it said.",
+            [({"hook": one.name}, _seconds(one.good_at)) for one in every_door if one.good_at],
+        ),
+        _metric(
+            "arsync_posts_waiting", "Posts of the mail provider that are not taken in.",
+            [({}, float(waiting.count if waiting else 0))],
+        ),
+        _metric(
+            "arsync_posts_waiting_since_timestamp_seconds", "Since when the oldest of them waits.",
+            [({}, _seconds(waiting.since))] if waiting else [],
+        ),
         _metric("arsync_alerts", "What people are to be told of.", _by_first_word("kind", standing)),
         _metric("arsync_jobs_at_work", "Jobs of this process.", _by_first_word("job", atwork)),
     ]  # fmt: skip
@@ -56,7 +79,7 @@ def _metric(name: str, what: str, values: _Values) -> Iterator[str]:
     yield f"# HELP {name} {what}\n# TYPE {name} gauge\n"
     for labels, value in values:
         told = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-        yield f"{name}{{{told}}} {value:.15g}\n"
+        yield f"{name}{{{told}}} {value:.15g}\n" if told else f"{name} {value:.15g}\n"
 
 
 def _escaped(text: str) -> str:

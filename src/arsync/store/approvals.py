@@ -96,7 +96,7 @@ def expire(work: Work, connection_id: int, *, now: datetime) -> list[Message]:
 def expired(message: Message) -> str:
     """Why an approval holds no more."""
     until = f" of {message.approved_until:%Y-%m-%d %H:%M} UTC" if message.approved_until is not None else ""
-    return f"approved by {message.approved_by}, and the send window{until} closed before it went: look at it again"
+    return f"look at it again: the send window{until} closed before it went, approved by {message.approved_by}"
 
 
 def reject(work: Work, message: Message, *, reason: str, author: str, now: datetime) -> bool:

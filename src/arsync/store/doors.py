@@ -27,6 +27,7 @@ class Door:
     stranger: int
     refused: int
     malformed: int
+    bad_in_a_row: int  # refused or malformed since the last good one
     good_at: datetime | None
     bad_at: datetime | None
     bad: str | None
@@ -34,9 +35,10 @@ class Door:
 
 def note(work: Work, name: str, reception: Reception, *, now: datetime, why: str = "", count: int = 1) -> None:
     """So many posts were received so; `why` where they were refused or malformed."""
-    insert_new(work, t.doors, name=name, **dict.fromkeys((one.value for one in Reception), 0))
+    insert_new(work, t.doors, name=name, bad_in_a_row=0, **dict.fromkeys((one.value for one in Reception), 0))
     column = _D[reception.value]
-    at = {"bad_at": now, "bad": why[:300]} if reception in _BAD else {"good_at": now}
+    bad = {"bad_at": now, "bad": why[:300], "bad_in_a_row": _D.bad_in_a_row + count}
+    at = bad if reception in _BAD else {"good_at": now, "bad_in_a_row": 0}
     work.execute(update(t.doors).where(_D.name == name).values({reception.value: column + count, **at}))
 
 

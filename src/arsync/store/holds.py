@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, select, union_all, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, insert, select, union_all, update
 
 from arsync.domain.chase import Hold
 from arsync.domain.money import Money
@@ -161,14 +161,19 @@ def promised(work: Work, connection_id: int, invoice_id: str, *, today: date) ->
     return found
 
 
-def of_payer(work: Work, connection_id: int, payer_id: str, invoice_id: str | None = None) -> list[PlacedHold]:
-    """Every hold there ever was on the payer, on that invoice, or on all of the connection; oldest first."""
+def of_payer(
+    work: Work, connection_id: int, payer_id: str, invoice_id: str | None = None, *, most: int | None = None
+) -> list[PlacedHold]:
+    """Every hold there ever was on the payer, on that invoice, or on all of the connection, oldest first; with `most`
+    so many at most: those that stand, and the newest of the others."""
     whose = [_H.payer_id == payer_id, and_(_H.payer_id.is_(None), _H.invoice_id.is_(None))]
     if invoice_id is not None:
         whose.append(_H.invoice_id == invoice_id)
     # Each by its index: a database that is asked for any of them goes through all of the company's.
     each = union_all(*(select(_H.id).where(_H.connection_id == connection_id, one) for one in whose))
-    return _placed(work, _H.id.in_(select(each.subquery().c.id)))
+    stands = case((_H.state == HoldState.ACTIVE.value, 0), else_=1)
+    query = select(*_COLUMNS).where(_H.id.in_(select(each.subquery().c.id))).order_by(stands, _H.id.desc())
+    return sorted((_hold(*row) for row in work.execute(query.limit(most))), key=lambda one: one.id)
 
 
 def _placed(work: Work, *where: ColumnElement[bool]) -> list[PlacedHold]:

@@ -118,7 +118,7 @@ def read(visit: Visit, payer_id: str) -> Account:
         placed = [one for one in holds.active(work, company.id) if one.hold.payer_id in (None, payer_id)]
         sent = account.sent(work, company.id, payer_id, most=_MESSAGES)
         documents = account.documents(work, company.id, payer_id, most=_DOCUMENTS)
-        said = story.said(work, company.id, payer_id)
+        said = story.said(work, company.id, payer_id, holds=LINES)
         owner = story.owner_line(work, company.id, payer_id)
         ratings = behaviour.of_payer(work, company.id, payer_id, today)
         waiting = _waiting(work, sent)

@@ -35,18 +35,18 @@ def number_in(form: Mapping[str, str], name: str, usual: int, least: int, most: 
     """The whole number in it, `usual` where it is empty."""
     written = form.get(name, "").strip() or str(usual)
     if not (written.isascii() and written.isdigit() and least <= int(written[:12]) <= most):
-        raise UsageError(f"a number from {least} to {most}", field=name)
+        raise UsageError(f"{name}: a number from {least} to {most}", field=name)
     return int(written)
 
 
 def one_of(
-    kind: type[_Word], form: Mapping[str, str], name: str, *, among: Collection[_Word] | None = None
-) -> _Word:  # fmt: skip
-    """The word in it, of that kind, and among these where they are told."""
+    kind: type[_Word], form: Mapping[str, str], name: str, what: str, *, among: Collection[_Word] | None = None
+) -> _Word:
+    """The word in it, of that kind, and among these where they are told; `what` it is stands in the error."""
     try:
         found = kind(form.get(name, ""))
     except ValueError:
         found = None
     if found is None or (among is not None and found not in among):
-        raise UsageError(f"one of {', '.join(among or kind)}", field=name)
+        raise UsageError(f"{what}: one of {', '.join(among or kind)}", field=name)
     return found

@@ -92,12 +92,12 @@ class Look:
         return "over" if value <= now else f"{self.days((value - now).days)} left"
 
     def moment(self, value: datetime | None, timezone: str, none: str = "") -> str:
-        """`24 Nov 2026, 09:30`, on that clock."""
+        """`24 Nov 2026, 09:30 CET`, on that clock, which is named."""
         if value is None:
             return none
         there = value.astimezone(ZoneInfo(timezone))
         day = format_date(there.date(), format="medium", locale=self.locale)
-        return f"{day}, {format_datetime(there, format='HH:mm', locale=self.locale)}"
+        return f"{day}, {format_datetime(there, format='HH:mm', locale=self.locale)} {there.tzname()}"
 
 
 def words(value: str) -> str:

@@ -119,12 +119,22 @@ def _changes_by_payer(look: Look, records: Sequence[Record], currency: str) -> P
 
 
 def _forecast(look: Look, records: Sequence[Record], currency: str) -> Picture:
-    lines = []
+    """Each week with anything in it, and its range below; what comes later or never is told in words, as it would
+    dwarf the weeks."""
+    lines, told = [], ""
     for one in records:
         expected, low, high = (look.money(Money(one[key], currency)) for key in ("expected", "p10", "p90"))
-        label = "later" if one["to"] is None else f"until {look.day(one['to'])}"
-        lines.append(Line(label, f"{expected} ({low} to {high})", ((Value("one", one["expected"], expected),),)))
-    return drawn(f"Expected by week, {currency}, and between what eight of ten times", [("one", "expected")], lines)
+        said = f"{expected} ({low} to {high})"
+        if one["to"] is None:
+            told = f"; later or never: {said}"
+        elif one["expected"] or one["p90"]:
+            between = f"eight of ten times {low} to {high}"
+            likely = (Value("none", one["p10"], low), Value("two", one["p90"] - one["p10"], between))
+            lines.append(
+                Line(f"until {look.day(one['to'])}", said, ((Value("one", one["expected"], expected),), likely))
+            )
+    legend = [("one", "expected"), ("two", "between what eight of ten times")]
+    return drawn(f"Expected by week, {currency}{told}", legend, lines)
 
 
 def _disputes(look: Look, records: Sequence[Record], currency: str) -> Picture:

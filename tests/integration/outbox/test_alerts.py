@@ -16,10 +16,11 @@ from arsync.bootstrap import App
 from arsync.cli.app import run
 from arsync.cli.approving import approve_messages
 from arsync.connector import Limits
+from arsync.domain.posted import PostKind, Reception
 from arsync.domain.states import Health, MessageState
 from arsync.errors import ConfigurationError, Rejected, RetryLater
 from arsync.ops.alerts import ByWebhook, ping, standing, tell
-from arsync.store import connections, duties, events, messages
+from arsync.store import connections, doors, duties, events, messages, posts
 from arsync.store.budgets import SharedBudget
 from arsync.store.engine import Store
 from arsync.testing.ports import FixedClock
@@ -369,3 +370,34 @@ def test_an_address_that_does_not_take_it_is_an_error_that_does_not_repeat_it(
     assert "s3cret" not in f"{gone.value} {away.value}"
     assert [record.message for record in caplog.records if record.name.startswith("arsync")] == ["not_pinged"]
     assert "s3cret" not in str([vars(record) for record in caplog.records if record.name.startswith("arsync")])
+
+
+# --- what is posted -----------------------------------------------------------------------------------------------
+
+
+def test_posts_that_are_refused_again_and_again_are_told_until_a_good_one_comes(store: Store) -> None:
+    """14:00 four stray ones: nothing / the fifth: told / a good one: over"""
+
+    def stands() -> dict[str, str]:
+        return standing(store, NOW, never, lambda _company: NOW.date())
+
+    def post(reception: Reception, count: int = 1) -> None:
+        with store.working() as work:
+            doors.note(work, "xero", reception, now=NOW, why="x-xero-signature", count=count)
+            work.commit()
+
+    post(Reception.REFUSED, 4)
+    assert stands() == {}
+    post(Reception.MALFORMED)
+    assert "/hooks/xero: 5 posts were refused since the last good one" in stands()["hook xero"]
+    post(Reception.STRANGER)
+    assert stands() == {}
+
+
+def test_what_was_posted_and_is_not_taken_in_is_told_after_an_hour(store: Store) -> None:
+    with store.working() as work:
+        posts.keep(work, PostKind.EVENTS, "[]", now=NOW)
+        work.commit()
+    assert standing(store, NOW + HOUR, never, lambda _company: NOW.date()) == {}
+    told = standing(store, NOW + HOUR + timedelta(minutes=1), never, lambda _company: NOW.date())
+    assert told == {"posts": "1 post of the mail provider has waited since 2026-06-09 14:00 UTC to be taken in"}

@@ -66,7 +66,10 @@ def test_what_has_not_gone_when_the_window_closes_waits_for_a_person_again(desk:
     desk.night()
     message = desk.last()
     assert (message.state, message.approved_by, message.approved_as) == (MessageState.PLANNED, None, None)
-    assert "approved by ann, and the send window of 2026-09-02 15:00 UTC closed before it went" in message.reason
+    assert (
+        "look at it again: the send window of 2026-09-02 15:00 UTC closed before it went, approved by ann"
+        in message.reason
+    )
     assert desk.log(message)[-1] == "approval_expired by arsync"
 
 

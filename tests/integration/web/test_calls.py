@@ -81,7 +81,7 @@ def test_opening_a_call_reads_the_source_again_and_is_in_the_log(house: House, s
     assert source == [{"C1"}]
     assert ("call_opened", "ann") in house.log()
     page = ann.get(answer.to)
-    assert "opened by ann on Sep 1, 2026, 13:00" in page.text
+    assert "opened by ann on Sep 1, 2026, 13:00 BST" in page.text
     assert "No I1" in page.text
 
 

@@ -235,3 +235,29 @@ def test_who_only_looks_is_offered_nothing_to_do(house: House) -> None:
 def test_the_word_of_what_was_done_comes_from_us_and_not_from_the_address(ann: Guest) -> None:
     for query in ("done=hold&n=<b>1", "done=evil&n=1", "done=hold&n=%C2%B2", "done=hold"):
         assert 'role="status"' not in ann.get(f"{PAGE}?{query}").source
+
+
+def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(house: House, ann: Guest) -> None:
+    page = ann.send(
+        "/customers/harbour/promise", payer="C1", reason="by phone", day="2026-08-31", amount="60.00", grace="3"
+    )
+    assert '<p class="wrong" id="promise-day-wrong">2026-08-31 has passed; today is 2026-09-01</p>' in page.source
+    assert 'aria-describedby="promise-day-wrong"' in page.source
+    typed = page.form("/customers/harbour/promise").fields
+    assert (typed["day"], typed["amount"], typed["grace"], typed["reason"]) == ("2026-08-31", "60.00", "3", "by phone")
+    assert page.form("/customers/harbour/hold").fields["reason"] == ""
+
+
+def test_of_a_thousand_holds_that_are_over_a_page_reads_the_newest_and_all_that_stand(house: House) -> None:
+    with house.app.store.working() as work:
+        first = holds.place(work, house.harbour.id, a_hold(), now=NOW)
+        others = [holds.place(work, house.harbour.id, a_hold(), now=NOW) for _ in range(12)]
+        for one in others:
+            holds.lift(work, one, now=NOW)
+        elsewhere = holds.place(work, house.harbour.id, a_hold(payer="C2", invoice="I9"), now=NOW)
+        work.commit()
+    with house.app.store.reading() as work:
+        found = [one.id for one in holds.of_payer(work, house.harbour.id, "C1", most=5)]
+        every = [one.id for one in holds.of_payer(work, house.harbour.id, "C1")]
+    assert found == [first, *others[-4:]]
+    assert every == [first, *others], f"and not hold {elsewhere} of another customer's"

@@ -131,3 +131,18 @@ def test_a_report_is_made_once_for_a_sync_and_anew_after_the_next_or_after_an_ac
     placed = ann.send("/customers/harbour/hold", payer="C1", kind="pause", reason="moving", until="2026-09-20")
     assert placed.status == 303
     assert asked() == first
+
+
+def test_a_forecast_has_each_week_with_its_range_and_says_what_comes_later_in_words(house: House) -> None:
+    """I1 and I2 are a month late and nobody has ever paid: little is expected, and the range reaches to all of it."""
+    page = house.comes("ann").get("/reports/forecast")
+    assert page.status == 200
+    assert "Expected by week, EUR; later or never: €" in page.text
+    assert "between what eight of ten times" in page.text
+    weeks = page.source.count('class="label"')
+    assert weeks
+    assert page.source.count('<rect class="s-two" x=') == weeks
+    by_invoice = house.comes("ann").get("/reports/forecast?by=invoice")
+    assert "in 30 days %" in by_invoice.text
+    assert "No I1" in by_invoice.text
+    assert "What these figures lack" in by_invoice.text

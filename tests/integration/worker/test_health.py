@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 from tests.integration.store.books import open_books
 
+from arsync.domain.posted import PostKind, Reception
 from arsync.domain.states import Health
 from arsync.errors import ConfigurationError, DatabaseUnusable
 from arsync.ops.metrics import CONTENT_TYPE, exposition
-from arsync.store import connections, duties
+from arsync.store import connections, doors, duties, posts
 from arsync.store.engine import Store
 from arsync.testing.ports import FixedClock
 from arsync.worker.health import Pulse, answering
@@ -80,16 +81,26 @@ def test_metrics_are_as_prometheus_reads_them_and_as_the_database_has_them(store
         connections.set_health(work, books.id, Health.SUSPECT, "half of it is gone", synced_at=NIGHT)
         duties.begin(work, f"nightly {harbor}", due=NIGHT, now=NIGHT)
         duties.end(work, f"nightly {harbor}", begun=NIGHT, error="it is down", now=NIGHT)
+        for minute in range(3):
+            doors.note(work, "xero", Reception.REFUSED, now=NIGHT + timedelta(minutes=minute), why="x-xero-signature")
+        doors.note(work, "quickbooks", Reception.TAKEN, now=NIGHT)
+        posts.keep(work, PostKind.EVENTS, "[]", now=NIGHT)
         work.commit()
     text = exposition(store, ["nightly harbor", "sync thames", "sync tyne"], ["consent harbor", "missed tyne"])
     lines = text.splitlines()
-    sample = re.compile(r'arsync_[a-z_]+\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\} [0-9.e+]+')
+    sample = re.compile(r'arsync_[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? [0-9.e+]+')
     assert all(line.startswith("# ") or sample.fullmatch(line) for line in lines)
     assert 'arsync_messages{state="unknown"} 0' in lines
     assert f'arsync_connection_health{{connection="{harbor}",health="suspect"}} 1' in lines
     assert f'arsync_connection_health{{connection="{harbor}",health="ok"}} 0' in lines
     assert f'arsync_connection_synced_timestamp_seconds{{connection="{harbor}"}} 1772503200' in lines
     assert f'arsync_nightly_failed{{connection="{harbor}"}} 1' in lines
+    assert 'arsync_hook_posts{hook="xero",reception="refused"} 3' in lines
+    assert 'arsync_hook_posts{hook="quickbooks",reception="taken"} 1' in lines
+    assert 'arsync_hook_taken_timestamp_seconds{hook="quickbooks"} 1772503200' in lines
+    assert not [line for line in lines if line.startswith('arsync_hook_taken_timestamp_seconds{hook="xero"')]
+    assert "arsync_posts_waiting 1" in lines
+    assert "arsync_posts_waiting_since_timestamp_seconds 1772503200" in lines
     assert 'arsync_jobs_at_work{job="sync"} 2' in lines
     assert 'arsync_alerts{kind="consent"} 1' in lines
     assert text.endswith("\n")

@@ -52,6 +52,7 @@ doors = Table(  # each address that others post to, and what came there
     Column("stranger", Integer, nullable=False),
     Column("refused", Integer, nullable=False),
     Column("malformed", Integer, nullable=False),
+    Column("bad_in_a_row", Integer, nullable=False),  # refused or malformed since the last good one
     Column("good_at", Instant),  # the last one that was whose it said
     Column("bad_at", Instant),  # the last one that was refused or malformed
     Column("bad", Text),  # why

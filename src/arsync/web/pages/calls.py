@@ -96,7 +96,7 @@ def _workday(day: date) -> date:
 
 
 def _story(work: Work, message: Message, zone: str) -> list[tuple[date, str]]:
-    lines = sorted(story.said(work, message.connection_id, message.payer_id), reverse=True)
+    lines = sorted(story.said(work, message.connection_id, message.payer_id, holds=_STORY), reverse=True)
     return [(local_date(at, zone), line) for at, line in lines[:_STORY]]
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from datetime import date
-from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -22,10 +21,10 @@ from arsync.store import finding, holds, messages
 from arsync.store.engine import Work
 from arsync.web import account
 from arsync.web.access import Needs
+from arsync.web.fields import day_in, number_in, one_of
 from arsync.web.routes import act, of_company, page
 from arsync.web.visit import Visit
 
-_Word = TypeVar("_Word", bound=StrEnum)
 #: What a person may place by itself; the others come with a promise, a plan or a reply.
 KINDS: Final = (
     HoldKind.PAUSE, HoldKind.AUTOPAY, HoldKind.LEGAL, HoldKind.OPT_OUT, HoldKind.EXCLUDE,
@@ -47,13 +46,13 @@ def customer(visit: Visit) -> Response:
     return _shown(visit, str(visit.named["payer"]))
 
 
-def _shown(visit: Visit, payer_id: str, *, problem: str = "", of: str = "") -> Response:
+def _shown(visit: Visit, payer_id: str, *, wrong: UsageError | None = None, of: str = "") -> Response:
     found = account.read(visit, payer_id)
     done, number = visit.query.get("done", ""), visit.query.get("n", "")
     told = DONE[done].format(number) if done in DONE and number.isascii() and number.isdigit() else ""
     return visit.render(
-        "customer.html", status=422 if problem else 200, account=found, told=told, problem=problem, of=of,
-        form=visit.form if problem else {}, kinds=KINDS, codes=list(DisputeCode), outcomes=list(CallOutcome),
+        "customer.html", status=422 if wrong else 200, account=found, told=told, wrong=wrong, of=of,
+        form=visit.form if wrong else {}, kinds=KINDS, codes=list(DisputeCode), outcomes=list(CallOutcome),
         every=list(Every),
     )  # fmt: skip
 
@@ -70,7 +69,7 @@ def _doing(kind: str, do: Callable[[Visit, str], int]) -> Callable[[Visit], Resp
             _payer(visit, payer_id)
             number = do(visit, payer_id)
         except UsageError as error:
-            return _shown(visit, payer_id, problem=error.detail or str(error), of=kind)
+            return _shown(visit, payer_id, wrong=error, of=kind)
         company = visit.company
         assert company is not None
         return visit.see(f"/customers/{quote(company.name)}/{quote(payer_id)}?done={kind}&n={number}")
@@ -81,9 +80,9 @@ def _doing(kind: str, do: Callable[[Visit, str], int]) -> Callable[[Visit], Resp
 
 def _hold(visit: Visit, payer_id: str) -> int:
     form, named = visit.form, _named(visit, payer_id)
-    kind = _one_of(HoldKind, form.get("kind", ""), "kind", among=KINDS)
+    kind = one_of(HoldKind, form, "kind", "kind", among=KINDS)
     placed = Hold(
-        kind, form.get("reason", ""), visit.author, payer_id, named.invoice_id, _today(visit), _day(form, "until")
+        kind, form.get("reason", ""), visit.author, payer_id, named.invoice_id, _today(visit), day_in(form, "until")
     )
     return holding.place(visit.app, named.connection_id, placed, what=named.what)[0]
 
@@ -91,12 +90,12 @@ def _hold(visit: Visit, payer_id: str) -> int:
 def _dispute(visit: Visit, payer_id: str) -> int:
     form, named = visit.form, _named(visit, payer_id)
     if named.invoice is None:
-        raise UsageError("which invoice do they contest?")
+        raise UsageError("which invoice do they contest?", field="invoice")
     part = holding.contested_part(named.invoice, form["amount"]) if form.get("amount", "").strip() else None
-    code = _one_of(DisputeCode, form["code"], "what they contest") if form.get("code") else None
+    code = one_of(DisputeCode, form, "code", "what they contest") if form.get("code") else None
     placed = Hold(
         HoldKind.DISPUTE, form.get("reason", ""), visit.author, payer_id, named.invoice_id, _today(visit),
-        _day(form, "until"), part, code,
+        day_in(form, "until"), part, code,
     )  # fmt: skip
     what = f"{part} of {named.what}" if part else named.what
     return holding.place(visit.app, named.connection_id, placed, what=what)[0]
@@ -104,12 +103,12 @@ def _dispute(visit: Visit, payer_id: str) -> int:
 
 def _promise(visit: Visit, payer_id: str) -> int:
     form, named = visit.form, _named(visit, payer_id)
-    day = _day(form, "day")
+    day = day_in(form, "day")
     if day is None:
-        raise UsageError("which day did they name?")
+        raise UsageError("which day did they name?", field="day")
     _, given = promising.promise(
         visit.app, named, day, amount=form.get("amount", "").strip() or None,
-        currency=form.get("currency", "").strip() or None, grace=_number(form, "grace", 2, 0, 30),
+        currency=form.get("currency", "").strip() or None, grace=number_in(form, "grace", 2, 0, 30),
         reason=form.get("reason", ""), who=visit.author,
     )  # fmt: skip
     return given.holds[0]
@@ -117,22 +116,20 @@ def _promise(visit: Visit, payer_id: str) -> int:
 
 def _plan(visit: Visit, payer_id: str) -> int:
     form, named = visit.form, _named(visit, payer_id)
-    first = _day(form, "first")
+    first = day_in(form, "first")
     if first is None:
-        raise UsageError("on which day is the first instalment?")
-    parts = promising.even(
-        _number(form, "number", 0, 1, 120), first, _one_of(Every, form.get("every", ""), "how often")
-    )
+        raise UsageError("on which day is the first instalment?", field="first")
+    parts = promising.even(number_in(form, "number", 0, 1, 120), first, one_of(Every, form, "every", "how often"))
     agreed = promising.instalments(
         visit.app, [named], parts, amount=form.get("amount", "").strip() or None,
-        currency=form.get("currency", "").strip() or None, grace=_number(form, "grace", 2, 0, 30),
+        currency=form.get("currency", "").strip() or None, grace=number_in(form, "grace", 2, 0, 30),
         reason=form.get("reason", ""), who=visit.author,
     )  # fmt: skip
     return agreed.plan_id
 
 
 def _lift(visit: Visit, payer_id: str) -> int:
-    number = _number(visit.form, "hold", 0, 1, 2**31 - 1)
+    number = number_in(visit.form, "hold", 0, 1, 2**31 - 1)
     with visit.app.store.working() as work:
         placed = holds.get(work, number)
         if placed is None or placed.connection_id != _company(visit) or placed.hold.payer_id != payer_id:
@@ -144,17 +141,17 @@ def _lift(visit: Visit, payer_id: str) -> int:
 
 def _call(visit: Visit, payer_id: str) -> int:
     form = visit.form
-    number = _number(form, "call", 0, 1, 2**31 - 1)
+    number = number_in(form, "call", 0, 1, 2**31 - 1)
     with visit.app.store.reading() as work:
         _message_of(work, visit, payer_id, number)
-    outcome = _one_of(CallOutcome, form.get("outcome", ""), "how it went")
+    outcome = one_of(CallOutcome, form, "outcome", "how it went")
     said = calling.Said(
         outcome,
-        day=_day(form, "day") if outcome in (CallOutcome.PROMISED, CallOutcome.PAID) else None,
+        day=day_in(form, "day") if outcome in (CallOutcome.PROMISED, CallOutcome.PAID) else None,
         amount=(form.get("amount", "").strip() or None)
         if outcome in (CallOutcome.PROMISED, CallOutcome.DISPUTED)
         else None,
-        code=_one_of(DisputeCode, form["code"], "what they contest")
+        code=one_of(DisputeCode, form, "code", "what they contest")
         if form.get("code") and outcome is CallOutcome.DISPUTED
         else None,
         comment=form.get("comment", ""),
@@ -163,7 +160,7 @@ def _call(visit: Visit, payer_id: str) -> int:
 
 
 def _approve(visit: Visit, payer_id: str) -> int:
-    number = _number(visit.form, "message", 0, 1, 2**31 - 1)
+    number = number_in(visit.form, "message", 0, 1, 2**31 - 1)
     with visit.app.store.reading() as work:
         _message_of(work, visit, payer_id, number)
     done = approving.approve(visit.app, {number: visit.form.get("mark", "")}, who=visit.author)
@@ -202,7 +199,7 @@ def _named(visit: Visit, payer_id: str) -> Whom:
     with visit.app.store.reading() as work:
         found = next(iter(finding.invoices_of(work, of, [invoice_id])), None)
     if found is None or found.payer_id != payer_id:
-        raise UsageError("that invoice is not this customer's any more")
+        raise UsageError("that invoice is not this customer's any more", field="invoice")
     return Whom(of, payer_id, found, f"invoice {found.number} of {found.customer}")
 
 
@@ -210,33 +207,6 @@ def _message_of(work: Work, visit: Visit, payer_id: str, number: int) -> None:
     found = messages.find(work, number)
     if found is None or found.connection_id != _company(visit) or found.payer_id != payer_id:
         raise NotFound(f"message {number}")
-
-
-def _day(form: Mapping[str, str], name: str) -> date | None:
-    written = form.get(name, "").strip()
-    if not written:
-        return None
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        raise UsageError(f"{written!r} is no day: write 2026-01-31") from None
-
-
-def _number(form: Mapping[str, str], name: str, usual: int, least: int, most: int) -> int:
-    written = form.get(name, "").strip() or str(usual)
-    if not (written.isascii() and written.isdigit() and least <= int(written[:12]) <= most):
-        raise UsageError(f"{name}: a number from {least} to {most}")
-    return int(written)
-
-
-def _one_of(kind: type[_Word], written: str, what: str, *, among: Collection[_Word] | None = None) -> _Word:
-    try:
-        found = kind(written)
-    except ValueError:
-        found = None
-    if found is None or (among is not None and found not in among):
-        raise UsageError(f"{what}: one of {', '.join(among or kind)}")
-    return found
 
 
 _LOOKS: Final = Needs(Role.VIEWER, of_company)

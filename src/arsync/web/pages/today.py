@@ -54,6 +54,7 @@ class Row:
 
     entry: Entry
     company: str
+    zone: str  # the company's
     payer: str | None
     to: str | None
     done: str | None
@@ -155,12 +156,14 @@ def _block(
     urgent: bool = False, done: str = "", does: Callable[[Entry], str] | None = None,
 ) -> Block:  # fmt: skip
     names = {one.id: one.name for one in visit.companies}
+    zones = {one.id: visit.app.timezone(one) for one in visit.companies}
     rows = tuple(
         Row(
-            one, company := names.get(one.connection_id, ""), _customer(company, one.payer_id),
+            one, company, zones.get(one.connection_id, "UTC"), _customer(company, one.payer_id),
             to(one, company) if to is not None else None, does(one) if does is not None else None,
         )
         for one in pile.entries
+        for company in (names.get(one.connection_id, ""),)
     )  # fmt: skip
     return Block(title, pile.count, rows, none, all_, urgent, done)
 
