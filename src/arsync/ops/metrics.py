@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from arsync.domain.states import Health, MessageState, NoteState
 from arsync.domain.posted import Reception
+from arsync.domain.states import Health, MessageState, NoteState
 from arsync.store import connections, doors, duties, messages, notes, posts
 from arsync.store.engine import Store
 

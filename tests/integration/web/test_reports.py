@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from tests.integration.store.books import NOW, TODAY, customer, invoice, payment
@@ -134,7 +134,16 @@ def test_a_report_is_made_once_for_a_sync_and_anew_after_the_next_or_after_an_ac
 
 
 def test_a_forecast_has_each_week_with_its_range_and_says_what_comes_later_in_words(house: House) -> None:
-    """I1 and I2 are a month late and nobody has ever paid: little is expected, and the range reaches to all of it."""
+    """Acme paid 30 invoices 1 to 15 days late; I3 is due in three days, I1 and I2 are a month late."""
+    paid = [date(2026, 1, 1) + timedelta(days=5 * one) for one in range(30)]
+    house.harbour.keep(
+        *(invoice(f"P{one}", "0.00", issued_on=day - timedelta(days=30), due_on=day) for one, day in enumerate(paid)),
+        invoice("I3", "40.00", due_on=TODAY + timedelta(days=3)),
+    )
+    house.harbour.keep(*(
+        payment(f"M{one}", on={f"P{one}": "100.00"}, received_on=day + timedelta(days=1 + one % 15))
+        for one, day in enumerate(paid)
+    ))  # fmt: skip
     page = house.comes("ann").get("/reports/forecast")
     assert page.status == 200
     assert "Expected by week, EUR; later or never: €" in page.text
@@ -145,4 +154,4 @@ def test_a_forecast_has_each_week_with_its_range_and_says_what_comes_later_in_wo
     by_invoice = house.comes("ann").get("/reports/forecast?by=invoice")
     assert "in 30 days %" in by_invoice.text
     assert "No I1" in by_invoice.text
-    assert "What these figures lack" in by_invoice.text
+    assert "What these figures lack" in house.comes("tom").get("/reports/forecast").text, "nobody has paid at Thames"
