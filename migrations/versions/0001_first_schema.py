@@ -819,10 +819,10 @@ def upgrade() -> None:
         batch_op.create_index("ix_messages_step", ["step_id", "connection_id", "id"], unique=False)
         batch_op.create_index(
             "ix_messages_calls",
-            ["connection_id"],
+            ["chase_id"],
             unique=False,
-            sqlite_where=sa.text("channel IN ('call', 'task') AND state = 'accepted'"),
-            postgresql_where=sa.text("channel IN ('call', 'task') AND state = 'accepted'"),
+            sqlite_where=sa.text("channel IN ('call', 'task')"),
+            postgresql_where=sa.text("channel IN ('call', 'task')"),
         )
         batch_op.create_index(
             "ix_messages_due",
@@ -986,6 +986,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message_id", "invoice_id", name=op.f("pk_corrections")),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("corrections", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_corrections_open",
+            ["message_id"],
+            unique=False,
+            sqlite_where=sa.text("settled_at IS NULL"),
+            postgresql_where=sa.text("settled_at IS NULL"),
+        )
+
     op.create_table(
         "events",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -1259,6 +1268,13 @@ def downgrade() -> None:
 
     op.drop_table("events")
     append_only.release(op.get_bind(), "events")
+    with op.batch_alter_table("corrections", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_corrections_open",
+            sqlite_where=sa.text("settled_at IS NULL"),
+            postgresql_where=sa.text("settled_at IS NULL"),
+        )
+
     op.drop_table("corrections")
     with op.batch_alter_table("call_outcomes", schema=None) as batch_op:
         batch_op.drop_index("ix_call_outcomes_message")
@@ -1319,8 +1335,8 @@ def downgrade() -> None:
         )
         batch_op.drop_index(
             "ix_messages_calls",
-            sqlite_where=sa.text("channel IN ('call', 'task') AND state = 'accepted'"),
-            postgresql_where=sa.text("channel IN ('call', 'task') AND state = 'accepted'"),
+            sqlite_where=sa.text("channel IN ('call', 'task')"),
+            postgresql_where=sa.text("channel IN ('call', 'task')"),
         )
 
     op.drop_table("messages")

@@ -25,6 +25,11 @@ class Sheets:
         self._kept: OrderedDict[Hashable, Sheet] = OrderedDict()
         self._lock = threading.Lock()
 
+    def forget(self) -> None:
+        """They are made anew when they are wanted next."""
+        with self._lock:
+            self._kept.clear()
+
     def of(self, store: Store, report: Report, office: Office, choice: Choice) -> Sheet:
         """The sheet of that company, day and choice."""
         one = office.connection

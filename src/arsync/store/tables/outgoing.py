@@ -89,7 +89,7 @@ partial(
 )
 # For the desk: what went out lately, and what is to be called.
 partial("ix_messages_sent", messages.c.connection_id, messages.c.sent_on, where="sent_on IS NOT NULL")
-partial("ix_messages_calls", messages.c.connection_id, where="channel IN ('call', 'task') AND state = 'accepted'")
+partial("ix_messages_calls", messages.c.chase_id, where="channel IN ('call', 'task')")
 
 message_words = Table(
     "message_words",
@@ -126,6 +126,7 @@ corrections = Table(  # what was asked for though it had been paid, as the books
     Column("settled_at", Instant),  # somebody has answered for it
     Column("settled_by", Text),
     PrimaryKeyConstraint("message_id", "invoice_id"),
+    partial("ix_corrections_open", "message_id", where="settled_at IS NULL"),
     sqlite_with_rowid=False,
 )
 
