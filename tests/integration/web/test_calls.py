@@ -168,11 +168,11 @@ def test_a_call_that_nobody_took_stays_on_the_list_with_its_try(house: House, ou
     [
         ({"outcome": "promised"}, "which day did they name?"),
         ({"outcome": "promised", "day": "2026-08-31"}, "2026-08-31 has passed"),
-        ({"outcome": "promised", "day": "next week"}, "Invalid isoformat string"),
+        ({"outcome": "promised", "day": "next week"}, "'next week' is no day: write 2026-01-31"),
         ({"outcome": "promised", "day": "2026-09-04", "amount": "1000"}, "is open: 1,000.00 EUR is more"),
         ({"outcome": "promised", "day": "2026-09-04", "invoice": "No I2"}, "the call is about No I1"),
         ({"outcome": "disputed"}, "what do they contest?"),
-        ({"outcome": "sang"}, "is not a valid CallOutcome"),
+        ({"outcome": "sang"}, "what came of it: one of"),
     ],
 )
 def test_what_cannot_be_said_of_a_call_keeps_nothing(house: House, fields: dict[str, str], why: str) -> None:
@@ -181,6 +181,14 @@ def test_what_cannot_be_said_of_a_call_keeps_nothing(house: House, fields: dict[
     assert answer.status == 422
     assert why in answer.text
     assert (outcomes(house), standing(house)) == ([], [])
+
+
+def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(house: House) -> None:
+    one = a_call(house)
+    page = house.comes("ann").send(f"/calls/{one}", outcome="promised", day="2026-08-31", amount="20", comment="ill")
+    assert '<p class="wrong" id="p-day-wrong">2026-08-31 has passed; today is 2026-09-01</p>' in page.source
+    typed = next(form.fields for form in page.forms if form.fields.get("outcome") == "promised")
+    assert (typed["day"], typed["amount"], typed["comment"]) == ("2026-08-31", "20", "ill")
 
 
 def test_two_who_keep_the_same_call_keep_it_once(house: House) -> None:

@@ -20,6 +20,7 @@ from arsync.store import agenda, correspondence, events, finding, messages, touc
 from arsync.store.engine import Work
 from arsync.store.messages import Message
 from arsync.web.access import Needs, Reach
+from arsync.web.fields import day_in, one_of
 from arsync.web.numbers import number, of_message
 from arsync.web.routes import act, page
 from arsync.web.visit import Visit
@@ -63,6 +64,10 @@ def _gone(work: Work, ids: list[int], message_id: int | None) -> str | None:
 
 def call(visit: Visit) -> Response:
     """One call: what to say, what time it is there, what happened so far, and what came of it."""
+    return _shown(visit)
+
+
+def _shown(visit: Visit, wrong: UsageError | None = None) -> Response:
     company = visit.company
     assert company is not None
     with visit.app.store.reading() as work:
@@ -77,7 +82,8 @@ def call(visit: Visit) -> Response:
     told = calls.as_it_stands(visit.app, company, message)
     today = visit.app.today(company)
     return visit.render(
-        "call.html", message=message, company=company, payer=payer, told=told, invoices=invoices, tried=tried,
+        "call.html", status=422 if wrong else 200, wrong=wrong, form=visit.form if wrong else {}, message=message,
+        company=company, payer=payer, told=told, invoices=invoices, tried=tried,
         opened=opened[-1] if opened else None, lines=lines, mails=mails, unread="unread" in visit.query,
         zone=visit.app.timezone(company), today=today, usual=_workday(today + _USUAL), codes=list(DisputeCode),
         is_call=message.channel == StepChannel.CALL,
@@ -117,21 +123,20 @@ def open_call(visit: Visit) -> Response:
 
 
 def keep(visit: Visit) -> Response:
-    """Keeps what came of a call, with what follows from it."""
-    kept = calling.keep(visit.app, int(visit.named["message"]), _said(visit.form), who=visit.author)
+    """Keeps what came of a call, with what follows from it; where that cannot be, says why beside the field."""
+    try:
+        kept = calling.keep(visit.app, int(visit.named["message"]), _said(visit.form), who=visit.author)
+    except UsageError as error:
+        return _shown(visit, error)
     return visit.see(f"/calls?kept={kept.number}")
 
 
 def _said(form: Mapping[str, str]) -> Said:
     """What the form says; UsageError with what is wrong in it."""
-    try:
-        outcome = CallOutcome(form.get("outcome", ""))
-        code = DisputeCode(form["code"]) if form.get("code") else None
-        day = date.fromisoformat(form["day"]) if form.get("day") else None
-    except ValueError as error:
-        raise UsageError(f"of the call: {error}") from None
+    outcome = one_of(CallOutcome, form, "outcome", "what came of it")
+    code = one_of(DisputeCode, form, "code", "what they contest") if form.get("code") else None
     return Said(
-        outcome, day=day, amount=form.get("amount", "").strip() or None, code=code,
+        outcome, day=day_in(form, "day"), amount=form.get("amount", "").strip() or None, code=code,
         numbers=[one for one in form.get("invoice", "").splitlines() if one], comment=form.get("comment", "").strip(),
     )  # fmt: skip
 
