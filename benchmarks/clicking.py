@@ -281,8 +281,9 @@ def crowd(
             if not let_in:
                 raise RuntimeError(f"{names[number]} is not let in")
             walk = Walk(person, chance, companies(number))
-            walk.learn()
             until = time.perf_counter() + seconds
+            time.sleep(chance.expovariate(1 / think))
+            walk.learn()
             weights = LOOKS if number % 10 == 9 else {**LOOKS, **ACTS}
             while time.perf_counter() < until:
                 time.sleep(chance.expovariate(1 / think))

@@ -173,9 +173,10 @@ def lost_acts(desk: Desk, seen: Seen, since: datetime) -> list[str]:
     """Where more or less was kept than people were told."""
     found = []
     with_app = desk.app()
+    at = f"{since:%Y-%m-%d %H:%M:%S}+00:00"
     for kind, query in busy_desk.KEPT.items():
         with with_app.store.reading() as work:
-            kept = int(work.connection.exec_driver_sql(query.format(since=f"{since:%Y-%m-%d %H:%M:%S}")).scalar_one())
+            kept = int(work.connection.exec_driver_sql(query.format(since=at)).scalar_one())
         if kept != seen.done[kind]:
             found.append(f"{kind}: {seen.done[kind]} were answered, {kept} are kept")
     with_app.close()

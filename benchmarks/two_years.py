@@ -16,7 +16,7 @@ from itertools import islice
 from random import Random
 from typing import Any, Final
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, func, insert, select, text
 
 from arsync.store import tables as t
 from arsync.store.engine import Work
@@ -98,6 +98,9 @@ def remember(work: Work, connection_id: int, now: datetime) -> None:
         _sent(rows, connection_id, chase_id, one, _STEPS[-1], times[chase_id], chance, now, to_do=True)
     for name in ("chases", "messages", *sorted(rows.rows.keys() - {"chases", "messages"})):
         _fill(work, t.metadata.tables[name], iter(rows.rows[name]))
+    if work.dialect == "postgresql":  # which numbers by itself, and has not seen these
+        for name in rows.first:
+            work.execute(text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT max(id) FROM {name}))"))
 
 
 def _next(work: Work, table: Table) -> int:
