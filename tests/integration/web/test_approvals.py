@@ -166,8 +166,13 @@ def test_a_person_s_words_take_the_place_of_the_generated_ones_and_wait(house: H
     )  # fmt: skip
     assert "The message says this now, and waits" in ann.get(answer.to).text
     again = sent(ann, page, f"/messages/{one}/edit", subject="Late words", text="of a page that is old")
-    assert "told=changed" in again.to
+    assert (again.status, "was changed meanwhile" in again.text) == (422, True)
+    assert again.form(f"/messages/{one}/edit").fields["subject"] == "Late words"
+    assert "of a page that is old</textarea>" in again.source
     assert message(house, one).subject == "About your order"
+    empty = sent(ann, ann.get(f"/approvals?message={one}&doing=edit"), f"/messages/{one}/edit", subject=" ", text="Hm")
+    assert "Nothing was done: the subject is empty" in empty.text
+    assert "Hm</textarea>" in empty.source
 
 
 def test_an_approval_is_taken_back_as_long_as_nothing_has_left(house: House) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from arsync.acts import approving
 from arsync.domain.roles import Role
-from arsync.errors import NotFound
+from arsync.errors import NotFound, UsageError
 from arsync.store import approvals as answers
 from arsync.store import correspondence, messages
 from arsync.store.correspondence import Listed
@@ -44,7 +44,10 @@ class Asked:
 
 def approvals(visit: Visit) -> Response:
     """The messages that wait, and one of them as it would go out."""
-    asked = _asked(visit.query)
+    return _shown(visit, _asked(visit.query))
+
+
+def _shown(visit: Visit, asked: Asked, wrong: UsageError | None = None) -> Response:
     chosen = [one.id for one in visit.companies if asked.company in ("", one.name)]
     everybody = [one.id for one in visit.companies]
     with visit.app.store.reading() as work:
@@ -60,7 +63,8 @@ def approvals(visit: Visit) -> Response:
     place = next((at for at, row in enumerate(rows) if one is not None and row.id == one.id), None)
     told, of = visit.query.get("told", ""), number(visit.query.get("of", ""))
     return visit.render(
-        "approvals.html", asked=asked, rows=rows, steps=steps, one=one, items=items, waits=waits,
+        "approvals.html", status=422 if wrong else 200, wrong=wrong, form=visit.form if wrong else {},
+        asked=asked, rows=rows, steps=steps, one=one, items=items, waits=waits,
         seen=approving.shown(one) if one is not None and waits else "", all_seen=seen,
         payer=next((row.payer for row in rows if one is not None and row.id == one.id), None),
         after=_at(rows, place, 1), before=_at(rows, place, -1), in_all=sum(steps.values()), names=_names(visit),
@@ -128,22 +132,36 @@ def approve_step(visit: Visit) -> Response:
 def reject(visit: Visit) -> Response:
     """Stops one message; the same is not planned again."""
     one = int(visit.named["message"])
-    approving.reject(visit.app, [one], reason=visit.form.get("reason", ""), who=visit.author)
     asked = _asked(visit.form)
+    try:
+        approving.reject(visit.app, [one], reason=visit.form.get("reason", ""), who=visit.author)
+    except UsageError as error:
+        return _shown(visit, replace(asked, message=one, doing="reject"), error)
     return visit.see(asked.address(message=_next(visit, asked), told="rejected", of=one))
 
 
 def edit(visit: Visit) -> Response:
-    """Puts a person's words in place of those that were seen; they wait to be approved."""
+    """Puts a person's words in place of those that were seen; they wait to be approved. Where that cannot be, they
+    stand on the page still."""
     asked, one = _asked(visit.form), int(visit.named["message"])
-    with visit.app.store.reading() as work:
-        message = approving.editable(approving.stoppable(work, one))
-    if approving.shown(message) != visit.form.get("seen"):
-        return visit.see(asked.address(message=one, told="changed", of=one))
-    changed = approving.edit(
-        visit.app, message, visit.form.get("subject", ""), visit.form.get("text", ""), who=visit.author
-    )
+    try:
+        changed = _edited(visit, one)
+    except UsageError as error:
+        return _shown(visit, replace(asked, message=_newer(visit, one), doing="edit"), error)
     return visit.see(asked.address(message=one, told="edited" if changed else "same", of=one))
+
+
+def _edited(visit: Visit, one: int) -> bool:
+    with visit.app.store.reading() as work:
+        message = messages.get(work, one)
+    if approving.shown(message) != visit.form.get("seen"):
+        raise UsageError(
+            "the message was changed meanwhile, and nothing is kept of your words. They stand in the form still: "
+            "compare them with what the message says now, below it, before you keep them"
+        )
+    message = approving.editable(message)
+    subject, text = (visit.form.get(name, "") for name in ("subject", "text"))
+    return approving.edit(visit.app, message, subject, text, who=visit.author)
 
 
 def take_back(visit: Visit) -> Response:
