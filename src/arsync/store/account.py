@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, or_, select
+from sqlalchemy import ColumnElement, Table, select
 
 from arsync.domain.documents import CreditState, InvoiceState
 from arsync.domain.money import Money
@@ -15,6 +15,7 @@ from arsync.domain.states import Decision, MessageState
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
+from arsync.store.payers import paid_for_by
 from arsync.store.verdicts import Interval
 
 _V: Final = t.verdicts.c
@@ -76,12 +77,8 @@ def documents(work: Work, connection_id: int, payer_id: str, *, most: int) -> li
 def _newest(
     work: Work, table: Table, connection_id: int, payer_id: str, day: Any, most: int, which: ColumnElement[bool]
 ) -> Any:
-    c = t.customers.c
-    theirs = select(c.remote_id).where(c.connection_id == connection_id, c.payer_id == payer_id)
     query = select(table).where(
-        table.c.connection_id == connection_id,
-        or_(table.c.customer_id.in_(theirs), table.c.customer_id == payer_id),
-        which,
+        table.c.connection_id == connection_id, table.c.customer_id.in_(paid_for_by(connection_id, payer_id)), which
     )
     return work.execute(query.order_by(day.desc(), table.c.remote_id.desc()).limit(most))
 

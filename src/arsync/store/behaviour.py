@@ -19,6 +19,7 @@ from arsync.domain.money import from_units
 from arsync.domain.states import HoldKind, HoldState
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.payers import paid_for_by
 from arsync.store.receipts import money_part
 
 #: So many rows come from the database at a time.
@@ -45,9 +46,8 @@ def ratings(work: Work, connection_id: int, as_of: date) -> Mapping[str, Rating]
 
 def of_payer(work: Work, connection_id: int, payer_id: str, as_of: date) -> tuple[Behaviour, ...]:
     """How one payer pays, in each of its currencies; empty where it has no invoice of the last years."""
-    i, c = t.invoices.c, t.customers.c
-    paid_for = select(c.remote_id).where(c.connection_id == connection_id, c.payer_id == payer_id)
-    query = _history(connection_id, as_of).where(or_(i.customer_id.in_(paid_for), i.customer_id == payer_id))
+    theirs = t.invoices.c.customer_id.in_(paid_for_by(connection_id, payer_id))
+    query = _history(connection_id, as_of).where(theirs)
     # A customer may be known to pay for another, and still be the one that an invoice names.
     rows = [row for row in work.execute(query) if row.payer == payer_id]
     return _behaviours(payer_id, rows, _disputed(work, connection_id, as_of), as_of)

@@ -6,13 +6,20 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import CompoundSelect, Row, literal, select, update
 
 from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
 
 _C: Final = t.customers.c
+
+
+def paid_for_by(connection_id: int, payer_id: str) -> CompoundSelect[Any]:
+    """The ids of the customers for whom it pays and its own: one list, for where either is asked for a database goes
+    through all of a company's documents."""
+    others = select(_C.remote_id).where(_C.connection_id == connection_id, _C.payer_id == payer_id)
+    return others.union(select(literal(payer_id)))
 
 
 @dataclass(frozen=True, slots=True)

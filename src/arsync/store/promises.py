@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 
 from arsync.domain.documents import CreditState, InvoiceState
 from arsync.domain.money import Money
@@ -24,6 +24,7 @@ from arsync.store import tables as t
 from arsync.store.bulk import among
 from arsync.store.engine import Work
 from arsync.store.holds import PlacedHold
+from arsync.store.payers import paid_for_by
 from arsync.store.prepared import Prepared
 
 _P: Final = t.promises.c
@@ -382,11 +383,10 @@ def _found(work: Work, *where: ColumnElement[bool]) -> list[Promise]:
 
 def open_invoices(work: Work, connection_id: int, payer_id: str, currency: str) -> tuple[str, ...]:
     """What the payer owes in that currency, by id."""
-    i, c = t.invoices.c, t.customers.c
-    theirs = select(c.remote_id).where(c.connection_id == connection_id, c.payer_id == payer_id)
+    i = t.invoices.c
     query = select(i.remote_id).where(
         i.connection_id == connection_id, i.currency == currency, i.state == InvoiceState.OPEN.value, i.balance > 0,
-        or_(i.customer_id.in_(theirs), i.customer_id == payer_id),
+        i.customer_id.in_(paid_for_by(connection_id, payer_id)),
     )  # fmt: skip
     return tuple(work.execute(query.order_by(i.remote_id)).scalars())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from sqlalchemy import and_, literal, select
+from sqlalchemy import and_, select
 
 from arsync.domain.documents import CreditState, InvoiceState
 from arsync.domain.money import Money
@@ -14,6 +14,7 @@ from arsync.domain.statement import Entry, EntryKind, Statement, statements
 from arsync.store import finding
 from arsync.store import tables as t
 from arsync.store.engine import Work
+from arsync.store.payers import paid_for_by
 
 _CREDITS: Final = ((t.payments, EntryKind.PAYMENT), (t.credit_notes, EntryKind.CREDIT_NOTE))
 
@@ -32,10 +33,9 @@ def _invoices(work: Work, connection_id: int, payer_id: str) -> Iterator[Entry]:
         i.remote_id, i.number, i.issued_on, i.due_on, i.customer_id, c.name, i.reference, i.purchase_order, i.currency,
         i.total, i.balance,
     ).select_from(t.invoices.outerjoin(t.customers, billed))  # fmt: skip
-    paid_for = select(c.remote_id).where(c.connection_id == connection_id, c.payer_id == payer_id)
     owed = query.where(
         i.connection_id == connection_id, i.state == InvoiceState.OPEN.value, i.balance > 0,
-        i.customer_id.in_(paid_for.union(select(literal(payer_id)))),
+        i.customer_id.in_(paid_for_by(connection_id, payer_id)),
     )  # fmt: skip
     for row in work.execute(owed):
         yield Entry(
