@@ -33,7 +33,7 @@ def answered(house: House, *, known: bool = True, message: int | None = None, te
 
 
 def holds(house: House) -> list[tuple[str, str | None]]:
-    return [(kind, until) for kind, until in house.harbour.rows(
+    return [(kind, until and str(until)) for kind, until in house.harbour.rows(
         "SELECT kind, until FROM holds WHERE state = 'active' ORDER BY id"
     )]  # fmt: skip
 
