@@ -7,22 +7,16 @@ from typing import Annotated
 
 import typer
 
-from arsync.acts import undoing
-from arsync.acts.days import past
+from arsync.acts import touching, undoing
 from arsync.acts.noting import note
 from arsync.acts.undoing import Undone
-from arsync.acts.whom import Whom
-from arsync.bootstrap import App
 from arsync.cli.context import Author, ConnectionOption, author_or_me, opened
 from arsync.cli.days import DAY
 from arsync.cli.naming import CustomerOption, InvoiceArgument, whom
 from arsync.cli.output import flat, say
 from arsync.domain.people import TouchKind
 from arsync.errors import UsageError
-from arsync.playbook.following import followed
-from arsync.store import connections, events, ledger, touches
-from arsync.store.connections import Connection
-from arsync.store.engine import Work
+from arsync.store import connections, events, touches
 
 
 def register(program: typer.Typer) -> None:
@@ -46,42 +40,11 @@ def touch(
     """Keeps a call, mail, letter or visit made by hand: it counts for gap and caps and, with a step, for the ladder."""
     with opened(context) as app:
         named = whom(app, invoice, customer, connection)
-        with app.store.working() as work:
-            company = connections.connection_by_id(work, named.connection_id)
-            who, day, now = author_or_me(author), past(app, company, on.date() if on else None), app.clock.now()
-            if step is not None:
-                _check_step(app, work, company, named, step)
-            about = (
-                [named.invoice.invoice_id]
-                if named.invoice
-                else ledger.overdue(work, company.id, named.payer_id, on=day)
-            )
-            number = touches.keep_touch(
-                work, company.id, payer_id=named.payer_id, kind=kind, made_on=day, step_id=step, invoice_ids=about,
-                comment=comment, author=who, now=now,
-            )  # fmt: skip
-            as_step = f" as {step}" if step else ""
-            note(
-                app, work, company, named.payer_id, named.invoice_id, by=who, now=now,
-                what=f"A {kind} by hand (touch {number}){as_step}, said",
-                more=(f"Made on: {day}", *((comment,) if comment else ())),
-            )  # fmt: skip
-            events.log(
-                work, "touch_made", at=now, author=who, connection_id=company.id, touch=number, payer=named.payer_id,
-                touch_kind=kind.value, day=day, step=step, comment=comment,
-            )  # fmt: skip
-            work.commit()
+        number, day = touching.touch(
+            app, named, kind, on=on.date() if on else None, step=step, comment=comment, who=author_or_me(author)
+        )
+    as_step = f" as {step}" if step else ""
     say(flat(f"{kind} on {day}{as_step} about {named.what}: it counts (take it back by: arsync undo touch {number})"))
-
-
-def _check_step(app: App, work: Work, company: Connection, named: Whom, step: str) -> None:
-    """UsageError where no playbook that the chase follows has that step."""
-    playbooks = followed(
-        work, company, app.policy(company), named.payer_id, named.invoice_id, now=app.clock.now()
-    )  # fmt: skip
-    if not any(step == one.id for playbook in playbooks for one in playbook.steps):
-        known = "; ".join(f"{one.name} has {', '.join(step.id for step in one.steps) or 'none'}" for one in playbooks)
-        raise UsageError(f"--step {step!r}: no step of the playbook that is followed: {known}")
 
 
 def comment(

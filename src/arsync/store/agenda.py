@@ -17,6 +17,7 @@ from arsync.domain.people import REACHED
 from arsync.domain.policy import StepChannel
 from arsync.domain.replies import ReplyState
 from arsync.domain.states import EFFECTIVE, ChaseState, HoldState, MessageState, PromiseState
+from arsync.store import messages
 from arsync.store import tables as t
 from arsync.store.bulk import among_ids
 from arsync.store.engine import Work
@@ -106,7 +107,7 @@ def calls(work: Work, companies: Collection[int], today: date, *, most: int) -> 
             _CH.state.in_([_spelled(ChaseState.OPEN), _spelled(ChaseState.REOPENED)]),
             _M.channel.in_([_spelled(StepChannel.CALL), _spelled(StepChannel.TASK)]),
             func.coalesce(_M.state, "") == MessageState.ACCEPTED.value,
-            among_ids(work, _CH.connection_id, companies), ~reached, ~overtaken,
+            among_ids(work, _CH.connection_id, companies), ~reached, ~overtaken, ~messages.done_by_hand(),
         )
         .cte("standing")
         .prefix_with("MATERIALIZED")

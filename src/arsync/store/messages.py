@@ -10,7 +10,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select, update
 
 from arsync.domain.chase import Rendered
 from arsync.domain.policy import Attach, Lacking, StepChannel
@@ -290,7 +290,8 @@ def of_invoice(work: Work, connection_id: int, invoice_id: str) -> list[Message]
 
 
 def calls(work: Work) -> list[Message]:
-    """Calls to make and other tasks to do by hand: the newest message of each chase that is still worked."""
+    """Calls to make and other tasks to do by hand: the newest message of each chase that is still worked, unless
+    somebody has done its step by hand since."""
     newest = select(func.max(_M.id)).where(_M.state.in_([state.value for state in EFFECTIVE])).group_by(_M.chase_id)
     query = _to_call().where(_M.id.in_(newest)).order_by(_M.amount.desc(), _M.id)
     return [of_row(row) for row in work.execute(query)]
@@ -308,7 +309,22 @@ def _to_call() -> Select[*tuple[Any, ...]]:
         _M.channel.in_((StepChannel.CALL.value, StepChannel.TASK.value)),
         _M.state == MessageState.ACCEPTED.value,
         t.chases.c.state.in_((ChaseState.OPEN.value, ChaseState.REOPENED.value)),
+        ~done_by_hand(),
     )
+
+
+def done_by_hand() -> ColumnElement[bool]:
+    """Whether somebody has done the message's step by hand since it was put on the list; in a query over messages and
+    their chases."""
+    touch = t.touches.c
+    return (
+        exists()
+        .where(
+            touch.connection_id == _M.connection_id, touch.payer_id == t.chases.c.payer_id, touch.step_id == _M.step_id,
+            touch.undone_at.is_(None), touch.made_on >= func.coalesce(_M.sent_on, _M.planned_on),
+        )
+        .correlate(t.messages, t.chases)
+    )  # fmt: skip
 
 
 def items(work: Work, message_id: int) -> list[MessageItem]:

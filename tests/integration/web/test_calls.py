@@ -8,13 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 from tests.integration.store.books import NOW, TODAY, a_hold, customer, invoice
-from tests.integration.web.conftest import House, a_call, counted
+from tests.integration.web.conftest import House, a_call, counted, moved
 
+from arsync.acts.undoing import Undone, undo
 from arsync.bootstrap import App
 from arsync.domain.people import CallOutcome
-from arsync.domain.states import HoldKind
+from arsync.domain.policy import Playbook, Step, StepChannel, StepMode, Tone
+from arsync.domain.states import HoldKind, MessageState
 from arsync.errors import RetryLater
-from arsync.store import holds, promises, touches
+from arsync.playbook.following import followed
+from arsync.store import holds, messages, promises, touches
 from arsync.worker import calls as worker_calls
 
 
@@ -230,3 +233,34 @@ def test_the_pages_ask_as_much_of_the_database_however_much_there_is(house: Hous
             counts.append(len(asked))
     assert counts[:2] == counts[2:]
     assert max(counts) <= 60, counts
+
+
+def test_a_task_is_done_by_one_click_and_off_the_list_until_that_is_taken_back(house: House) -> None:
+    """09-01 on the list / ann has visited them: off the list, and it counts as the step / taken back: on it again"""
+    known = sorted(step.id for playbook in followed_by(house) for step in playbook.steps)
+    step = Step(known[0], 21, StepChannel.TASK, Tone.FIRM, "call", StepMode.TASK)
+    one = moved(
+        house, house.harbour.plan("C1", step=step), MessageState.APPROVED, MessageState.CLAIMED, MessageState.SENDING,
+        MessageState.ACCEPTED,
+    )  # fmt: skip
+    ann = house.comes("ann")
+    assert "1 to make" in ann.get("/calls").text
+    assert ann.send(f"/calls/{one}/done", kind="dance").status == 422
+    done = ann.send(f"/calls/{one}/done", kind="visit", comment="spoke with Ada")
+    assert done.to == "/calls?did=1"
+    assert "The task is done: touch 1 is kept" in ann.get(done.to).text
+    assert "0 to make" in ann.get("/calls").text
+    with house.app.store.reading() as work:
+        (made,) = touches.standing(work, house.harbour.id, "C1")
+        assert (made.kind, made.step_id, made.invoice_ids, made.author) == ("visit", step.id, ("I1",), "ann")
+        assert messages.calls(work) == []
+    undo(house.app, Undone.TOUCH, made.id, who="ann")
+    assert "1 to make" in ann.get("/calls").text
+    with house.app.store.reading() as work:
+        assert [each.id for each in messages.calls(work)] == [one]
+
+
+def followed_by(house: House) -> list[Playbook]:
+    with house.app.store.reading() as work:
+        policy = house.app.policy(house.harbour.connection)
+        return list(followed(work, house.harbour.connection, policy, "C1", None, now=NOW))

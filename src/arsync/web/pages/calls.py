@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from arsync.acts import calling, calls, story
+from arsync.acts import calling, calls, story, touching
 from arsync.acts.calling import Said
 from arsync.acts.undoing import Undone, undo
+from arsync.acts.whom import Whom
 from arsync.domain.clock import local_date
-from arsync.domain.people import CallOutcome, DisputeCode
+from arsync.domain.people import CallOutcome, DisputeCode, TouchKind
 from arsync.domain.policy import StepChannel
 from arsync.domain.roles import Role
 from arsync.errors import ConnectorError, NotFound, UsageError
@@ -45,6 +46,7 @@ def call_list(visit: Visit) -> Response:
         gone = _gone(work, ids, number(said.get("gone", "")))
     return visit.render(
         "calls.html", pile=pile, tried=tried, kept=kept, gone=gone, undone=number(said.get("undone", "")),
+        did=number(said.get("did", "")),
         names={one.id: one.name for one in visit.companies},
     )  # fmt: skip
 
@@ -86,6 +88,7 @@ def _shown(visit: Visit, wrong: UsageError | None = None) -> Response:
         company=company, payer=payer, told=told, invoices=invoices, tried=tried,
         opened=opened[-1] if opened else None, lines=lines, mails=mails, unread="unread" in visit.query,
         zone=visit.app.timezone(company), today=today, usual=_workday(today + _USUAL), codes=list(DisputeCode),
+        kinds=list(TouchKind),
         is_call=message.channel == StepChannel.CALL,
     )  # fmt: skip
 
@@ -131,6 +134,27 @@ def keep(visit: Visit) -> Response:
     return visit.see(f"/calls?kept={kept.number}")
 
 
+def do(visit: Visit) -> Response:
+    """Says that a task is done: its step was taken by hand, about what it names."""
+    company, one = visit.company, int(visit.named["message"])
+    assert company is not None
+    with visit.app.store.reading() as work:
+        message = _on_the_list(work, one)
+        if message.channel != StepChannel.TASK:
+            raise NotFound(f"task {one} on the list")
+        name = finding.customer_name(work, company.id, message.payer_id)
+        about = [item.invoice_id for item in messages.items(work, one) if item.demanded]
+    named = Whom(company.id, message.payer_id, None, f"everything {name} pays for")
+    try:
+        made, _ = touching.touch(
+            visit.app, named, one_of(TouchKind, visit.form, "kind", "how"), on=None, step=message.step_id,
+            comment=visit.form.get("comment", "").strip(), who=visit.author, about=about,
+        )  # fmt: skip
+    except UsageError as error:
+        return _shown(visit, error)
+    return visit.see(f"/calls?did={made}")
+
+
 def _said(form: Mapping[str, str]) -> Said:
     """What the form says; UsageError with what is wrong in it."""
     outcome = one_of(CallOutcome, form, "outcome", "what came of it")
@@ -162,5 +186,6 @@ ROUTES = [
     page("/calls/{message}", call, access=Needs(Role.VIEWER, of_message)),
     act("/calls/{message}/open", open_call, access=Needs(Role.COLLECTOR, of_message)),
     act("/calls/{message}", keep, access=Needs(Role.COLLECTOR, of_message)),
+    act("/calls/{message}/done", do, access=Needs(Role.COLLECTOR, of_message)),
     act("/outcomes/{outcome}/take-back", take_back, access=Needs(Role.COLLECTOR, of_outcome)),
 ]
