@@ -223,6 +223,12 @@ class Walk:
     def _connections(self) -> None:
         self.person.get("companies", "/connections")
 
+    def _replies(self) -> None:
+        self.person.get("replies", "/replies")
+
+    def _letters(self) -> None:
+        self.person.get("letters", "/letters")
+
     # --- what is done --------------------------------------------------------------------------------------------
 
     def _approve(self) -> None:
@@ -258,6 +264,7 @@ class Walk:
 LOOKS: Final = {
     "today": 13, "customers": 13, "customer": 22, "approvals": 7, "step": 2, "messages": 8, "message": 7, "calls": 3,
     "call": 3, "statement": 3, "report": 4, "audit": 3, "playbooks": 1, "connections": 2,
+    "replies": 2, "letters": 1,
 }  # fmt: skip
 ACTS: Final = {"approve": 4, "hold": 2, "promise": 1, "call_outcome": 2}
 #: Each kind of page that one looks at, in the order in which one person alone looks at them.

@@ -191,6 +191,7 @@ def addresses(person: Alone) -> dict[str, str]:
         "log": "/audit", "log, all": "/audit?people=no", "log of somebody": "/audit?author=nobody-at-all",
         "playbooks": "/playbooks", "playbook": "/playbooks/standard", "playbooks, changed": "/review",
         "companies": "/connections", "company": "/connections/harbour", "reports": "/reports",
+        "replies": "/replies", "letters": "/letters",
     }  # fmt: skip
     asked |= {f"report {name}": f"/reports/{name}?company=harbour" for name in REPORTS}
     return asked | {

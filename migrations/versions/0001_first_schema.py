@@ -816,6 +816,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_messages_key")),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_messages_channel",
+            ["channel", "connection_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("channel <> 'email'"),
+            postgresql_where=sa.text("channel <> 'email'"),
+        )
         batch_op.create_index("ix_messages_step", ["step_id", "connection_id", "id"], unique=False)
         batch_op.create_index(
             "ix_messages_calls",
@@ -1317,6 +1324,11 @@ def downgrade() -> None:
     op.drop_table("plan_invoices")
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index("ix_messages_step")
+        batch_op.drop_index(
+            "ix_messages_channel",
+            sqlite_where=sa.text("channel <> 'email'"),
+            postgresql_where=sa.text("channel <> 'email'"),
+        )
         batch_op.drop_index(
             "uq_messages_live",
             sqlite_where=sa.text("state IN ('planned', 'approved', 'claimed', 'sending', 'unknown')"),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_column, select, union_all
 
 from arsync.domain.money import Money
+from arsync.domain.policy import StepChannel
 from arsync.domain.states import MessageState
 from arsync.store import mailboxes
 from arsync.store import tables as t
@@ -65,12 +66,16 @@ def newest(
         where.append(_M.sent_on == on)
     if channel is not None:
         where.append(_M.channel == channel)
+    rare = channel not in (None, StepChannel.EMAIL.value)
+    if rare:  # as their index has it
+        where.append(_M.channel != literal_column(f"'{StepChannel.EMAIL.value}'"))
     if before is not None:
         where.append(_M.id < before)
     if words := customer.casefold().split():
         where.append(_M.chase_id.in_(_chases_of(work, companies, words)))
     else:
-        kinds = [] if state is not None or step_id is not None else list(MessageState)
+        by_index = rare or any(one is not None for one in (state, step_id, on))
+        kinds = [] if by_index else list(MessageState)
         if len(companies) * max(len(kinds), 1) <= _APART:
             where.append(_M.id.in_(_of_each(companies, kinds, where, most)))
     where.append(among_ids(work, _M.connection_id, companies))
@@ -80,7 +85,7 @@ def newest(
 def _of_each(
     companies: Sequence[int], states: Sequence[MessageState], where: Sequence[Any], most: int
 ) -> Select[Any]:  # fmt: skip
-    """The newest ids of each company by the index on state or step; where states are told, in each of them apart."""
+    """The newest ids of each company by the index on state, step, day or rare channel; of each state told, apart."""
     apart: list[tuple[ColumnElement[bool], ...]] = [(_M.state == one.value,) for one in states] or [()]
     parts = [
         select(_M.id).where(_M.connection_id == one, *kind, *where).order_by(_M.id.desc()).limit(most).subquery()

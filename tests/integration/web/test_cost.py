@@ -21,6 +21,7 @@ from arsync.store import connections, holds, prepared, touches, verdicts
 PAGES = {
     "/": 24, "/customers": 8, "/customers?q=acme&sort=name&page=2": 8, "/customers/harbour/C1": 44,
     "/statements/harbour/C1": 28, "/messages": 8, "/messages?state=planned": 8, "/messages?step=friendly": 8,
+    "/messages?channel=letter": 8, "/messages?on=2026-08-31": 8,
     "/messages?customer=acme": 8, "/messages/1": 16, "/calls": 10, "/calls/2": 64, "/approvals": 12, "/audit": 12,
     "/connections": 10, "/connections/harbour": 14,
 }  # fmt: skip

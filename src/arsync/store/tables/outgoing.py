@@ -90,6 +90,9 @@ partial(
 # For the desk: what went out lately, and what is to be called.
 partial("ix_messages_sent", messages.c.connection_id, messages.c.sent_on, where="sent_on IS NOT NULL")
 partial("ix_messages_calls", messages.c.chase_id, where="channel IN ('call', 'task')")
+partial(  # the rare ones
+    "ix_messages_channel", messages.c.channel, messages.c.connection_id, messages.c.id, where="channel <> 'email'"
+)
 
 message_words = Table(
     "message_words",
